@@ -1,0 +1,268 @@
+// The four ports to the world. Machines speak only of these; each implementation passes the port's contract suite.
+
+import type { ProcessIdentity } from './process.ts'
+
+export type RunType = 'implementation' | 'review_fix' | 'ci_repair' | 'queue_repair' | 'branch_upkeep' | 'review'
+
+/** Tokens and money of one or more turns. All counts are cumulative for what they describe. */
+export interface Usage {
+  inputTokens: number
+  cachedTokens: number
+  outputTokens: number
+  usd: number
+}
+
+export interface Finding {
+  path: string
+  line: number | null
+  body: string
+}
+
+// --- Agent ---------------------------------------------------------------------------------------
+
+/** One turn of an agent in a worktree. Paths are absolute. */
+export interface AgentRequest {
+  agent: string
+  issue: string
+  project: string
+  runId: string
+  runType: RunType
+  attempt: number
+  branch: string
+  base: string
+  worktree: string
+  /** `runs/KEY/run-N`: prompt, context, result and output live here. */
+  folder: string
+  prompt: string
+  context: unknown
+  /** Milliseconds; over it the turn is ended with class `environment`. */
+  timeout: number
+  /** The agent's own conversation to go on with, when it has one. */
+  thread: string | null
+}
+
+export interface AgentResult {
+  outcome: 'completed' | 'needs_input' | 'no_change' | 'failed'
+  /** Only with `failed`: which policy applies (design.md §5). */
+  failure?: 'capacity' | 'auth' | 'environment' | 'agent' | 'bug'
+  reason?: string
+  summary: string
+  question?: string
+  prTitle?: string
+  prBody?: string
+  usage?: Usage
+  verdict?: 'approve' | 'request_changes'
+  findings?: Finding[]
+  thread?: string
+}
+
+export interface AgentCallbacks {
+  signal: AbortSignal
+  /** Called once, before anything else is reported, with what is needed to end the process group later. */
+  onStart: (identity: ProcessIdentity) => void
+  /** A sign of life with something in it: an item, a line of output. */
+  onProgress: (line: string) => void
+}
+
+export interface AgentTurn {
+  /** Contract: settles exactly once, never rejects; an aborted turn settles with `failed` and no process of its group left. */
+  result: Promise<AgentResult>
+  /** Contract: resolves true when the running turn has taken the text in, false when it cannot. */
+  steer: (text: string) => Promise<boolean>
+}
+
+export interface Agent {
+  readonly kind: string
+  start: (request: AgentRequest, callbacks: AgentCallbacks) => AgentTurn
+}
+
+// --- Workspace -----------------------------------------------------------------------------------
+
+export interface WorkspaceRequest {
+  project: string
+  key: string
+  branch: string
+  /** The base branch's name. */
+  base: string
+}
+
+export interface Worktree {
+  path: string
+  head: string
+  baseHead: string
+  /** Uncommitted paths that were already there and have been kept. */
+  dirty: string[]
+}
+
+/** What the worktree holds after a run; what verification decides on. */
+export interface WorkInspection {
+  head: string
+  branch: string | null
+  /** Paths with uncommitted changes, untracked ones included. */
+  dirty: string[]
+  /** `merge`, `rebase`, … when one is in progress. */
+  operation: string | null
+  /** True when `since` is an ancestor of head: nothing that was published has been rewritten. */
+  descendsFromSince: boolean
+  /** Commits on head that are not on the base. */
+  commitsAhead: number
+  /** Files changed between the merge base and head. */
+  files: string[]
+  /** `git patch-id --stable` of merge base..head; null when there is no difference. */
+  patchId: string | null
+  tree: string
+}
+
+export interface Workspace {
+  /**
+   * Contract: idempotent. Creates or adopts the issue's worktree on its branch. Uncommitted work that is there is kept
+   * when `keep`, else saved under refs/signalbox/saved/KEY/… before the tree is reset. Nothing unpublished is destroyed.
+   */
+  prepare: (request: WorkspaceRequest & { keep: boolean; runId: string }) => Promise<Worktree>
+  /** Contract: read-only. Throws FatalError `worktree-missing` or `worktree-broken` when it is not a worktree any more. */
+  inspect: (request: WorkspaceRequest & { since: string }) => Promise<WorkInspection>
+  /** Contract: saves everything uncommitted and the head under refs/signalbox/saved/KEY/…; answers the commit or null when there was nothing. */
+  save: (request: WorkspaceRequest & { reason: string }) => Promise<string | null>
+  /** Contract: removes only a clean worktree whose head is `landed` or pushed (P10); otherwise answers why not. Idempotent. */
+  remove: (request: WorkspaceRequest & { landed: string | null }) => Promise<{ removed: boolean; reason: string | null }>
+}
+
+// --- Forge ---------------------------------------------------------------------------------------
+
+export interface PublishRequest {
+  project: string
+  /** The issue's immutable id and its key. */
+  issue: string
+  key: string
+  branch: string
+  base: string
+  /** The commit to publish. */
+  head: string
+  /** The head published before, for the lease; null for a first publication. */
+  expected: string | null
+  title: string
+  body: string
+  draft: boolean
+}
+
+export interface PullRequest {
+  number: number
+  url: string
+  headSha: string
+  headRef: string
+  baseRef: string
+  title: string
+  draft: boolean
+  state: 'open' | 'closed' | 'merged'
+  /** True when the answer is a pull request that existed already (adoption). */
+  adopted: boolean
+}
+
+export interface LandingRequest {
+  project: string
+  issue: string
+  key: string
+  number: number
+  headSha: string
+  priority: number
+}
+
+export interface Forge {
+  readonly kind: string
+  /** Contract: pushes with lease and opens or updates the one pull request of the branch. The same request twice gives the same pull request. */
+  publish: (request: PublishRequest) => Promise<PullRequest>
+  /** Contract: asks for the landing of exactly this head. Idempotent by (number, headSha). */
+  requestLanding: (request: LandingRequest) => Promise<void>
+  /** Contract: takes the pull request out of the queue unless it is being landed at this moment. Idempotent. */
+  withdrawLanding: (request: LandingRequest & { reason: string }) => Promise<void>
+  /** Contract: every fact about the issue's pull request as the payload of `reconcile`; null when there is none. */
+  facts: (request: { project: string; issue: string; number: number | null; branch: string }) => Promise<PullRequestFacts | null>
+}
+
+/** All that is known about a pull request at `observedAt` (epoch ms). */
+export interface PullRequestFacts {
+  number: number
+  url: string
+  title: string
+  author: string
+  state: 'open' | 'closed' | 'merged'
+  headSha: string
+  headRef: string
+  baseRef: string
+  draft: boolean
+  mergeable: 'clean' | 'conflict' | 'unknown'
+  mergedSha: string | null
+  reviews: {
+    id: string
+    reviewer: string
+    verdict: 'approved' | 'changes_requested'
+    headSha: string
+    body: string
+    comments: Finding[]
+    observedAt: number
+  }[]
+  checks: {
+    headSha: string
+    state: 'none' | 'pending' | 'passed' | 'failed'
+    names: string[]
+    failures: CheckFailure[]
+    observedAt: number
+  }
+  queue: { headSha: string; state: 'none' | 'queued' | 'evicted'; incident: QueueIncident | null; observedAt: number }
+  observedAt: number
+}
+
+export interface CheckFailure {
+  name: string
+  url: string | null
+  summary: string
+  logTail: string
+  /** Equal for the same failure on another head; tells a repeated failure from a new one. */
+  signature: string
+}
+
+export interface QueueIncident {
+  class: 'conflict' | 'checks' | 'environment' | 'withdrawn' | 'base_rewound'
+  files: string[]
+  failures: CheckFailure[]
+  baseSha: string
+  headSha: string
+  summary: string
+}
+
+// --- Tracker -------------------------------------------------------------------------------------
+
+export interface TrackerReport {
+  project: string
+  issue: string
+  key: string
+  /** `state`: what the tracker should show. `comment`: a text for people. `question`: an answer is awaited. */
+  kind: 'state' | 'comment' | 'question'
+  phase: string
+  text: string
+}
+
+export interface Tracker {
+  readonly kind: string
+  /** Contract: idempotent by `id` (a marker in the comment, the state itself). */
+  report: (report: TrackerReport, id: string) => Promise<void>
+  /** Contract: the issue as it is now, as the payload of `reconcile`; null when it has been removed. */
+  facts: (request: { project: string; issue: string }) => Promise<TrackerFacts | null>
+}
+
+/** The tracker's side of an issue at `observedAt` (epoch ms). */
+export interface TrackerFacts {
+  key: string
+  title: string
+  description: string
+  url: string
+  state: string
+  stateType: 'backlog' | 'unstarted' | 'started' | 'completed' | 'canceled'
+  priority: number
+  labels: string[]
+  parent: string | null
+  children: { key: string; state: string }[]
+  blockedBy: { key: string; resolved: boolean }[]
+  delegated: boolean
+  observedAt: number
+}
