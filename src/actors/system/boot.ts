@@ -1,0 +1,104 @@
+// Whether this build can carry on what a database holds: looked at in distinct shapes, before anything is touched.
+
+import { FatalError, toErrorData } from '../../errors.ts'
+import type { StoreReader, Store } from '../../persistence/store.ts'
+import type { Kind } from './definition.ts'
+import { restoreSnapshot } from './step.ts'
+
+/** Says per item what this build cannot carry on. */
+export class MachinesIncompatibleError extends FatalError {
+  readonly problems: string[]
+  constructor(problems: string[]) {
+    super(
+      'machines-incompatible',
+      `This build cannot carry on ${problems.length} thing${problems.length === 1 ? '' : 's'} in the database. Nothing was changed. Start the build that wrote it, or add a migration:\n${problems.map((p) => `  - ${p}`).join('\n')}`,
+    )
+    this.problems = problems
+  }
+}
+
+type Checked = Pick<Store, 'shapesInUse' | 'timerNames' | 'effectSources' | 'inboxTypes'> & Pick<StoreReader, 'state' | 'actorById'>
+
+/** Throws MachinesIncompatibleError. Reads only; its cost grows with distinct shapes, not with actors. */
+export function checkBuild(store: Checked, kinds: ReadonlyMap<string, Kind>): void {
+  const { machines, shapes } = store.state()
+  const machineOf = new Map(machines.map((m) => [m.id, m]))
+  const shapeOf = new Map(shapes.map((s) => [s.id, s]))
+  const problems: string[] = []
+  const missing = new Set<string>()
+
+  for (const { shape, actor } of store.shapesInUse()) {
+    const { key, machine } = shapeOf.get(shape)!
+    const { kind: name, version } = machineOf.get(machine)!
+    const kind = kinds.get(name)
+    if (!kind) {
+      if (!missing.has(name)) problems.push(`actors of kind '${name}' exist, which this build does not define`)
+      missing.add(name)
+      continue
+    }
+    const row = store.actorById(actor)!
+    try {
+      const bytes = version === kind.version ? row.snapshot! : migrateRow(kind, row.address, row.snapshot!, version)
+      restoreSnapshot(kind, row.address, bytes)
+    } catch (error) {
+      problems.push(
+        `'${row.address}' (${name} ${version}, state ${JSON.stringify(JSON.parse(key)[0])}) cannot be restored by ${name} ${kind.version}: ${toErrorData(error).message}`,
+      )
+    }
+  }
+  const kindAt = (machine: number): Kind | undefined => kinds.get(machineOf.get(machine)!.kind)
+  for (const { machine, name } of store.timerNames()) {
+    const kind = kindAt(machine)
+    if (!kind?.original || !name.startsWith('xstate.after.')) continue
+    const migrated = machineOf.get(machine)!.version !== kind.version && Object.keys(kind.migrations).length > 0
+    if (!migrated && !hasAfter(kind, name))
+      problems.push(`a timer '${name}' of kind '${kind.name}' is pending, which ${kind.name} ${kind.version} does not wait for`)
+  }
+  for (const { machine, src } of store.effectSources()) {
+    const kind = kindAt(machine)
+    if (kind?.original && !(src in (kind.logic as unknown as { implementations: { actors: object } }).implementations.actors)) {
+      problems.push(`an effect '${src}' of kind '${kind.name}' is in flight, which ${kind.name} ${kind.version} does not have`)
+    }
+  }
+  for (const { machine, kind: entry, type } of store.inboxTypes()) {
+    const kind = kindAt(machine)
+    if (!kind?.original || type === null || (entry !== 'event' && entry !== 'message')) continue
+    if (!accepts(kind, type))
+      problems.push(`an unhandled event '${type}' waits for kind '${kind.name}', which ${kind.name} ${kind.version} does not accept`)
+  }
+  if (problems.length > 0) throw new MachinesIncompatibleError(problems)
+}
+
+/** The snapshot brought from version `from` to the kind's own, migration by migration; unchanged where there is none. */
+export function migrateRow(kind: Kind, address: string, bytes: string, from: string): string {
+  let version = from
+  let snapshot = JSON.parse(bytes) as Record<string, unknown>
+  const seen = new Set<string>()
+  while (version !== kind.version && kind.migrations[version] && !seen.has(version)) {
+    seen.add(version)
+    const { to, migrate } = kind.migrations[version]!
+    snapshot = migrate(snapshot)
+    version = to
+  }
+  const migrated = version === from ? bytes : JSON.stringify(snapshot)
+  restoreSnapshot(kind, address, migrated)
+  return migrated
+}
+
+function hasAfter(kind: Kind, name: string): boolean {
+  const rest = name.slice('xstate.after.'.length)
+  for (let dot = rest.indexOf('.'); dot !== -1; dot = rest.indexOf('.', dot + 1)) {
+    if (kind.isStateId(rest.slice(dot + 1))) {
+      const node = kind.original!.getStateNodeById(rest.slice(dot + 1))
+      return rest.slice(0, dot) in ((node.config as { after?: object }).after ?? {})
+    }
+  }
+  return false
+}
+
+function accepts(kind: Kind, type: string): boolean {
+  return kind.original!.events.some((descriptor: string) => {
+    if (descriptor === '*' || descriptor === type) return true
+    return descriptor.endsWith('.*') && (type === descriptor.slice(0, -2) || type.startsWith(descriptor.slice(0, -1)))
+  })
+}

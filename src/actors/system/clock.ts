@@ -1,0 +1,80 @@
+// Time and turns as arguments: the real ones, and virtual ones that a test advances.
+
+export interface Clock {
+  /** Epoch ms. */
+  now(): number
+  /** Ms from an arbitrary origin, never going back; for measuring. */
+  monotonic(): number
+  /** Calls back once after `ms`; the answer cancels. */
+  after(ms: number, callback: () => void): () => void
+  /** Calls back in a later turn of the event loop. */
+  defer(callback: () => void): void
+}
+
+const longestTimeout = 2 ** 31 - 1
+
+export const realClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after(ms, callback) {
+    // A longer timeout would overflow to 1 ms; the caller looks again when this one fires early.
+    const timeout = setTimeout(callback, Math.min(Math.max(0, ms), longestTimeout))
+    return () => clearTimeout(timeout)
+  },
+  defer: (callback) => void setImmediate(callback),
+}
+
+export interface VirtualClock extends Clock {
+  /** Runs everything due within the next `ms`, timer by timer, letting promises settle in between. */
+  advance(ms: number): Promise<void>
+  /** Runs deferred turns until none is left, without letting time pass. */
+  settle(): Promise<void>
+  /** Moves the clock without running anything; also back. */
+  set(now: number): void
+}
+
+/** A clock that stands still until advanced. Everything it drives runs in one thread in a fixed order. */
+export function virtualClock(start = 0): VirtualClock {
+  let now = start
+  let sequence = 0
+  const timers = new Map<number, { due: number; callback: () => void }>()
+  const turns: (() => void)[] = []
+
+  const settle = async (): Promise<void> => {
+    for (;;) {
+      // Promise chains of effects may be several microtasks long before they defer the next turn.
+      for (let i = 0; i < 20; i++) await Promise.resolve()
+      const turn = turns.shift()
+      if (!turn) return
+      turn()
+    }
+  }
+  return {
+    now: () => now,
+    monotonic: () => now,
+    after(ms, callback) {
+      const id = ++sequence
+      timers.set(id, { due: now + Math.max(0, ms), callback })
+      return () => void timers.delete(id)
+    },
+    defer: (callback) => void turns.push(callback),
+    settle,
+    set: (to) => {
+      now = to
+    },
+    async advance(ms) {
+      const end = now + ms
+      await settle()
+      for (;;) {
+        let next: [number, { due: number; callback: () => void }] | undefined
+        for (const timer of timers) if (timer[1].due <= end && (!next || timer[1].due < next[1].due)) next = timer
+        if (!next) break
+        timers.delete(next[0])
+        now = Math.max(now, next[1].due)
+        next[1].callback()
+        await settle()
+      }
+      now = Math.max(now, end)
+    },
+  }
+}

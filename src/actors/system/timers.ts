@@ -1,0 +1,83 @@
+// Owns: which timers are due, and waking up for the next. Does not own: their rows (the batch does) or what they mean (the step does).
+// Invariants: a timer is offered once its due time has passed, oldest first; its row stays until its event is handled, so a kill offers it again.
+
+import type { emptyBatch, Store, TimerRow } from '../../persistence/store.ts'
+import type { Clock } from './clock.ts'
+import type { Item } from './mailbox.ts'
+
+type WritableBatch = ReturnType<typeof emptyBatch>
+
+export interface Timers {
+  arm: (batch: WritableBatch, row: Omit<TimerRow, 'id'>) => void
+  cancel: (batch: WritableBatch, actor: number, name: string) => void
+  /** Cancels all of an actor's. */
+  clear: (batch: WritableBatch, actor: number) => void
+  /** Offers what is due at `now`. */
+  fire: (now: number, offer: (item: Omit<Item, 'queuedAt'>) => void) => void
+  /** The event of a fired timer has been handled or put to rest: its row goes. */
+  settle: (batch: WritableBatch, timer: NonNullable<Item['timer']>) => void
+  /** After a commit: sets the alarm for the next due time. */
+  schedule: () => void
+  stop: () => void
+}
+
+const perTurn = 1_000
+
+export function createTimers(store: Store, clock: Clock, now: () => number, wake: () => void, firstId: number): Timers {
+  let nextId = firstId
+  let cancelAlarm: (() => void) | undefined
+  let alarmAt: number | null = null
+  // Undefined: unknown, ask the store.
+  let nextDue: number | null | undefined
+  const firing = new Map<number, NonNullable<Item['timer']>>()
+
+  const disarm = (matches: (timer: NonNullable<Item['timer']>) => boolean): void => {
+    for (const timer of firing.values()) if (matches(timer)) timer.cancelled = true
+  }
+  return {
+    arm(batch, row) {
+      const id = nextId++
+      batch.timers.push({ op: 'add', row: { id, ...row } })
+      if (nextDue !== undefined && (nextDue === null || row.due < nextDue)) nextDue = row.due
+    },
+    cancel(batch, actor, name) {
+      batch.timers.push({ op: 'cancel', actor, name })
+      disarm((timer) => timer.actor === actor && timer.name === name)
+    },
+    clear(batch, actor) {
+      batch.timers.push({ op: 'clear', actor })
+      disarm((timer) => timer.actor === actor)
+    },
+    fire(at, offer) {
+      if (nextDue === null || (nextDue !== undefined && nextDue > at)) return
+      for (const row of store.dueTimers(at, perTurn + firing.size)) {
+        if (firing.has(row.id)) continue
+        const timer = { id: row.id, actor: row.actor, name: row.name, cancelled: false }
+        firing.set(row.id, timer)
+        offer({ address: row.target, kind: row.kind, body: row.body, cause: null, timer })
+      }
+      nextDue = undefined
+    },
+    settle(batch, timer) {
+      firing.delete(timer.id)
+      batch.timers.push({ op: 'remove', id: timer.id })
+    },
+    schedule() {
+      if (firing.size > 0) return
+      nextDue ??= nextDue === null ? null : store.nextDue()
+      if (nextDue === alarmAt) return
+      cancelAlarm?.()
+      cancelAlarm = undefined
+      alarmAt = nextDue
+      if (nextDue === null) return
+      cancelAlarm = clock.after(Math.max(0, nextDue - now()), () => {
+        cancelAlarm = undefined
+        alarmAt = null
+        wake()
+      })
+    },
+    stop() {
+      cancelAlarm?.()
+    },
+  }
+}

@@ -1,0 +1,100 @@
+// Opens a SQLite file the way every part of Signalbox needs it, and applies the numbered migrations.
+
+import Database from 'better-sqlite3'
+import { ConfigurationError, FatalError } from '../errors.ts'
+import { migrations } from './migrations.ts'
+
+export type SqliteDatabase = Database.Database
+
+/**
+ * Opens `path`; WAL, `synchronous=FULL`, foreign keys, 5 s busy timeout. Migrates unless `readOnly`.
+ * Throws ConfigurationError `database-unusable` (with what to do) and `database-newer`.
+ */
+export function openDatabase(path: string, options: { readOnly?: boolean } = {}): SqliteDatabase {
+  let database: SqliteDatabase
+  try {
+    database = new Database(path, { readonly: options.readOnly ?? false, fileMustExist: options.readOnly ?? false })
+    database.pragma('busy_timeout = 5000')
+    if (!options.readOnly) {
+      database.pragma('journal_mode = WAL')
+      database.pragma('synchronous = FULL')
+      database.pragma('wal_autocheckpoint = 8000')
+    }
+    database.pragma('foreign_keys = ON')
+  } catch (error) {
+    throw unusable(path, error)
+  }
+  try {
+    if (options.readOnly) checkVersion(database, path)
+    else migrate(database, path)
+  } catch (error) {
+    database.close()
+    throw error instanceof ConfigurationError ? error : unusable(path, error)
+  }
+  return database
+}
+
+/** The number of the newest migration of this build. */
+export const schemaVersion = migrations.length
+
+function userVersion(database: SqliteDatabase): number {
+  return database.pragma('user_version', { simple: true }) as number
+}
+
+function checkVersion(database: SqliteDatabase, path: string): void {
+  const version = userVersion(database)
+  if (version > schemaVersion) {
+    throw new ConfigurationError(
+      'database-newer',
+      `${path} was written by a newer Signalbox (schema ${version}, this build knows ${schemaVersion}). Use that version, or restore a backup.`,
+    )
+  }
+  if (version < schemaVersion) {
+    throw new ConfigurationError(
+      'database-older',
+      `${path} has schema ${version}; this build reads ${schemaVersion}. Start the server once to migrate it.`,
+    )
+  }
+}
+
+function migrate(database: SqliteDatabase, path: string): void {
+  if (userVersion(database) > schemaVersion) checkVersion(database, path)
+  for (let version = userVersion(database); version < schemaVersion; version++) {
+    // One transaction each, the version inside it: a kill between two migrations leaves a whole schema.
+    database.exec('BEGIN IMMEDIATE')
+    try {
+      database.exec(migrations[version]!.sql)
+      database.pragma(`user_version = ${version + 1}`)
+      database.exec('COMMIT')
+    } catch (error) {
+      if (database.inTransaction) database.exec('ROLLBACK')
+      throw error
+    }
+  }
+}
+
+function unusable(path: string, error: unknown): Error {
+  const code = (error as { code?: string }).code ?? ''
+  const message = error instanceof Error ? error.message : String(error)
+  const cause = { cause: error }
+  if (code === 'SQLITE_FULL' || /disk is full/.test(message)) {
+    return new FatalError(
+      'disk-full',
+      `The disk of ${path} is full. Free space and start again; nothing that was committed is lost.`,
+      cause,
+    )
+  }
+  if (
+    code === 'SQLITE_READONLY' ||
+    code.startsWith('SQLITE_READONLY') ||
+    code === 'SQLITE_CANTOPEN' ||
+    /unable to open|readonly/.test(message)
+  ) {
+    return new ConfigurationError(
+      'database-unusable',
+      `Cannot open ${path} for writing (${message}). Check that its folder exists and belongs to this user, or set store.path.`,
+      cause,
+    )
+  }
+  return new ConfigurationError('database-unusable', `Cannot use ${path} as a database: ${message}.`, cause)
+}

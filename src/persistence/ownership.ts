@@ -1,0 +1,43 @@
+// One owner a database: an exclusive SQLite transaction held on a lock file beside it, which the kernel frees on kill -9.
+
+import Database from 'better-sqlite3'
+import { FatalError } from '../errors.ts'
+
+export interface Ownership {
+  release(): void
+}
+
+/**
+ * Takes the lock of `path`. `holder` describes the present owner for the message.
+ * Throws FatalError `database-owned` at once when another live process has it.
+ */
+export function takeOwnership(path: string, holder: () => string): Ownership {
+  const lock = new Database(`${path}.lock`)
+  try {
+    lock.pragma('busy_timeout = 0')
+    lock.pragma('journal_mode = DELETE')
+    lock.exec('BEGIN EXCLUSIVE')
+  } catch (error) {
+    lock.close()
+    if ((error as { code?: string }).code?.startsWith('SQLITE_BUSY')) {
+      throw new FatalError(
+        'database-owned',
+        `${path} is in use by another live process (${holder()}). Stop that one first, or give this one another store.path.`,
+        {
+          cause: error,
+        },
+      )
+    }
+    throw error
+  }
+  held.add(lock)
+  return {
+    release() {
+      held.delete(lock)
+      lock.close()
+    },
+  }
+}
+
+// Reachable for as long as it is held: garbage collection of the handle would free the lock.
+const held = new Set<Database.Database>()
