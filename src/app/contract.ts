@@ -1,0 +1,208 @@
+// What the issue runtime offers to servers, command lines and embedders: its interface and its documents.
+
+/** Who a state waits for; the value set of the contract (interface.md §2). */
+export type Party =
+  | 'agent'
+  | 'ci'
+  | 'reviewer'
+  | 'queue'
+  | 'deploy'
+  | 'dependency'
+  | 'capacity'
+  | 'provider'
+  | 'timer'
+  | 'human'
+  | 'operator'
+
+/** Times are ISO 8601 UTC in documents, epoch ms in events. */
+export interface IssueDocument {
+  key: string
+  id: string
+  title: string
+  url: string
+  project: string
+  /** The active `lifecycle` state's name. */
+  phase: string
+  authority: 'acting' | 'observing' | 'stopped'
+  value: unknown
+  waitsFor: { party: Party; reason: string; since: string; until: string | null }[]
+  run: {
+    id: string
+    type: string
+    phase: string
+    agent: string
+    startedAt: string
+    lastSignalAt: string | null
+    lastProgressAt: string | null
+    usage: { inputTokens: number; cachedTokens: number; outputTokens: number; usd: number }
+  } | null
+  pr: {
+    number: number
+    url: string
+    state: 'open' | 'closed' | 'merged'
+    headSha: string
+    draft: boolean
+    review: 'none' | 'approved' | 'changes_requested'
+    checks: 'none' | 'pending' | 'passed' | 'failed'
+    mergeable: 'clean' | 'conflict' | 'unknown'
+  } | null
+  question: string | null
+  branch: string | null
+  worktree: string | null
+  budgets: Record<string, { used: number; limit: number | null }>
+  attempts: Record<string, number>
+  blockedBy: { key: string; resolved: boolean }[]
+  delegated: boolean
+  faulted: { code: string; message: string; address: string } | null
+  version: number
+  updatedAt: string
+}
+
+export interface TimelineEntry {
+  seq: number
+  at: string
+  address: string
+  event: { type: string; [key: string]: unknown }
+  /** Who caused it: `external`, an address, or `seq N`. */
+  cause: string
+  /** The state value after it, when it changed. */
+  value?: unknown
+  ignored?: string
+}
+
+export interface FeedEntry {
+  seq: number
+  at: string
+  level: 'info' | 'warn' | 'error'
+  kind: string
+  issue: string
+  phase: string
+  status: string
+  summary: string
+}
+
+/** Why an issue is where it is and what would move it, computed from the machine. */
+export interface Explanation {
+  key: string
+  phase: string
+  authority: string
+  states: { id: string; description: string }[]
+  waitsFor: IssueDocument['waitsFor']
+  /** Each event that some active state accepts: who can cause it, and for each guard that is false now, the values it read. */
+  events: {
+    type: string
+    by: string
+    enabled: boolean
+    guards: { name: string; holds: boolean; reads: Record<string, unknown> }[]
+    target: string | null
+  }[]
+  timers: { name: string; due: string }[]
+  causes: TimelineEntry[]
+}
+
+export interface IssueQuery {
+  project?: string
+  phase?: string
+  limit?: number
+  cursor?: string
+}
+
+/** What reading commands and the server's GET routes share: works on a live database without owning it. Unknown keys throw FatalError `unknown-issue`; a key of two projects throws `ambiguous-key`. */
+export interface Reader {
+  issues(query?: IssueQuery): { issues: IssueDocument[]; next: string | null }
+  issue(key: string): IssueDocument
+  explain(key: string): Explanation
+  timeline(key: string, options?: { since?: number; limit?: number }): TimelineEntry[]
+  /** The snapshots of the issue and its children at `at` (default: now), recomputed from the journal. */
+  snapshot(key: string, at?: number): { seq: number; at: string; address: string; value: unknown; context: unknown; status: string }[]
+  feed(options?: { since?: number; level?: FeedEntry['level']; limit?: number }): FeedEntry[]
+  machines(): { id: string; version: string }[]
+  machine(id: string): MachineDocument
+  actors(kind?: string): { address: string; kind: string; status: string; version: number; updatedAt: string }[]
+  actor(address: string): unknown
+  /** Replays every journal and compares with the stored snapshots, byte for byte. */
+  verify(progress?: (done: number, total: number) => void): {
+    actors: number
+    events: number
+    different: { address: string; seq: number; message: string }[]
+    notCheckable: { address: string; reason: string }[]
+  }
+  close(): void
+}
+
+/** A machine as data: the source of the inspector's drawing. */
+export interface MachineDocument {
+  id: string
+  version: string
+  root: MachineNode
+}
+
+export interface MachineNode {
+  id: string
+  key: string
+  type: 'atomic' | 'compound' | 'parallel' | 'final' | 'history'
+  initial: string | null
+  description: string | null
+  tags: string[]
+  meta: Record<string, unknown>
+  invoke: { id: string; src: string }[]
+  /** `event` is '' for an eventless transition and `after NAME` for a delayed one; targets are node ids. */
+  transitions: { event: string; guard: string | null; targets: string[]; actions: string[]; description: string | null }[]
+  states: MachineNode[]
+}
+
+export interface Submission {
+  title: string
+  body?: string
+  project?: string
+  labels?: string[]
+  blockedBy?: string[]
+  parent?: string
+  priority?: number
+  hold?: boolean
+}
+
+/** What an operator or a human does to an issue (interface.md §2, POST /api/issues/:key/actions). */
+export type Action =
+  | { action: 'prompt'; text: string; author?: string }
+  | { action: 'stop'; reason?: string; author?: string }
+  | { action: 'retry'; runType?: string; author?: string }
+  | { action: 'close'; as?: 'done' | 'failed'; author?: string }
+  | { action: 'delegate'; author?: string }
+  | { action: 'undelegate'; author?: string }
+  | { action: 'approve'; body?: string; author?: string }
+  | { action: 'request_changes'; body: string; comments?: { path: string; line: number | null; body: string }[]; author?: string }
+  | { action: 'comment'; text: string; author?: string }
+  | { action: 'cancel'; author?: string }
+
+export type LiveMessage =
+  | { type: 'issue'; seq: number; document: IssueDocument }
+  | { type: 'event'; seq: number; entry: TimelineEntry; key: string }
+  | { type: 'microstep'; seq: number; key: string; address: string; value: unknown }
+  | { type: 'feed'; seq: number; entry: FeedEntry }
+  | { type: 'log'; seq: number; line: Record<string, unknown> }
+
+/** The running issue runtime. Embeds: no globals, no signal handlers, no process exit. */
+export interface App extends Reader {
+  /** Files and (unless `hold`) delegates an issue in the embedded tracker. Resolves when durable. Throws ConfigurationError for bad input (`unknown-blocker`, `dependency-cycle`, …). */
+  submit(submission: Submission, key?: string): Promise<{ key: string; url: string }>
+  /** Resolves when durable. Throws FatalError `unknown-issue`, or `not-accepted` with `accepted: string[]` when the machine does not accept it now. */
+  act(key: string, action: Action, idempotencyKey?: string): Promise<void>
+  pause(project?: string): Promise<void>
+  resume(project?: string): Promise<void>
+  /** Starts no new run; resolves when the active ones have ended. */
+  drain(): Promise<void>
+  retryActor(address: string): Promise<void>
+  /** Messages after `since` that are still known, then live ones; the answer unsubscribes. */
+  live(options: { key?: string; since?: number }, listener: (message: LiveMessage) => void): () => void
+  health(): {
+    state: 'booting' | 'ready' | 'draining' | 'refusing' | 'stopped'
+    backlog: number
+    oldestUnhandledMs: number
+    eventLoopLagMs: number
+    faulted: string[]
+  }
+  metrics(): string
+  /** Ends agents' process groups, commits, releases the database. */
+  stop(): Promise<void>
+}

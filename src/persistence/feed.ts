@@ -1,0 +1,56 @@
+// The curated activity stream for people: one row a report, kept beside the actors.
+
+import type { SqliteDatabase } from './database.ts'
+
+export const feedSchema = `
+CREATE TABLE feed (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  report TEXT NOT NULL UNIQUE,
+  at INTEGER NOT NULL,
+  level TEXT NOT NULL CHECK (level IN ('info', 'warn', 'error')),
+  kind TEXT NOT NULL,
+  issue TEXT NOT NULL,
+  phase TEXT NOT NULL,
+  status TEXT NOT NULL,
+  summary TEXT NOT NULL
+) STRICT;
+`
+
+export interface FeedRow {
+  seq: number
+  at: number
+  level: 'info' | 'warn' | 'error'
+  kind: string
+  issue: string
+  phase: string
+  status: string
+  summary: string
+}
+
+/** Adds an entry once per `report` id; answers the row, or null when it was there already. */
+export function addToFeed(database: SqliteDatabase, report: string, entry: Omit<FeedRow, 'seq'>): FeedRow | null {
+  const { changes, lastInsertRowid } = database
+    .prepare(
+      'INSERT INTO feed (report, at, level, kind, issue, phase, status, summary) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (report) DO NOTHING',
+    )
+    .run(report, entry.at, entry.level, entry.kind, entry.issue, entry.phase, entry.status, entry.summary)
+  return changes === 0 ? null : { seq: Number(lastInsertRowid), ...entry }
+}
+
+const levels = ['info', 'warn', 'error'] as const
+
+/** Entries after `since` of at least `level`, oldest first; with `since` undefined the newest `limit`. */
+export function readFeed(database: SqliteDatabase, options: { since?: number; level?: FeedRow['level']; limit: number }): FeedRow[] {
+  const wanted = JSON.stringify(levels.slice(levels.indexOf(options.level ?? 'info')))
+  const columns = 'seq, at, level, kind, issue, phase, status, summary'
+  const among = 'level IN (SELECT value FROM json_each(?))'
+  if (options.since !== undefined) {
+    return database
+      .prepare(`SELECT ${columns} FROM feed WHERE seq > ? AND ${among} ORDER BY seq LIMIT ?`)
+      .all(options.since, wanted, options.limit) as FeedRow[]
+  }
+  const newest = database
+    .prepare(`SELECT ${columns} FROM feed WHERE ${among} ORDER BY seq DESC LIMIT ?`)
+    .all(wanted, options.limit) as FeedRow[]
+  return newest.reverse()
+}
