@@ -1,0 +1,122 @@
+// The agent's turn as a callback effect: starts it, reports signs of life at a bounded rate, takes steering, ends the process group.
+
+import { fromCallback } from 'xstate'
+import { toErrorData } from '../../errors.ts'
+import type { Agent, AgentRequest, AgentResult } from '../ports.ts'
+import type { ProcessIdentity } from '../process.ts'
+
+export type SessionEvent =
+  | { type: 'session.started'; process: ProcessIdentity }
+  | { type: 'session.progressed'; line: string }
+  | { type: 'session.steered'; id: string; taken: boolean }
+  | { type: 'session.finished'; result: AgentResult }
+
+export type SessionCommand = { type: 'session.steer'; id: string; text: string } | { type: 'session.interrupt' }
+
+/** The turns under way in this process, so that a stop can wait for their process groups to end. */
+export interface Sessions {
+  /** Resolves when every turn that has been aborted has no process left, or after `timeout` ms. */
+  ended: (timeout: number) => Promise<void>
+  readonly active: number
+}
+
+export interface SessionHost<Input> {
+  agentOf: (input: Input) => Agent
+  /** Writes what the turn needs and describes it; runs before the agent starts. */
+  prepare: (input: Input) => Promise<AgentRequest>
+  /** Records the process group durably before the session is reported started; the answer removes the record. */
+  recordProcess: (identity: ProcessIdentity, request: AgentRequest) => () => void
+  /** Every line of progress, also those that are too many for the journal. */
+  onLine: (request: AgentRequest, line: string) => void
+  /** Milliseconds between two `session.progressed`. */
+  progressEvery: number
+  after: (ms: number, callback: () => void) => () => void
+}
+
+export function createSessions<Input>(host: SessionHost<Input>) {
+  const turns = new Set<Promise<unknown>>()
+  const sessions: Sessions = {
+    get active() {
+      return turns.size
+    },
+    async ended(timeout) {
+      const limit = Promise.withResolvers<void>()
+      const cancel = host.after(timeout, limit.resolve)
+      await Promise.race([Promise.allSettled(turns), limit.promise])
+      cancel()
+    },
+  }
+  const logic = fromCallback<SessionCommand, Input>(({ input, sendBack, receive }) => {
+    const controller = new AbortController()
+    const turn = run(host, input, controller.signal, sendBack as (event: SessionEvent) => void)
+    turns.add(turn.ended)
+    void turn.ended.finally(() => turns.delete(turn.ended))
+    receive(async (event) => {
+      if (event.type === 'session.interrupt') {
+        controller.abort()
+        return
+      }
+      const taken = await turn.steer(event.text)
+      ;(sendBack as (event: SessionEvent) => void)({ type: 'session.steered', id: event.id, taken })
+    })
+    return () => controller.abort()
+  })
+  return { sessions, logic }
+}
+
+function run<Input>(host: SessionHost<Input>, input: Input, signal: AbortSignal, say: (event: SessionEvent) => void) {
+  let steer: ((text: string) => Promise<boolean>) | undefined
+  const work = async (): Promise<void> => {
+    let forget: (() => void) | undefined
+    let cancelProgress: (() => void) | undefined
+    let result: AgentResult
+    try {
+      const agent = host.agentOf(input)
+      const request = await host.prepare(input)
+      let waitingLine: string | undefined
+      let quiet = false
+      const tell = (line: string): void => {
+        say({ type: 'session.progressed', line: line.slice(0, 500) })
+        quiet = true
+        cancelProgress = host.after(host.progressEvery, () => {
+          quiet = false
+          const next = waitingLine
+          waitingLine = undefined
+          if (next !== undefined) tell(next)
+        })
+      }
+      if (signal.aborted) result = aborted
+      else {
+        const turn = agent.start(request, {
+          signal,
+          onStart: (identity) => {
+            forget = host.recordProcess(identity, request)
+            say({ type: 'session.started', process: identity })
+          },
+          onProgress: (line) => {
+            host.onLine(request, line)
+            if (quiet) waitingLine = line
+            else tell(line)
+          },
+        })
+        steer = turn.steer
+        result = await turn.result
+      }
+    } catch (error) {
+      const { message } = toErrorData(error)
+      result = { outcome: 'failed', failure: 'environment', reason: message, summary: message }
+    }
+    cancelProgress?.()
+    forget?.()
+    say({ type: 'session.finished', result })
+  }
+  const ended = work()
+  return { ended, steer: async (text: string): Promise<boolean> => (steer ? steer(text) : false) }
+}
+
+const aborted: AgentResult = {
+  outcome: 'failed',
+  failure: 'agent',
+  reason: 'interrupted before it started',
+  summary: 'Interrupted before it started',
+}

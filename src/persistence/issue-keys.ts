@@ -1,0 +1,71 @@
+// Which issue a key means: every key that an issue ever had resolves to its immutable id, whatever tracker gave it.
+
+import { FatalError } from '../errors.ts'
+import type { SqliteDatabase } from './database.ts'
+
+export const issueKeySchema = `
+CREATE TABLE issue_key (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  project TEXT NOT NULL,
+  key TEXT NOT NULL COLLATE NOCASE,
+  issue TEXT NOT NULL,
+  UNIQUE (project, key)
+) STRICT;
+CREATE INDEX issue_key_key ON issue_key (key);
+CREATE INDEX issue_key_issue ON issue_key (issue);
+`
+
+export interface IssueKey {
+  project: string
+  key: string
+  issue: string
+}
+
+/** Remembers that `key` names `issue` in `project`; a key given to another issue later means the newer one. */
+export function rememberKey(database: SqliteDatabase, { project, key, issue }: IssueKey): void {
+  database
+    .prepare(
+      `INSERT INTO issue_key (project, key, issue) VALUES (?, ?, ?)
+       ON CONFLICT (project, key) DO UPDATE SET issue = excluded.issue WHERE issue <> excluded.issue`,
+    )
+    .run(project, key, issue)
+}
+
+/** The issue that `KEY`, `PROJECT/KEY` or an id means. Throws FatalError `unknown-issue` and `ambiguous-key` (which lists the choices). */
+export function findIssue(database: SqliteDatabase, name: string): IssueKey {
+  const slash = name.lastIndexOf('/')
+  const key = name.slice(slash + 1)
+  const rows =
+    slash === -1
+      ? (database.prepare('SELECT project, key, issue FROM issue_key WHERE key = ? ORDER BY project').all(key) as IssueKey[])
+      : (database
+          .prepare('SELECT project, key, issue FROM issue_key WHERE key = ? AND project = ?')
+          .all(key, name.slice(0, slash)) as IssueKey[])
+  const found = new Map(rows.map((row) => [row.issue, row]))
+  if (found.size > 1) {
+    const choices = rows.map((row) => `${row.project}/${row.key}`)
+    throw new FatalError('ambiguous-key', `${name} names ${found.size} issues. Say which: ${choices.join(', ')}.`)
+  }
+  const [only] = found.values()
+  if (only) return only
+  const byId = database.prepare('SELECT project, key, issue FROM issue_key WHERE issue = ? ORDER BY id DESC LIMIT 1').get(name) as
+    | IssueKey
+    | undefined
+  if (byId) return byId
+  throw new FatalError('unknown-issue', `There is no issue '${name}'. \`signalbox status\` lists all.`)
+}
+
+/** Issues in the order in which they became known, after the position `after`, each with its newest key. */
+export function listIssues(
+  database: SqliteDatabase,
+  options: { project?: string; after: number; limit: number },
+): (IssueKey & { position: number })[] {
+  return database
+    .prepare(
+      `SELECT min(id) AS position, project, issue,
+              (SELECT newest.key FROM issue_key newest WHERE newest.issue = known.issue ORDER BY newest.id DESC LIMIT 1) AS key
+       FROM issue_key known WHERE (@project IS NULL OR project = @project)
+       GROUP BY issue HAVING position > @after ORDER BY position LIMIT @limit`,
+    )
+    .all({ project: options.project ?? null, after: options.after, limit: options.limit }) as (IssueKey & { position: number })[]
+}
