@@ -67,8 +67,7 @@ export function memoryStore(): Store {
           highest.timer = Math.max(highest.timer, t.row.id)
         } else if (t.op === 'remove') timers.delete(t.id)
         else
-          for (const row of [...timers.values()])
-            if (row.actor === t.actor && (t.op === 'clear' || row.name === t.name)) timers.delete(row.id)
+          for (const row of timers.values()) if (row.actor === t.actor && (t.op === 'clear' || row.name === t.name)) timers.delete(row.id)
       }
       for (const e of batch.effects) {
         effects.set(e.id, { ...e })
@@ -81,7 +80,7 @@ export function memoryStore(): Store {
       for (const id of batch.messagesRemoved) messages.delete(id)
       for (const id of batch.effectsRemoved) {
         effects.delete(id)
-        for (const m of [...messages.values()]) if (m.effect === id) messages.delete(m.id)
+        for (const m of messages.values()) if (m.effect === id) messages.delete(m.id)
       }
       for (const k of batch.keys) keys.set(`${k.actor} ${k.key}`, { ...k })
     },
@@ -130,11 +129,7 @@ export function memoryStore(): Store {
     },
     timerNames: () => distinct([...timers.values()].map((t) => ({ machine: actors.get(t.actor)!.machine, name: t.name }))),
     effectSources: () =>
-      distinct(
-        [...effects.values()]
-          .filter((e) => e.child !== null)
-          .map((e) => ({ machine: actors.get(e.actor)!.machine, src: e.src })),
-      ),
+      distinct([...effects.values()].filter((e) => e.child !== null).map((e) => ({ machine: actors.get(e.actor)!.machine, src: e.src }))),
     inboxTypes: () =>
       distinct(
         [...inbox.values()].map((i) => {
@@ -150,12 +145,12 @@ export function memoryStore(): Store {
       }
       const forget = (id: number): void => {
         for (const child of [...actors.values()].filter((a) => a.parent === id)) forget(child.id)
-        for (const e of [...journal.values()])
+        for (const e of journal.values())
           if (e.actor === id && e.seq !== highest.seq) {
             journal.delete(e.seq)
             gone++
           }
-        for (const [name, k] of [...keys]) if (k.actor === id) keys.delete(name)
+        for (const [name, k] of keys) if (k.actor === id) keys.delete(name)
         addresses.delete(actors.get(id)!.address)
         actors.delete(id)
         gone++

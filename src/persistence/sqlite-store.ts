@@ -104,11 +104,10 @@ export function sqliteStore(path: string, options: { readOnly?: boolean } = {}):
         name: string
       }[],
     effectSources: () =>
-      db()
-        .prepare(
-          "SELECT DISTINCT a.machine, e.src FROM effect e JOIN actor a ON a.id = e.actor WHERE e.child IS NOT NULL",
-        )
-        .all() as { machine: number; src: string }[],
+      db().prepare('SELECT DISTINCT a.machine, e.src FROM effect e JOIN actor a ON a.id = e.actor WHERE e.child IS NOT NULL').all() as {
+        machine: number
+        src: string
+      }[],
     inboxTypes: () =>
       db()
         .prepare(

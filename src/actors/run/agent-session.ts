@@ -24,8 +24,6 @@ export interface SessionHost<Input> {
   agentOf: (input: Input) => Agent
   /** Writes what the turn needs and describes it; runs before the agent starts. */
   prepare: (input: Input) => Promise<AgentRequest>
-  /** Records the process group durably before the session is reported started; the answer removes the record. */
-  recordProcess: (identity: ProcessIdentity, request: AgentRequest) => () => void
   /** Every line of progress, also those that are too many for the journal. */
   onLine: (request: AgentRequest, line: string) => void
   /** Milliseconds between two `session.progressed`. */
@@ -67,7 +65,6 @@ export function createSessions<Input>(host: SessionHost<Input>) {
 function run<Input>(host: SessionHost<Input>, input: Input, signal: AbortSignal, say: (event: SessionEvent) => void) {
   let steer: ((text: string) => Promise<boolean>) | undefined
   const work = async (): Promise<void> => {
-    let forget: (() => void) | undefined
     let cancelProgress: (() => void) | undefined
     let result: AgentResult
     try {
@@ -89,10 +86,7 @@ function run<Input>(host: SessionHost<Input>, input: Input, signal: AbortSignal,
       else {
         const turn = agent.start(request, {
           signal,
-          onStart: (identity) => {
-            forget = host.recordProcess(identity, request)
-            say({ type: 'session.started', process: identity })
-          },
+          onStart: (identity) => say({ type: 'session.started', process: identity }),
           onProgress: (line) => {
             host.onLine(request, line)
             if (quiet) waitingLine = line
@@ -107,7 +101,6 @@ function run<Input>(host: SessionHost<Input>, input: Input, signal: AbortSignal,
       result = { outcome: 'failed', failure: 'environment', reason: message, summary: message }
     }
     cancelProgress?.()
-    forget?.()
     say({ type: 'session.finished', result })
   }
   const ended = work()

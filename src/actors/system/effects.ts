@@ -38,6 +38,10 @@ interface State {
   messages: { id: number; event: PlainEvent; delivered: boolean }[]
   live?: Live
   ended: boolean
+  /** Its failure on the way to the owner: messages that still come are returned with it. */
+  failure?: { item: Item; error: ErrorData }
+  /** The newest event that it said. */
+  said?: Item
   /** Results so far from this process; part of a callback event's identity. */
   n: number
 }
@@ -56,7 +60,7 @@ export interface EffectsHost {
   /** The machine's own logic for a source of the actor at `address`. */
   logicOf: (address: string, src: string) => AnyActorLogic | undefined
   /** Takes a result as an event on its way to the owner, and asks for a turn. */
-  offer: (item: Omit<Item, 'queuedAt'>) => void
+  offer: (item: Omit<Item, 'queuedAt'>) => Item
   /** Asks for a turn without an event. */
   wake: () => void
   report: (problem: { code: string; message: string; address: string; error?: ErrorData }) => void
@@ -241,7 +245,9 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
           if (state.ended) return
           host.at('effect:acknowledged')
           state.messages = state.messages.filter((other) => other !== message)
-          acknowledged.push(message.id)
+          // What it said before goes first: an acknowledgement alone would leave the parent without either after a kill.
+          if (state.said?.acknowledges) state.said.acknowledges.push(message.id)
+          else acknowledged.push(message.id)
           host.wake()
         },
         (error: unknown) => {
@@ -299,11 +305,12 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
       finish(state, { error: toErrorData(error) }, error)
       return
     }
-    host.offer({
+    state.said = host.offer({
       address: state.owner,
       kind,
       body: JSON.stringify({ child: state.row.child, since: state.row.since, ...body }),
       cause: null,
+      acknowledges: [],
     })
   }
 
@@ -342,12 +349,18 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
       return
     }
     state.ended = true
-    const undelivered = state.messages.map((message) => message.event)
-    const body = outcome.error
-      ? { child: row.child, since: row.since, error: undelivered.length > 0 ? { ...outcome.error, undelivered } : outcome.error }
-      : { child: row.child, since: row.since, output: outcome.output }
-    host.offer({ address: state.owner, kind: outcome.error ? 'error' : 'done', body: JSON.stringify(body), cause: null, effect: row.id })
+    const { child, since } = row
+    const body = JSON.stringify(outcome.error ? failureOf(state, outcome.error) : { child, since, output: outcome.output })
+    const item = host.offer({ address: state.owner, kind: outcome.error ? 'error' : 'done', body, cause: null, effect: row.id })
+    if (outcome.error) state.failure = { item, error: outcome.error }
   }
+
+  /** What the parent is told of a failure, with the messages that nobody has taken. */
+  const failureOf = ({ row: { child, since }, messages }: State, error: ErrorData): object => ({
+    child,
+    since,
+    error: messages.length > 0 ? { ...error, undelivered: messages.map((message) => message.event) } : error,
+  })
 
   const canRetry = (row: EffectRow, thrown: unknown): boolean => {
     if (thrown === undefined || thrown instanceof FatalError || thrown instanceof ConfigurationError || thrown instanceof ProtocolError)
@@ -420,10 +433,14 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
     },
     message(batch, address, event) {
       const state = byAddress.get(address)
-      if (!state || state.ended) return
+      if (!state || (state.ended && !state.failure)) return
       const message = { id: counters.nextMessage++, event, delivered: false }
       batch.messagesAdded.push({ id: message.id, effect: state.row.id, body: JSON.stringify(event) })
       state.messages.push(message)
+      if (state.failure) {
+        state.failure.item.body = JSON.stringify(failureOf(state, state.failure.error))
+        return
+      }
       afterCommit.push(() => flush(state))
     },
     stop(batch, address) {

@@ -17,6 +17,8 @@ export interface Item {
   timer?: { id: number; actor: number; name: string; cancelled: boolean }
   /** The effect row that ends with this event. */
   effect?: number
+  /** Message rows that go when this event, which their effect said before it acknowledged them, is handled. Absent afterwards. */
+  acknowledges?: number[]
   /** Told when the event is durable, or cannot be. */
   accept?: { resolve: (receipt: Receipt) => void; reject: (error: Error) => void }
   queuedAt: number

@@ -17,7 +17,10 @@ export interface Verdict {
   message?: string
 }
 
-interface Replayed {
+export interface Replayed {
+  /** The newest entry repeated. */
+  seq: number
+  at: number
   bytes: string | null
   status: string
   version: number
@@ -39,10 +42,10 @@ export function replay(store: StoreReader, kinds: ReadonlyMap<string, Kind>, row
     const first = [...chainOf(store, row.lastSeq)][0]
     throw new FatalError('before-checkpoint', `'${row.address}' can be replayed from entry ${first?.seq ?? row.lastSeq} on.`)
   }
-  let state: Replayed = { bytes: null, status: 'pending', version: 0, entries: 0 }
+  let state: Replayed = { seq: 0, at: 0, bytes: null, status: 'pending', version: 0, entries: 0 }
   for (const entry of chain.slice(0, start))
     if (entry.ignored === null && entry.kind !== 'stop' && entry.kind !== 'checkpoint') state.version++
-  for (const entry of chain.slice(start)) state = apply(state, entry, row, kinds, machines)
+  for (const entry of chain.slice(start)) state = { ...apply(state, entry, row, kinds, machines), seq: entry.seq, at: entry.at }
   return state
 }
 
@@ -52,7 +55,7 @@ function apply(
   row: ActorRow,
   kinds: ReadonlyMap<string, Kind>,
   machines: Map<number, { kind: string; version: string }>,
-): Replayed {
+): Omit<Replayed, 'seq' | 'at'> {
   const entries = state.entries + 1
   if (entry.ignored !== null) return { ...state, entries }
   if (entry.kind === 'stop') return { ...state, status: 'stopped', entries }

@@ -6,7 +6,15 @@
 import { hostname } from 'node:os'
 import type { AnyStateMachine, InputFrom } from 'xstate'
 import { FatalError, RetryableError, toErrorData, type ErrorData } from '../../errors.ts'
-import { emptyBatch, type ActorRow, type EntryKind, type InboxRow, type JournalRow, type Store } from '../../persistence/store.ts'
+import {
+  emptyBatch,
+  type ActorRow,
+  type EntryKind,
+  type InboxRow,
+  type JournalRow,
+  type Store,
+  type StoreReader,
+} from '../../persistence/store.ts'
 import { checkBuild, migrateRow } from './boot.ts'
 import { realClock, type Clock } from './clock.ts'
 import { resolveKinds, type ActorDefinition, type Kind } from './definition.ts'
@@ -162,9 +170,11 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
   const stopped = Promise.withResolvers<void>()
   stopped.promise.catch(() => {})
 
-  const offer = (item: Omit<Item, 'queuedAt'>): void => {
-    mailboxes.put({ ...item, queuedAt: clock.monotonic() })
+  const offer = (offered: Omit<Item, 'queuedAt'>): Item => {
+    const item = { ...offered, queuedAt: clock.monotonic() }
+    mailboxes.put(item)
     wake()
+    return item
   }
   const wake = (): void => {
     if (turnPending || phase === 'stopped') return
@@ -256,7 +266,7 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
     if (told.length > 0) tell(told)
     timers.schedule()
     if (mailboxes.size > 0) wake()
-    else if (!turnPending) for (const resolve of [...idleWaiters]) resolve()
+    else if (!turnPending) for (const resolve of idleWaiters) resolve()
   }
 
   /** The store cannot commit: nothing of this turn happened, and nothing may happen any more. */
@@ -276,7 +286,7 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
     } catch {
       // The first failure is the one to tell.
     }
-    for (const resolve of [...idleWaiters]) resolve()
+    for (const resolve of idleWaiters) resolve()
     stopped.reject(failure)
   }
   function accept(item: Item, receipt: Receipt): void {
@@ -288,7 +298,7 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
   // --- handling one event ------------------------------------------------------------------------
 
   function handle(item: Item): void {
-    const row = rows.get(item.address)
+    const row = rows.get(item.address) ?? (item.kind === 'init' ? createRoot(item.address) : undefined)
     if (!row) {
       owed.delete(item)
       if (item.timer) timers.settle(batch, item.timer)
@@ -465,6 +475,10 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
     return row
   }
 
+  /** A root's row comes with its first event, not before: alone in a commit it would never start after a kill. */
+  const createRoot = (address: string): ActorRow =>
+    createRow(address, kinds.get(address.slice(0, address.indexOf('/')))!, null, null, 0, now())
+
   /** A child's new life at an address that an ended one had; also what its very first life starts from. */
   function respawn(row: ActorRow, body: InitBody): void {
     const kind = body.kind === undefined ? kindOf(row)! : kinds.get(body.kind)!
@@ -534,6 +548,8 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
     if (item.timer) timers.settle(batch, item.timer)
     if (item.effect !== undefined) effects.settle(batch, item.effect)
     if (item.key !== undefined) batch.keys.push({ actor: row.id, key: item.key, at: time })
+    if (item.acknowledges) batch.messagesRemoved.push(...item.acknowledges)
+    delete item.acknowledges
   }
 
   function ignore(item: Item, row: ActorRow, reason: string): void {
@@ -555,6 +571,7 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
     delete item.timer
     delete item.effect
     delete item.key
+    delete item.acknowledges
     accept(item, { seq: null, duplicate: false, ignored: null })
     delete item.accept
   }
@@ -626,7 +643,7 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
     for (const address of new Set(told.map((h) => h.address))) {
       const listeners = views.get(address)
       if (!listeners) continue
-      const view = viewOf(address)
+      const view = viewAt(address)
       if (view) for (const listener of listeners) guarded(() => listener(view))
     }
   }
@@ -639,7 +656,7 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
     }
   }
 
-  function viewOf(address: string): ActorView | undefined {
+  function viewAt(address: string): ActorView | undefined {
     const row = rows.peek(address)
     return row && toView(row, machineKinds.get(row.machine)!)
   }
@@ -700,7 +717,7 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
       const row = rows.peek(address)
       return row && { row, machine: machineKinds.get(row.machine)! }
     },
-    view: viewOf,
+    view: viewAt,
     store,
     subscribe: (address: string, listener: (view: ActorView) => void) => register(views, address, listener),
     on: (address: string, type: string, listener: (event: PlainEvent) => void) => register(emitted, address, { type, listener }),
@@ -750,7 +767,6 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
       const under = spawning.get(address)
       if (under) await under
       else if (!rows.peek(address)) {
-        createRow(address, definition, null, null, 0, now())
         const started = put(address, 'init', input === undefined ? {} : { input })
         spawning.set(address, started)
         await started.finally(() => spawning.delete(address))

@@ -1,0 +1,213 @@
+// The board: all issues by phase, in the machine's order; only the rows that changed are drawn again.
+
+import { element, time } from './element.js'
+import { labelOf, needsPerson, partiesOf, phasesOf } from './lifecycle.js'
+import { addressOf } from './state.js'
+
+export function createBoard({ state }) {
+  const search = element('input', {
+    type: 'search',
+    placeholder: 'Filter by key, title or project',
+    'aria-label': 'Filter issues',
+    oninput: () => state.trigger.filtered({ filter: { text: search.value } }),
+  })
+  const parties = element('.parties', { role: 'group', 'aria-label': 'Waiting for' })
+  const groups = element('.groups')
+  const empty = element('p.empty', { role: 'status' })
+  const feed = element('ol.feed')
+  const root = element(
+    '.board',
+    {},
+    element('h1.hidden', {}, 'Issues'),
+    element('.tools', {}, search, parties),
+    element('.columns', {}, element('.issues', {}, empty, groups), element('aside', { 'aria-label': 'Activity' }, element('h2', {}, 'Activity'), feed)),
+  )
+
+  /** Phase to its section, and issue id to its row. */
+  const sections = new Map()
+  const rows = new Map()
+  let before = null
+
+  function sectionOf(key, phases) {
+    let section = sections.get(key)
+    if (section === undefined) {
+      section = createSection(phases.find((phase) => phase.key === key) ?? { key, label: labelOf(key), description: '', tags: [], isTerminal: false })
+      sections.set(key, section)
+      const order = (one) => (phases.findIndex((phase) => phase.key === one) + phases.length + 1) % (phases.length + 1)
+      const next = [...sections].filter(([one]) => order(one) > order(key)).toSorted(([a], [b]) => order(a) - order(b))[0]
+      groups.insertBefore(section.root, next?.[1].root ?? null)
+    }
+    return section
+  }
+
+  function drawRows(context, phases) {
+    const touched = new Set()
+    for (const [id, issue] of context.documents) {
+      const row = rows.get(id)
+      if (row?.issue === issue) continue
+      const address = addressOf(issue, context.documents)
+      const section = sectionOf(issue.phase, phases)
+      const made = { issue, root: createRow(issue, address), section }
+      if (row?.section === section && compare(row.issue, issue) === 0) {
+        const hadFocus = row.root.contains(document.activeElement)
+        row.root.replaceWith(made.root)
+        if (hadFocus) made.root.querySelector('a').focus()
+        section.rows[section.rows.indexOf(row)] = made
+      } else {
+        if (row !== undefined) {
+          row.root.remove()
+          row.section.rows.splice(row.section.rows.indexOf(row), 1)
+          touched.add(row.section)
+        }
+        insert(section, made)
+      }
+      if (row !== undefined) made.root.classList.add('changed')
+      made.root.hidden = !isShown(issue, context.filter)
+      touched.add(section)
+      rows.set(id, made)
+    }
+    return touched
+  }
+
+  function drawParties({ documents, filter }) {
+    const counts = new Map()
+    for (const issue of documents.values()) for (const party of partiesOf(issue)) counts.set(party, (counts.get(party) ?? 0) + 1)
+    const chips = [[null, documents.size], ...[...counts].toSorted(([a], [b]) => partyOrder(a) - partyOrder(b) || a.localeCompare(b))]
+    parties.replaceChildren(
+      ...chips.map(([party, count]) =>
+        element(
+          'button.chip',
+          {
+            type: 'button',
+            'aria-pressed': String(filter.party === party),
+            'data-party': party ?? 'all',
+            onclick: () => {
+              state.trigger.filtered({ filter: { party: filter.party === party ? null : party } })
+              requestAnimationFrame(() => requestAnimationFrame(() => parties.querySelector(`[data-party="${party ?? 'all'}"]`)?.focus()))
+            },
+          },
+          party === null ? 'All' : labelOf(party),
+          element('span.count', {}, String(count)),
+        ),
+      ),
+    )
+  }
+
+  return {
+    root,
+    update(context) {
+      const phases = phasesOf(context.machines.issue)
+      if (context.documents !== before?.documents) {
+        for (const section of drawRows(context, phases)) section.count(context.partial)
+        empty.textContent = context.documents.size > 0 ? '' : context.isLoaded ? 'No issues yet. “signalbox submit TITLE” files the first.' : 'Reading the issues …'
+      }
+      if (context.partial !== before?.partial) {
+        for (const section of sections.values()) section.count(context.partial)
+        if (context.documents.size === 0 && context.isLoaded) empty.textContent = 'No issues yet. “signalbox submit TITLE” files the first.'
+      }
+      if (context.documents !== before?.documents || context.filter !== before?.filter) drawParties(context)
+      if (context.filter !== before?.filter) {
+        if (search.value !== context.filter.text) search.value = context.filter.text
+        for (const { root: row, issue } of rows.values()) row.hidden = !isShown(issue, context.filter)
+        for (const section of sections.values()) section.count(context.partial)
+      }
+      if (context.feed !== before?.feed) drawFeed(feed, context)
+      before = context
+    },
+  }
+}
+
+function createSection(phase) {
+  const list = element('ul.rows')
+  const count = element('span.count')
+  const root = element(
+    'details.group',
+    { open: !phase.isTerminal, 'data-tags': phase.tags.join(' ') },
+    element('summary', { title: phase.description }, element('span.dot'), element('h2', {}, phase.label), count, element('span.description', {}, phase.description)),
+    list,
+  )
+  const section = {
+    root,
+    list,
+    rows: [],
+    count(partial) {
+      const visible = section.rows.filter((row) => !row.root.hidden).length
+      count.textContent = `${visible}${partial.has(phase.key) ? '+' : ''}`
+      root.hidden = visible === 0
+    },
+  }
+  return section
+}
+
+/** Keeps rows in the order of their keys. */
+function insert(section, row) {
+  let low = 0
+  let high = section.rows.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (compare(section.rows[middle].issue, row.issue) < 0) low = middle + 1
+    else high = middle
+  }
+  section.list.insertBefore(row.root, section.rows[low]?.root ?? null)
+  section.rows.splice(low, 0, row)
+}
+
+const collator = new Intl.Collator('en', { numeric: true })
+const compare = (a, b) => collator.compare(a.key, b.key) || collator.compare(a.id, b.id)
+
+function createRow(issue, address) {
+  const waits = issue.waitsFor.map(({ party, reason, since, until }) =>
+    element('span.wait', { 'data-party': party, title: reason }, element('b', {}, labelOf(party)), ' ', time(since), until === null ? '' : time(until, ' · ')),
+  )
+  return element(
+    'li',
+    { className: `row${needsPerson(issue) ? ' needs-person' : ''}${issue.faulted ? ' faulted' : ''}`, 'data-id': issue.id },
+    element('a.key', { href: address }, issue.key),
+    element('span.title', { title: issue.title }, issue.title),
+    element('span.waits', {}, issue.faulted ? element('span.fault', { title: issue.faulted.message }, `Faulted: ${issue.faulted.code}`) : waits),
+    element('span.run', {}, issue.run === null ? '' : `${labelOf(issue.run.type)} · ${issue.run.agent}`),
+    element('span.pull', {}, issue.pr === null ? '' : `#${issue.pr.number} `, issue.pr === null ? '' : marks(issue.pr)),
+    element('span.updated', {}, time(issue.updatedAt)),
+  )
+}
+
+const signs = { approved: ['✓', 'good'], passed: ['✓', 'good'], changes_requested: ['✕', 'bad'], failed: ['✕', 'bad'], pending: ['…', ''], none: ['–', ''] }
+
+function marks(pr) {
+  return [
+    ['review', pr.review],
+    ['checks', pr.checks],
+  ].map(([what, value]) => {
+    const [sign, tone] = signs[value] ?? ['?', '']
+    return element('span.mark', { className: `mark ${tone}`, title: `${what}: ${value.replaceAll('_', ' ')}` }, `${what} ${sign}`)
+  })
+}
+
+function isShown(issue, { text, party }) {
+  if (party !== null && !partiesOf(issue).includes(party)) return false
+  return text === '' || `${issue.key} ${issue.title} ${issue.project}`.toLowerCase().includes(text.toLowerCase())
+}
+
+/** People first. */
+function partyOrder(party) {
+  return ['human', 'operator', 'reviewer'].includes(party) ? 0 : 1
+}
+
+/** Newest first. */
+export function drawFeed(list, { feed }, issue = null) {
+  const entries = feed.filter((entry) => issue === null || entry.issue === issue).toReversed()
+  list.replaceChildren(
+    ...(entries.length === 0 ? [element('li.empty', {}, 'Nothing yet.')] : []),
+    ...entries.slice(0, 60).map((entry) =>
+      element(
+        'li',
+        { className: entry.level },
+        issue === null ? element('a', { href: `#/issues/${encodeURIComponent(entry.issue)}` }, entry.issue) : '',
+        ' ',
+        element('span', {}, entry.summary),
+        ' ',
+        time(entry.at),
+      ),
+    ),
+  )
+}

@@ -1,0 +1,211 @@
+// Starts the page: state, connection, views. Views draw; this file decides what is read and when.
+
+import { ask, pathOf, Refusal } from './api.js'
+import { createBoard } from './board.js'
+import { element, refreshTimes } from './element.js'
+import { createIssue } from './issue.js'
+import { phasesOf } from './lifecycle.js'
+import { createLive } from './live.js'
+import { createLogin } from './login.js'
+import { createState, viewOf } from './state.js'
+
+const state = createState()
+const main = document.querySelector('#main')
+const connection = document.querySelector('#connection')
+const signOut = document.querySelector('#sign-out')
+const views = { board: createBoard, issue: createIssue, login: createLogin }
+
+const live = createLive({
+  onState: (to) => state.trigger.connectionChanged({ connection: to }),
+  onSubscribed: () => void load(),
+  onMessages: take,
+  onRefused: () => signedOut(''),
+  isSignedIn: () =>
+    ask('api/machines').then(
+      () => true,
+      (refusal) => refusal.status !== 401,
+    ),
+})
+
+// --- Drawing: once a frame, only what the open view shows ------------------------------------------
+
+let shown = null
+let isDrawing = false
+
+state.subscribe(() => {
+  if (isDrawing) return
+  isDrawing = true
+  if (document.hidden) setTimeout(draw, 200)
+  else requestAnimationFrame(draw)
+})
+
+function draw() {
+  isDrawing = false
+  const { context } = state.getSnapshot()
+  const { view } = context
+  const identity = `${view.name} ${view.key ?? ''}`
+  if (shown?.identity !== identity) {
+    const made = views[view.name]({ state, signIn, act })
+    shown = { identity, made }
+    main.replaceChildren(made.root)
+    document.title = view.key === undefined ? 'Signalbox' : `${view.key} · Signalbox`
+  }
+  shown.made.update(context)
+  signOut.hidden = view.name === 'login'
+  connection.textContent = view.name === 'login' ? '' : { connecting: 'Connecting …', live: 'Live', lost: 'Connection lost. Trying again …' }[context.connection]
+  connection.dataset['state'] = context.connection
+}
+
+setInterval(() => refreshTimes(main), 15_000)
+
+// --- Where we are -----------------------------------------------------------------------------------
+
+addEventListener('hashchange', () => {
+  if (state.getSnapshot().context.view.name === 'login') return
+  open(viewOf(location.hash))
+  main.focus()
+  scrollTo(0, 0)
+})
+
+function open(view) {
+  state.trigger.routed({ view })
+  if (view.name === 'issue') live.subscribe({ key: view.key, types: ['issue', 'event', 'feed'] })
+  else live.subscribe({ types: ['issue', 'feed'] })
+  // The connection may be refused: an unknown key has no live feed. The answer to this says why.
+  if (view.name === 'issue') void load()
+}
+
+addEventListener('keydown', (event) => {
+  const isTyping = event.target.closest('input, textarea, select, dialog') !== null
+  if (event.key === 'Escape' && !isTyping && location.hash.startsWith('#/issues')) location.hash = '#/'
+  if (event.key === '/' && !isTyping) {
+    const field = main.querySelector('input[type=search]')
+    if (field !== null) {
+      event.preventDefault()
+      field.focus()
+    }
+  }
+})
+
+// --- Reading ----------------------------------------------------------------------------------------
+
+async function load() {
+  const { view } = state.getSnapshot().context
+  try {
+    await loadMachines()
+    if (view.name === 'issue') await loadIssue(view.key)
+    else await loadBoard()
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    if (error.status === 401) return signedOut('')
+    if (view.name === 'issue' && state.getSnapshot().context.view.key === view.key) state.trigger.issueRefused({ refusal: error })
+  }
+}
+
+async function loadMachines() {
+  if (Object.keys(state.getSnapshot().context.machines).length > 0) return
+  const { machines } = await ask('api/machines')
+  for (const { id } of machines.filter((one) => one.id === 'issue' || one.id === 'run')) {
+    state.trigger.machineArrived({ machine: await ask(`api/machines/${id}`) })
+  }
+}
+
+/** Issues that can still move are read whole, those at rest by one page a phase. */
+async function loadBoard() {
+  const feed = ask('api/feed?limit=100').then(({ entries }) => state.trigger.feedArrived({ entries }))
+  const phases = phasesOf(state.getSnapshot().context.machines.issue)
+  const partial = []
+  for (const phase of phases) {
+    let cursor = null
+    do {
+      const page = await ask(`api/issues?phase=${phase.key}&limit=${phase.isTerminal ? 50 : 500}${cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`}`)
+      if (page.issues.length > 0) state.trigger.documentsArrived({ documents: page.issues })
+      cursor = page.next
+    } while (cursor !== null && !phase.isTerminal)
+    if (cursor !== null) partial.push(phase.key)
+  }
+  state.trigger.boardLoaded({ partial })
+  await feed
+}
+
+async function loadIssue(key) {
+  const [found, explanation, { entries }, feed] = await Promise.all([
+    ask(pathOf(key)),
+    ask(pathOf(key, '/explain')),
+    ask(pathOf(key, '/timeline?limit=200')),
+    ask('api/feed?limit=200'),
+  ])
+  if (state.getSnapshot().context.view.key !== key) return
+  state.trigger.documentsArrived({ documents: [found] })
+  state.trigger.issueArrived({ id: found.id })
+  state.trigger.explained({ explanation })
+  state.trigger.timelineArrived({ entries })
+  state.trigger.feedArrived({ entries: feed.entries })
+}
+
+/** What would move an issue changes with every step; asked for once steps pause. */
+let explaining
+function explainSoon(key) {
+  clearTimeout(explaining)
+  explaining = setTimeout(async () => {
+    const explanation = await ask(pathOf(key, '/explain')).catch(() => null)
+    if (explanation !== null && state.getSnapshot().context.view.key === key) state.trigger.explained({ explanation })
+  }, 150)
+}
+
+function take(messages) {
+  const documents = new Map()
+  const entries = []
+  const feed = []
+  for (const message of messages) {
+    if (message.type === 'issue') documents.set(message.document.id, message.document)
+    else if (message.type === 'event') entries.push(message.entry)
+    else if (message.type === 'feed') feed.push(message.entry)
+  }
+  if (documents.size > 0) state.trigger.documentsArrived({ documents: [...documents.values()] })
+  if (entries.length > 0) state.trigger.timelineArrived({ entries })
+  if (feed.length > 0) state.trigger.feedArrived({ entries: feed })
+  const { view } = state.getSnapshot().context
+  if (view.name === 'issue' && documents.size + entries.length > 0) explainSoon(view.key)
+}
+
+// --- Doing ------------------------------------------------------------------------------------------
+
+/** Answers the refusal, or null when it is done. */
+async function act(key, action) {
+  try {
+    await ask(pathOf(key, '/actions'), action)
+    explainSoon(key)
+    return null
+  } catch (refusal) {
+    if (refusal.status === 401) signedOut('')
+    return refusal
+  }
+}
+
+async function signIn(token) {
+  try {
+    await ask('session', { token })
+  } catch (refusal) {
+    return refusal
+  }
+  if (location.search !== '') history.replaceState(null, '', `./${location.hash}`)
+  open(viewOf(location.hash))
+  return null
+}
+
+function signedOut(message) {
+  live.stop()
+  state.trigger.routed({ view: { name: 'login', message } })
+}
+
+signOut.addEventListener('click', async () => {
+  await ask('session/end', {}).catch(() => null)
+  signedOut('You are signed out.')
+})
+
+// A link that was used up leads here, still in the address.
+if (new URLSearchParams(location.search).has('link')) signedOut('This link was used already or is too old. “signalbox inspect” prints a new one.')
+else open(viewOf(location.hash))
+
+main.append(element('p.loading', { role: 'status' }, 'Reading the issues …'))

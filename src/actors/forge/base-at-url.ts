@@ -1,0 +1,52 @@
+// The user's base branch at a URL: moved by a push with a lease on the exact commit.
+
+import { FatalError } from '../../errors.ts'
+import { git } from '../git.ts'
+import type { BaseBranch } from './base-branch.ts'
+import { firstLine } from './obstacles.ts'
+import { emptyRepository, noSuchBase } from './repository-errors.ts'
+
+const landingTimeout = 600_000
+
+export function urlBranch(url: string, name: string): BaseBranch {
+  const ref = `refs/heads/${name}`
+  const cwd = process.cwd()
+  return {
+    name,
+    ref,
+    repository: url,
+    async head() {
+      const { stdout } = await git(['ls-remote', '--heads', '--', url], { cwd })
+      const heads = new Map(stdout.split('\n').map((line) => line.split('\t').toReversed() as [string, string]))
+      const sha = heads.get(ref)
+      if (sha !== undefined) return sha
+      if (stdout.trim() === '') throw emptyRepository(url)
+      throw noSuchBase(
+        url,
+        name,
+        [...heads.keys()].map((head) => head.slice('refs/heads/'.length)),
+      )
+    },
+    async move({ source, from, to }) {
+      const { exitCode, stdout, stderr } = await git(
+        [
+          'push',
+          '--porcelain',
+          '--no-follow-tags',
+          '--recurse-submodules=no',
+          `--force-with-lease=${ref}:${from}`,
+          '--',
+          url,
+          `${to}:${ref}`,
+        ],
+        { cwd: source, allow: [0, 1], timeout: landingTimeout },
+      )
+      const line = stdout.split('\n').find((each) => each.includes(`:${ref}\t`)) ?? ''
+      if (line.startsWith('=')) return { kind: 'already' }
+      if (exitCode === 0) return { kind: 'moved' }
+      if (/\[rejected\]|failed to update ref|cannot lock ref/.test(line)) return { kind: 'base_moved' }
+      if (line.startsWith('!')) return { kind: 'blocked', reason: `${url} refused the landing: ${line.split('\t').at(-1)!}.`, files: [] }
+      throw new FatalError('git-failed', `The landing could not be pushed to ${url}: ${firstLine(stderr)}`)
+    },
+  }
+}

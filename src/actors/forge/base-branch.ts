@@ -1,0 +1,35 @@
+// The user's base branch: read, and moved by compare-and-swap. Nothing else writes to the user's repository.
+
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { folderBranch } from './base-in-folder.ts'
+import { urlBranch } from './base-at-url.ts'
+
+export type BaseMove =
+  | { kind: 'moved' }
+  /** The branch has the commit already: a landing that a crash kept us from noting down. */
+  | { kind: 'already' }
+  | { kind: 'base_moved' }
+  /** Nothing was changed; a human can clear the way, and the same move can be tried again. */
+  | { kind: 'blocked'; reason: string; files: string[] }
+
+export interface BaseBranch {
+  readonly name: string
+  readonly ref: string
+  /** The user's repository as git accepts it: an absolute path or a URL. */
+  readonly repository: string
+  /** The branch's commit now. Throws ConfigurationError `repository-missing`, `not-a-repository`, `repository-empty`, `base-missing`. */
+  head: () => Promise<string>
+  /** Contract: moves the branch from exactly `from` to its descendant `to`, which the bare repository `source` has, or changes nothing. */
+  move: (move: { source: string; from: string; to: string; note: string; identity: Record<string, string> }) => Promise<BaseMove>
+}
+
+/** Whether `repo` is a URL (or `host:path`) rather than a folder. */
+export function isRemote(repo: string): boolean {
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(repo)) return true
+  return /^[^/\\:]{2,}:/.test(repo) && !existsSync(repo)
+}
+
+export function createBaseBranch(repo: string, name: string): BaseBranch {
+  return isRemote(repo) ? urlBranch(repo, name) : folderBranch(resolve(repo), name)
+}

@@ -1,0 +1,222 @@
+// The embedded forge: pull requests in Signalbox's own database, on bare git repositories of its own. Composes the parts beside it.
+
+import { FatalError } from '../../errors.ts'
+import type { SqliteDatabase } from '../../persistence/database.ts'
+import { createFactOutbox } from '../../persistence/fact-outbox.ts'
+import type { CheckFailure, Forge, LandingRequest, PublishRequest, PullRequest, PullRequestFacts } from '../ports.ts'
+import type { ProcessIdentity } from '../process.ts'
+import { createCheckRecords } from './check-records.ts'
+import { createChecks, type CheckCommand, type CheckResult } from './checks.ts'
+import { checkRefs } from './guard.ts'
+import { createLanding, type LandingEffects } from './landing.ts'
+import { createPublisher } from './publisher.ts'
+import { createPullRequests, type PullRequestRow } from './pull-requests.ts'
+import { createPushGuard } from './push-guard.ts'
+import { createRefRows, type RefIncident } from './refs.ts'
+import { createRepositories, type Repository } from './repository.ts'
+import { createReviews, type ReviewRequest } from './reviews.ts'
+
+export interface ForgeProject {
+  id: string
+  /** A folder or a URL. */
+  repo: string
+  /** Null: discovered once, then remembered. */
+  baseBranch: string | null
+  ci: CheckCommand | null
+}
+
+export interface LocalForgeOptions {
+  database: SqliteDatabase
+  /** The data folder. */
+  folder: string
+  projects: readonly ForgeProject[]
+  now: () => number
+  /** Called after a commit that added facts. */
+  wake: () => void
+  /** Starts the actor that runs the checks of one head. Must be idempotent. */
+  spawnCheck: (check: PendingCheck) => void | Promise<void>
+  /** Sends the request to the landing queue of the project; both resolve when it is durable. */
+  requestQueue: (request: LandingRequest) => Promise<void>
+  withdrawQueue: (request: LandingRequest & { reason: string }) => Promise<void>
+  discoverBase: (repo: string) => Promise<string>
+  /** Where people find a pull request. */
+  url?: (pullRequest: { project: string; number: number }) => string
+}
+
+export interface PendingCheck {
+  project: string
+  issue: string
+  number: number
+  headSha: string
+}
+
+/** Methods about a pull request throw FatalError `unknown-pull-request`; those of git, and BaseBranch's ConfigurationErrors where a repository is used. */
+export interface LocalForge extends Forge, Omit<LandingEffects, 'mergeable'> {
+  readonly kind: 'local'
+  /**
+   * To be called once, before anything else is: ends orphans of earlier processes, makes or opens the repositories, takes over
+   * the base branches, compares the refs, and starts the checks that are owed. A project whose repository cannot be used is
+   * answered with its error, and keeps no other from starting.
+   */
+  start: () => Promise<{ incidents: RefIncident[]; failures: { project: string; error: unknown }[] }>
+  /** The repository of the project, for the workspace: its path, base branch and `syncBase`. */
+  repository: (project: string) => Promise<Repository>
+  review: (request: ReviewRequest) => void
+  /** Throws FatalError `environment` and RetryableError `check-aborted` instead of an answer about the commit. */
+  runChecks: (request: {
+    project: string
+    number: number
+    headSha: string
+    signal?: AbortSignal | undefined
+    onStart?: ((identity: ProcessIdentity) => void) | undefined
+  }) => Promise<CheckResult>
+  /** Writes the result and its fact. Idempotent; a result for a head that is not the present one is kept without a fact. */
+  recordChecks: (request: { project: string; number: number; headSha: string; result: CheckResult }) => void
+  /** Notes what keeps the checks from running: the head stays pending, and says why. */
+  recordObstacle: (request: { project: string; number: number; headSha: string; reason: string }) => void
+  /** Heads without a result, whose check actor a kill may have kept from starting. */
+  pendingChecks: () => PendingCheck[]
+  runCandidateChecks: (request: {
+    project: string
+    commit: string
+    signal?: AbortSignal | undefined
+    onStart?: ((identity: ProcessIdentity) => void) | undefined
+  }) => Promise<CheckResult>
+  /** A human's word: not this way. The branch stays. */
+  closePullRequest: (request: { project: string; number: number }) => void
+  reopenPullRequest: (request: { project: string; number: number }) => void
+  /** The newest pull request of the issue. */
+  pullRequestOf: (issue: string) => PullRequest | null
+  /** Compares every ref with what was recorded; a ref moved without us is put back, recorded, and answered. */
+  checkRefs: (project?: string) => Promise<RefIncident[]>
+  /** Newest first. */
+  refIncidents: (limit?: number) => RefIncident[]
+}
+
+export function createLocalForge(options: LocalForgeOptions): LocalForge {
+  const { database, folder, projects, now, wake, spawnCheck } = options
+  const outbox = createFactOutbox({ database, now, wake })
+  const guard = createPushGuard(folder)
+  const refs = createRefRows(database)
+  const open = createRepositories({ folder, projects, database, refs, guard, discoverBase: options.discoverBase })
+  const url = options.url ?? (({ project, number }) => `signalbox:${project}/pull/${number}`)
+  const pullRequests = createPullRequests({ database, outbox, now, url })
+  const reviews = createReviews({ database, outbox, pullRequests })
+  const checks = createChecks({ folder, projects, open })
+  const records = createCheckRecords({ database, outbox, pullRequests })
+  const { mergeable, ...landing } = createLanding({ open, pullRequests, refs, outbox, now })
+  const compare = async (project: string) => checkRefs(await open(project), { database, refs, guard, now })
+  const publisher = createPublisher({ open, refs, guard, outbox, pullRequests, records, isChecked: checks.isDeclared, compare })
+
+  const toPending = (row: PullRequestRow): PendingCheck => ({
+    project: row.project,
+    issue: row.issue,
+    number: row.number,
+    headSha: row.head_sha,
+  })
+
+  async function publish(request: PublishRequest): Promise<PullRequest> {
+    const { row, adopted } = await publisher.publish(request)
+    // Also when it was published before: a kill may have come between the commit and this line.
+    if (row.state === 'open' && records.isPending(row)) await spawnCheck(toPending(row))
+    return pullRequests.toPullRequest(row, adopted)
+  }
+
+  function change(target: { project: string; number: number }, from: 'open' | 'closed', to: 'open' | 'closed', type: string): void {
+    outbox.transaction(() => {
+      const row = pullRequests.need(target.project, target.number)
+      if (row.state === to) return
+      if (row.state !== from)
+        throw new FatalError('pull-request-closed', `Pull request #${row.number} is ${row.state}: it cannot be ${to}.`)
+      row.state = to
+      pullRequests.change(row, [pullRequests.about(row, type, 'operator')])
+    })
+  }
+
+  async function facts(request: Parameters<Forge['facts']>[0]): Promise<PullRequestFacts | null> {
+    const { project, issue, number, branch } = request
+    const row =
+      number === null ? (pullRequests.byBranch(project, branch) ?? pullRequests.byIssue(issue)) : pullRequests.byNumber(project, number)
+    if (row === undefined) return null
+    return {
+      number: row.number,
+      url: url(row),
+      title: row.title,
+      author: row.author,
+      state: row.state,
+      headSha: row.head_sha,
+      headRef: row.head_ref,
+      baseRef: row.base_ref,
+      draft: row.draft === 1,
+      mergedSha: row.merged_sha,
+      mergeable: await mergeable(row),
+      reviews: reviews.of(project, row.number),
+      checks: records.of(row),
+      queue: pullRequests.queue(row),
+      observedAt: row.updated_at,
+    }
+  }
+
+  const runChecks = (project: string, commit: string, label: string, env: Record<string, string>, rest: object) =>
+    checks.run({ project, commit, label, env, ...rest })
+
+  return {
+    kind: 'local',
+    ...landing,
+    publish,
+    facts,
+    repository: open,
+    review: reviews.add,
+    recordChecks: records.record,
+    recordObstacle: records.obstacle,
+    pendingChecks: () => records.pending(),
+    refIncidents: refs.incidents,
+    closePullRequest: (target) => change(target, 'open', 'closed', 'pr.closed'),
+    reopenPullRequest: (target) => change(target, 'closed', 'open', 'pr.reopened'),
+
+    async start() {
+      await checks.clear()
+      const incidents: RefIncident[] = []
+      const failures: { project: string; error: unknown }[] = []
+      for (const { id } of projects) {
+        try {
+          const repository = await open(id)
+          await repository.syncBase()
+          incidents.push(...(await compare(id)))
+        } catch (error) {
+          failures.push({ project: id, error })
+        }
+      }
+      for (const check of records.pending()) await spawnCheck(check)
+      return { incidents, failures }
+    },
+
+    async requestLanding(request) {
+      const row = pullRequests.need(request.project, request.number)
+      if (row.state === 'merged' && row.head_sha === request.headSha) return
+      pullRequests.needHead(request.project, request.number, request.headSha)
+      await options.requestQueue(request)
+    },
+    withdrawLanding: (request) => options.withdrawQueue(request),
+
+    runChecks({ project, number, headSha, ...rest }) {
+      const { head_ref: branch } = pullRequests.need(project, number)
+      const env = { SIGNALBOX_PR: String(number), SIGNALBOX_BRANCH: branch }
+      return runChecks(project, headSha, `${number}-${headSha.slice(0, 12)}`, env, rest)
+    },
+    runCandidateChecks: ({ project, commit, ...rest }) => runChecks(project, commit, `landing-${commit.slice(0, 12)}`, {}, rest),
+
+    pullRequestOf(issue) {
+      const row = pullRequests.byIssue(issue)
+      return row === undefined ? null : pullRequests.toPullRequest(row, true)
+    },
+
+    async checkRefs(project) {
+      const incidents: RefIncident[] = []
+      for (const { id } of projects) if (project === undefined || id === project) incidents.push(...(await compare(id)))
+      return incidents
+    },
+  }
+}
+
+export type { CheckCommand, CheckFailure, CheckResult, PullRequestRow, RefIncident, ReviewRequest }

@@ -1,0 +1,93 @@
+// Publishes a branch: a push with a lease into our bare repository, then the one pull request of the branch. Adopts what a kill left half done.
+
+import { FatalError } from '../../errors.ts'
+import type { FactOutbox } from '../../persistence/fact-outbox.ts'
+import { git } from '../git.ts'
+import type { PublishRequest } from '../ports.ts'
+import type { CheckRecords } from './check-records.ts'
+import type { PullRequestRow, PullRequests } from './pull-requests.ts'
+import type { PushGuard } from './push-guard.ts'
+import type { RefRows } from './refs.ts'
+import type { OpenRepository, Repository } from './repository.ts'
+
+export function createPublisher(options: {
+  open: OpenRepository
+  refs: RefRows
+  guard: PushGuard
+  outbox: FactOutbox
+  pullRequests: PullRequests
+  records: CheckRecords
+  /** Whether the project declares checks. */
+  isChecked: (project: string) => boolean
+  /** Puts refs back that were moved without us. */
+  compare: (project: string) => Promise<unknown>
+}) {
+  const { open, refs, guard, outbox, pullRequests, records, isChecked, compare } = options
+
+  /** The commit that the branch has now as far as we know, or null; settles a push that a kill interrupted. */
+  async function leaseOf(repository: Repository, ref: string): Promise<string | null> {
+    const row = refs.get(repository.project, ref)
+    if (row === undefined || row.pending === null) return row?.sha ?? null
+    const { stdout } = await git(['rev-parse', '--verify', '--quiet', ref], { cwd: repository.path, allow: [0, 1] })
+    return stdout.trim() === row.pending ? row.pending : row.sha
+  }
+
+  async function push(repository: Repository, request: PublishRequest): Promise<void> {
+    const { project, branch, head, expected } = request
+    const ref = `refs/heads/${branch}`
+    const recorded = refs.get(project, ref)
+    if (recorded?.sha != null && recorded.sha !== expected && recorded.sha !== head && recorded.pending !== head) {
+      throw new FatalError(
+        'stale-lease',
+        `${branch} was published at ${recorded.sha} meanwhile, not at ${expected ?? 'nothing'}: this publication is out of date.`,
+      )
+    }
+    const attempt = async () => {
+      const lease = (await leaseOf(repository, ref)) ?? ''
+      refs.intend(project, ref, head)
+      return git(
+        ['push', '--porcelain', '--no-follow-tags', '--recurse-submodules=no', `--force-with-lease=${ref}:${lease}`].concat([
+          '--',
+          repository.path,
+          `${head}:${ref}`,
+        ]),
+        {
+          cwd: repository.clone,
+          env: guard.environment,
+          allow: [0, 1],
+          timeout: 600_000,
+        },
+      )
+    }
+    let answer = await attempt()
+    if (answer.exitCode !== 0) {
+      // Either the branch was moved without us, or the guard's files were: both are put back, once.
+      await compare(project)
+      answer = await attempt()
+    }
+    if (answer.exitCode === 0) return
+    const words = `${answer.stdout}\n${answer.stderr}`
+    if (/does not match any|bad object|not a valid|missing object/.test(words)) {
+      throw new FatalError('unknown-head', `${head} is not in ${repository.clone}: there is nothing to publish.`)
+    }
+    throw new FatalError('push-failed', `${branch} could not be published: ${words.trim()}`)
+  }
+
+  return {
+    /** Contract: the same request twice gives the same pull request and one set of facts. Throws FatalError `stale-lease`, `unknown-head`, `push-failed`. */
+    async publish(request: PublishRequest): Promise<{ row: PullRequestRow; adopted: boolean }> {
+      const { project, branch, head } = request
+      const ref = `refs/heads/${branch}`
+      const done = pullRequests.published(request)
+      if (done !== null && (done.state !== 'open' || refs.get(project, ref)?.sha === head)) return { row: done, adopted: true }
+      const repository = await open(project)
+      if (refs.get(project, ref)?.sha !== head || refs.get(project, ref)?.pending != null) await push(repository, request)
+      return outbox.transaction(() => {
+        refs.record(project, ref, head)
+        const published = pullRequests.publish(request)
+        if (isChecked(project) && published.row.state === 'open') records.expect(published.row)
+        return published
+      })
+    },
+  }
+}

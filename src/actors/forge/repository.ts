@@ -1,0 +1,151 @@
+// The bare repository of a project under D/repos: made on first use, its base branch mirrored from the user's repository.
+
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { FatalError, suggest } from '../../errors.ts'
+import type { SqliteDatabase } from '../../persistence/database.ts'
+import { git, gitIdentity } from '../git.ts'
+import { createBaseBranch, isRemote, type BaseBranch } from './base-branch.ts'
+import type { PushGuard } from './push-guard.ts'
+import type { RefRows } from './refs.ts'
+
+export interface Repository {
+  readonly project: string
+  /** Our bare repository. */
+  readonly path: string
+  /** The bare clone that the issue's worktrees belong to. */
+  readonly clone: string
+  readonly base: BaseBranch
+  /** Author and committer of our own commits. */
+  identity: () => Promise<Record<string, string>>
+  /** Takes over the user's base branch as it is now, also a rewound one; answers its commit. */
+  syncBase: () => Promise<string>
+  /** The commit of the base branch that was taken over last. */
+  mirrored: () => string | null
+}
+
+export interface RepositoryOptions {
+  /** The data folder. */
+  folder: string
+  projects: readonly { id: string; repo: string; baseBranch: string | null }[]
+  database: SqliteDatabase
+  refs: RefRows
+  guard: PushGuard
+  /** Names the base branch of a repository whose configuration does not. */
+  discoverBase: (repo: string) => Promise<string>
+}
+
+/** Answers the repository of a project; made once for each process. Throws FatalError `unknown-project`, and the errors of BaseBranch. */
+export type OpenRepository = (project: string) => Promise<Repository>
+
+const fetchTimeout = 600_000
+
+export function createRepositories(options: RepositoryOptions): OpenRepository {
+  const { folder, projects, database, refs, guard } = options
+  const opened = new Map<string, Promise<Repository>>()
+  const baseRef = database.prepare<[string], { base_ref: string }>('SELECT base_ref FROM forge_project WHERE id = ?')
+  const rememberBase = database.prepare<[string, string]>(
+    'INSERT INTO forge_project (id, base_ref) VALUES (?, ?) ON CONFLICT DO UPDATE SET base_ref = excluded.base_ref',
+  )
+
+  /** The configured name, else the one discovered first: that the user changes branch must not change what is landed on. */
+  async function baseName(project: { id: string; repo: string; baseBranch: string | null }): Promise<string> {
+    const known = baseRef.get(project.id)?.base_ref
+    const name = project.baseBranch ?? known ?? (await options.discoverBase(project.repo))
+    if (name !== known) rememberBase.run(project.id, name)
+    return name
+  }
+
+  async function open(id: string): Promise<Repository> {
+    const project = projects.find((each) => each.id === id)
+    if (project === undefined) throw unknownProject(id, projects)
+    const base = createBaseBranch(project.repo, await baseName(project))
+    const path = join(folder, 'repos', `${id}.git`)
+    const head = await base.head()
+    await make(id, path, base.name, head)
+    let identity: Promise<Record<string, string>> | undefined
+    let last: Promise<unknown> = Promise.resolve()
+
+    async function sync(): Promise<string> {
+      const now = await base.head()
+      if (refs.get(id, base.ref)?.sha === now) return now
+      await git(
+        ['-c', 'protocol.version=2', 'fetch', '--quiet', '--force', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules'].concat(
+          ['--no-auto-maintenance', '--update-shallow', '--', base.repository, `+${now}:${base.ref}`],
+        ),
+        { cwd: path, timeout: fetchTimeout },
+      )
+      refs.record(id, base.ref, now)
+      return now
+    }
+
+    return {
+      project: id,
+      path,
+      clone: join(folder, 'clones', `${id}.git`),
+      base,
+      identity: () => (identity ??= gitIdentity(isRemote(project.repo) ? path : base.repository)),
+      syncBase() {
+        // One after the other: two fetches into one ref would fail on its lock.
+        const next = last.then(sync, sync)
+        last = next.catch(() => {})
+        return next
+      },
+      mirrored: () => refs.get(id, base.ref)?.sha ?? null,
+    }
+  }
+
+  async function make(project: string, path: string, base: string, head: string): Promise<void> {
+    if (!existsSync(join(path, 'HEAD'))) {
+      mkdirSync(path, { recursive: true, mode: 0o700 })
+      const format = head.length === 64 ? 'sha256' : 'sha1'
+      await git(['init', '--bare', '--quiet', '--template=', `--object-format=${format}`, `--initial-branch=${base}`, '.'], { cwd: path })
+      refs.forgetAll(project)
+    }
+    writeConfiguration(path, head.length === 64, guard.hooks)
+  }
+
+  return (id) => {
+    const known = opened.get(id)
+    if (known !== undefined) return known
+    const opening = open(id)
+    opened.set(id, opening)
+    // What is wrong with the user's repository may be mended: look again the next time.
+    opening.catch(() => opened.delete(id))
+    return opening
+  }
+}
+
+/** Written whole at each start, so that nothing an agent put there lasts. Our hook wins over a hooks path in the user's configuration. */
+function writeConfiguration(path: string, sha256: boolean, hooks: string): void {
+  const lines = [
+    '[core]',
+    `\trepositoryformatversion = ${sha256 ? 1 : 0}`,
+    '\tbare = true',
+    `\thooksPath = ${quote(hooks)}`,
+    ...(sha256 ? ['[extensions]', '\tobjectformat = sha256'] : []),
+    '[uploadpack]',
+    '\tallowAnySHA1InWant = true',
+    '[receive]',
+    '\tautogc = false',
+    '\tshallowUpdate = true',
+    '[gc]',
+    '\tauto = 0',
+    '[maintenance]',
+    '\tauto = false',
+  ]
+  const file = join(path, 'config')
+  writeFileSync(`${file}.new`, `${lines.join('\n')}\n`)
+  renameSync(`${file}.new`, file)
+}
+
+const quote = (value: string) => `"${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`
+
+function unknownProject(id: string, projects: readonly { id: string }[]): FatalError {
+  const known = projects.map((project) => project.id)
+  const nearest = suggest(id, known)
+  return new FatalError(
+    'unknown-project',
+    `There is no project ${id}. ${nearest === undefined ? `Configured are: ${known.join(', ')}.` : `Did you mean ${nearest}?`}`,
+  )
+}

@@ -1,0 +1,184 @@
+// Owns D/clones/PROJECT.git, the bare clone that the worktrees belong to: made on first use, mended when damaged, brought up to
+// date from D/repos/PROJECT.git with as few calls as possible. Nothing can be pushed by its remote's name.
+
+import { appendFile, mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { lstatSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { ConfigurationError } from '../../errors.ts'
+import { git } from '../git.ts'
+import type { Place } from './place.ts'
+
+/** What `git push` answers with, since it is no repository: it tells an agent why. */
+const pushUrl = '/dev/null/pushing-is-disabled-because-signalbox-publishes-the-branch'
+
+const copyTimeout = 900_000
+
+/** Commits of the branches that matter for one issue. */
+export interface Heads {
+  /** The base branch, as published. */
+  base: string
+  /** The issue's branch in D/repos; null when it was never published. */
+  published: string | null
+  /** The issue's branch in our clone; null when there is none. */
+  local: string | null
+}
+
+export interface Clones {
+  /** Makes, mends and configures the clone. `identity`: GIT_AUTHOR_* and GIT_COMMITTER_* for commits in it. */
+  ensure: (place: Place, identity: Record<string, string>) => Promise<void>
+  /** Brings the base and the issue's branch into the clone. */
+  bring: (place: Place, base: string, branch: string) => Promise<Heads>
+}
+
+export function createClones(): Clones {
+  /** The text of each clone's configuration when it was last found right: agents can write to it. */
+  const checked = new Map<string, string>()
+  const lines = new Map<string, Promise<unknown>>()
+
+  /** One after the other for each clone: two fetches into one ref fail on its lock. */
+  async function inLine<T>(clone: string, work: () => Promise<T>): Promise<T> {
+    const next = (lines.get(clone) ?? Promise.resolve()).then(work, work)
+    lines.set(
+      clone,
+      next.catch(() => {}),
+    )
+    return next
+  }
+
+  async function ensure({ repository, clone }: Place, identity: Record<string, string>): Promise<void> {
+    const wanted = configuration(repository, identity)
+    if (!(await isRepository(clone))) await make(repository, clone, wanted)
+    const path = join(clone, 'config')
+    const written = await readFile(path, 'utf8')
+    const seen = `${JSON.stringify(wanted)}\n${written}`
+    if (checked.get(clone) === seen) return
+    await mend(clone, wanted)
+    checked.set(clone, `${JSON.stringify(wanted)}\n${await readFile(path, 'utf8')}`)
+  }
+
+  async function bring({ project, repository, clone }: Place, base: string, branch: string): Promise<Heads> {
+    const refs = { base: `refs/heads/${base}`, branch: `refs/heads/${branch}` }
+    const tracking = { base: `refs/remotes/origin/${base}`, branch: `refs/remotes/origin/${branch}` }
+    const [there, here] = await Promise.all([
+      readRefs(repository, [refs.base, refs.branch]),
+      readRefs(clone, [tracking.base, tracking.branch, refs.branch]),
+    ])
+    const head = there.get(refs.base)
+    if (head === undefined) {
+      throw new ConfigurationError('base-missing', `The base branch ${base} of ${project} is not in ${repository}. Check baseBranch.`)
+    }
+    const published = there.get(refs.branch) ?? null
+    const stale = [
+      ...(here.get(tracking.base) === head ? [] : [`+${refs.base}:${tracking.base}`]),
+      ...(published === null || here.get(tracking.branch) === published ? [] : [`+${refs.branch}:${tracking.branch}`]),
+    ]
+    if (stale.length > 0) {
+      await git(
+        ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules', '--no-auto-maintenance'].concat(
+          ['--update-shallow', '--', repository],
+          stale,
+        ),
+        { cwd: clone, timeout: copyTimeout },
+      )
+    }
+    if (published === null && here.has(tracking.branch)) await git(['update-ref', '-d', tracking.branch], { cwd: clone })
+    return { base: head, published, local: here.get(refs.branch) ?? null }
+  }
+
+  return {
+    ensure: (place, identity) => inLine(place.clone, () => ensure(place, identity)),
+    bring: (place, base, branch) => inLine(place.clone, () => bring(place, base, branch)),
+  }
+}
+
+async function isRepository(path: string): Promise<boolean> {
+  const parts = await Promise.all(['HEAD', 'config', 'objects', 'refs'].map((part) => stat(join(path, part)).catch(() => null)))
+  return parts.every((part) => part !== null)
+}
+
+/** Whole or not at all: made beside its place and then renamed. Objects are hard links where the file system has them. */
+async function make(repository: string, clone: string, wanted: Configuration): Promise<void> {
+  if (!(await isRepository(repository))) {
+    throw new ConfigurationError('repository-missing', `${repository} is not there: the project's repository was not taken over.`)
+  }
+  await mkdir(dirname(clone), { recursive: true, mode: 0o700 })
+  // What an agent left of a clone may still have commits that were never published.
+  if (lstatSync(clone, { throwIfNoEntry: false })) await rename(clone, freeName(clone))
+  const fresh = `${clone}.${randomBytes(4).toString('hex')}.new`
+  try {
+    await git(['clone', '--bare', '--quiet', '--template=', '--config', `remote.origin.fetch=${fetchRefs}`, '--', repository, fresh], {
+      cwd: dirname(clone),
+      timeout: copyTimeout,
+    })
+    // Local branches are those of issues, and start when a worktree does: a copy of the base would only grow old.
+    const { stdout } = await git(['for-each-ref', '--format=delete %(refname)', 'refs/heads'], { cwd: fresh })
+    await git(['update-ref', '--no-deref', '--stdin'], { cwd: fresh, input: stdout })
+    await appendFile(join(fresh, 'config'), toText(wanted))
+    await rename(fresh, clone)
+  } finally {
+    await rm(fresh, { recursive: true, force: true })
+  }
+}
+
+function freeName(clone: string): string {
+  for (let n = 1; ; n++) {
+    const path = clone.replace(/([^/]+)$/, `.damaged-$1-${n}`)
+    if (!lstatSync(path, { throwIfNoEntry: false })) return path
+  }
+}
+
+const fetchRefs = '+refs/heads/*:refs/remotes/origin/*'
+
+type Configuration = [section: string, name: string, value: string][]
+
+function configuration(repository: string, identity: Record<string, string>): Configuration {
+  const { GIT_AUTHOR_NAME: name, GIT_AUTHOR_EMAIL: email, GIT_COMMITTER_NAME, GIT_COMMITTER_EMAIL } = identity
+  const entries: [string, string, string | undefined][] = [
+    ['remote.origin', 'url', repository],
+    ['remote.origin', 'pushurl', pushUrl],
+    ['gc', 'auto', '0'],
+    ['maintenance', 'auto', 'false'],
+    // Our git never runs hooks; an agent's and a human's do, and those of the user's repository are not in a clone.
+    ['user', 'name', name],
+    ['user', 'email', email],
+    ['committer', 'name', GIT_COMMITTER_NAME === name ? undefined : GIT_COMMITTER_NAME],
+    ['committer', 'email', GIT_COMMITTER_EMAIL === email ? undefined : GIT_COMMITTER_EMAIL],
+  ]
+  return entries.filter((entry): entry is [string, string, string] => entry[2] !== undefined)
+}
+
+/** Appended to what `git clone` wrote, where a later value wins. */
+function toText(wanted: Configuration): string {
+  const quoted = (value: string): string => `"${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`
+  return wanted
+    .filter(([section, name]) => section !== 'remote.origin' || name !== 'url')
+    .map(([section, name, value]) => {
+      const [first, second] = section.split('.')
+      return `[${first}${second === undefined ? '' : ` "${second}"`}]\n\t${name} = ${quoted(value)}\n`
+    })
+    .join('')
+}
+
+/** Puts right what differs: the data folder was moved, the user's identity changed, or an agent wrote there. */
+async function mend(clone: string, wanted: Configuration): Promise<void> {
+  const { stdout } = await git(['config', '--null', '--file', join(clone, 'config'), '--list'], { cwd: clone })
+  const found = new Map<string, string[]>()
+  for (const entry of stdout.split('\0')) {
+    const [name, ...value] = entry.split('\n')
+    found.set(name!, [...(found.get(name!) ?? []), value.join('\n')])
+  }
+  for (const [section, name, value] of wanted) {
+    const values = found.get(`${section}.${name}`) ?? []
+    if (values.length === 1 && values[0] === value) continue
+    await git(['config', '--file', join(clone, 'config'), '--replace-all', `${section}.${name}`, value], { cwd: clone })
+  }
+}
+
+/** The commits of those of `refs` that exist. */
+export async function readRefs(repository: string, refs: readonly string[]): Promise<Map<string, string>> {
+  const { stdout } = await git(['for-each-ref', '--format=%(refname)%00%(objectname)', '--', ...refs], { cwd: repository })
+  const lines = stdout.split('\n').filter((line) => line !== '')
+  const found = new Map(lines.map((line) => line.split('\0') as [string, string]))
+  return new Map(refs.flatMap((ref) => (found.has(ref) ? [[ref, found.get(ref)!]] : []))) // a pattern also matches what is below it
+}

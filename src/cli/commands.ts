@@ -1,0 +1,40 @@
+// The list of commands. One more command is one file and one line here.
+
+import type { Command } from './command.ts'
+
+type Load = () => Promise<{ command: Command }>
+
+/** In the order of the help. */
+export const commands: Readonly<Record<string, Load>> = {
+  demo: () => import('./demo.ts'),
+  init: () => import('./init.ts'),
+  doctor: () => import('./doctor.ts'),
+  start: () => import('./start.ts'),
+  submit: () => import('./submit.ts'),
+  status: () => import('./status.ts'),
+  explain: () => import('./explain.ts'),
+  timeline: () => import('./timeline.ts'),
+  replay: () => import('./replay.ts'),
+  feed: () => import('./feed.ts'),
+  logs: () => import('./logs.ts'),
+  prompt: () => import('./prompt.ts'),
+  stop: () => import('./stop.ts'),
+  retry: () => import('./retry.ts'),
+  close: () => import('./close.ts'),
+  delegate: () => import('./delegate.ts'),
+  undelegate: () => import('./undelegate.ts'),
+  comment: () => import('./comment.ts'),
+  cancel: () => import('./cancel.ts'),
+  approve: () => import('./approve.ts'),
+  'request-changes': () => import('./request-changes.ts'),
+  pause: () => import('./pause.ts'),
+  resume: () => import('./resume.ts'),
+  drain: () => import('./drain.ts'),
+  verify: () => import('./verify.ts'),
+  inspect: () => import('./inspect.ts'),
+  backup: () => import('./backup.ts'),
+  restore: () => import('./restore.ts'),
+  version: () => import('./version.ts'),
+}
+
+export const aliases: Readonly<Record<string, string>> = { serve: 'start' }

@@ -1,0 +1,136 @@
+// Doctor: each project's repository and base branch, and that the commands it names exist.
+
+import { accessSync, constants, existsSync } from 'node:fs'
+import { isAbsolute, join } from 'node:path'
+import { git } from '../actors/git.ts'
+import { childEnvironment, runProcess } from '../actors/process.ts'
+import type { Config, ProjectConfig } from '../config.ts'
+import { type Finding, fail, pass, warn } from './doctor.ts'
+import { sentenceOf } from './exit.ts'
+import { discoverBase, readRepository } from './repository.ts'
+
+export async function checkProjects(config: Config): Promise<Finding[]> {
+  const findings: Finding[] = []
+  for (const project of config.projects) findings.push(...(await checkProject(project, config.dataFolder)))
+  return findings
+}
+
+async function checkProject(project: ProjectConfig, folder: string): Promise<Finding[]> {
+  const check = `project ${project.id}`
+  if (!isAbsolute(project.repo)) return await checkRemote(project, check, folder)
+  try {
+    const repository = await readRepository(project.repo)
+    const base = project.baseBranch ?? discoverBase(repository)
+    if (base === null)
+      return [
+        fail(
+          check,
+          `no branch of ${repository.root} stands out as the base`,
+          `Set baseBranch to one of ${repository.branches.join(', ')}.`,
+        ),
+      ]
+    if (!repository.branches.includes(base)) {
+      return [
+        fail(
+          check,
+          `${repository.root} has no branch ${base}`,
+          `Set baseBranch to one of ${repository.branches.join(', ') || '(it has none)'}.`,
+        ),
+      ]
+    }
+    const findings = [pass(check, `${repository.root} lands on ${base}`)]
+    if (repository.head === null && !repository.bare)
+      findings.push(warn(check, `HEAD is detached in ${repository.root}`, `git switch ${base}, unless it is meant so.`))
+    if (repository.shallow)
+      findings.push(warn(check, `${repository.root} is a shallow clone`, 'git fetch --unshallow completes its history.'))
+    if (repository.submodules)
+      findings.push(
+        warn(
+          check,
+          `${repository.root} has submodules, which worktrees begin without`,
+          'Set hooks.prepare to "git submodule update --init" if they are needed.',
+        ),
+      )
+    return findings
+  } catch (error) {
+    return [fail(check, sentenceOf(error), 'Set repo to a git repository with at least one commit.')]
+  }
+}
+
+async function checkRemote(project: ProjectConfig, check: string, folder: string): Promise<Finding[]> {
+  const wanted = project.baseBranch === null ? ['HEAD'] : [`refs/heads/${project.baseBranch}`]
+  try {
+    const { stdout } = await git(['ls-remote', '--', project.repo, ...wanted], { cwd: folder, timeout: 20_000 })
+    if (stdout.trim() === '') return [fail(check, `${project.repo} has no ${project.baseBranch ?? 'commit'}`, 'Check baseBranch.')]
+    return [pass(check, `${project.repo} answers`)]
+  } catch (error) {
+    return [fail(check, sentenceOf(error), 'Check repo, the network and the credentials of git.')]
+  }
+}
+
+/** Commands are looked up, never run: an agent that starts works. */
+export async function checkCommands(config: Config): Promise<Finding[]> {
+  const findings: Finding[] = []
+  for (const [name, agent] of Object.entries(config.agents)) {
+    const users = config.projects.filter((project) => project.agent === name || Object.values(project.agents).includes(name))
+    for (const project of users)
+      findings.push(await checkCommand(`agents.${name}.command`, agent.command, agent.env, project, config.dataFolder))
+  }
+  for (const [index, project] of config.projects.entries()) {
+    const key = `projects[${index}]`
+    if (project.ci) findings.push(await checkCommand(`${key}.ci.command`, project.ci.command, project.ci.env, project, config.dataFolder))
+    else findings.push(warn(`project ${project.id}`, 'it declares no checks: what is approved lands untested', `Set ${key}.ci.command.`))
+    if (project.hooks.prepare !== null)
+      findings.push(await checkCommand(`${key}.hooks.prepare`, project.hooks.prepare, {}, project, config.dataFolder))
+  }
+  return findings
+}
+
+async function checkCommand(key: string, line: string, env: Record<string, string>, project: ProjectConfig, cwd: string): Promise<Finding> {
+  const environment = childEnvironment(env)
+  const syntax = await runProcess({ command: ['/bin/sh', '-n', '-c', line], cwd, env: environment, timeout: 10_000 })
+  if (syntax.exitCode !== 0) return fail(key, `the shell cannot read it: ${syntax.stderr.trim()}`, 'Mend the command line.')
+  const program = firstWord(line)
+  if (program === null) return pass(key, `${line} (a shell construct, not looked up)`)
+  if (program.includes('/') && !isAbsolute(program)) return checkInRepository(key, program, project)
+  const found = await runProcess({
+    command: ['/bin/sh', '-c', 'command -v -- "$1"', 'sh', program],
+    cwd,
+    env: environment,
+    timeout: 10_000,
+  })
+  if (found.exitCode === 0 && found.stdout.trim() !== '') return pass(key, found.stdout.trim())
+  return fail(key, `${program} is not found on the PATH of this process`, `Install ${program}, or name it with its full path.`)
+}
+
+/** Relative programs are run in the worktree, so they have to be in the repository. */
+async function checkInRepository(key: string, program: string, project: ProjectConfig): Promise<Finding> {
+  if (!isAbsolute(project.repo) || !existsSync(project.repo))
+    return warn(key, `${program} is looked for in the worktree`, `Make sure that it is committed in ${project.repo}.`)
+  const base = project.baseBranch ?? 'HEAD'
+  const path = program.replace(/^\.\//, '')
+  const { stdout } = await git(['ls-tree', base, '--', path], { cwd: project.repo, allow: [0, 128] })
+  if (stdout.startsWith('100755')) return pass(key, `${program} is in ${project.repo}`)
+  if (stdout.startsWith('100644'))
+    return fail(key, `${program} is in ${project.repo}, but not executable`, `git update-index --chmod=+x ${path}, and commit.`)
+  const isThere = isExecutable(join(project.repo, path))
+  const message = `${program} is not committed on ${base} of ${project.repo}${isThere ? ', only in its working files' : ''}`
+  return fail(key, message, 'Commands are run in a worktree of the repository: commit it, or name it with its full path.')
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return true
+  } catch {
+    return false // That it cannot be run is the answer.
+  }
+}
+
+/** The program that a simple command line begins with, past `NAME=VALUE` and `exec`; null for anything that only a shell understands. */
+export function firstWord(line: string): string | null {
+  const words = line.trim().split(/\s+/)
+  const program = words.find((word) => !/^[A-Za-z_][A-Za-z0-9_]*=[^"'`$]*$/.test(word) && word !== 'exec')
+  const cleaned = program?.replace(/[;&|]+$/, '')
+  return cleaned !== undefined && /^[\p{L}\p{N}_./+@%:,~-]+$/u.test(cleaned) && !cleaned.startsWith('~') ? cleaned : null
+}

@@ -1,0 +1,163 @@
+// start: the server in the foreground, from the first check of the configuration to the last commit.
+
+import { rmSync, writeFileSync } from 'node:fs'
+import { createServer as createSocket } from 'node:net'
+import { constants } from 'node:os'
+import { setTimeout as wait } from 'node:timers/promises'
+import { type Logger, pino } from 'pino'
+import type { App } from '../app.ts'
+import { assertSecrets, type Config, makeDataFolder, operatorTokenOf } from '../config.ts'
+import { FatalError } from '../errors.ts'
+import { addressFile } from './client.ts'
+import type { Command, Context } from './command.ts'
+import { exit, sentenceOf } from './exit.ts'
+import { openLogFile } from './log-file.ts'
+import { assertSupported } from './supported.ts'
+import { packageVersion } from './version.ts'
+
+export const command: Command = {
+  name: 'start',
+  aliases: ['serve'],
+  summary: 'Run the server in the foreground until SIGTERM or SIGINT.',
+  flags: { stately: { description: "Feed Stately's inspector as well" } },
+  json: 'one line { url, pid, dataFolder } when it is ready',
+  examples: ['signalbox start', 'signalbox start --config /etc/signalbox/signalbox.config.json --json'],
+  run: async (context) => {
+    const config = context.config()
+    assertSecrets(config)
+    operatorTokenOf(config)
+    assertSupported(config)
+    makeDataFolder(config)
+    outliveReaders()
+    const ending = listenForSignals(context)
+    await assertPortIsFree(config)
+    const log = openLogFile(config.dataFolder, { retention: config.store.retention })
+    const logger = pino({ base: null }, log)
+    const app = await boot(config, logger, context)
+    const server = await serve(app, config, logger)
+    announce(server.url, config, context)
+    const why = await Promise.race([ending, failureOf(app)])
+    return await endInTime(server, app, config, context, why)
+  },
+}
+
+type Ending = 'signal' | 'failure'
+
+async function boot(config: Config, logger: Logger, context: Context): Promise<App> {
+  const { createApp } = await import('../app.ts')
+  try {
+    return await createApp(config, { logger, stately: context.has('stately') })
+  } catch (error) {
+    const code = (error as { code?: unknown }).code
+    if (typeof code !== 'string' || !code.startsWith('SQLITE_')) throw error
+    const what = `Cannot use the database ${config.store.path}: ${sentenceOf(error)}`
+    const advice = code === 'SQLITE_FULL' ? 'Free space on its disk and start again.' : 'See `signalbox doctor`.'
+    throw new FatalError('database-unusable', `${what}. ${advice}`, { cause: error })
+  }
+}
+
+async function serve(app: App, config: Config, logger: Logger): Promise<{ url: string; close: () => Promise<void> }> {
+  const { host, port, publicUrl, metrics } = config.server
+  const options = { host, port, publicUrl, metrics, operatorToken: operatorTokenOf(config), version: packageVersion(), logger }
+  try {
+    const { createServer } = await import('../server/server.ts')
+    return await createServer(app, options)
+  } catch (error) {
+    await app.stop()
+    throw error
+  }
+}
+
+function announce(url: string, config: Config, context: Context): void {
+  writeFileSync(addressFile(config), `${JSON.stringify({ url, pid: process.pid })}\n`, { mode: 0o600 })
+  context.output.note(`Signalbox is ready at ${url} (data in ${config.dataFolder}). \`signalbox inspect\` opens the page.`)
+  context.output.lineOfJson({ url, pid: process.pid, dataFolder: config.dataFolder })
+}
+
+/** Stops intake, then the runtime; what has not ended within 10 s is left to the next start, which resumes it. */
+async function endInTime(server: { close: () => Promise<void> }, app: App, config: Config, context: Context, why: Ending): Promise<number> {
+  const late = setTimeout(() => {
+    context.output.note('signalbox: not everything ended in time; the next start goes on from the last commit.')
+    process.exit(exit.failed)
+  }, 9_500)
+  await server.close()
+  await app.stop()
+  clearTimeout(late)
+  rmSync(addressFile(config), { force: true })
+  if (why === 'signal') return exit.done
+  throw new FatalError(
+    'runtime-stopped',
+    'The runtime has stopped because its database could not commit. Free disk space or mend the disk, then start again: it goes on from the last commit.',
+  )
+}
+
+/** Resolves at the first signal; a second one, half a second later or more, ends the process at once. */
+function listenForSignals(context: Context): Promise<Ending> {
+  const { promise, resolve } = Promise.withResolvers<Ending>()
+  let first: number | undefined
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => {
+      const now = performance.now()
+      if (first === undefined) {
+        first = now
+        context.output.note(`signalbox: ${name}: ending (again to force) …`)
+        resolve('signal')
+        // A terminal's Ctrl-C reaches npm or the launcher as well, which hand it on: one press is one signal.
+      } else if (now - first > 500) {
+        process.exit(128 + constants.signals[name])
+      }
+    })
+  }
+  return promise
+}
+
+/** Resolves when the runtime has stopped by itself, which only a database that cannot commit makes it do. */
+async function failureOf(app: App): Promise<Ending> {
+  while (app.health().state !== 'stopped') await wait(250, undefined, { ref: false })
+  return 'failure'
+}
+
+/** A server whose log reader has gone (a closed pipe) goes on serving. */
+function outliveReaders(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.removeAllListeners('error')
+    stream.on('error', () => {})
+  }
+}
+
+/** Before anything is touched. When the port is taken by the owner of the same database, that is what is told. */
+async function assertPortIsFree(config: Config): Promise<void> {
+  const { host, port } = config.server
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const socket = createSocket()
+  socket.once('error', reject)
+  socket.listen({ host, port, exclusive: true }, () => socket.close(() => resolve()))
+  try {
+    await promise
+  } catch (error) {
+    const { takeOwnership } = await import('../persistence/ownership.ts')
+    takeOwnership(config.store.path, () => `a server on port ${port}`).release()
+    throw toPortError(error, config)
+  }
+}
+
+function toPortError(error: unknown, config: Config): unknown {
+  const { host, port } = config.server
+  const code = (error as { code?: string }).code ?? (error as { cause?: { code?: string } }).cause?.code
+  const options = { cause: error }
+  if (code === 'EADDRINUSE')
+    return new FatalError(
+      'port-in-use',
+      `Port ${port} on ${host} is in use by another program. End it, or set server.port in ${config.file}.`,
+      options,
+    )
+  if (code === 'EACCES')
+    return new FatalError(
+      'port-refused',
+      `Port ${port} on ${host} may not be bound by this user. Set server.port to one above 1023 in ${config.file}.`,
+      options,
+    )
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+    return new FatalError('host-unavailable', `${host} is not an address of this machine. Set server.host in ${config.file}.`, options)
+  return error
+}

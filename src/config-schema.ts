@@ -1,0 +1,230 @@
+// The one strict schema of signalbox.config.json. Numbers of the issue policy (budgets, delays) have their defaults in
+// src/machines/issue/policy.ts: here they are only read, so that a project overrides what it names and nothing else.
+
+import { z } from 'zod'
+import { Secret } from './config-values.ts'
+
+/** The kinds of agent runs a project can give to an agent of its own (interface.md §5). */
+export const runTypes = ['implementation', 'review_fix', 'ci_repair', 'queue_repair', 'branch_upkeep', 'review'] as const
+
+const units = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+const durationPattern = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/
+
+/** Milliseconds of `"15s"`, `"20m"`, `"1.5h"`; undefined for anything else. */
+export function toMilliseconds(text: string): number | undefined {
+  const match = durationPattern.exec(text)
+  return match ? Math.round(Number(match[1]) * units[match[2] as keyof typeof units]) : undefined
+}
+
+// `format` tells the reader of the file (config.ts) what to do with a string before it is checked.
+const duration = z
+  .string()
+  .regex(durationPattern)
+  .transform((text) => toMilliseconds(text)!)
+  .meta({ format: 'duration', examples: ['15s', '20m', '14d'] })
+/** What a shell runs: taken literally, also when it begins with a dollar sign. */
+const command = z.string().min(1).meta({ format: 'command' })
+const path = z.string().min(1).meta({ format: 'path' })
+const secret = z.custom<Secret>((value) => value instanceof Secret).meta({ type: 'string', format: 'secret' })
+const text = z.string().min(1)
+const url = z.url({ protocol: /^https?$/ }).transform((value) => value.replace(/\/+$/, ''))
+const environment = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string())
+
+const count = z.int().min(0)
+const amount = z.number().min(0)
+
+const server = z.strictObject({
+  host: text.default('127.0.0.1').describe('The address that the server binds.'),
+  port: z.int().min(0).max(65_535).default(8787).describe('The port that the server binds; 0 takes a free one.'),
+  publicUrl: url.nullable().default(null).describe('The address under which people and webhooks reach the server.'),
+  operatorToken: secret.nullable().default(null).describe('Required for everything under /api and /live. `init` creates one.'),
+  metrics: z.enum(['token', 'open']).default('token').describe('Whether /metrics needs the operator token.'),
+})
+
+const store = z.strictObject({
+  path: path.optional().describe('The database. Its folder is the data folder.'),
+  retention: duration
+    .prefault('14d')
+    .describe('How long dedupe keys, payloads, logs and finished actors are kept. Journals of unfinished actors always are.'),
+})
+
+const tracker = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('local') }).describe('The embedded tracker: issues in the same database.'),
+  z
+    .strictObject({
+      kind: z.literal('linear'),
+      apiUrl: url.prefault('https://api.linear.app/graphql'),
+      clientId: text.nullable().default(null),
+      clientSecret: secret.nullable().default(null),
+      webhookSecret: secret.nullable().default(null).describe('Without it the webhook route is disabled.'),
+    })
+    .describe('Linear.'),
+])
+
+const forge = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('local') }).describe('The embedded forge: a bare repository of our own for each project.'),
+  z
+    .strictObject({
+      kind: z.literal('github'),
+      apiUrl: url.prefault('https://api.github.com'),
+      appId: z
+        .union([text, z.int().min(1)])
+        .transform(String)
+        .nullable()
+        .default(null),
+      privateKey: secret.nullable().default(null).describe('The private key of the GitHub App, in PEM.'),
+      token: secret.nullable().default(null).describe('A token, instead of an App.'),
+      webhookSecret: secret.nullable().default(null).describe('Without it the webhook route is disabled.'),
+    })
+    .describe('GitHub.'),
+])
+
+const modelAgent = {
+  model: text.nullable().default(null),
+  effort: text.nullable().default(null),
+  sandbox: z.enum(['read-only', 'workspace-write', 'danger-full-access']).default('workspace-write'),
+  env: environment.default({}).describe('What the agent gets beside the fixed list. Secrets of Signalbox never go there by themselves.'),
+}
+
+const agent = z.discriminatedUnion('kind', [
+  z
+    .strictObject({ kind: z.literal('command'), command, env: environment.default({}) })
+    .describe('Any command line, run in the worktree by /bin/sh -c.'),
+  z.strictObject({ kind: z.literal('codex'), command: command.default('codex app-server'), ...modelAgent }).describe('Codex.'),
+  z.strictObject({ kind: z.literal('claude'), command: command.default('claude'), ...modelAgent }).describe('Claude Code.'),
+  z.strictObject({ kind: z.literal('acp'), command, ...modelAgent }).describe('An agent that speaks the Agent Client Protocol.'),
+])
+
+const limits = z.strictObject({
+  activeRuns: z.int().min(1).default(4).describe('How many agent runs may be active at once.'),
+  run: duration.prefault('120m').describe('The longest that one run may take.'),
+  progress: duration.prefault('15m').describe('Without progress for this long, a run is probed, nudged and then interrupted.'),
+  usdPerDay: amount.nullable().default(null),
+})
+
+const price = z
+  .strictObject({ input: amount, cached: amount.optional(), output: amount })
+  .describe('US dollars for a million tokens of one model.')
+
+const notify = z.strictObject({ command: command.optional(), url: secret.optional() })
+
+const budgets = z
+  .strictObject({
+    implementation: count.nullable(),
+    ci_repair: count.nullable(),
+    queue_repair: count.nullable(),
+    review_fix: count.nullable(),
+    branch_upkeep: count.nullable(),
+    recovery: count.nullable(),
+    runs: count.nullable().describe('All runs of an issue, for life.'),
+    hours: amount.nullable().describe('Hours of agent work on an issue, for life.'),
+    tokens: count.nullable(),
+    usd: amount.nullable(),
+  })
+  .partial()
+  .describe('What one issue may spend; null is no limit.')
+
+const delays = z.strictObject({ recovery: duration, settle: duration }).partial()
+
+const project = z.strictObject({
+  id: z
+    .string()
+    .regex(/^[A-Za-z][A-Za-z0-9_-]{0,31}$/)
+    .describe('Short and stable: keys of the embedded tracker are made of it (`app` gives APP-1).'),
+  repo: text.describe('A path, a URL, or owner/name on GitHub.'),
+  baseBranch: text.nullable().default(null).describe('Where changes land; null discovers it.'),
+  branchPrefix: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*)*$/)
+    .default('signalbox'),
+  agent: text.optional().describe('The name of one of `agents`; may be left out when there is only one.'),
+  agents: z.partialRecord(z.enum(runTypes), text).default({}).describe('Another agent for some types of runs.'),
+  tracker: z
+    .strictObject({ teams: z.array(text).default([]), projects: z.array(text).default([]), labels: z.array(text).default([]) })
+    .prefault({}),
+  trustedActors: z
+    .strictObject({ emails: z.array(text).default([]), domains: z.array(text).default([]), ids: z.array(text).default([]) })
+    .prefault({}),
+  checks: z
+    .strictObject({
+      required: z.array(text).nullable().default(null).describe('Names of the checks that must pass; null reads branch protection.'),
+      queue: text.default('merge-steward/queue'),
+    })
+    .prefault({}),
+  ci: z
+    .strictObject({ command, timeout: duration.prefault('20m'), env: environment.default({}) })
+    .nullable()
+    .default(null)
+    .describe('Embedded forge: the check, run in a clean worktree of the head. null: the project declares none.'),
+  review: z
+    .strictObject({ by: z.enum(['human', 'agent', 'none']).default('human') })
+    .prefault({})
+    .describe('Embedded forge: who reviews.'),
+  landing: z
+    .strictObject({ method: z.enum(['queue', 'manual']).default('queue') })
+    .prefault({})
+    .describe('`manual` stops at approved and green and waits for a human.'),
+  deploy: z.strictObject({ workflow: text.nullable().default(null), timeout: duration.prefault('20m') }).prefault({}),
+  budgets: budgets.default({}),
+  delays: delays.default({}),
+  hooks: z
+    .strictObject({
+      prepare: command.nullable().default(null).describe('Run once in a new worktree, for example to install dependencies.'),
+      timeout: duration.prefault('120s'),
+    })
+    .prefault({}),
+  prompts: z
+    .strictObject({
+      implementation: text.nullable().default('IMPLEMENTATION_WORKFLOW.md'),
+      review: text.nullable().default('REVIEW_WORKFLOW.md'),
+      extra: path.nullable().default(null).describe('A file of more instructions for every run.'),
+    })
+    .prefault({})
+    .describe('Workflow files are read from the worktree.'),
+})
+
+export const configSchema = z
+  .strictObject({
+    $schema: z.string().optional(),
+    server: server.prefault({}),
+    store: store.prefault({}),
+    tracker: tracker.prefault({ kind: 'local' }),
+    forge: forge.prefault({ kind: 'local' }),
+    agents: z.record(z.string().regex(/^[A-Za-z][A-Za-z0-9_-]*$/), agent).describe('The agents, by a name of your choice.'),
+    limits: limits.prefault({}),
+    prices: z.record(text, price).default({}),
+    notify: notify.nullable().default(null),
+    webhooks: z.boolean().default(true).describe('false: polling alone.'),
+    projects: z.array(project).min(1),
+  })
+  .meta({ title: 'Signalbox configuration' })
+
+/** The published JSON Schema of the file; config.ts reads the file along it as well. */
+export function toJsonSchema(): JsonSchema {
+  return z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' }) as JsonSchema
+}
+
+/** The part of JSON Schema that this schema uses. */
+export interface JsonSchema {
+  type?: string | string[]
+  format?: string
+  const?: unknown
+  enum?: unknown[]
+  pattern?: string
+  description?: string
+  properties?: Record<string, JsonSchema>
+  propertyNames?: JsonSchema
+  additionalProperties?: boolean | JsonSchema
+  items?: JsonSchema
+  anyOf?: JsonSchema[]
+  oneOf?: JsonSchema[]
+}
+
+/** The branch of a union that `value` is meant to be, by its `kind`; the one that is not null when there is no kind. */
+export function branchOf(schema: JsonSchema | undefined, value?: unknown): JsonSchema | undefined {
+  const branches = schema?.oneOf ?? schema?.anyOf
+  if (!branches) return schema
+  const kind = (value as { kind?: unknown } | null | undefined)?.kind
+  const chosen = branches.find((branch) => branch.properties?.['kind']?.const === kind) ?? branches.find((branch) => branch.type !== 'null')
+  return branchOf(chosen, value)
+}

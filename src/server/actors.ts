@@ -1,0 +1,55 @@
+// Durable actors of any kind over HTTP, for embedders, and trying a faulted one again.
+
+import type { FastifyInstance } from 'fastify'
+import { z } from 'zod'
+import type { App } from '../app.ts'
+import { RequestError } from './errors.ts'
+import { idempotencyKeyOf, pageLimit, readBody, readQuery } from './validation.ts'
+
+const actorQuery = z.strictObject({ kind: z.string().optional(), limit: pageLimit, cursor: z.string().max(1_000).optional() })
+const retry = '/retry'
+
+/** `GET /api/actors`, `GET /api/actors/ADDRESS` and `POST /api/actors/ADDRESS/retry`; an address holds slashes. */
+export function addActorRoutes(server: FastifyInstance, app: App): void {
+  server.get('/api/actors', (request) => {
+    const { kind, limit, cursor } = readQuery(actorQuery, request)
+    const after = cursor === undefined ? undefined : addressOf(cursor)
+    const rest = app
+      .actors(kind)
+      .filter((actor) => after === undefined || actor.address > after)
+      .toSorted((a, b) => (a.address < b.address ? -1 : 1))
+    const actors = rest.slice(0, limit)
+    const last = actors.at(-1)
+    return { actors, next: last !== undefined && rest.length > limit ? toCursor(last.address) : null }
+  })
+
+  server.get<Wild>('/api/actors/*', (request) => app.actor(request.params['*']))
+
+  server.post<Wild>('/api/actors/*', async (request, reply) => {
+    const path = request.params['*']
+    if (!path.endsWith(retry)) {
+      throw new RequestError(405, 'method-not-allowed', 'An actor is only read here; POST is for /api/actors/ADDRESS/retry.', {
+        headers: { allow: 'GET, HEAD' },
+      })
+    }
+    readBody(z.strictObject({}), request, { optional: true })
+    idempotencyKeyOf(request)
+    const address = path.slice(0, -retry.length)
+    await app.retryActor(address)
+    return reply.code(202).send({ address })
+  })
+}
+
+interface Wild {
+  Params: { '*': string }
+}
+
+function toCursor(address: string): string {
+  return Buffer.from(address).toString('base64url')
+}
+
+function addressOf(cursor: string): string {
+  const address = Buffer.from(cursor, 'base64url').toString()
+  if (toCursor(address) === cursor) return address
+  throw new RequestError(400, 'invalid-cursor', 'This cursor is not one that this server gave: use "next" of the page before.')
+}
