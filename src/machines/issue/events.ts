@@ -1,0 +1,144 @@
+// Everything that can happen to an issue: facts, whoever noticed them, and what people ask for.
+
+import type { RunOutput, RunProgress } from '../run/context.ts'
+import type { CheckFailure, Finding, QueueIncident } from '../vocabulary.ts'
+import type { IssuePolicy } from './policy.ts'
+
+/** `at` is the epoch ms of the commit, put on by the system; `observedAt` the provider's own time of the object. */
+interface Told {
+  at?: number
+  source?: 'webhook' | 'poll' | 'agent' | 'operator' | 'system' | 'self'
+}
+interface Fact extends Told {
+  observedAt: number
+}
+
+export interface TrackerFact {
+  key: string
+  title: string
+  description: string
+  url: string
+  state: string
+  stateType: 'backlog' | 'unstarted' | 'started' | 'completed' | 'canceled'
+  priority: number
+  labels: string[]
+  parent: string | null
+  children: { key: string; state: string }[]
+  blockedBy: { key: string; resolved: boolean }[]
+  actor?: string | null
+}
+
+export interface PullRequestFact {
+  number: number
+  url: string
+  headSha: string
+  headRef: string
+  baseRef: string
+  draft: boolean
+  author: string
+  mergeable?: 'clean' | 'conflict' | 'unknown'
+  mergedSha?: string | null
+}
+
+type TrackerEvent =
+  | (Fact & TrackerFact & { type: 'tracker.delegated' | 'tracker.undelegated' })
+  | (Fact & TrackerFact & { type: 'tracker.updated'; delegated?: boolean })
+  | (Fact & { type: 'tracker.removed' })
+  | (Fact & { type: 'tracker.prompted'; text: string; author: string | null; via: string })
+  | (Fact & { type: 'tracker.stopRequested'; author: string | null; reason?: string })
+  | (Fact & { type: 'blocker.changed'; key: string; resolved: boolean })
+  | (Fact & { type: 'child.changed'; key: string; state: string })
+
+type PullRequestEvent = Fact &
+  PullRequestFact & { type: 'pr.opened' | 'pr.pushed' | 'pr.updated' | 'pr.closed' | 'pr.reopened' | 'pr.merged' }
+
+type ReviewEvent = Fact & {
+  type: 'review.approved' | 'review.changesRequested' | 'review.commented' | 'review.dismissed'
+  headSha: string
+  reviewer: string
+  body: string
+  comments: Finding[]
+}
+
+type ChecksEvent = Fact & {
+  type: 'checks.pending' | 'checks.passed' | 'checks.failed'
+  headSha: string
+  names: string[]
+  failures: CheckFailure[]
+}
+
+type QueueEvent =
+  | (Fact & { type: 'queue.entered' | 'queue.evicted' | 'queue.left'; headSha: string; incident?: QueueIncident | null })
+  | (Told & { type: 'queue.held'; headSha: string; reason: string; files: string[] })
+  | (Told & { type: 'queue.resumed'; headSha: string })
+
+type DeployEvent = Fact & { type: 'deploy.succeeded' | 'deploy.failed'; sha: string; url: string | null }
+
+/** Every observed fact at once, as a poll gives them. A part that is absent was not asked for; null means that there is none. */
+export type ReconcileEvent = Fact & {
+  type: 'reconcile'
+  tracker?: (TrackerFact & { delegated: boolean; observedAt: number }) | null
+  pr?:
+    | (PullRequestFact & {
+        state: 'open' | 'closed' | 'merged'
+        reviews: {
+          id: string
+          reviewer: string
+          verdict: 'approved' | 'changes_requested'
+          headSha: string
+          body: string
+          comments: Finding[]
+          observedAt: number
+        }[]
+        checks: {
+          headSha: string
+          state: 'none' | 'pending' | 'passed' | 'failed'
+          names: string[]
+          failures: CheckFailure[]
+          observedAt: number
+        }
+        queue: { headSha: string; state: 'none' | 'queued' | 'evicted'; incident: QueueIncident | null; observedAt: number }
+        observedAt: number
+      })
+    | null
+}
+
+type RunEvent =
+  | (Told & { type: 'run.started'; runId: string })
+  | (Told & { type: 'run.progressed'; runId: string } & RunProgress)
+  | (Told & { type: 'run.steered'; runId: string; ids: string[] })
+  | (Told & { type: 'run.finished'; runId: string } & RunOutput)
+
+type OperatorEvent =
+  | (Told & { type: 'operator.prompted'; text: string; author?: string })
+  | (Told & { type: 'operator.stopped'; reason?: string; author?: string })
+  | (Told & { type: 'operator.retried'; runType?: string; author?: string })
+  | (Told & { type: 'operator.closed'; as: 'done' | 'failed'; author?: string })
+  | (Told & { type: 'operator.budgetReset'; author?: string })
+
+type SystemEvent =
+  | (Told & { type: 'capacity.granted'; issue: string })
+  | (Told & { type: 'capacity.revoked'; issue: string })
+  | (Told & { type: 'policy.changed'; policy: IssuePolicy })
+
+/** A run that ended or broke, as XState tells its parent. */
+type ChildEvent =
+  | { type: 'xstate.done.actor.run'; actorId: string; output: unknown; at?: number }
+  | { type: 'xstate.error.actor.run'; actorId: string; error: unknown; at?: number }
+
+export type IssueEvent =
+  | TrackerEvent
+  | PullRequestEvent
+  | ReviewEvent
+  | ChecksEvent
+  | QueueEvent
+  | DeployEvent
+  | ReconcileEvent
+  | RunEvent
+  | OperatorEvent
+  | SystemEvent
+  | ChildEvent
+
+/** The member of the union that an event of type `T` is. */
+export type EventOf<T extends IssueEvent['type']> = Select<IssueEvent, T>
+type Select<E, T> = E extends { type: infer U } ? (T extends U ? E : never) : never

@@ -1,0 +1,153 @@
+// What a run is given, what it knows while it goes on, and what it answers.
+
+import type { CheckFailure, FailureClass, Finding, HumanMessage, QueueIncident, RunOutcome, RunType, Usage } from '../vocabulary.ts'
+import { noUsage } from '../vocabulary.ts'
+
+export interface RunInput {
+  issue: string
+  project: string
+  key: string
+  title: string
+  description: string
+  url: string
+  runId: string
+  type: RunType
+  attempt: number
+  agent: string
+  branch: string
+  base: string
+  /** The published head, for the lease; null before the first publication. */
+  published: string | null
+  /** A head that the run must move past: the one that was reviewed, failed or evicted. */
+  past: string | null
+  /** Keep uncommitted work that is in the worktree. */
+  keep: boolean
+  /** After an interruption without a thread to resume: the commit that the work starts over from. What there was is saved first. */
+  restartFrom: string | null
+  messages: HumanMessage[]
+  question: string | null
+  review: { reviewer: string; body: string; comments: Finding[]; headSha: string } | null
+  checks: { headSha: string; failures: CheckFailure[] } | null
+  incident: QueueIncident | null
+  lastFailure: string | null
+  limits: { run: number; progress: number }
+}
+
+export interface RunProgress {
+  phase: string
+  lastSignalAt: number | null
+  lastProgressAt: number | null
+  usage: Usage
+}
+
+/** What a run answers, whatever happened (design §5). */
+export interface RunOutput {
+  outcome: RunOutcome
+  failure: FailureClass | null
+  reason: string
+  summary: string
+  question: string | null
+  usage: Usage
+  headBefore: string | null
+  headAfter: string | null
+  /** Ids of messages that reached the agent while it worked. */
+  steered: string[]
+  /** True when it got as far as an item, a diff or a commit. */
+  progressed: boolean
+  /** Paths left uncommitted. */
+  dirty: string[]
+}
+
+/** What the agent's turn answers. */
+export interface SessionResult {
+  outcome: 'completed' | 'needs_input' | 'no_change' | 'failed'
+  failure?: 'capacity' | 'auth' | 'environment' | 'agent' | 'bug'
+  reason?: string
+  summary: string
+  question?: string
+  prTitle?: string
+  prBody?: string
+  usage?: Usage
+  thread?: string
+}
+
+export interface Inspection {
+  head: string
+  branch: string | null
+  dirty: string[]
+  operation: string | null
+  descendsFromSince: boolean
+  commitsAhead: number
+  files: string[]
+  patchId: string | null
+  tree: string
+}
+
+export interface RunContext extends RunInput {
+  now: number
+  startedAt: number
+  headBefore: string | null
+  baseHead: string | null
+  worktree: string | null
+  /** Turns of the agent so far; the second is the one continuation that commits. */
+  turns: number
+  uncommitted: string[] | null
+  thread: string | null
+  result: SessionResult | null
+  inspection: Inspection | null
+  usage: Usage
+  lastSignalAt: number | null
+  lastProgressAt: number | null
+  toldAt: number
+  progressed: boolean
+  steered: string[]
+  ending: { outcome: RunOutcome; failure: FailureClass | null; reason: string } | null
+  publishedHead: string | null
+}
+
+export function createContext({ input }: { input?: RunInput }): RunContext {
+  return {
+    issue: '',
+    project: '',
+    key: '',
+    title: '',
+    description: '',
+    url: '',
+    runId: '',
+    type: 'implementation',
+    attempt: 1,
+    agent: '',
+    branch: '',
+    base: '',
+    published: null,
+    past: null,
+    keep: false,
+    restartFrom: null,
+    messages: [],
+    question: null,
+    review: null,
+    checks: null,
+    incident: null,
+    lastFailure: null,
+    limits: { run: 0, progress: 0 },
+    ...input,
+    now: 0,
+    startedAt: 0,
+    headBefore: null,
+    baseHead: null,
+    worktree: null,
+    turns: 0,
+    uncommitted: null,
+    thread: null,
+    result: null,
+    inspection: null,
+    usage: noUsage,
+    lastSignalAt: null,
+    lastProgressAt: null,
+    toldAt: 0,
+    progressed: false,
+    steered: [],
+    ending: null,
+    publishedHead: null,
+  }
+}

@@ -1,0 +1,15 @@
+// Everything that can happen to a run: its parent's words and its agent session's.
+
+import type { SessionResult } from './context.ts'
+
+interface Told {
+  at?: number
+}
+
+export type RunEvent =
+  | (Told & { type: 'run.stop'; outcome: 'released' | 'superseded'; reason: string })
+  | (Told & { type: 'run.steer'; id: string; text: string })
+  | (Told & { type: 'session.started'; process: { pid: number; group: number; startTime: string }; thread?: string })
+  | (Told & { type: 'session.progressed'; line: string })
+  | (Told & { type: 'session.steered'; id: string; taken: boolean })
+  | (Told & { type: 'session.finished'; result: SessionResult })

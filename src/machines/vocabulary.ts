@@ -1,0 +1,103 @@
+// The words of the contract: value sets and payloads that machines, ports and documents share.
+
+export const runTypes = ['implementation', 'review_fix', 'ci_repair', 'queue_repair', 'branch_upkeep', 'review'] as const
+export type RunType = (typeof runTypes)[number]
+
+export const parties = [
+  'agent',
+  'ci',
+  'reviewer',
+  'queue',
+  'deploy',
+  'dependency',
+  'capacity',
+  'provider',
+  'timer',
+  'human',
+  'operator',
+] as const
+export type Party = (typeof parties)[number]
+
+/** The `lifecycle` region's states, in the order of the happy path, escapes last. */
+export const phases = [
+  'delegated',
+  'implementing',
+  'pr_open',
+  'changes_requested',
+  'repairing_ci',
+  'awaiting_queue',
+  'repairing_queue',
+  'deploying',
+  'awaiting_input',
+  'escalated',
+  'failed',
+  'done',
+] as const
+export type Phase = (typeof phases)[number]
+
+export type Authority = 'acting' | 'observing' | 'stopped'
+
+/** Why a run ended without the result it was for; each class is a transition of its own (design §5). */
+export const failureClasses = ['capacity', 'auth', 'environment', 'agent', 'dirty', 'bug'] as const
+export type FailureClass = (typeof failureClasses)[number]
+
+export type RunOutcome = 'completed' | 'no_change' | 'needs_input' | 'failed' | 'interrupted' | 'superseded' | 'released'
+
+/** Cumulative for what it describes. */
+export interface Usage {
+  inputTokens: number
+  cachedTokens: number
+  outputTokens: number
+  usd: number
+}
+
+export const noUsage: Usage = { inputTokens: 0, cachedTokens: 0, outputTokens: 0, usd: 0 }
+
+export const addUsage = (a: Usage, b: Usage | undefined): Usage => ({
+  inputTokens: a.inputTokens + (b?.inputTokens ?? 0),
+  cachedTokens: a.cachedTokens + (b?.cachedTokens ?? 0),
+  outputTokens: a.outputTokens + (b?.outputTokens ?? 0),
+  usd: a.usd + (b?.usd ?? 0),
+})
+
+export interface Finding {
+  path: string
+  line: number | null
+  body: string
+}
+
+export interface CheckFailure {
+  name: string
+  url: string | null
+  summary: string
+  logTail: string
+  /** Equal for the same failure on another head; tells a repeated failure from a new one. */
+  signature: string
+}
+
+export interface QueueIncident {
+  class: 'conflict' | 'checks' | 'environment' | 'withdrawn' | 'base_rewound'
+  files: string[]
+  failures: CheckFailure[]
+  baseSha: string
+  headSha: string
+  summary: string
+}
+
+/** Something a person said, and the run that was given it. */
+export interface HumanMessage {
+  id: string
+  text: string
+  author: string
+  via: string
+  at: number
+  givenTo: string | null
+}
+
+/** Who a state waits for; a row of the document. `since` and `until` are epoch ms. */
+export interface Waiting {
+  party: Party
+  reason: string
+  since: number
+  until: number | null
+}
