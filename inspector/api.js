@@ -12,7 +12,10 @@ export class Refusal extends Error {
 
 /** The parsed answer. Throws `Refusal`; status 0 when nobody answered. */
 export async function ask(path, body) {
-  const request = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json', 'idempotency-key': randomKey() } }
+  const request =
+    body === undefined
+      ? {}
+      : { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json', 'idempotency-key': randomKey() } }
   const response = await fetch(path, { credentials: 'same-origin', ...request }).catch(() => {
     throw new Refusal(0, { code: 'no-server', message: 'The server does not answer.' })
   })

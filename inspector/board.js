@@ -1,6 +1,6 @@
 // The board: all issues by phase, in the machine's order; only the rows that changed are drawn again.
 
-import { element, time } from './element.js'
+import { element, showChildren, time } from './element.js'
 import { labelOf, needsPerson, partiesOf, phasesOf } from './lifecycle.js'
 import { addressOf } from './state.js'
 
@@ -20,7 +20,12 @@ export function createBoard({ state }) {
     {},
     element('h1.hidden', {}, 'Issues'),
     element('.tools', {}, search, parties),
-    element('.columns', {}, element('.issues', {}, empty, groups), element('aside', { 'aria-label': 'Activity' }, element('h2', {}, 'Activity'), feed)),
+    element(
+      '.columns',
+      {},
+      element('.issues', {}, empty, groups),
+      element('aside', { 'aria-label': 'Activity' }, element('h2', {}, 'Activity'), feed),
+    ),
   )
 
   /** Phase to its section, and issue id to its row. */
@@ -31,7 +36,9 @@ export function createBoard({ state }) {
   function sectionOf(key, phases) {
     let section = sections.get(key)
     if (section === undefined) {
-      section = createSection(phases.find((phase) => phase.key === key) ?? { key, label: labelOf(key), description: '', tags: [], isTerminal: false })
+      section = createSection(
+        phases.find((phase) => phase.key === key) ?? { key, label: labelOf(key), description: '', tags: [], isTerminal: false },
+      )
       sections.set(key, section)
       const order = (one) => (phases.findIndex((phase) => phase.key === one) + phases.length + 1) % (phases.length + 1)
       const next = [...sections].filter(([one]) => order(one) > order(key)).toSorted(([a], [b]) => order(a) - order(b))[0]
@@ -69,27 +76,35 @@ export function createBoard({ state }) {
     return touched
   }
 
+  const chips = new Map()
+  function chipOf(party) {
+    let chip = chips.get(party)
+    if (chip === undefined) {
+      const count = element('span.count')
+      const toggle = () => {
+        const { filter } = state.getSnapshot().context
+        state.trigger.filtered({ filter: { party: filter.party === party ? null : party } })
+      }
+      const properties = { type: 'button', 'data-party': party ?? 'all', onclick: toggle }
+      chip = { root: element('button.chip', properties, party === null ? 'All' : labelOf(party), count), count }
+      chips.set(party, chip)
+    }
+    return chip
+  }
+
   function drawParties({ documents, filter }) {
     const counts = new Map()
     for (const issue of documents.values()) for (const party of partiesOf(issue)) counts.set(party, (counts.get(party) ?? 0) + 1)
-    const chips = [[null, documents.size], ...[...counts].toSorted(([a], [b]) => partyOrder(a) - partyOrder(b) || a.localeCompare(b))]
-    parties.replaceChildren(
-      ...chips.map(([party, count]) =>
-        element(
-          'button.chip',
-          {
-            type: 'button',
-            'aria-pressed': String(filter.party === party),
-            'data-party': party ?? 'all',
-            onclick: () => {
-              state.trigger.filtered({ filter: { party: filter.party === party ? null : party } })
-              requestAnimationFrame(() => requestAnimationFrame(() => parties.querySelector(`[data-party="${party ?? 'all'}"]`)?.focus()))
-            },
-          },
-          party === null ? 'All' : labelOf(party),
-          element('span.count', {}, String(count)),
-        ),
-      ),
+    if (filter.party !== null && !counts.has(filter.party)) counts.set(filter.party, 0)
+    const order = [...counts.keys()].toSorted((a, b) => partyOrder(a) - partyOrder(b) || a.localeCompare(b))
+    for (const party of [null, ...order]) {
+      const { root: chip, count } = chipOf(party)
+      count.textContent = String(party === null ? documents.size : counts.get(party))
+      chip.ariaPressed = String(filter.party === party)
+    }
+    showChildren(
+      parties,
+      [null, ...order].map((party) => chipOf(party).root),
     )
   }
 
@@ -99,7 +114,12 @@ export function createBoard({ state }) {
       const phases = phasesOf(context.machines.issue)
       if (context.documents !== before?.documents) {
         for (const section of drawRows(context, phases)) section.count(context.partial)
-        empty.textContent = context.documents.size > 0 ? '' : context.isLoaded ? 'No issues yet. “signalbox submit TITLE” files the first.' : 'Reading the issues …'
+        empty.textContent =
+          context.documents.size > 0
+            ? ''
+            : context.isLoaded
+              ? 'No issues yet. “signalbox submit TITLE” files the first.'
+              : 'Reading the issues …'
       }
       if (context.partial !== before?.partial) {
         for (const section of sections.values()) section.count(context.partial)
@@ -123,7 +143,14 @@ function createSection(phase) {
   const root = element(
     'details.group',
     { open: !phase.isTerminal, 'data-tags': phase.tags.join(' ') },
-    element('summary', { title: phase.description }, element('span.dot'), element('h2', {}, phase.label), count, element('span.description', {}, phase.description)),
+    element(
+      'summary',
+      { title: phase.description },
+      element('span.dot'),
+      element('h2', {}, phase.label),
+      count,
+      element('span.description', {}, phase.description),
+    ),
     list,
   )
   const section = {
@@ -157,28 +184,40 @@ const compare = (a, b) => collator.compare(a.key, b.key) || collator.compare(a.i
 
 function createRow(issue, address) {
   const waits = issue.waitsFor.map(({ party, reason, since, until }) =>
-    element('span.wait', { 'data-party': party, title: reason }, element('b', {}, labelOf(party)), ' ', time(since), until === null ? '' : time(until, ' · ')),
+    element(
+      'span.wait',
+      { 'data-party': party, title: reason },
+      element('b', {}, labelOf(party)),
+      ' ',
+      time(since),
+      until === null ? '' : time(until, ', due '),
+    ),
   )
   return element(
     'li',
     { className: `row${needsPerson(issue) ? ' needs-person' : ''}${issue.faulted ? ' faulted' : ''}`, 'data-id': issue.id },
     element('a.key', { href: address }, issue.key),
     element('span.title', { title: issue.title }, issue.title),
-    element('span.waits', {}, issue.faulted ? element('span.fault', { title: issue.faulted.message }, `Faulted: ${issue.faulted.code}`) : waits),
+    element(
+      'span.waits',
+      {},
+      issue.faulted ? element('span.fault', { title: issue.faulted.message }, `Faulted: ${issue.faulted.code}`) : waits,
+    ),
     element('span.run', {}, issue.run === null ? '' : `${labelOf(issue.run.type)} · ${issue.run.agent}`),
     element('span.pull', {}, issue.pr === null ? '' : `#${issue.pr.number} `, issue.pr === null ? '' : marks(issue.pr)),
     element('span.updated', {}, time(issue.updatedAt)),
   )
 }
 
-const signs = { approved: ['✓', 'good'], passed: ['✓', 'good'], changes_requested: ['✕', 'bad'], failed: ['✕', 'bad'], pending: ['…', ''], none: ['–', ''] }
+/** What is neither good nor open yet is bad. */
+const signs = { approved: ['✓', 'good'], passed: ['✓', 'good'], pending: ['…', ''], none: ['–', ''] }
 
 function marks(pr) {
   return [
     ['review', pr.review],
     ['checks', pr.checks],
   ].map(([what, value]) => {
-    const [sign, tone] = signs[value] ?? ['?', '']
+    const [sign, tone] = signs[value] ?? ['✕', 'bad']
     return element('span.mark', { className: `mark ${tone}`, title: `${what}: ${value.replaceAll('_', ' ')}` }, `${what} ${sign}`)
   })
 }
@@ -196,18 +235,23 @@ function partyOrder(party) {
 /** Newest first. */
 export function drawFeed(list, { feed }, issue = null) {
   const entries = feed.filter((entry) => issue === null || entry.issue === issue).toReversed()
-  list.replaceChildren(
-    ...(entries.length === 0 ? [element('li.empty', {}, 'Nothing yet.')] : []),
-    ...entries.slice(0, 60).map((entry) =>
-      element(
-        'li',
-        { className: entry.level },
-        issue === null ? element('a', { href: `#/issues/${encodeURIComponent(entry.issue)}` }, entry.issue) : '',
-        ' ',
-        element('span', {}, entry.summary),
-        ' ',
-        time(entry.at),
-      ),
-    ),
+  const known = new Map([...list.children].map((item) => [item.dataset['entry'], item]))
+  const items = entries.slice(0, 60).map((entry) => {
+    const identity = `${entry.seq} ${entry.kind}`
+    return known.get(identity) ?? createFeedItem(entry, identity, issue === null)
+  })
+  showChildren(list, items.length === 0 ? [element('li.empty', {}, 'Nothing yet.')] : items)
+}
+
+function createFeedItem(entry, identity, isLinked) {
+  const key = isLinked ? element('a', { href: `#/issues/${encodeURIComponent(entry.issue)}` }, entry.issue) : ''
+  return element(
+    'li',
+    { className: entry.level, 'data-entry': identity },
+    key,
+    ' ',
+    element('span', {}, entry.summary),
+    ' ',
+    time(entry.at),
   )
 }

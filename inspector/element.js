@@ -17,9 +17,19 @@ export function element(name, properties = {}, ...children) {
   return made
 }
 
+/** Gives `parent` these children. Those that are there stay untouched: focus and opened details survive. */
+export function showChildren(parent, children) {
+  for (const [index, child] of children.entries()) {
+    if (parent.childNodes[index] !== child) parent.insertBefore(child, parent.childNodes[index] ?? null)
+  }
+  while (parent.childNodes.length > children.length) parent.lastChild.remove()
+}
+
 /** A link when the address is one of the web, else the text alone: addresses come from other systems. */
 export function link(address, text, properties = {}) {
-  return /^https?:\/\//i.test(address ?? '') ? element('a', { href: address, rel: 'noreferrer', ...properties }, text) : element('span', {}, text)
+  return /^https?:\/\//i.test(address ?? '')
+    ? element('a', { href: address, rel: 'noreferrer', ...properties }, text)
+    : element('span', {}, text)
 }
 
 /** A point in time, shown as an age that `refreshTimes` keeps true. */

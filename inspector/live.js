@@ -4,10 +4,10 @@ const firstDelay = 500
 const longestDelay = 10_000
 
 /**
- * `onSubscribed` is called when what is shown must be read anew; `onMessages` with what arrived since the last frame;
+ * `onSubscribed` is called when what is shown must be read anew; `onArrival` when there is something to `take()`;
  * `onState` with 'connecting', 'live' or 'lost'; `onRefused` when the session is over.
  */
-export function createLive({ onSubscribed, onMessages, onState, onRefused, isSignedIn }) {
+export function createLive({ onSubscribed, onArrival, onState, onRefused, isSignedIn }) {
   let socket = null
   let wish = null
   let stream
@@ -15,13 +15,16 @@ export function createLive({ onSubscribed, onMessages, onState, onRefused, isSig
   let delay = firstDelay
   let timer
   let isStopped = true
+  let connections = 0
   let arrived = []
 
   function connect() {
+    connections++
     onState('connecting')
     const address = new URL('live', document.baseURI)
     address.protocol = address.protocol.replace('http', 'ws')
-    for (const [name, value] of Object.entries({ ...wish, since, stream })) if (value !== undefined && value !== null) address.searchParams.set(name, value)
+    for (const [name, value] of Object.entries({ ...wish, since, stream }))
+      if (value !== undefined && value !== null) address.searchParams.set(name, value)
     const resumes = since !== undefined
     socket = new WebSocket(address)
     socket.onmessage = ({ data }) => receive(JSON.parse(data), resumes)
@@ -39,20 +42,9 @@ export function createLive({ onSubscribed, onMessages, onState, onRefused, isSig
       onSubscribed()
     } else if (message.type !== 'error') {
       since = message.seq
-      if (arrived.push(message) === 1) schedule(flush)
+      arrived.push(message)
+      onArrival()
     }
-  }
-
-  /** A hidden page draws no frames, but what has arrived must not pile up. */
-  function schedule(work) {
-    if (document.hidden) setTimeout(work, 200)
-    else requestAnimationFrame(work)
-  }
-
-  function flush() {
-    const messages = arrived
-    arrived = []
-    onMessages(messages)
   }
 
   /** A refused handshake looks like a lost connection: only a request says which it was. */
@@ -60,12 +52,21 @@ export function createLive({ onSubscribed, onMessages, onState, onRefused, isSig
     socket = null
     if (isStopped) return
     onState('lost')
-    if (code === 4401 || !(await isSignedIn())) return onRefused()
+    const mine = connections
+    const isRefused = code === 4401 || !(await isSignedIn())
+    if (isStopped || mine !== connections) return
+    if (isRefused) return onRefused()
     timer = setTimeout(connect, delay * (0.5 + Math.random() / 2))
     delay = Math.min(delay * 2, longestDelay)
   }
 
   return {
+    /** What arrived since it was last asked. */
+    take() {
+      const messages = arrived
+      arrived = []
+      return messages
+    },
     /** `{ key, types }`: what the view shows now. */
     subscribe(next) {
       wish = { ...next, types: next.types.join(',') }

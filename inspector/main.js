@@ -18,7 +18,7 @@ const views = { board: createBoard, issue: createIssue, login: createLogin }
 const live = createLive({
   onState: (to) => state.trigger.connectionChanged({ connection: to }),
   onSubscribed: () => void load(),
-  onMessages: take,
+  onArrival: drawSoon,
   onRefused: () => signedOut(''),
   isSignedIn: () =>
     ask('api/machines').then(
@@ -32,14 +32,18 @@ const live = createLive({
 let shown = null
 let isDrawing = false
 
-state.subscribe(() => {
+state.subscribe(drawSoon)
+
+/** A hidden page draws no frames, but what has arrived must not pile up. */
+function drawSoon() {
   if (isDrawing) return
   isDrawing = true
   if (document.hidden) setTimeout(draw, 200)
   else requestAnimationFrame(draw)
-})
+}
 
 function draw() {
+  take(live.take())
   isDrawing = false
   const { context } = state.getSnapshot()
   const { view } = context
@@ -52,7 +56,8 @@ function draw() {
   }
   shown.made.update(context)
   signOut.hidden = view.name === 'login'
-  connection.textContent = view.name === 'login' ? '' : { connecting: 'Connecting …', live: 'Live', lost: 'Connection lost. Trying again …' }[context.connection]
+  connection.textContent =
+    view.name === 'login' ? '' : { connecting: 'Connecting …', live: 'Live', lost: 'Connection lost. Trying again …' }[context.connection]
   connection.dataset['state'] = context.connection
 }
 
@@ -67,10 +72,12 @@ addEventListener('hashchange', () => {
   scrollTo(0, 0)
 })
 
+const boardWish = { types: ['issue', 'feed'] }
+
 function open(view) {
   state.trigger.routed({ view })
   if (view.name === 'issue') live.subscribe({ key: view.key, types: ['issue', 'event', 'feed'] })
-  else live.subscribe({ types: ['issue', 'feed'] })
+  else live.subscribe(boardWish)
   // The connection may be refused: an unknown key has no live feed. The answer to this says why.
   if (view.name === 'issue') void load()
 }
@@ -98,49 +105,61 @@ async function load() {
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
     if (error.status === 401) return signedOut('')
-    if (view.name === 'issue' && state.getSnapshot().context.view.key === view.key) state.trigger.issueRefused({ refusal: error })
+    // The connection says it, and reads again when it is back.
+    if (error.status === 0) return
+    const { view: now, issue } = state.getSnapshot().context
+    if (view.name !== 'issue' || now.key !== view.key) return
+    // An issue that is not there has no live feed of its own; the connection stays up with the board's.
+    if (issue.refusal === null) live.subscribe(boardWish)
+    state.trigger.issueRefused({ refusal: error })
   }
 }
 
+/** Definitions are read once for each version: the server may come back as a newer one. */
 async function loadMachines() {
-  if (Object.keys(state.getSnapshot().context.machines).length > 0) return
   const { machines } = await ask('api/machines')
-  for (const { id } of machines.filter((one) => one.id === 'issue' || one.id === 'run')) {
-    state.trigger.machineArrived({ machine: await ask(`api/machines/${id}`) })
+  for (const { id, version } of machines.filter((one) => one.id === 'issue' || one.id === 'run')) {
+    if (state.getSnapshot().context.machines[id]?.version === version) continue
+    state.trigger.machineArrived({ machine: await ask(`api/machines/${encodeURIComponent(id)}`) })
   }
+}
+
+function loadBoard() {
+  return Promise.all([loadDocuments(), loadFeed()])
 }
 
 /** Issues that can still move are read whole, those at rest by one page a phase. */
-async function loadBoard() {
-  const feed = ask('api/feed?limit=100').then(({ entries }) => state.trigger.feedArrived({ entries }))
-  const phases = phasesOf(state.getSnapshot().context.machines.issue)
+async function loadDocuments() {
   const partial = []
-  for (const phase of phases) {
+  for (const phase of phasesOf(state.getSnapshot().context.machines.issue)) {
     let cursor = null
     do {
-      const page = await ask(`api/issues?phase=${phase.key}&limit=${phase.isTerminal ? 50 : 500}${cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`}`)
+      const query = new URLSearchParams({ phase: phase.key, limit: phase.isTerminal ? 50 : 500, ...(cursor === null ? {} : { cursor }) })
+      const page = await ask(`api/issues?${query}`)
       if (page.issues.length > 0) state.trigger.documentsArrived({ documents: page.issues })
       cursor = page.next
     } while (cursor !== null && !phase.isTerminal)
     if (cursor !== null) partial.push(phase.key)
   }
   state.trigger.boardLoaded({ partial })
-  await feed
+}
+
+async function loadFeed() {
+  state.trigger.feedArrived(await ask('api/feed?limit=200'))
 }
 
 async function loadIssue(key) {
-  const [found, explanation, { entries }, feed] = await Promise.all([
+  const [found, explanation, { entries }] = await Promise.all([
     ask(pathOf(key)),
     ask(pathOf(key, '/explain')),
     ask(pathOf(key, '/timeline?limit=200')),
-    ask('api/feed?limit=200'),
+    loadFeed(),
   ])
   if (state.getSnapshot().context.view.key !== key) return
   state.trigger.documentsArrived({ documents: [found] })
   state.trigger.issueArrived({ id: found.id })
   state.trigger.explained({ explanation })
   state.trigger.timelineArrived({ entries })
-  state.trigger.feedArrived({ entries: feed.entries })
 }
 
 /** What would move an issue changes with every step; asked for once steps pause. */
@@ -154,18 +173,20 @@ function explainSoon(key) {
 }
 
 function take(messages) {
+  const { view } = state.getSnapshot().context
+  // What is still on its way from the view before is not of this one.
+  const bareKey = view.key?.split('/').at(-1)
   const documents = new Map()
   const entries = []
   const feed = []
   for (const message of messages) {
     if (message.type === 'issue') documents.set(message.document.id, message.document)
-    else if (message.type === 'event') entries.push(message.entry)
+    else if (message.type === 'event' && message.key === bareKey) entries.push(message.entry)
     else if (message.type === 'feed') feed.push(message.entry)
   }
   if (documents.size > 0) state.trigger.documentsArrived({ documents: [...documents.values()] })
   if (entries.length > 0) state.trigger.timelineArrived({ entries })
   if (feed.length > 0) state.trigger.feedArrived({ entries: feed })
-  const { view } = state.getSnapshot().context
   if (view.name === 'issue' && documents.size + entries.length > 0) explainSoon(view.key)
 }
 
@@ -205,7 +226,8 @@ signOut.addEventListener('click', async () => {
 })
 
 // A link that was used up leads here, still in the address.
-if (new URLSearchParams(location.search).has('link')) signedOut('This link was used already or is too old. “signalbox inspect” prints a new one.')
+if (new URLSearchParams(location.search).has('link'))
+  signedOut('This link was used already or is too old. “signalbox inspect” prints a new one.')
 else open(viewOf(location.hash))
 
 main.append(element('p.loading', { role: 'status' }, 'Reading the issues …'))

@@ -19,7 +19,7 @@ export const firstState = {
   /** Phases of which only the first page was read. */
   partial: new Set(),
   feed: [],
-  /** The open issue: `{ id, explanation, timeline, refusal }`. */
+  /** The open issue; `id` is null until it has been read. */
   issue: null,
   filter: { text: '', party: null },
 }
@@ -28,7 +28,11 @@ export function createState() {
   return createStore({
     context: firstState,
     on: {
-      routed: (state, event) => ({ ...state, view: event.view, issue: isSameIssue(state.view, event.view) ? state.issue : null }),
+      routed: (state, event) => ({
+        ...state,
+        view: event.view,
+        issue: isSameIssue(state.view, event.view) ? state.issue : firstIssue(event.view),
+      }),
       connectionChanged: (state, event) => (state.connection === event.connection ? state : { ...state, connection: event.connection }),
       machineArrived: (state, event) => ({ ...state, machines: { ...state.machines, [event.machine.id]: event.machine } }),
       documentsArrived: (state, event) => {
@@ -42,14 +46,20 @@ export function createState() {
       },
       boardLoaded: (state, event) => ({ ...state, isLoaded: true, partial: new Set(event.partial) }),
       feedArrived: (state, event) => ({ ...state, feed: merge(state.feed, event.entries, keptFeed) }),
-      issueArrived: (state, event) => ({ ...state, issue: { explanation: null, timeline: [], refusal: null, ...state.issue, id: event.id } }),
-      issueRefused: (state, event) => ({ ...state, issue: { id: null, explanation: null, timeline: [], refusal: event.refusal } }),
+      issueArrived: (state, event) => ({ ...state, issue: { ...state.issue, id: event.id, refusal: null } }),
+      issueRefused: (state, event) => ({ ...state, issue: { ...state.issue, refusal: event.refusal } }),
       explained: (state, event) => (state.issue === null ? state : { ...state, issue: { ...state.issue, explanation: event.explanation } }),
       timelineArrived: (state, event) =>
-        state.issue === null ? state : { ...state, issue: { ...state.issue, timeline: merge(state.issue.timeline, event.entries, keptTimeline) } },
+        state.issue === null
+          ? state
+          : { ...state, issue: { ...state.issue, timeline: merge(state.issue.timeline, event.entries, keptTimeline) } },
       filtered: (state, event) => ({ ...state, filter: { ...state.filter, ...event.filter } }),
     },
   })
+}
+
+function firstIssue(view) {
+  return view.name === 'issue' ? { id: null, explanation: null, timeline: [], refusal: null } : null
 }
 
 /** The view that an address names. */

@@ -62,7 +62,7 @@ function environment(extra: Record<string, string> | undefined): Record<string, 
 /**
  * Runs `git ARGS`. A `-c` among the first arguments wins over ours (a repository whose hooks must run).
  * Throws FatalError `git-failed` (its message has git's words), `git-missing`, `git-folder-missing`, `git-aborted`,
- * `git-output-too-large`; RetryableError `git-timeout`, `git-locked`, `git-unreachable`.
+ * `git-output-too-large`; RetryableError `git-timeout`, `git-locked`, `git-unreachable`, `disk-full`.
  */
 export async function git(args: readonly string[], request: GitRequest): Promise<GitResult> {
   const timeout = request.timeout ?? 60_000
@@ -107,6 +107,8 @@ function toStartError(cause: unknown, cwd: string): unknown {
   }
 }
 
+/** Nothing of git is damaged by it, and it may pass. */
+const full = /No space left on device|Disk quota exceeded/i
 /** A lock that another git holds or left behind; not a reference that has moved, which no waiting mends. */
 const locked = /Unable to create '[^']*\.lock'|\.lock': File exists|another git process seems to be running|could not lock config file/i
 const unreachable =
@@ -116,6 +118,7 @@ function toGitError(name: string, cwd: string, { exitCode, signal, stdout, stder
   // Git says the reason on stderr; a few commands (merge, commit) on stdout.
   const words = clip((stderr.trim() === '' ? stdout : stderr).trim(), 2_000)
   const message = `'${name}' in ${cwd} ended with ${exitCode === null ? signal : `exit code ${exitCode}`}${words === '' ? '.' : `: ${words}`}`
+  if (full.test(stderr)) return new RetryableError('disk-full', message, { retryAfter: 60_000 })
   if (locked.test(stderr)) return new RetryableError('git-locked', message, { retryAfter: 1_000 })
   if (unreachable.test(stderr)) return new RetryableError('git-unreachable', message, { retryAfter: 10_000 })
   return new FatalError('git-failed', message)

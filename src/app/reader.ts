@@ -1,5 +1,7 @@
 // Everything that can be read of a database without owning it: documents, explanations, timelines, replays.
 
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { FatalError } from '../errors.ts'
 import { replay, verify, type Kind } from '../actors/system/index.ts'
 import { chainOf, entriesOf, toView, type ActorView } from '../actors/system/index.ts'
@@ -50,7 +52,6 @@ export function createReader({ store, database, kinds, worktreeOf, close }: Read
     const children = store.children(root.id)
     const live = children.find((row) => row.status === 'active')
     return toDocument({
-      id: issue,
       issue: view(root),
       run: live ? view(live) : null,
       timers: store.timersOf(root.id).map(({ name, due }) => ({ name, due })),
@@ -103,8 +104,8 @@ export function createReader({ store, database, kinds, worktreeOf, close }: Read
       const document = documentOf(found)
       return {
         ...explainIssue({
-          issue: view(root),
-          snapshot: root.snapshot === null ? null : (JSON.parse(root.snapshot) as Record<string, unknown>),
+          value: view(root).value,
+          context: view(root).context,
           timers: store.timersOf(root.id).map(({ name, due }) => ({ name, due })),
           now: root.updatedAt,
         }),
@@ -178,6 +179,14 @@ export function createReader({ store, database, kinds, worktreeOf, close }: Read
     close,
   }
 }
+
+/** Where the worktree of an issue is, when it is there. */
+export const worktreeFinder =
+  (dataFolder: string) =>
+  (project: string, key: string): string | null => {
+    const path = join(dataFolder, 'worktrees', project, key)
+    return existsSync(path) ? path : null
+  }
 
 const toCursor = (position: number): string => Buffer.from(String(position)).toString('base64url')
 

@@ -73,7 +73,8 @@ function migrate(database: SqliteDatabase, path: string): void {
   }
 }
 
-function unusable(path: string, error: unknown): Error {
+/** An error of SQLite's as one that says what to do. */
+export function unusable(path: string, error: unknown): Error {
   const code = (error as { code?: string }).code ?? ''
   const message = error instanceof Error ? error.message : String(error)
   const cause = { cause: error }

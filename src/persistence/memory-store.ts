@@ -130,6 +130,7 @@ export function memoryStore(): Store {
     timerNames: () => distinct([...timers.values()].map((t) => ({ machine: actors.get(t.actor)!.machine, name: t.name }))),
     effectSources: () =>
       distinct([...effects.values()].filter((e) => e.child !== null).map((e) => ({ machine: actors.get(e.actor)!.machine, src: e.src }))),
+    reportTypes: () => [...new Set([...effects.values()].filter((e) => e.child === null).map((e) => e.src))].sort(),
     inboxTypes: () =>
       distinct(
         [...inbox.values()].map((i) => {
@@ -151,12 +152,20 @@ export function memoryStore(): Store {
             gone++
           }
         for (const [name, k] of keys) if (k.actor === id) keys.delete(name)
+        for (const rows of [inbox, timers, effects] as Map<number, { actor: number }>[])
+          for (const [row, { actor }] of rows) if (actor === id) rows.delete(row)
         addresses.delete(actors.get(id)!.address)
         actors.delete(id)
         gone++
       }
+      const busy = new Set([...effects.values()].map((e) => e.actor))
       const finished = [...actors.values()].filter(
-        (a) => a.parent === null && (a.status === 'done' || a.status === 'stopped') && a.updatedAt < before && a.fault === null,
+        (a) =>
+          a.parent === null &&
+          (a.status === 'done' || a.status === 'stopped') &&
+          a.updatedAt < before &&
+          a.fault === null &&
+          !busy.has(a.id),
       )
       for (const a of finished.slice(0, limit)) forget(a.id)
       return gone

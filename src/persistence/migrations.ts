@@ -1,5 +1,13 @@
 // The numbered migrations, oldest first; each runs in one transaction. Never edit one that has been released: add the next.
 
 import { actorSchema } from './actor-schema.ts'
+import { factSchema } from './fact-schema.ts'
+import { feedSchema } from './feed.ts'
+import { forgeSchema } from './forge-schema.ts'
+import { issueKeySchema } from './issue-keys.ts'
+import { trackerSchema } from './tracker-schema.ts'
 
-export const migrations: readonly { name: string; sql: string }[] = [{ name: 'actors', sql: actorSchema }]
+export const migrations: readonly { name: string; sql: string }[] = [
+  { name: 'actors', sql: actorSchema },
+  { name: 'embedded tracker and forge', sql: [factSchema, trackerSchema, forgeSchema, issueKeySchema, feedSchema].join('\n') },
+]

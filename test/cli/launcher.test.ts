@@ -13,7 +13,9 @@ import { bin, createHome, findOldNode } from './program.ts'
 const old = findOldNode()
 
 let root: string
+let children: ChildProcess[]
 beforeEach(() => {
+  children = []
   // A clone in small: the launcher, a node, and a command line that shows what it is given.
   root = realpathSync(mkdtempSync(join(tmpdir(), 'signalbox-launcher-')))
   for (const folder of ['bin', 'src/cli', 'node_modules/.bin']) mkdirSync(join(root, folder), { recursive: true })
@@ -42,13 +44,18 @@ export async function main(args: string[]): Promise<number> {
   )
   symlinkSync(process.execPath, join(root, 'node_modules/.bin/node'))
 })
-afterEach(() => rmSync(root, { recursive: true, force: true }))
+afterEach(() => {
+  for (const child of children) child.kill('SIGKILL')
+  rmSync(root, { recursive: true, force: true })
+})
 
 function start(node: string, args: string[], stdin: 'pipe' | 'ignore' = 'ignore'): ChildProcess {
-  return spawn(node, [join(root, 'bin/signalbox.js'), ...args], {
+  const child = spawn(node, [join(root, 'bin/signalbox.js'), ...args], {
     env: { PATH: '/usr/bin:/bin', HOME: root },
     stdio: [stdin, 'pipe', 'pipe'],
   })
+  children.push(child)
+  return child
 }
 
 async function run(node: string, args: string[]): Promise<{ code: number | null; signal: string | null; stdout: string; stderr: string }> {

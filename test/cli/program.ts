@@ -1,6 +1,6 @@
 // Runs the real program, the way people do: its own process, its own environment, its own folders.
 
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -32,6 +32,7 @@ export interface Home {
 export function createHome(name = 'work'): Home {
   const base = realpathSync(mkdtempSync(join(tmpdir(), 'signalbox-cli-')))
   const folder = join(base, name)
+  const running = new Set<ChildProcess>()
   const data = join(base, 'data')
   mkdirSync(folder)
   mkdirSync(join(base, 'home'))
@@ -61,12 +62,18 @@ export function createHome(name = 'work'): Home {
         stdio: ['pipe', 'pipe', 'pipe'],
       })
       const ended = new Promise<number | null>((resolve, reject) => child.on('error', reject).on('exit', resolve))
+      running.add(child)
       child.stdin.on('error', () => {})
       child.stdin.end(options.input ?? '')
       const [stdout, stderr, code] = await Promise.all([readText(child.stdout), readText(child.stderr), ended])
+      running.delete(child)
       return { code, stdout, stderr }
     },
-    remove: () => rmSync(base, { recursive: true, force: true }),
+    remove() {
+      // Those of a test that ran out of time.
+      for (const child of running) child.kill('SIGKILL')
+      rmSync(base, { recursive: true, force: true })
+    },
   }
 }
 

@@ -3,8 +3,9 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer, type Server } from 'node:net'
+import { type AddressInfo, connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import * as app from '../../src/app.ts'
 import { takeOwnership } from '../../src/persistence/ownership.ts'
@@ -35,7 +36,9 @@ async function occupy(): Promise<{ socket: Server; port: number }> {
 const tokenFile = (): string => `file:${join(home.data, 'operator-token')}`
 
 describe('what stops it before anything is touched', () => {
-  afterEach(() => expect(existsSync(join(home.data, 'signalbox.db'))).toBe(false))
+  afterEach(() => {
+    if (existsSync(join(home.data, 'signalbox.db'))) throw new Error('A database was made')
+  })
 
   test('no operator token', async () => {
     home.writeConfig({ server: { port: 0 } })
@@ -143,12 +146,36 @@ describe.skipIf(!('createApp' in app))('a server', () => {
     expect(existsSync(join(home.data, 'server.json'))).toBe(false)
   })
 
+  /** A request that never ends holds the server back from ending for a while. */
+  async function hold(url: string): Promise<void> {
+    const { hostname, port } = new URL(url)
+    const socket = connect({ host: hostname, port: Number(port) })
+    await once(socket, 'connect')
+    socket.on('error', () => {})
+    socket.write('POST /session HTTP/1.1\r\nHost: x\r\n')
+    await wait(100)
+  }
+
   test('SIGINT that arrives twice at once is one, as from a terminal through npm', async () => {
     setUp()
-    const { child } = await start()
+    const { child, url } = await start()
+    await hold(url)
     child.kill('SIGINT')
+    await wait(200)
+    expect(child.exitCode).toBeNull()
     child.kill('SIGINT')
     expect(await once(child, 'exit')).toEqual([0, null])
+  })
+
+  test('a second one, later, ends it at once', async () => {
+    setUp()
+    const { child, url } = await start()
+    await hold(url)
+    child.kill('SIGINT')
+    await wait(800)
+    expect(child.exitCode).toBeNull()
+    child.kill('SIGINT')
+    expect(await once(child, 'exit')).toEqual([130, null])
   })
 
   test('a second one on the same database exits 4 and harms nothing', async () => {

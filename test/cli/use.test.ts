@@ -6,6 +6,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { helpOf } from '../../src/cli/command.ts'
 import { commands } from '../../src/cli/commands.ts'
 import { bin, createHome, type Home } from './program.ts'
 
@@ -76,11 +77,16 @@ describe('wrong use exits 2 and says what was meant', () => {
 })
 
 describe('help', () => {
-  test.each(Object.keys(commands))('%s --help has its usage and an example, and needs no configuration', async (name) => {
-    const { code, stdout, stderr } = await home.run([name, '--help'])
-    expect(stdout).toContain(`Usage: signalbox ${name}`)
-    expect(stdout).toMatch(/Examples:\n {2}signalbox /)
-    expect(stdout).toContain('--json')
+  test.each(Object.entries(commands))('%s has its usage and an example', async (name, load) => {
+    const text = helpOf((await load()).command)
+    expect(text).toContain(`Usage: signalbox ${name}`)
+    expect(text).toMatch(/Examples:\n {2}signalbox /)
+    expect(text).toContain('--json')
+  })
+
+  test('--help needs no configuration and wins over missing arguments', async () => {
+    const { code, stdout, stderr } = await home.run(['submit', '--help'])
+    expect(stdout).toContain('Usage: signalbox submit TITLE')
     expect(stderr).toBe('')
     expect(code).toBe(0)
   })
@@ -172,18 +178,27 @@ describe('without a server', () => {
   })
 })
 
+test('a token that only the unit has keeps nobody from reading', async () => {
+  home.writeConfig({ server: { port: 1, operatorToken: 'credential:operator-token' } })
+  expect((await home.run(['status'])).code).toBe(0)
+  const { code, stderr } = await home.run(['stop', 'APP-1'])
+  expect(stderr).toContain('systemd credentials exist only inside the unit')
+  expect(code).toBe(2)
+})
+
 test('a reader that closes the pipe ends a command quietly', async () => {
   home.writeConfig()
   writeFileSync(join(home.data, 'log.jsonl'), `${JSON.stringify({ level: 30, time: 1, msg: 'x'.repeat(200) })}\n`.repeat(20_000))
-  const child = spawn('/bin/sh', ['-c', `"$0" "$1" logs --lines 0 | head -1`, process.execPath, bin], {
-    cwd: home.folder,
-    env: home.variables,
-  })
-  const errors: string[] = []
-  child.stderr.on('data', (data: Buffer) => errors.push(String(data)))
-  child.stdout.resume()
-  await once(child, 'close')
-  expect(errors.join('')).toBe('')
+  for (const flags of ['', '--follow']) {
+    const line = `"$0" "$1" logs --lines 0 ${flags} | head -1`
+    const child = spawn('/bin/sh', ['-c', line, process.execPath, bin], { cwd: home.folder, env: home.variables, timeout: 10_000 })
+    let errors = ''
+    child.stderr.on('data', (data: Buffer) => (errors += String(data)))
+    child.stdout.resume()
+    const [, signal] = (await once(child, 'close')) as [number | null, string | null]
+    expect(errors).toBe('')
+    expect(signal).toBeNull()
+  }
 })
 
 test('logs --follow goes on with what is added, across a rotation', async () => {

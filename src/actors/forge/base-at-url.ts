@@ -14,7 +14,8 @@ export function urlBranch(url: string, name: string): BaseBranch {
   return {
     name,
     ref,
-    repository: url,
+    folder: null,
+    source: async () => url,
     async head() {
       const { stdout } = await git(['ls-remote', '--heads', '--', url], { cwd })
       const heads = new Map(stdout.split('\n').map((line) => line.split('\t').toReversed() as [string, string]))

@@ -16,8 +16,10 @@ export type BaseMove =
 export interface BaseBranch {
   readonly name: string
   readonly ref: string
-  /** The user's repository as git accepts it: an absolute path or a URL. */
-  readonly repository: string
+  /** Where the user's configuration is read: the folder, or null for a URL. */
+  readonly folder: string | null
+  /** What git fetches from: the URL, or the absolute path of the git folder (`folder` may be below the top of the work tree). */
+  source: () => Promise<string>
   /** The branch's commit now. Throws ConfigurationError `repository-missing`, `not-a-repository`, `repository-empty`, `base-missing`. */
   head: () => Promise<string>
   /** Contract: moves the branch from exactly `from` to its descendant `to`, which the bare repository `source` has, or changes nothing. */

@@ -96,7 +96,8 @@ export function folderBranch(folder: string, name: string): BaseBranch {
   return {
     name,
     ref,
-    repository: folder,
+    folder,
+    source: commonFolder,
     async head() {
       const found = await look().catch((error: unknown) => {
         throw toRepositoryError(error, folder)

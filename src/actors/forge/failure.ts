@@ -38,13 +38,18 @@ function tail(output: string): string {
   return cut.subarray(start).toString()
 }
 
-/** Without colours, and as a terminal would show lines that overwrite themselves. */
+/**
+ * Without colours, and as a terminal would show lines that overwrite themselves. Like everything here it must take linear time:
+ * the output is an agent's, and one line may be all of it.
+ */
 const plain = (output: string) =>
   output
     // oxlint-disable-next-line no-control-regex
     .replace(/\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)|[@-Z\\^_])/g, '')
-    .replace(/\r\n/g, '\n')
-    .replace(/[^\n]*\r(?=[^\n])/g, '')
+    .split('\n')
+    .map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line))
+    .map((line) => line.slice(line.lastIndexOf('\r') + 1))
+    .join('\n')
 
 /** What differs between two runs of the same failure: where, when, how long, which process, which commit. */
 const normalise = (output: string, folder: string) =>

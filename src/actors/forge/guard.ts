@@ -1,5 +1,7 @@
 // Compares the refs of our bare repositories with what was recorded, and puts back what was moved without us.
 
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { SqliteDatabase } from '../../persistence/database.ts'
 import { git } from '../git.ts'
 import type { PushGuard } from './push-guard.ts'
@@ -67,8 +69,15 @@ async function readRefs(path: string): Promise<Map<string, string>> {
 
 /** Moves the ref from exactly `from`; false when it is not there any more. */
 async function put(path: string, ref: string, to: string | null, from: string | null): Promise<boolean> {
-  if (to === null && from === null) return false
-  const args = to === null ? ['-d', ref, from!] : [ref, to, ...(from === null ? [] : [from])] // a ref that is missing may also be unreadable
+  if (from !== null) return update(path, to === null ? ['-d', ref, from] : [ref, to, from])
+  if (to === null) return false
+  if (await update(path, [ref, to])) return true
+  // It is not missing but unreadable, and git writes over such a file only when it is gone.
+  await rm(join(path, ref), { force: true })
+  return update(path, [ref, to])
+}
+
+async function update(path: string, args: string[]): Promise<boolean> {
   const { exitCode } = await git(['update-ref', '--no-deref', ...args], { cwd: path, allow: [0, 1, 128] })
   return exitCode === 0
 }

@@ -208,5 +208,5 @@ export function createLanding(options: {
 function toGitDate(time: number): string {
   const minutes = -new Date(time).getTimezoneOffset()
   const zone = `${Math.floor(Math.abs(minutes) / 60)}`.padStart(2, '0') + `${Math.abs(minutes) % 60}`.padStart(2, '0')
-  return `${Math.floor(time / 1000)} ${minutes < 0 ? '-' : '+'}${zone}`
+  return `@${Math.floor(time / 1000)} ${minutes < 0 ? '-' : '+'}${zone}`
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { FatalError, suggest } from '../../errors.ts'
 import type { SqliteDatabase } from '../../persistence/database.ts'
 import { git, gitIdentity } from '../git.ts'
-import { createBaseBranch, isRemote, type BaseBranch } from './base-branch.ts'
+import { createBaseBranch, type BaseBranch } from './base-branch.ts'
 import type { PushGuard } from './push-guard.ts'
 import type { RefRows } from './refs.ts'
 
@@ -71,7 +71,7 @@ export function createRepositories(options: RepositoryOptions): OpenRepository {
       if (refs.get(id, base.ref)?.sha === now) return now
       await git(
         ['-c', 'protocol.version=2', 'fetch', '--quiet', '--force', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules'].concat(
-          ['--no-auto-maintenance', '--update-shallow', '--', base.repository, `+${now}:${base.ref}`],
+          ['--no-auto-maintenance', '--update-shallow', '--', await base.source(), `+${now}:${base.ref}`],
         ),
         { cwd: path, timeout: fetchTimeout },
       )
@@ -84,7 +84,7 @@ export function createRepositories(options: RepositoryOptions): OpenRepository {
       path,
       clone: join(folder, 'clones', `${id}.git`),
       base,
-      identity: () => (identity ??= gitIdentity(isRemote(project.repo) ? path : base.repository)),
+      identity: () => (identity ??= gitIdentity(base.folder ?? path)),
       syncBase() {
         // One after the other: two fetches into one ref would fail on its lock.
         const next = last.then(sync, sync)

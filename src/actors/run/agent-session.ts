@@ -11,7 +11,11 @@ export type SessionEvent =
   | { type: 'session.steered'; id: string; taken: boolean }
   | { type: 'session.finished'; result: AgentResult }
 
-export type SessionCommand = { type: 'session.steer'; id: string; text: string } | { type: 'session.interrupt' }
+export interface SessionCommand {
+  type: 'session.steer'
+  id: string
+  text: string
+}
 
 /** The turns under way in this process, so that a stop can wait for their process groups to end. */
 export interface Sessions {
@@ -21,6 +25,8 @@ export interface Sessions {
 }
 
 export interface SessionHost<Input> {
+  /** One turn at a time has this key. */
+  keyOf: (input: Input) => string
   agentOf: (input: Input) => Agent
   /** Writes what the turn needs and describes it; runs before the agent starts. */
   prepare: (input: Input) => Promise<AgentRequest>
@@ -33,6 +39,7 @@ export interface SessionHost<Input> {
 
 export function createSessions<Input>(host: SessionHost<Input>) {
   const turns = new Set<Promise<unknown>>()
+  const byKey = new Map<string, Promise<unknown>>()
   const sessions: Sessions = {
     get active() {
       return turns.size
@@ -48,18 +55,21 @@ export function createSessions<Input>(host: SessionHost<Input>) {
     const controller = new AbortController()
     const turn = run(host, input, controller.signal, sendBack as (event: SessionEvent) => void)
     turns.add(turn.ended)
-    void turn.ended.finally(() => turns.delete(turn.ended))
+    const key = host.keyOf(input)
+    byKey.set(key, turn.ended)
+    void turn.ended.finally(() => {
+      turns.delete(turn.ended)
+      if (byKey.get(key) === turn.ended) byKey.delete(key)
+    })
     receive(async (event) => {
-      if (event.type === 'session.interrupt') {
-        controller.abort()
-        return
-      }
       const taken = await turn.steer(event.text)
       ;(sendBack as (event: SessionEvent) => void)({ type: 'session.steered', id: event.id, taken })
     })
     return () => controller.abort()
   })
-  return { sessions, logic }
+  /** Resolves when the turn of this input has no process left; at once when this process has none. */
+  const endOf = async (input: Input): Promise<void> => void (await byKey.get(host.keyOf(input)))
+  return { sessions, logic, endOf }
 }
 
 function run<Input>(host: SessionHost<Input>, input: Input, signal: AbortSignal, say: (event: SessionEvent) => void) {

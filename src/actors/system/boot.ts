@@ -17,23 +17,28 @@ export class MachinesIncompatibleError extends FatalError {
   }
 }
 
-type Checked = Pick<Store, 'shapesInUse' | 'timerNames' | 'effectSources' | 'inboxTypes'> & Pick<StoreReader, 'state' | 'actorById'>
+type Checked = Pick<Store, 'shapesInUse' | 'timerNames' | 'effectSources' | 'reportTypes' | 'inboxTypes'> &
+  Pick<StoreReader, 'state' | 'actorById' | 'faulted'>
 
 /** Throws MachinesIncompatibleError. Reads only; its cost grows with distinct shapes, not with actors. */
-export function checkBuild(store: Checked, kinds: ReadonlyMap<string, Kind>): void {
+export function checkBuild(store: Checked, kinds: ReadonlyMap<string, Kind>, policies: Readonly<Record<string, unknown>> = {}): void {
   const { machines, shapes } = store.state()
   const machineOf = new Map(machines.map((m) => [m.id, m]))
   const shapeOf = new Map(shapes.map((s) => [s.id, s]))
   const problems: string[] = []
   const missing = new Set<string>()
 
+  const miss = (name: string): void => {
+    if (!missing.has(name)) problems.push(`actors of kind '${name}' exist, which this build does not define`)
+    missing.add(name)
+  }
+
   for (const { shape, actor } of store.shapesInUse()) {
     const { key, machine } = shapeOf.get(shape)!
     const { kind: name, version } = machineOf.get(machine)!
     const kind = kinds.get(name)
     if (!kind) {
-      if (!missing.has(name)) problems.push(`actors of kind '${name}' exist, which this build does not define`)
-      missing.add(name)
+      miss(name)
       continue
     }
     const row = store.actorById(actor)!
@@ -46,6 +51,11 @@ export function checkBuild(store: Checked, kinds: ReadonlyMap<string, Kind>): vo
       )
     }
   }
+  // One that faulted before its first step has no shape.
+  for (const row of store.faulted()) {
+    const { kind: name } = machineOf.get(row.machine)!
+    if (!kinds.has(name)) miss(name)
+  }
   const kindAt = (machine: number): Kind | undefined => kinds.get(machineOf.get(machine)!.kind)
   for (const { machine, name } of store.timerNames()) {
     const kind = kindAt(machine)
@@ -56,12 +66,17 @@ export function checkBuild(store: Checked, kinds: ReadonlyMap<string, Kind>): vo
   }
   for (const { machine, src } of store.effectSources()) {
     const kind = kindAt(machine)
-    if (kind?.original && !(src in (kind.logic as unknown as { implementations: { actors: object } }).implementations.actors)) {
+    if (kind?.original && !Object.hasOwn((kind.logic as unknown as { implementations: { actors: object } }).implementations.actors, src)) {
       problems.push(`an effect '${src}' of kind '${kind.name}' is in flight, which ${kind.name} ${kind.version} does not have`)
     }
   }
+  for (const type of store.reportTypes()) {
+    if (!Object.hasOwn(policies, type)) problems.push(`a report '${type}' is not delivered yet, and effects has no delivery for it`)
+  }
   for (const { machine, kind: entry, type } of store.inboxTypes()) {
     const kind = kindAt(machine)
+    // The version that accepted it may not know it either, as any actor may be sent anything; only a new one can have lost it.
+    if (kind?.version === machineOf.get(machine)!.version) continue
     if (!kind?.original || type === null || (entry !== 'event' && entry !== 'message')) continue
     if (!accepts(kind, type))
       problems.push(`an unhandled event '${type}' waits for kind '${kind.name}', which ${kind.name} ${kind.version} does not accept`)

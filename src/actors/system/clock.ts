@@ -35,7 +35,9 @@ export interface VirtualClock extends Clock {
 
 /** A clock that stands still until advanced. Everything it drives runs in one thread in a fixed order. */
 export function virtualClock(start = 0): VirtualClock {
-  let now = start
+  // Time that has passed, and what the clock shows: only the latter can be set.
+  let elapsed = 0
+  let offset = start
   let sequence = 0
   const timers = new Map<number, { due: number; callback: () => void }>()
   const turns: (() => void)[] = []
@@ -50,31 +52,31 @@ export function virtualClock(start = 0): VirtualClock {
     }
   }
   return {
-    now: () => now,
-    monotonic: () => now,
+    now: () => elapsed + offset,
+    monotonic: () => elapsed,
     after(ms, callback) {
       const id = ++sequence
-      timers.set(id, { due: now + Math.max(0, ms), callback })
+      timers.set(id, { due: elapsed + Math.max(0, ms), callback })
       return () => void timers.delete(id)
     },
     defer: (callback) => void turns.push(callback),
     settle,
     set: (to) => {
-      now = to
+      offset = to - elapsed
     },
     async advance(ms) {
-      const end = now + ms
+      const end = elapsed + ms
       await settle()
       for (;;) {
         let next: [number, { due: number; callback: () => void }] | undefined
         for (const timer of timers) if (timer[1].due <= end && (!next || timer[1].due < next[1].due)) next = timer
         if (!next) break
         timers.delete(next[0])
-        now = Math.max(now, next[1].due)
+        elapsed = Math.max(elapsed, next[1].due)
         next[1].callback()
         await settle()
       }
-      now = Math.max(now, end)
+      elapsed = Math.max(elapsed, end)
     },
   }
 }

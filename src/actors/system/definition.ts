@@ -64,8 +64,15 @@ export function resolveKinds(definitions: Record<string, ActorDefinition>, overr
   const kinds = new Map<string, Kind>()
   const named = new Map(Object.entries(definitions).map(([name, definition]) => [definition.machine as AnyActorLogic, name]))
 
-  const resolve = (name: string, logic: AnyActorLogic, version: string, migrations: Kind['migrations']): Kind => {
-    const existing = kinds.get(name)
+  // `path`: a machine that spawns its own kind, or an ancestor's, is that kind again.
+  const resolve = (
+    name: string,
+    logic: AnyActorLogic,
+    version: string,
+    migrations: Kind['migrations'],
+    path: ReadonlyMap<AnyActorLogic, Kind> = new Map(),
+  ): Kind => {
+    const existing = kinds.get(name) ?? path.get(logic)
     if (existing) return existing
     const original = isMachine(logic) ? logic : undefined
     const children = new Map<string, Kind>()
@@ -88,7 +95,9 @@ export function resolveKinds(definitions: Record<string, ActorDefinition>, overr
       const definition = own === undefined ? undefined : definitions[own]
       children.set(
         src,
-        definition ? resolve(own!, child, definition.version, definition.migrations) : resolve(`${name}.${src}`, child, version, {}),
+        definition
+          ? resolve(own!, child, definition.version, definition.migrations)
+          : resolve(`${name}.${src}`, child, version, {}, new Map(path).set(logic, kind)),
       )
     }
     return kind
@@ -100,6 +109,19 @@ export function resolveKinds(definitions: Record<string, ActorDefinition>, overr
     resolve(name, definition.machine, definition.version, definition.migrations)
   }
   return kinds
+}
+
+/** Throws FatalError `unknown-effect` for a policy that no machine's source bears the name of and that brings no logic of its own. */
+export function assertKnownEffects(kinds: ReadonlyMap<string, Kind>, policies: Readonly<Record<string, { logic?: unknown }>>): void {
+  const sources = new Set([...kinds.values()].flatMap((kind) => Object.keys((kind.original?.implementations.actors as object) ?? {})))
+  for (const [name, { logic }] of Object.entries(policies)) {
+    if (logic || sources.has(name)) continue
+    const near = suggest(name, sources)
+    throw new FatalError(
+      'unknown-effect',
+      `effects has a policy for '${name}', which no machine's setup({ actors }) names. Correct the name, or give it { logic }.${near ? ` Did you mean '${near}'?` : ''}`,
+    )
+  }
 }
 
 /** The machine as it is stepped: every child a stand-in, loops bounded, and `at` on the init event. */
@@ -123,7 +145,7 @@ function assertKnownSources(machine: AnyStateMachine, overridden: ReadonlySet<st
   for (const node of stateNodes(machine.root)) {
     for (const { src } of node.invoke) {
       const name = src as unknown as string
-      if (known[name] || overridden.has(name)) continue
+      if (Object.hasOwn(known, name) || overridden.has(name)) continue
       const near = suggest(name, Object.keys(known))
       throw new FatalError(
         'unknown-logic',
@@ -152,7 +174,7 @@ function assertDurable(machine: AnyStateMachine): void {
     ]
     for (const action of lists.flat()) assertAction(action, node.id)
     for (const delay of Object.keys((node.config as { after?: object }).after ?? {})) {
-      if (!Number.isNaN(Number(delay)) || delay in machine.implementations.delays) continue
+      if (!Number.isNaN(Number(delay)) || Object.hasOwn(machine.implementations.delays, delay)) continue
       const near = suggest(delay, Object.keys(machine.implementations.delays))
       throw new FatalError(
         'unknown-delay',

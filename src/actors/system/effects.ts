@@ -40,6 +40,8 @@ interface State {
   ended: boolean
   /** Its failure on the way to the owner: messages that still come are returned with it. */
   failure?: { item: Item; error: ErrorData }
+  /** Calls off the next attempt. */
+  cancelRetry?: (() => void) | undefined
   /** The newest event that it said. */
   said?: Item
   /** Results so far from this process; part of a callback event's identity. */
@@ -76,6 +78,8 @@ export interface Effects {
     effect: { child: string | null; src: string; input: unknown; sync: boolean; since: number },
   ) => void
   has: (address: string) => boolean
+  /** Which life of the effect at `address` is current. */
+  sinceOf: (address: string) => number | undefined
   message: (batch: WritableBatch, address: string, event: PlainEvent) => void
   /** Ends an effect: its row goes with the batch, its work is aborted after the commit. */
   stop: (batch: WritableBatch, address: string) => void
@@ -138,6 +142,7 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
   }
   const forget = (state: State): void => {
     state.ended = true
+    state.cancelRetry?.()
     states.delete(state.row.id)
     if (byAddress.get(state.row.address) === state) byAddress.delete(state.row.address)
     queueOf(state.row.src).delete(state)
@@ -158,6 +163,8 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
     state.live = undefined
     running--
     runningOf.set(state.row.src, (runningOf.get(state.row.src) ?? 1) - 1)
+    // Its place may be what another waits for.
+    if (!closed && queueOf(state.row.src).size > 0) host.wake()
   }
   /** Ends the live work of a state; what it still says is not heard. */
   const kill = (state: State): void => {
@@ -181,8 +188,15 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
   const start = (state: State): void => {
     if (state.ended || closed) return
     const { row } = state
-    host.at(row.child === null ? 'report:before-start' : 'effect:before-start')
     const policy = policyOf(row)
+    const deadline = policy.deadline === undefined ? undefined : row.startedAt! + policy.deadline
+    const overdue = (): void =>
+      finish(state, {
+        error: { name: 'FatalError', code: 'deadline-exceeded', message: `'${row.src}' did not end within ${policy.deadline} ms.` },
+      })
+    // Rerun after a restart that took too long: nothing is begun that is to be aborted at once.
+    if (deadline !== undefined && host.now() >= deadline) return overdue()
+    host.at(row.child === null ? 'report:before-start' : 'effect:before-start')
     const logic = policy.logic ?? host.logicOf(state.owner, row.src)
     if (!logic) return finish(state, { error: toErrorData(new FatalError('unknown-logic', `Nothing implements the effect '${row.src}'.`)) })
     const parent = { id: state.owner, sessionId: state.owner, system: undefined as unknown, src: 'owner' }
@@ -203,21 +217,17 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
         : logic,
       options,
     ) as unknown as AnyActorRef
-    const remaining = policy.deadline === undefined ? undefined : Math.max(0, row.startedAt! + policy.deadline - host.now())
-    const live: Live = {
-      ref,
-      deliver: isCallback(logic) ? deliver : async (event) => ref.send(event),
-      cancelDeadline:
-        remaining === undefined
-          ? undefined
-          : host.clock.after(remaining, () => {
-              if (state.live !== live) return
-              kill(state)
-              finish(state, {
-                error: { name: 'FatalError', code: 'deadline-exceeded', message: `'${row.src}' did not end within ${policy.deadline} ms.` },
-              })
-            }),
+    const live: Live = { ref, deliver: isCallback(logic) ? deliver : async (event) => ref.send(event), cancelDeadline: undefined }
+    // The clock may call early when the time is longer than it can count.
+    const watch = (): void => {
+      live.cancelDeadline = host.clock.after(Math.max(0, deadline! - host.now()), () => {
+        if (state.live !== live) return
+        if (host.now() < deadline!) return watch()
+        kill(state)
+        overdue()
+      })
     }
+    if (deadline !== undefined) watch()
     state.live = live
     running++
     runningOf.set(row.src, (runningOf.get(row.src) ?? 0) + 1)
@@ -290,7 +300,7 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
         release(state)
         finish(state, { error: toErrorData(event['error']) }, event['error'])
       } else if (event.type === `xstate.snapshot.${id}`) {
-        offer(state, 'snapshot', { snapshot: plain(event['snapshot']) })
+        offer(state, 'snapshot', { snapshot: plainSnapshot(event['snapshot']) })
       } else {
         offer(state, 'emitted', { n: ++state.n, event })
       }
@@ -325,9 +335,11 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
         thrown = error
       }
     }
-    if (outcome.error && canRetry(row, thrown)) {
+    const retryAt = outcome.error && canRetry(row, thrown) ? host.now() + retryDelay(row, thrown) : undefined
+    const { deadline } = policyOf(row)
+    if (retryAt !== undefined && (deadline === undefined || retryAt < row.startedAt! + deadline)) {
       row.status = 'waiting'
-      row.due = host.now() + retryDelay(row, thrown)
+      row.due = retryAt
       changed.add(state)
       armRetry(state)
       host.wake()
@@ -366,18 +378,19 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
     if (thrown === undefined || thrown instanceof FatalError || thrown instanceof ConfigurationError || thrown instanceof ProtocolError)
       return false
     const policy = policyOf(row)
-    if (row.attempt >= policy.attempts) return false
-    return policy.deadline === undefined || host.now() < row.startedAt! + policy.deadline
+    return row.attempt < policy.attempts
   }
   const retryDelay = (row: EffectRow, thrown: unknown): number => {
     const { backoff } = policyOf(row)
     const { initial, max = 60_000, factor = 2 } = typeof backoff === 'number' ? { initial: backoff } : backoff
     const jittered = Math.round(host.random() * Math.min(max, initial * factor ** (row.attempt - 1)))
-    return Math.max(jittered, thrown instanceof RetryableError ? thrown.retryAfter : 0)
+    const asked = thrown instanceof RetryableError && Number.isFinite(thrown.retryAfter) ? Math.ceil(thrown.retryAfter) : 0
+    return Math.max(jittered, asked)
   }
   const armRetry = (state: State): void => {
     const wait = Math.max(0, (state.row.due ?? 0) - host.now())
-    host.clock.after(wait, () => {
+    state.cancelRetry = host.clock.after(wait, () => {
+      state.cancelRetry = undefined
       if (state.ended || closed || state.row.status !== 'waiting') return
       if ((state.row.due ?? 0) > host.now()) return armRetry(state)
       state.row.status = 'pending'
@@ -401,6 +414,7 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
       return states.size - running
     },
     has: (address) => byAddress.has(address),
+    sinceOf: (address) => byAddress.get(address)?.row.since,
     list: () =>
       [...states.values()].map(({ row }) => ({
         address: row.address,
@@ -448,6 +462,8 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
       if (!state) return
       batch.effectsRemoved.add(state.row.id)
       batch.effects.delete(state.row)
+      // A message row must not be written for an effect whose own row is not.
+      batch.messagesAdded = batch.messagesAdded.filter((message) => message.effect !== state.row.id)
       forget(state)
       afterCommit.push(() => {
         host.at('effect:stop')
@@ -519,7 +535,10 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
     },
     abandon() {
       closed = true
-      for (const state of states.values()) kill(state)
+      for (const state of states.values()) {
+        state.cancelRetry?.()
+        kill(state)
+      }
     },
   }
 
@@ -530,7 +549,11 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
   }
 }
 
-const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value ?? null)) as unknown
+/** What a listening parent gets of a snapshot: its data, without the live subscription of an observable. */
+const plainSnapshot = (snapshot: unknown): object => {
+  const { status, context, output } = (snapshot ?? {}) as { status?: unknown; context?: unknown; output?: unknown }
+  return { status, context, output }
+}
 
 // XState marks its logic creators in no way; the same source text as a callback's own transition tells one.
 const callbackTransition = fromCallback(() => {}).transition.toString()

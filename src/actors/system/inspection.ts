@@ -30,7 +30,10 @@ export interface Inspection {
   readonly active: boolean
   listen: (listener: (event: InspectionEvent) => void) => { unsubscribe: () => void }
   /** Adds to `deeds` what listeners are to be told of one step. */
-  step: (deeds: (() => void)[], step: { row: ActorRow; entry: JournalRow; body: object; result: StepResult; parent: string | null }) => void
+  step: (
+    deeds: (() => void)[],
+    step: { row: ActorRow; entry: JournalRow; body: object; result: StepResult; parent: ActorRow | undefined },
+  ) => void
 }
 
 export function createInspection(): Inspection {
@@ -47,30 +50,35 @@ export function createInspection(): Inspection {
       if (listeners.size === 0) return
       const actorRef: InspectedActor = {
         id: row.child ?? row.address,
-        sessionId: row.since === 0 ? row.address : `${row.address}@${row.since}`,
+        sessionId: sessionOf(row),
         address: row.address,
-        parentSessionId: parent,
+        parentSessionId: parent ? sessionOf(parent) : null,
       }
       const rootId = row.address.split('/').slice(0, 2).join('/')
       const event: PlainEvent = entry.kind === 'init' ? { type: 'xstate.init', ...body } : toMachineEvent(entry.kind, body, entry.at)
       const from = (body as { from?: string }).from
       const snapshot = JSON.parse(result.bytes) as unknown
+      const received: InspectionEvent = { type: '@xstate.event', rootId, actorRef, sourceRef: from, event }
+      const microsteps = result.microsteps.map((m) => ({
+        type: '@xstate.microstep' as const,
+        rootId,
+        actorRef,
+        event: m.event,
+        snapshot: { value: m.value },
+        _transitions: m.transitions,
+      }))
+      // In XState's order: an actor makes its first microsteps when it is created, before its init event is told.
       const events: InspectionEvent[] = [
-        ...(entry.kind === 'init' ? [{ type: '@xstate.actor' as const, rootId, actorRef, snapshot }] : []),
-        { type: '@xstate.event', rootId, actorRef, sourceRef: from, event },
-        ...result.microsteps.map((m) => ({
-          type: '@xstate.microstep' as const,
-          rootId,
-          actorRef,
-          event: m.event,
-          snapshot: { value: m.value },
-          _transitions: m.transitions,
-        })),
+        ...(entry.kind === 'init'
+          ? [{ type: '@xstate.actor' as const, rootId, actorRef, snapshot }, ...microsteps, received]
+          : [received, ...microsteps]),
         { type: '@xstate.snapshot', rootId, actorRef, event, snapshot },
       ]
-      deeds.push(() => {
-        for (const inspected of events) for (const listener of listeners) listener(inspected)
-      })
+      // A deed each: one listener that throws does not keep the others from hearing.
+      for (const inspected of events) for (const listener of listeners) deeds.push(() => listener(inspected))
     },
   }
 }
+
+/** The same at every start: the address, and for a child which life of it. */
+const sessionOf = (row: ActorRow): string => (row.since === 0 ? row.address : `${row.address}@${row.since}`)

@@ -38,6 +38,8 @@ export function replay(store: StoreReader, kinds: ReadonlyMap<string, Kind>, row
   let start = -1
   for (let i = chain.length - 1; i >= 0 && start === -1; i--)
     if ((chain[i]!.kind === 'init' && chain[i]!.ignored === null) || chain[i]!.kind === 'checkpoint') start = i
+  // An actor that never started has a whole chain without a start.
+  if (start === -1 && chain.length > 0 && chain[0]!.prev === 0) start = 0
   if (start === -1) {
     const first = [...chainOf(store, row.lastSeq)][0]
     throw new FatalError('before-checkpoint', `'${row.address}' can be replayed from entry ${first?.seq ?? row.lastSeq} on.`)

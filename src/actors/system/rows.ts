@@ -11,6 +11,8 @@ export interface Rows {
   add(row: ActorRow): void
   /** After each commit: what the turn used becomes cache, and the cache is cut to its bound. */
   settle(): void
+  /** Drops the cache: rows have gone from the store. */
+  forget(): void
   readonly cachedBytes: number
 }
 
@@ -52,6 +54,11 @@ export function createRows(store: Store, limit: number): Rows {
     peek: (address) => unwritten.get(address) ?? cache.get(address) ?? store.actor(address),
     add(row) {
       unwritten.set(row.address, row)
+    },
+    forget() {
+      cache.clear()
+      sizes.clear()
+      bytes = 0
     },
     settle() {
       for (const row of unwritten.values()) remember(row)

@@ -129,7 +129,8 @@ export function step(request: StepRequest): StepResult | StaleEvent {
   }
   if (next.status === 'error') throw new StepError(next.error)
   try {
-    const ended = entry === 'done' || entry === 'error' ? originOf(entry, body) : undefined
+    const { escalated } = body as { escalated?: boolean }
+    const ended = (entry === 'done' || entry === 'error') && !escalated ? originOf(entry, body) : undefined
     const commands = toCommands(actions, before, next, request)
     if (next === before && !ended) {
       return result(persisted!, request.bytes!, commands, scope.microsteps, false)
@@ -167,7 +168,7 @@ export function restoreSnapshot(kind: Kind, address: string, bytes: string): Ste
 }
 
 const hasSource = (kind: Kind, src: string): boolean =>
-  src in ((kind.logic as { implementations?: { actors: object } }).implementations?.actors ?? {})
+  Object.hasOwn((kind.logic as { implementations?: { actors: object } }).implementations?.actors ?? {}, src)
 
 function restore(logic: AnyActorLogic, persisted: Persisted, scope: Scope): StepSnapshot {
   return (logic.restoreSnapshot ? logic.restoreSnapshot(persisted as never, scope as never) : persisted) as StepSnapshot
@@ -226,25 +227,25 @@ function toCommands(actions: RawAction[], before: StepSnapshot | undefined, next
   const commands: (Command & { ref?: unknown })[] = []
   const spawned = new Set<unknown>()
   const gone = new Set<unknown>()
+  const stopped = new Set<string>()
+  const born = new Map<string, unknown>()
+  // An entry action may speak to the child that its state invokes, which is spawned after it: it is told once it is there.
+  const early = new Map<unknown, (Command & { ref?: unknown })[]>()
   for (const action of actions) {
     const p = action.params
     switch (action.type) {
       case 'xstate.spawnChild': {
         const ref = p.actorRef as ChildRef | undefined
         assertSpawn(request.address, p.src, p.id, p.systemId)
-        if (!ref)
+        if (!ref || !hasSource(request.kind, p.src as string))
           throw new FatalError(
             'unknown-logic',
             `'${request.address}' spawns '${String(p.src)}', which neither setup({ actors }) nor the effects provide.`,
           )
-        if (ref.id.includes('/'))
-          throw new FatalError(
-            'bad-child-id',
-            `'${request.address}' spawns a child '${ref.id}'; '/' separates addresses: use another character.`,
-          )
+        assertChildId(request.address, p.src as string, ref.id)
         const existing = before?.children?.[ref.id]
-        const stoppedBefore = commands.some((c) => c.type === 'stop' && c.child === ref.id)
-        if (existing && existing.getSnapshot().status === 'active' && !stoppedBefore) {
+        const alive = existing && existing.getSnapshot().status === 'active' && !stopped.has(ref.id)
+        if (alive || born.has(ref.id)) {
           throw new FatalError(
             'child-exists',
             `'${request.address}' spawns '${ref.id}' while a child of that id is alive. Stop it first, or give the new one another id.`,
@@ -252,6 +253,7 @@ function toCommands(actions: RawAction[], before: StepSnapshot | undefined, next
         }
         assertJson(p.input, `input of '${ref.id}'`)
         spawned.add(ref)
+        born.set(ref.id, ref)
         commands.push({
           type: 'spawn',
           child: ref.id,
@@ -260,6 +262,8 @@ function toCommands(actions: RawAction[], before: StepSnapshot | undefined, next
           sync: Boolean((ref as { _syncSnapshot?: boolean })._syncSnapshot),
           ref,
         })
+        commands.push(...(early.get(ref) ?? []))
+        early.delete(ref)
         break
       }
       case 'xstate.stopChild': {
@@ -268,19 +272,32 @@ function toCommands(actions: RawAction[], before: StepSnapshot | undefined, next
         if (spawned.has(ref)) {
           // Spawned and stopped in one macrostep: it never was.
           gone.add(ref)
+          born.delete(ref.id)
           break
         }
         const own = before?.children?.[ref.id]
-        if (own === (ref as unknown)) commands.push({ type: 'stop', child: ref.id })
+        if (own === (ref as unknown)) {
+          commands.push({ type: 'stop', child: ref.id })
+          stopped.add(ref.id)
+        }
         break
       }
       case 'xstate.sendTo': {
         const event = sent(p.event as PlainEvent, request)
         const to = toTarget(p.to, request, next, before)
+        const child = 'child' in to ? (p.to as ChildRef) : undefined
+        const known = !child || before?.children?.[child.id] === child
         if (typeof p.delay === 'number') {
           const name = timerName(p.id, request.seq, commands.length)
-          commands.push({ type: 'timer', name, delay: p.delay, to, body: JSON.stringify({ from: request.address, event }) })
-        } else commands.push({ type: 'send', to, event, ref: p.to })
+          // Which life of the child is meant; a later one of the same id must not get it.
+          const since = !child ? undefined : known ? child.getSnapshot().since : request.seq
+          const body = JSON.stringify({ from: request.address, event, since })
+          commands.push({ type: 'timer', name, delay: toDelay(p.delay, event, request), to, body, ref: p.to })
+        } else {
+          const command = { type: 'send' as const, to, event, ref: p.to as unknown }
+          if (known || spawned.has(child)) commands.push(command)
+          else early.set(child, [...(early.get(child) ?? []), command])
+        }
         break
       }
       case 'xstate.raise': {
@@ -288,7 +305,8 @@ function toCommands(actions: RawAction[], before: StepSnapshot | undefined, next
         const name = timerName(p.id, request.seq, commands.length)
         const event = p.event as PlainEvent
         assertJson(event, `event '${event.type}'`)
-        commands.push({ type: 'timer', name, delay: p.delay, to: { self: true }, body: toTimerBody(name, event, request.kind.isStateId) })
+        const delay = toDelay(p.delay, event, request)
+        commands.push({ type: 'timer', name, delay, to: { self: true }, body: toTimerBody(name, event, request.kind.isStateId) })
         break
       }
       case 'xstate.cancel':
@@ -304,6 +322,28 @@ function toCommands(actions: RawAction[], before: StepSnapshot | undefined, next
   }
   assertNoHiddenSpawn(before, next, spawned)
   return commands.filter((c) => !(c.ref !== undefined && gone.has(c.ref))).map(({ ref: _ref, ...command }) => command as Command)
+}
+
+/** 100 years: whatever is longer is a mistake, and the sum with any clock stays an exact integer. */
+const longestDelay = 100 * 366 * 24 * 3_600_000
+
+function toDelay(delay: number, event: PlainEvent, request: StepRequest): number {
+  // Written so that NaN is refused too.
+  if (delay <= longestDelay && delay >= -longestDelay) return delay
+  throw new FatalError(
+    'bad-delay',
+    `'${request.address}' delays '${event.type}' by ${delay}. A delay is a number of milliseconds of at most 100 years; leave the event out instead of waiting for ever.`,
+  )
+}
+
+function assertChildId(address: string, src: string, id: unknown): void {
+  // XState falls back to a session id, which is the address here, when an id function answers nothing.
+  if (id === address) assertSpawn(address, src, undefined, undefined)
+  if (typeof id === 'string' && !id.includes('/') && id !== '__proto__') return
+  throw new FatalError(
+    'bad-child-id',
+    `'${address}' spawns a child with the id ${JSON.stringify(id)}. An id is a string without '/' (which separates addresses) and not '__proto__'.`,
+  )
 }
 
 const timerName = (id: unknown, seq: number, index: number): string => (id === undefined ? `~${seq}.${index}` : String(id))

@@ -14,6 +14,8 @@ export interface Timers {
   clear: (batch: WritableBatch, actor: number) => void
   /** Offers what is due at `now`. */
   fire: (now: number, offer: (item: Omit<Item, 'queuedAt'>) => void) => void
+  /** A fired timer whose event rested: it can still be cancelled by name. */
+  revive: (actor: number, name: string) => NonNullable<Item['timer']>
   /** The event of a fired timer has been handled or put to rest: its row goes. */
   settle: (batch: WritableBatch, timer: NonNullable<Item['timer']>) => void
   /** After a commit: sets the alarm for the next due time. */
@@ -57,6 +59,11 @@ export function createTimers(store: Store, clock: Clock, now: () => number, wake
         offer({ address: row.target, kind: row.kind, body: row.body, cause: null, timer })
       }
       nextDue = undefined
+    },
+    revive(actor, name) {
+      const timer = { id: nextId++, actor, name, cancelled: false }
+      firing.set(timer.id, timer)
+      return timer
     },
     settle(batch, timer) {
       firing.delete(timer.id)

@@ -1,7 +1,7 @@
 // Owns D/clones/PROJECT.git, the bare clone that the worktrees belong to: made on first use, mended when damaged, brought up to
 // date from D/repos/PROJECT.git with as few calls as possible. Nothing can be pushed by its remote's name.
 
-import { appendFile, mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { appendFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
 import { lstatSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -49,11 +49,15 @@ export function createClones(): Clones {
   async function ensure({ repository, clone }: Place, identity: Record<string, string>): Promise<void> {
     const wanted = configuration(repository, identity)
     if (!(await isRepository(clone))) await make(repository, clone, wanted)
+    const head = join(clone, 'HEAD')
+    // Without a readable HEAD git takes the folder for no repository. It names nothing that we use.
+    const named = await readFile(head, 'utf8').catch(ignoreAbsent)
+    if (!named?.startsWith('ref: refs/')) await writeFile(head, 'ref: refs/heads/none\n')
     const path = join(clone, 'config')
-    const written = await readFile(path, 'utf8')
+    const written = await readFile(path, 'utf8').catch(ignoreAbsent)
     const seen = `${JSON.stringify(wanted)}\n${written}`
     if (checked.get(clone) === seen) return
-    await mend(clone, wanted)
+    await mend(repository, clone, wanted)
     checked.set(clone, `${JSON.stringify(wanted)}\n${await readFile(path, 'utf8')}`)
   }
 
@@ -92,9 +96,15 @@ export function createClones(): Clones {
   }
 }
 
+/** By what cannot be made again; HEAD and the configuration can. */
 async function isRepository(path: string): Promise<boolean> {
-  const parts = await Promise.all(['HEAD', 'config', 'objects', 'refs'].map((part) => stat(join(path, part)).catch(() => null)))
-  return parts.every((part) => part !== null)
+  const parts = await Promise.all(['objects', 'refs'].map((part) => stat(join(path, part)).catch(ignoreAbsent)))
+  return parts.every((part) => part !== undefined)
+}
+
+function ignoreAbsent(error: unknown): undefined {
+  const { code } = error as NodeJS.ErrnoException
+  if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error
 }
 
 /** Whole or not at all: made beside its place and then renamed. Objects are hard links where the file system has them. */
@@ -114,7 +124,7 @@ async function make(repository: string, clone: string, wanted: Configuration): P
     // Local branches are those of issues, and start when a worktree does: a copy of the base would only grow old.
     const { stdout } = await git(['for-each-ref', '--format=delete %(refname)', 'refs/heads'], { cwd: fresh })
     await git(['update-ref', '--no-deref', '--stdin'], { cwd: fresh, input: stdout })
-    await appendFile(join(fresh, 'config'), toText(wanted))
+    await appendFile(join(fresh, 'config'), toText(wanted.filter(([section, name]) => !writtenByGit.includes(`${section}.${name}`))))
     await rename(fresh, clone)
   } finally {
     await rm(fresh, { recursive: true, force: true })
@@ -135,7 +145,9 @@ type Configuration = [section: string, name: string, value: string][]
 function configuration(repository: string, identity: Record<string, string>): Configuration {
   const { GIT_AUTHOR_NAME: name, GIT_AUTHOR_EMAIL: email, GIT_COMMITTER_NAME, GIT_COMMITTER_EMAIL } = identity
   const entries: [string, string, string | undefined][] = [
+    ['core', 'bare', 'true'],
     ['remote.origin', 'url', repository],
+    ['remote.origin', 'fetch', fetchRefs],
     ['remote.origin', 'pushurl', pushUrl],
     ['gc', 'auto', '0'],
     ['maintenance', 'auto', 'false'],
@@ -148,11 +160,12 @@ function configuration(repository: string, identity: Record<string, string>): Co
   return entries.filter((entry): entry is [string, string, string] => entry[2] !== undefined)
 }
 
-/** Appended to what `git clone` wrote, where a later value wins. */
-function toText(wanted: Configuration): string {
+/** Given to `git clone`, or true of every clone: an appended one would be a second value. */
+const writtenByGit = ['core.bare', 'remote.origin.url', 'remote.origin.fetch']
+
+function toText(entries: Configuration): string {
   const quoted = (value: string): string => `"${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`
-  return wanted
-    .filter(([section, name]) => section !== 'remote.origin' || name !== 'url')
+  return entries
     .map(([section, name, value]) => {
       const [first, second] = section.split('.')
       return `[${first}${second === undefined ? '' : ` "${second}"`}]\n\t${name} = ${quoted(value)}\n`
@@ -160,19 +173,37 @@ function toText(wanted: Configuration): string {
     .join('')
 }
 
+/** What git must know of a repository before it reads anything in it, taken from a configuration that no agent writes. */
+async function formatOf(repository: string): Promise<Configuration> {
+  const isSha256 = /^\s*objectformat\s*=\s*"?sha256/im.test(await readFile(join(repository, 'config'), 'utf8'))
+  if (!isSha256) return [['core', 'repositoryformatversion', '0']]
+  return [
+    ['core', 'repositoryformatversion', '1'],
+    ['extensions', 'objectformat', 'sha256'],
+  ]
+}
+
 /** Puts right what differs: the data folder was moved, the user's identity changed, or an agent wrote there. */
-async function mend(clone: string, wanted: Configuration): Promise<void> {
-  const { stdout } = await git(['config', '--null', '--file', join(clone, 'config'), '--list'], { cwd: clone })
+async function mend(repository: string, clone: string, wanted: Configuration): Promise<void> {
+  const file = join(clone, 'config')
+  const listed = await git(['config', '--null', '--file', file, '--list'], { cwd: dirname(clone), allow: [0, 1, 3, 128] })
+  if (listed.exitCode !== 0) {
+    // No git command works here until it can be read again; what else was in it can be looked up in the copy.
+    await rename(file, `${file}.damaged`).catch(ignoreAbsent)
+    await writeFile(file, toText([...(await formatOf(repository)), ...wanted]))
+    return
+  }
   const found = new Map<string, string[]>()
-  for (const entry of stdout.split('\0')) {
+  for (const entry of listed.stdout.split('\0')) {
     const [name, ...value] = entry.split('\n')
     found.set(name!, [...(found.get(name!) ?? []), value.join('\n')])
   }
   for (const [section, name, value] of wanted) {
     const values = found.get(`${section}.${name}`) ?? []
     if (values.length === 1 && values[0] === value) continue
-    await git(['config', '--file', join(clone, 'config'), '--replace-all', `${section}.${name}`, value], { cwd: clone })
+    await git(['config', '--file', file, '--replace-all', `${section}.${name}`, value], { cwd: dirname(clone) })
   }
+  if (found.has('core.worktree')) await git(['config', '--file', file, '--unset-all', 'core.worktree'], { cwd: dirname(clone) })
 }
 
 /** The commits of those of `refs` that exist. */

@@ -31,8 +31,7 @@ export function placeOf(dataFolder: string, project: string, key: string): Place
   for (const name of [project, key]) {
     if (!safeName.test(name)) throw new FatalError('worktree-name', `'${name}' cannot be the name of a folder and a git ref.`)
   }
-  mkdirSync(dataFolder, { recursive: true, mode: 0o700 })
-  const folder = realpathSync(dataFolder) // git answers with real paths
+  const folder = realPath(dataFolder) ?? resolve(dataFolder) // git answers with real paths
   const worktrees = join(folder, 'worktrees')
   const root = join(worktrees, project)
   for (const parent of [worktrees, root]) {
@@ -41,7 +40,6 @@ export function placeOf(dataFolder: string, project: string, key: string): Place
       throw new FatalError('worktree-outside', `${parent} is a link or a file, where the folder of the worktrees must be. Remove it.`)
     }
   }
-  mkdirSync(root, { recursive: true, mode: 0o700 })
   return {
     project,
     key,

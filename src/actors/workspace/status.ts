@@ -16,7 +16,8 @@ export interface Status {
 /** Read-only: does not even refresh the index. `submodules`: whether changes inside of them count, not only their commit. */
 export async function statusOf(path: string, submodules: 'commit' | 'everything' = 'commit'): Promise<Status> {
   const { stdout } = await git(
-    ['--no-optional-locks', '-c', 'status.relativePaths=false', '-c', 'status.renames=false'].concat([
+    [
+      '--no-optional-locks',
       'status',
       '--porcelain=v2',
       '--branch',
@@ -24,7 +25,7 @@ export async function statusOf(path: string, submodules: 'commit' | 'everything'
       '--untracked-files=all',
       '--no-renames',
       `--ignore-submodules=${submodules === 'commit' ? 'dirty' : 'none'}`,
-    ]),
+    ],
     { cwd: path, timeout: 120_000 },
   )
   const status: Status = { head: null, branch: null, dirty: [], untracked: [] }

@@ -243,6 +243,8 @@ export const issueSetup = setup({
       question: null,
       asked: (event.runType as RunType | undefined | null) ?? null,
       delegated: true,
+      issue: ['completed', 'canceled'].includes(c.issue.stateType) ? { ...c.issue, stateType: 'unstarted' as const } : c.issue,
+      removed: false,
       pr: c.pr?.state === 'closed' ? null : c.pr,
     })),
     close: take((_c, event: Of<'operator.closed'>, at) => ({ closed: { as: event.as, by: event.author ?? 'operator', at } })),

@@ -2,7 +2,7 @@
 
 import Database from 'better-sqlite3'
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach } from 'vitest'
@@ -106,10 +106,21 @@ export interface FixtureOptions {
   ci?: Partial<CheckCommand> | null
   base?: string | null
   /** Makes the user's repository in `folder`; answers what `repo` is to be. */
-  user?: (folder: string) => string | void
+  user?: (folder: string) => string | undefined | void
   files?: Files
   /** Under the temporary folder. */
   name?: string
+}
+
+let made: string | undefined
+/** The usual repository of the user, made once. */
+function template(): string {
+  if (made !== undefined) return made
+  made = join(home, 'template')
+  mkdirSync(made)
+  run(made, 'init', '-q', '-b', 'main')
+  commit(made, { 'README.md': '# Demo\n', 'src/a.txt': 'one\ntwo\nthree\n' }, 'first')
+  return made
 }
 
 export async function createForge(options: FixtureOptions = {}): Promise<ForgeFixture> {
@@ -119,10 +130,13 @@ export async function createForge(options: FixtureOptions = {}): Promise<ForgeFi
   mkdirSync(user, { recursive: true })
   mkdirSync(data)
   let repo: string = user
-  if (options.user !== undefined) repo = options.user(user) ?? user
-  else {
+  if (options.user !== undefined) repo = options.user(user) || user
+  else if (options.files === undefined) {
+    cpSync(template(), user, { recursive: true })
+    run(user, 'status') // the index knows its files by their inodes
+  } else {
     run(user, 'init', '-q', '-b', 'main')
-    commit(user, options.files ?? { 'README.md': '# Demo\n', 'src/a.txt': 'one\ntwo\nthree\n' }, 'first')
+    commit(user, options.files, 'first')
   }
   const database = new Database(join(data, 'signalbox.db'))
   cleanups.push(() => database.close())

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, readlinkSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { commit, createForge, run, tryRun, types, write, type FixtureOptions, type ForgeFixture } from './fixture.ts'
+import { commit, createForge, run, tryRun, types, write, type Files, type FixtureOptions, type ForgeFixture } from './fixture.ts'
 
 const heads = (folder: string) => run(folder, 'rev-parse', 'refs/heads/main')
 const target = (pullRequest: { number: number; headSha: string }) => ({ project: 'app', ...pullRequest })
@@ -127,7 +127,6 @@ describe('landing on a branch that is checked out', () => {
   test('leaves no ref, no tag and no FETCH_HEAD with the user', async () => {
     const fixture = await createForge()
     const before = run(fixture.user, 'for-each-ref', '--format=%(refname)')
-    run(fixture.clone.replace('clones', 'repos').replace('/app.git', ''), 'version')
     expect(await fixture.land(await fixture.open('one', { 'new.txt': 'new\n' }))).toMatchObject({ kind: 'landed' })
     expect(run(fixture.user, 'for-each-ref', '--format=%(refname)')).toBe(before)
     expect(existsSync(join(fixture.user, '.git', 'FETCH_HEAD'))).toBe(false)
@@ -152,7 +151,7 @@ describe('landing on a branch that is checked out', () => {
     ])
   })
 
-  const obstacles: [string, FixtureOptions, (user: string) => void, (user: string) => void, string[], RegExp][] = [
+  const obstacles: [string, FixtureOptions, (user: string) => void, (user: string) => void, string[] | null, RegExp][] = [
     [
       'a dirty file that it touches',
       {},
@@ -201,7 +200,7 @@ describe('landing on a branch that is checked out', () => {
       {},
       (user) => writeFileSync(join(user, '.git', 'refs', 'heads', 'main.lock'), ''),
       (user) => rmSync(join(user, '.git', 'refs', 'heads', 'main.lock')),
-      [],
+      null,
       /main\.lock/,
     ],
     [
@@ -257,7 +256,7 @@ describe('landing on a branch that is checked out', () => {
     '%s blocks it with nothing changed, and lets it through when it is gone',
     async (_, options, block, clear, files, reason) => {
       const fixture = await createForge(options)
-      const changed = options.files === undefined ? { 'src/a.txt': 'landed\n' } : {}
+      const changed: Files = options.files === undefined ? { 'src/a.txt': 'landed\n' } : {}
       await (await fixture.forge.repository('app')).syncBase()
       fixture.work({})
       write(join(fixture.data, 'worktrees', 'agent'), { 'new ü.txt': 'landed\n', ...changed })
@@ -271,7 +270,7 @@ describe('landing on a branch that is checked out', () => {
       expect(answer).toEqual({
         kind: 'blocked',
         reason: expect.stringMatching(reason) as string,
-        files: files.length > 0 ? files : expect.any(Array),
+        files: files ?? [join(realpathSync(fixture.user), '.git', 'refs', 'heads', 'main.lock')],
       })
       expect([heads(fixture.user), status(fixture.user)]).toEqual(before)
       expect(fixture.told()).toEqual([])
@@ -459,6 +458,81 @@ describe('the base moves during a landing', () => {
     expect(heads(fixture.user)).toBe(first)
     expect(await fixture.land(pullRequest)).toMatchObject({ kind: 'landed' })
     expect(existsSync(join(fixture.user, 'gone.txt'))).toBe(false)
+  })
+
+  describe('in the milliseconds before git merges', () => {
+    /** Runs `script` in the user's repository the moment that our git is started with `word` among its arguments. */
+    async function atTheMoment<T>(fixture: ForgeFixture, word: string, script: string, work: () => Promise<T>): Promise<T> {
+      const path = process.env['PATH']!
+      const real = path
+        .split(':')
+        .map((folder) => join(folder, 'git'))
+        .find((file) => existsSync(file))!
+      const folder = join(fixture.data, 'shim')
+      const trap = join(folder, 'trap')
+      write(folder, {
+        trap: `cd '${fixture.user}' || exit\nexport GIT_AUTHOR_NAME=k GIT_AUTHOR_EMAIL=k GIT_COMMITTER_NAME=k GIT_COMMITTER_EMAIL=k\n${script}\n`,
+        git: {
+          content: `#!/bin/sh\nPATH='${path}'\ncase " $* " in *' ${word} '*) if [ -f '${trap}' ]; then mv '${trap}' '${trap}.sprung'; sh '${trap}.sprung' > /dev/null; fi ;; esac\nexec '${real}' "$@"\n`,
+          mode: 0o755,
+        },
+      })
+      process.env['PATH'] = `${folder}:${path}`
+      try {
+        return await work()
+      } finally {
+        process.env['PATH'] = path
+        expect(existsSync(trap)).toBe(false)
+      }
+    }
+
+    test('the user rewinds: they get back what they had', async () => {
+      const fixture = await createForge()
+      const first = heads(fixture.user)
+      commit(fixture.user, { 'gone.txt': 'gone\n' }, 'to be rewound')
+      const pullRequest = await fixture.open('one', { 'new.txt': 'new\n' })
+      const landing = await candidate(fixture, pullRequest)
+      write(fixture.user, { 'README.md': 'dirty\n' })
+      const answer = await atTheMoment(fixture, 'merge', `git reset -q --keep ${first}`, () => fixture.forge.landCandidate(landing))
+      expect(answer).toEqual({ kind: 'base_moved' })
+      expect(heads(fixture.user)).toBe(first)
+      expect(status(fixture.user)).toBe(' M README.md')
+      expect((await fixture.forge.facts({ project: 'app', issue: '', number: 1, branch: '' }))!.state).toBe('open')
+    })
+
+    test('the user changes to a new branch: it does not get the landing, and the next one moves the base', async () => {
+      const fixture = await createForge()
+      const pullRequest = await fixture.open('one', { 'new.txt': 'new\n' })
+      const landing = await candidate(fixture, pullRequest)
+      const answer = await atTheMoment(fixture, 'merge', 'git checkout -q -b feature', () => fixture.forge.landCandidate(landing))
+      expect(answer).toEqual({ kind: 'base_moved' })
+      expect([heads(fixture.user), run(fixture.user, 'rev-parse', 'feature')]).toEqual([landing.base, landing.base])
+      expect(status(fixture.user)).toBe('')
+      expect(await fixture.forge.landCandidate(landing)).toMatchObject({ kind: 'landed' })
+      expect(run(fixture.user, 'rev-parse', 'feature')).toBe(landing.base)
+    })
+
+    test('the user changes branch while the objects are copied: nothing is merged', async () => {
+      const fixture = await createForge()
+      const landing = await candidate(fixture, await fixture.open('one', { 'new.txt': 'new\n' }))
+      const answer = await atTheMoment(fixture, 'fetch', 'git checkout -q -b feature', () => fixture.forge.landCandidate(landing))
+      expect(answer).toEqual({ kind: 'base_moved' })
+      expect(run(fixture.user, 'rev-parse', 'feature')).toBe(landing.base)
+      expect(await fixture.forge.landCandidate(landing)).toMatchObject({ kind: 'landed' })
+    })
+
+    test('the user commits to a branch that is not checked out: their commit stays', async () => {
+      const fixture = await createForge()
+      run(fixture.user, 'checkout', '-q', '--detach')
+      const landing = await candidate(fixture, await fixture.open('one', { 'new.txt': 'new\n' }))
+      const script = `git update-ref refs/heads/main $(git commit-tree -m theirs -p main 'main^{tree}')`
+      expect(await atTheMoment(fixture, 'update-ref', script, () => fixture.forge.landCandidate(landing))).toEqual({ kind: 'base_moved' })
+      expect(run(fixture.user, 'log', '-1', '--format=%s', 'main')).toBe('theirs')
+      const again = await candidate(fixture, { number: 1, headSha: fixture.forge.pullRequestOf('issue-one')!.headSha })
+      run(fixture.user, 'branch', '-q', 'saved', 'main')
+      const deleted = await atTheMoment(fixture, 'update-ref', 'git branch -q -D main', () => fixture.forge.landCandidate(again))
+      expect(deleted).toEqual({ kind: 'base_moved' })
+    })
   })
 
   test('two landings from one base: exactly one gets through', async () => {

@@ -33,10 +33,10 @@ export async function playDurable(
   const store: Store = options.path === undefined ? memoryStore() : sqliteStore(options.path)
   const problems: Problem[] = []
   let emitted: unknown[] = []
-  const open = (): Promise<ActorSystem> => {
+  const open = async (): Promise<ActorSystem> => {
     const effects: Record<string, EffectPolicy> = {}
     for (const src of Object.keys(machine.implementations.actors as object)) if (src in world.actors) effects[src] = { onRestart: 'rerun' }
-    return createSystem({
+    const opened = await createSystem({
       store,
       actors: { m: defineActor(machine, { version: 1 }) },
       effects,
@@ -44,6 +44,7 @@ export async function playDurable(
       random: () => 0.5,
       onProblem: (problem) => void problems.push(problem),
     })
+    return opened as unknown as ActorSystem
   }
   let system = await open()
   const listen = (): void => void system.ref('m/1').on('*', (event) => void emitted.push(event))

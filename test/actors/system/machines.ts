@@ -147,7 +147,7 @@ const delays: Sample = {
           // Two pending delays under one id are outside the equality: each cancels its predecessor.
           LATER: { actions: [cancel('later'), raise({ type: 'RAISED' }, { delay: 45, id: 'later' })] },
           NEVER: { actions: cancel('later') },
-          SELFISH: { actions: sendTo(({ self }: any) => self, { type: 'RAISED' }, { delay: 'pause' }) },
+          SELFISH: { actions: sendTo(({ self }: any) => self, { type: 'RAISED' }, { delay: 'pause' as never }) },
           NAMED: { actions: [cancel(({ context }: any) => (context.n >= 0 ? 'fixed' : 'none')), raise({ type: 'RAISED' }, { id: 'fixed', delay: ({ context }: any) => context.n * 10 })] },
           RAISED: { actions: [count(), note('raised')] },
         },

@@ -72,6 +72,8 @@ export async function playOracle(build: Build, lines: readonly Line[], input?: u
     const scheduled = Object.values((actor as unknown as Live).system.getSnapshot()._scheduledEvents)
       .map((timer) => ({ ...timer, ...dues.get(`${timer.source.sessionId}.${timer.id}`)! }))
       .sort((a, b) => a.due - b.due || a.order - b.order)
+      // One for a child that was stopped goes nowhere, also when another child has its id by now.
+      .filter(({ source, target }) => [source, target].every((ref) => find(actor, pathOf(ref as unknown as Live)) === ref))
       .map((timer) => ({
         ...timer,
         source: pathOf(timer.source as unknown as Live),

@@ -16,8 +16,7 @@ test('no commit holds an actor that would never start', async () => {
     limits: { steps: 1 },
     faultPoint(point) {
       if (point !== 'commit:after') return
-      for (const row of store.actors({ limit: 10 }))
-        if (row.snapshot === null && store.inboxOf(row.id).length === 0) lost.push(row.address)
+      for (const row of store.actors({ limit: 10 })) if (row.snapshot === null && store.inboxOf(row.id).length === 0) lost.push(row.address)
     },
   })
   const spawned = ['1', '2', '3'].map((id) => system.spawn('lamp', id))

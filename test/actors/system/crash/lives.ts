@@ -11,7 +11,7 @@ export type End = 'killed' | 'done'
 /** One life. `killAfter` is in milliseconds from "ready". Rejects when it ends in any other way, or is still running after `timeout`. */
 export function live(life: Life, options: { killAfter?: number; timeout?: number } = {}): Promise<End> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [subject, JSON.stringify(life)], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [subject, JSON.stringify(life)], { stdio: ['pipe', 'pipe', 'pipe'] })
     let output = ''
     let timer: NodeJS.Timeout | undefined
     let timedOut = false

@@ -27,7 +27,11 @@ export interface Life {
   limits?: { turn?: number; steps?: number; cacheBytes?: number }
 }
 
-if (process.argv[2] !== undefined) await live(JSON.parse(process.argv[2]) as Life)
+if (process.argv[2] !== undefined) {
+  // Its end of the pipe tells that the test is gone: nothing may outlive it.
+  process.stdin.on('close', () => process.exit(1)).resume()
+  await live(JSON.parse(process.argv[2]) as Life)
+}
 
 async function live(life: Life): Promise<void> {
   const file = (name: string): string => join(life.folder, name)
@@ -84,5 +88,5 @@ async function live(life: Life): Promise<void> {
   } while (!isDone())
   await system.stop()
   for (const [point, count] of passed) note('passed', `${point} ${count}`)
-  process.stdout.write('done\n')
+  process.stdout.write('done\n', () => process.exit(0))
 }

@@ -1,6 +1,7 @@
 // The world that effects change: a file of lines. Every effect looks there for its own trace first, and adopts it.
 
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fromCallback, fromPromise } from 'xstate'
 import { RetryableError } from '../../../../src/errors.ts'
 import type { EffectPolicy } from '../../../../src/actors/system/index.ts'
@@ -20,9 +21,9 @@ export function effectsOn(file: string, pause: () => number): Record<string, Eff
     appendFileSync(file, `${trace}\n`)
   }
   // Effects leave a first trace in the very call that starts them: one that starts before its commit shows after a kill.
-  const work = (): Promise<void> => {
+  const work = async (): Promise<void> => {
     const ms = pause()
-    return ms < 1 ? Promise.resolve() : new Promise((resolve) => setTimeout(resolve, ms))
+    if (ms >= 1) await sleep(ms)
   }
   return {
     fetch: {
@@ -58,12 +59,15 @@ export function effectsOn(file: string, pause: () => number): Record<string, Eff
       onRestart: 'interrupt',
       limit: 1_000,
       logic: fromCallback<{ type: 'say'; key: string }>(({ receive, sendBack }) => {
-        receive((async ({ key }: { key: string }) => {
+        // One after the other, and never two in one turn: an acknowledgement goes with what was said last before it.
+        let last = Promise.resolve()
+        const say = async (key: string): Promise<void> => {
           leave(`begun said ${key}`)
-          await work()
+          await sleep(1 + pause())
           leave(`said ${key}`)
           sendBack({ type: 'said', key })
-        }) as never)
+        }
+        receive((({ key }: { key: string }) => (last = last.then(() => say(key)))) as never)
       }),
     },
     noted: {

@@ -1,0 +1,116 @@
+// What a worktree holds after a run, read without changing anything: what verification decides on.
+
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { FatalError } from '../../errors.ts'
+import { git, type GitRequest, type GitResult } from '../git.ts'
+import type { WorkInspection, Workspace } from '../ports.ts'
+import { readRefs } from './clone.ts'
+import { lookAt, operationIn, type Place } from './place.ts'
+import { statusOf, type Status } from './status.ts'
+
+/** Changes whose text is longer than this are identified by the ids of their files instead of by `git patch-id`. */
+const patchLimit = 32 * 2 ** 20
+
+/** A branch with more commits than this (an unrelated history) counts as this many. */
+const countedCommits = 100_000
+
+export async function inspectWork(place: Place, request: Parameters<Workspace['inspect']>[0]): Promise<WorkInspection> {
+  const standing = lookAt(place)
+  if (standing.kind === 'missing') throw new FatalError('worktree-missing', `The worktree ${place.path} was deleted.`)
+  if (standing.kind === 'broken') throw new FatalError('worktree-broken', `The worktree ${place.path} is broken: ${standing.reason}.`)
+  const [base, status] = await Promise.all([baseHead(place, request.base), readStatus(place)])
+  const { head, branch, dirty } = status
+  if (head === null) throw new FatalError('worktree-broken', `The branch ${branch} in ${place.path} has no commit.`)
+
+  const look = createLook(place)
+  const [fork, ahead] = await Promise.all([look.mergeBase(base, head), look.ahead(base, head)])
+  const [change, tree, descendsFromSince] = await Promise.all([
+    look.change(fork, head),
+    ahead.tree ?? look.treeOf(head),
+    request.since === head || ahead.commits.has(request.since) || look.isAncestor(request.since, head),
+  ])
+  return {
+    head,
+    branch,
+    dirty,
+    operation: operationIn(standing.gitFolder),
+    descendsFromSince,
+    commitsAhead: ahead.commits.size,
+    ...change,
+    tree,
+  }
+}
+
+async function baseHead({ repository, project }: Place, base: string): Promise<string> {
+  const head = (await readRefs(repository, [`refs/heads/${base}`])).get(`refs/heads/${base}`)
+  if (head === undefined) throw new FatalError('base-missing', `The base branch ${base} of ${project} is not in ${repository}.`)
+  return head
+}
+
+async function readStatus({ path }: Place): Promise<Status> {
+  try {
+    return await statusOf(path)
+  } catch (cause) {
+    if (!(cause instanceof FatalError)) throw cause
+    throw new FatalError('worktree-broken', `The worktree ${path} cannot be read by git: ${cause.message}`, { cause })
+  }
+}
+
+/** Questions about commits. The base may have moved since the clone last fetched: its new objects are read where they are. */
+function createLook({ path, repository }: Place) {
+  const ask = (args: readonly string[], options: Partial<GitRequest> = {}): Promise<GitResult> =>
+    git(args, { cwd: path, env: { GIT_ALTERNATE_OBJECT_DIRECTORIES: objectsOf(repository) }, timeout: 120_000, ...options })
+
+  return {
+    /** Null when the two have no history in common. */
+    async mergeBase(base: string, head: string): Promise<string | null> {
+      const { exitCode, stdout } = await ask(['merge-base', base, head], { allow: [0, 1] })
+      return exitCode === 0 ? stdout.trim() : null
+    },
+
+    /** The commits on head that are not on the base, and the head's tree where it is one of them. */
+    async ahead(base: string, head: string): Promise<{ commits: Set<string>; tree: string | null }> {
+      const { stdout } = await ask(['rev-list', `--max-count=${countedCommits}`, '--no-commit-header', '--format=%H %T', head, `^${base}`])
+      const lines = stdout.split('\n').filter((line) => line !== '')
+      const first = lines.find((line) => line.startsWith(`${head} `))
+      return { commits: new Set(lines.map((line) => line.split(' ')[0]!)), tree: first?.split(' ')[1] ?? null }
+    },
+
+    async treeOf(head: string): Promise<string> {
+      return (await ask(['rev-parse', '--verify', `${head}^{tree}`])).stdout.trim()
+    },
+
+    async isAncestor(ancestor: string, head: string): Promise<boolean> {
+      // 128: a commit that is not even here, so nothing here goes on from it.
+      const { exitCode } = await ask(['merge-base', '--is-ancestor', ancestor, head], { allow: [0, 1, 128] })
+      return exitCode === 0
+    },
+
+    async change(fork: string | null, head: string): Promise<{ files: string[]; patchId: string | null }> {
+      const from = fork ?? (await ask(['hash-object', '-t', 'tree', '--stdin'], { input: '' })).stdout.trim()
+      if (from === head) return { files: [], patchId: null }
+      // A plumbing command, so that no setting for people changes the text; full ids, so that binary files count by content.
+      const compare = ['diff-tree', '-r', '--no-renames', '--no-ext-diff', '--no-textconv', '--full-index']
+      const raw = await ask([...compare, '--raw', '-z', from, head])
+      const files = raw.stdout.split('\0').filter((_, i) => i % 2 === 1)
+      if (files.length === 0) return { files, patchId: null }
+      // As bytes: text in other encodings than UTF-8 must not become equal by being decoded.
+      const patch = await ask([...compare, '--patch', from, head], { encoding: 'latin1', limit: patchLimit }).catch(tooLarge)
+      if (patch === null) return { files, patchId: `raw-${createHash('sha256').update(raw.stdout).digest('hex')}` }
+      const { stdout } = await ask(['patch-id', '--stable'], { input: Buffer.from(patch.stdout, 'latin1') })
+      return { files, patchId: stdout.split(' ')[0]!.trim() || null }
+    },
+  }
+}
+
+function tooLarge(error: unknown): null {
+  if (error instanceof FatalError && error.code === 'git-output-too-large') return null
+  throw error
+}
+
+/** The objects of a repository as an entry of git's list of folders, which a colon would end. */
+export function objectsOf(repository: string): string {
+  const path = join(repository, 'objects')
+  return /[:"]/.test(path) ? `"${path.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"` : path
+}

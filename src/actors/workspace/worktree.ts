@@ -1,0 +1,330 @@
+// Owns the git worktrees of issues: made, taken up again, inspected, saved and removed. Nothing unpublished is ever destroyed:
+// before anything is overwritten it is committed under refs/signalbox/saved, and what git cannot read is moved aside whole.
+
+import { existsSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { FatalError, toErrorData } from '../../errors.ts'
+import { git } from '../git.ts'
+import type { Workspace, WorkspaceRequest, Worktree } from '../ports.ts'
+import { createClones, readRefs, type Heads } from './clone.ts'
+import { inspectWork, objectsOf } from './inspection.ts'
+import {
+  detachedHead,
+  dropRegistration,
+  forgetOperation,
+  lookAt,
+  operationIn,
+  placeOf,
+  rebasedBranch,
+  registrationsOf,
+  setAside,
+  setAsidePaths,
+  type Place,
+  type Standing,
+} from './place.ts'
+import { runPrepareHook, type PrepareHook } from './prepare-hook.ts'
+import { saveCommit, saveSnapshot } from './saved.ts'
+import { statusOf, type Status } from './status.ts'
+
+export interface WorkspaceOptions {
+  /** The data folder. */
+  folder: string
+  /** Run in the worktree at each preparation; null when the project has none. */
+  prepareHook: (project: string) => PrepareHook | null
+  /** For the environment of hooks, beside the fixed list. */
+  env: Record<string, string>
+  /**
+   * Opens D/repos/PROJECT.git before a worktree is prepared from it: who commits there, and its base branch as the user has
+   * it now. Without it both are taken as they are.
+   */
+  repository?: (project: string) => Promise<{ identity: () => Promise<Record<string, string>>; syncBase: () => Promise<unknown> }>
+}
+
+type PrepareRequest = Parameters<Workspace['prepare']>[0]
+type Present = Extract<Standing, { kind: 'worktree' }>
+
+export function createWorkspace(options: WorkspaceOptions): Workspace {
+  const clones = createClones()
+  const place = ({ project, key, branch }: WorkspaceRequest): Place => {
+    if (branch === '' || branch.startsWith('-')) throw new FatalError('branch-name', `'${branch}' cannot be the name of a branch.`)
+    return placeOf(options.folder, project, key)
+  }
+
+  async function prepare(request: PrepareRequest): Promise<Worktree> {
+    const at = place(request)
+    const repository = await options.repository?.(request.project)
+    await repository?.syncBase()
+    await clones.ensure(at, (await repository?.identity()) ?? {})
+    await clearLocks(at, request.branch)
+    const heads = await clones.bring(at, request.base, request.branch)
+    const worktree = (await adopt(at, request, heads)) ?? (await create(at, request, heads))
+    const hook = options.prepareHook(request.project)
+    if (hook !== null) await runPrepareHook(hook, worktree.path, request, options.env)
+    return { ...worktree, baseHead: heads.base }
+  }
+
+  return {
+    prepare,
+    inspect: async (request) => inspectWork(place(request), request),
+    save: async (request) => save(place(request), request),
+    remove: async (request) => remove(place(request), request),
+  }
+}
+
+// --- prepare -------------------------------------------------------------------------------------
+
+type Prepared = Omit<Worktree, 'baseHead'>
+
+/** Takes up the worktree that is there; null when there is none, or when it was damaged and has been moved aside. */
+async function adopt(place: Place, request: PrepareRequest, heads: Heads): Promise<Prepared | null> {
+  const standing = lookAt(place)
+  if (standing.kind === 'missing') return null
+  try {
+    if (standing.kind === 'worktree') return await takeUp(place, request, heads, standing)
+  } catch (error) {
+    // What waiting mends is tried again; a worktree that git cannot read, save or reset is damaged.
+    if (!(error instanceof FatalError) || error.code === 'worktree-stuck') throw error
+  }
+  setAside(place)
+  return null
+}
+
+async function takeUp(place: Place, request: PrepareRequest, heads: Heads, { gitFolder }: Present): Promise<Prepared> {
+  const { branch } = request
+  const { path } = place
+  const halfMade = wasInterrupted(gitFolder)
+  const status = await statusOf(path)
+  const operation = operationIn(gitFolder)
+  const isOurs = status.branch === branch || (status.branch === null && operation === 'rebase' && rebasedBranch(gitFolder) === branch)
+  if (request.keep && !halfMade && isOurs && status.head !== null) return { path, head: status.head, dirty: status.dirty }
+
+  const target = await targetOf(place, heads)
+  const isThere = status.branch === branch && status.head === target
+  if (isThere && operation === null && status.dirty.length === 0) return { path, head: target, dirty: [] }
+
+  const reason = `${request.keep ? 'the branch was switched' : 'the worktree was reset'} before run ${request.runId}`
+  await saveWork(place, gitFolder, status, `${reason}\n\nBranch: ${status.branch ?? '(none)'}`)
+  if (heads.local !== null && heads.local !== target) await saveCommit(place, heads.local)
+  if (request.keep && !halfMade) {
+    const kept = await returnToBranch(place, branch, target, status)
+    if (kept !== null) return kept
+  }
+  return reset(place, branch, target, gitFolder)
+}
+
+/** A creation that was killed before the files were there: nobody has worked in it yet. */
+function wasInterrupted(gitFolder: string): boolean {
+  const lock = join(gitFolder, 'locked')
+  if (!existsSync(lock) || readFileSync(lock, 'utf8').trim() !== 'initializing') return false
+  rmSync(lock, { force: true })
+  return true
+}
+
+/** Back to the issue's branch with the uncommitted changes; null when they do not fit there (they have been saved). */
+async function returnToBranch(place: Place, branch: string, target: string, status: Status): Promise<Prepared | null> {
+  // Commits on a branch of the agent's own that go on from ours are the work: our branch takes them over.
+  const goesOn = status.head !== null && (await isAncestor(place, target, status.head))
+  const options = ['checkout', '--quiet', '--ignore-other-worktrees', '--no-track', '-B', branch]
+  const { exitCode } = await git(['-c', 'submodule.recurse=false', ...options, goesOn ? status.head! : target, '--'], {
+    cwd: place.path,
+    allow: [0, 1, 128],
+    timeout: 300_000,
+  })
+  if (exitCode !== 0) return null
+  const { head, dirty } = await statusOf(place.path)
+  return { path: place.path, head: head!, dirty }
+}
+
+/** Exactly the commit `target` on the branch; what is ignored stays. Everything else has been saved. */
+async function reset(place: Place, branch: string, target: string, gitFolder: string): Promise<Prepared> {
+  const { path } = place
+  const operation = operationIn(gitFolder)
+  if (operation !== null) {
+    // `--quit` keeps an autostash of the operation where `git stash list` shows it.
+    const quit = operation === 'bisect' ? ['bisect', 'reset', 'HEAD'] : [operation, '--quit']
+    await git(quit, { cwd: path, allow: [0, 1, 128, 129] })
+    forgetOperation(gitFolder)
+  }
+  const options = ['checkout', '--quiet', '--force', '--ignore-other-worktrees', '--no-track', '-B', branch, target, '--']
+  await git(['-c', 'submodule.recurse=false', ...options], { cwd: path, timeout: 300_000 })
+  await git(['clean', '--quiet', '--force', '-d'], { cwd: path, allow: [0, 1], timeout: 300_000 })
+  const status = await statusOf(path)
+  if (status.untracked.length > 0) {
+    setAsidePaths(place, status.untracked)
+    await git(['clean', '--quiet', '--force', '-d'], { cwd: path, allow: [0, 1] }) // the folders that they were in
+  }
+  return { path, head: target, dirty: status.dirty.filter((each) => !status.untracked.includes(each)) }
+}
+
+async function create(place: Place, { branch, runId }: PrepareRequest, heads: Heads): Promise<Prepared> {
+  const { path, clone } = place
+  for (const gitFolder of registrationsOf(place)) {
+    // The worktree was deleted; a commit that only its HEAD had would go with the registration.
+    const head = detachedHead(gitFolder)
+    if (head !== null) await saveCommit(place, head).catch(ignoreMissing)
+    dropRegistration(place, gitFolder)
+  }
+  const target = await targetOf(place, heads)
+  if (heads.local !== null && heads.local !== target) {
+    await saveCommit(place, heads.local)
+    await git(['update-ref', '-m', `signalbox: run ${runId}`, `refs/heads/${branch}`, target, heads.local], { cwd: clone })
+  }
+  // By force: the branch may be checked out in a worktree that was moved aside, or in another issue's by its agent.
+  const what = heads.local === null ? ['--no-track', '-b', branch, path, target] : [path, branch]
+  await git(['-c', 'submodule.recurse=false', 'worktree', 'add', '--quiet', '--force', ...what], {
+    cwd: clone,
+    timeout: 600_000,
+  })
+  return { path, head: target, dirty: [] }
+}
+
+/** A HEAD may name a commit that is not there (any more): then there is nothing to keep. */
+function ignoreMissing(error: unknown): void {
+  if (!(error instanceof FatalError)) throw error
+}
+
+/**
+ * The commit that the branch goes on from: the published one and what goes on from it locally. Where the two have diverged
+ * (the agent rewrote published commits, or somebody pushed others) the published one rules. A branch without commits of its
+ * own starts at the base as it is now.
+ */
+async function targetOf(place: Place, { base, published, local }: Heads): Promise<string> {
+  if (local === null || local === published) return published ?? base
+  if (published === null) return local !== base && (await isAncestor(place, local, base)) ? base : local
+  return (await isAncestor(place, published, local)) ? local : published
+}
+
+async function isAncestor({ clone }: Place, ancestor: string, commit: string): Promise<boolean> {
+  const { exitCode } = await git(['merge-base', '--is-ancestor', ancestor, commit], { cwd: clone, allow: [0, 1] })
+  return exitCode === 0
+}
+
+/** How long a lock is given to go away by itself: nobody works here between two runs, except a human for moments. */
+const lockWait = 2_000
+/** Locks of the whole clone may belong to another issue's agent. */
+const sharedLockAge = 60_000
+
+/** Removes the locks of a git that was killed, which would otherwise stand in the way for ever. */
+async function clearLocks(place: Place, branch: string): Promise<void> {
+  const own = registrationsOf(place).flatMap((folder) => [join(folder, 'index.lock'), join(folder, 'HEAD.lock')])
+  own.push(join(place.clone, `refs/heads/${branch}.lock`))
+  const deadline = Date.now() + lockWait
+  for (const lock of own) {
+    while (ageOf(lock) !== null && ageOf(lock)! < lockWait && Date.now() < deadline) await pause(50)
+    rmSync(lock, { force: true })
+  }
+  for (const lock of ['packed-refs.lock', 'config.lock', 'shallow.lock'].map((name) => join(place.clone, name))) {
+    if ((ageOf(lock) ?? 0) > sharedLockAge) rmSync(lock, { force: true })
+  }
+}
+
+function ageOf(path: string): number | null {
+  const stats = statSync(path, { throwIfNoEntry: false })
+  return stats ? Date.now() - stats.mtimeMs : null
+}
+
+// --- save ----------------------------------------------------------------------------------------
+
+async function save(place: Place, request: Parameters<Workspace['save']>[0]): Promise<string | null> {
+  const standing = lookAt(place)
+  if (standing.kind === 'missing') return null
+  const message = `${request.reason}\n\nBranch: ${request.branch}`
+  if (standing.kind === 'worktree') return saveWork(place, standing.gitFolder, await statusOf(place.path), message)
+  if (!standing.isFolder) throw new FatalError('worktree-broken', `There is nothing that can be saved: ${standing.reason}.`)
+  // Without its .git the files are still there: as a change of the branch's last commit.
+  const heads = await readRefs(place.clone, [`refs/heads/${request.branch}`, `refs/remotes/origin/${request.base}`])
+  return saveSnapshot(place, {
+    cwd: place.path,
+    env: { GIT_DIR: place.clone, GIT_WORK_TREE: place.path },
+    index: null,
+    parents: [...heads.values()].slice(0, 1),
+    exclude: [],
+    message: `Saved by Signalbox: ${message}\n`,
+  })
+}
+
+/** The uncommitted changes, else the head where nothing published leads to it, else null. */
+async function saveWork(place: Place, gitFolder: string, status: Status, reason: string): Promise<string | null> {
+  const nested = status.untracked.filter((path) => path.endsWith('/'))
+  const isClean = status.dirty.length === nested.length && operationIn(gitFolder) === null
+  if (isClean) return status.head === null ? null : saveCommit(place, status.head)
+  return saveSnapshot(place, {
+    cwd: place.path,
+    env: {},
+    index: join(gitFolder, 'index'),
+    parents: [...new Set([...(status.head === null ? [] : [status.head]), ...mergeHeads(gitFolder)])],
+    exclude: nested,
+    message: `Saved by Signalbox: ${reason}\n`,
+  })
+}
+
+function mergeHeads(gitFolder: string): string[] {
+  const path = join(gitFolder, 'MERGE_HEAD')
+  return existsSync(path) ? (readFileSync(path, 'utf8').match(/^[0-9a-f]{40,64}$/gm) ?? []) : []
+}
+
+// --- remove --------------------------------------------------------------------------------------
+
+async function remove(place: Place, request: Parameters<Workspace['remove']>[0]): Promise<{ removed: boolean; reason: string | null }> {
+  const standing = lookAt(place)
+  if (standing.kind === 'missing') return { removed: true, reason: null }
+  if (standing.kind === 'broken') return { removed: false, reason: standing.reason }
+  try {
+    const reason = await unpublishedWork(place, request, standing)
+    if (reason !== null) return { removed: false, reason }
+    // Git looks once more by itself; with submodules it only does so when forced, and they have been looked at.
+    const force = existsSync(join(standing.gitFolder, 'modules')) ? ['--force'] : []
+    await git(['worktree', 'remove', ...force, '--', place.path], { cwd: place.clone, timeout: 300_000 })
+  } catch (error) {
+    return { removed: false, reason: toErrorData(error).message }
+  }
+  await git(['update-ref', '-d', `refs/heads/${request.branch}`], { cwd: place.clone, allow: [0, 1, 128] })
+  return { removed: true, reason: null }
+}
+
+/** Why the worktree must stay (P10), or null. */
+async function unpublishedWork(
+  place: Place,
+  { branch, landed }: Parameters<Workspace['remove']>[0],
+  { gitFolder }: Present,
+): Promise<string | null> {
+  const status = await statusOf(place.path, 'everything')
+  if (status.dirty.length > 0) return `it has uncommitted changes: ${status.dirty.slice(0, 5).join(', ')}`
+  const operation = operationIn(gitFolder)
+  if (operation !== null) return `a ${operation} is in progress`
+  const local = (await readRefs(place.clone, [`refs/heads/${branch}`])).get(`refs/heads/${branch}`)
+  const commits = new Set([status.head, local ?? null].filter((commit) => commit !== null))
+  for (const commit of commits) {
+    if (!(await isPublished(place, commit, landed))) return `the commit ${commit} is neither landed nor published`
+  }
+  if (existsSync(join(gitFolder, 'modules')) && !(await areSubmodulesPublished(place.path))) {
+    return 'a submodule has commits that were not published'
+  }
+  return null
+}
+
+/** Asked of the repository itself: an agent can write the remote-tracking refs of our clone. */
+async function isPublished({ clone, repository }: Place, commit: string, landed: string | null): Promise<boolean> {
+  if (commit === landed) return true
+  const { exitCode, stdout } = await git(['for-each-ref', '--count=1', '--format=%(refname)', `--contains=${commit}`], {
+    cwd: repository,
+    allow: [0, 128, 129], // a commit that the repository does not have
+  })
+  if (exitCode === 0 && stdout.trim() !== '') return true
+  if (landed === null) return false
+  const answer = await git(['merge-base', '--is-ancestor', commit, landed], {
+    cwd: clone,
+    env: { GIT_ALTERNATE_OBJECT_DIRECTORIES: objectsOf(repository) },
+    allow: [0, 1, 128],
+  })
+  return answer.exitCode === 0
+}
+
+async function areSubmodulesPublished(path: string): Promise<boolean> {
+  const { exitCode } = await git(
+    ['submodule', '--quiet', 'foreach', '--recursive', 'test -z "$(git rev-list --max-count=1 HEAD --branches --not --remotes)"'],
+    { cwd: path, allow: [0, 1, 128], timeout: 120_000 },
+  )
+  return exitCode === 0
+}

@@ -1,0 +1,162 @@
+// What the machines' effects mean here: each name in a chart, bound to a port.
+
+import { fromPromise } from 'xstate'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { composePrompt } from '../actors/agents/prompt.ts'
+import type { LocalForge } from '../actors/forge/local.ts'
+import type { Agent, AgentRequest, LandingRequest, Tracker, TrackerReport, Workspace } from '../actors/ports.ts'
+import { createSessions, type Sessions } from '../actors/run/agent-session.ts'
+import type { EffectPolicy } from '../actors/system/index.ts'
+import type { Config } from '../config.ts'
+import { FatalError } from '../errors.ts'
+import type { PrepareInput, PublishInput, SessionInput, VerifyInput } from '../machines/run/setup.ts'
+
+export interface EffectsHost {
+  config: Config
+  /** Resolves when the forge's repositories have been opened. */
+  ready: Promise<unknown>
+  forge: () => LocalForge
+  tracker: () => Tracker
+  workspace: Workspace
+  agents: ReadonlyMap<string, Agent>
+  postToFeed: (id: string, report: Record<string, unknown>) => void
+  log: (line: { issue: string; run: string; message: string }) => void
+  after: (ms: number, callback: () => void) => () => void
+}
+
+interface Delivery<R> {
+  report: R
+  from: string
+  id: string
+}
+
+const git = { attempts: 4, backoff: { initial: 1_000, max: 10_000 }, onRestart: 'rerun' } as const
+
+/** The time between two reports of an agent's progress that reach the journal. */
+const progressEvery = 2_000
+
+export function createEffects(host: EffectsHost): { effects: Record<string, EffectPolicy>; sessions: Sessions } {
+  const { config, forge, workspace } = host
+  const { sessions, logic, endOf } = createSessions<SessionInput>({
+    keyOf: ({ issue, runId }) => `${issue}/${runId}`,
+    agentOf: (input) => {
+      const agent = host.agents.get(input.agent)
+      if (!agent) throw new FatalError('unknown-agent', `There is no agent '${input.agent}' in the configuration.`)
+      return agent
+    },
+    prepare: (input) => prepareSession(config, input),
+    onLine: (request, line) => host.log({ issue: request.issue, run: request.runId, message: line }),
+    progressEvery,
+    after: host.after,
+  })
+  const effect = <I, O>(work: (input: I, signal: AbortSignal) => Promise<O> | O) =>
+    fromPromise<O, I>(async ({ input, signal }) => {
+      await host.ready
+      return work(input, signal)
+    })
+  const delivery = <R>(work: (delivery: Delivery<R>) => Promise<void> | void) => effect<Delivery<R>, void>(work)
+  /** The base branch has one name, the repository's; a machine that was made while it was out of reach does not have it. */
+  const withBase = async <T extends { project: string; base: string }>(input: T): Promise<T> => ({
+    ...input,
+    base: (await forge().repository(input.project)).base.name,
+  })
+
+  const effects: Record<string, EffectPolicy> = {
+    prepareWorktree: { ...git, limit: 4, logic: effect<PrepareInput, unknown>(async (input) => workspace.prepare(await withBase(input))) },
+    agentSession: { limit: 1_000, onRestart: 'interrupt', logic },
+    endSession: { limit: 1_000, onRestart: 'rerun', logic: fromPromise<void, SessionInput>(async ({ input }) => endOf(input)) },
+    verifyWork: { ...git, limit: 4, logic: effect<VerifyInput, unknown>(async (input) => workspace.inspect(await withBase(input))) },
+    publishChange: { ...git, limit: 4, logic: effect<PublishInput, unknown>(async (input) => forge().publish(await withBase(input))) },
+
+    runChecks: {
+      limit: 2,
+      onRestart: 'rerun',
+      logic: effect((input: Parameters<LocalForge['runChecks']>[0], signal) => forge().runChecks({ ...input, signal })),
+    },
+    recordChecks: { ...git, logic: effect((input: Parameters<LocalForge['recordChecks']>[0]) => forge().recordChecks(input)) },
+    recordObstacle: { ...git, logic: effect((input: Parameters<LocalForge['recordObstacle']>[0]) => forge().recordObstacle(input)) },
+
+    recordEntered: { ...git, logic: effect((input: Parameters<LocalForge['recordEntered']>[0]) => forge().recordEntered(input)) },
+    buildCandidate: { ...git, logic: effect((input: Parameters<LocalForge['buildCandidate']>[0]) => forge().buildCandidate(input)) },
+    runCandidateChecks: {
+      limit: 2,
+      onRestart: 'rerun',
+      logic: effect((input: Parameters<LocalForge['runCandidateChecks']>[0], signal) => forge().runCandidateChecks({ ...input, signal })),
+    },
+    landCandidate: { ...git, logic: effect((input: Parameters<LocalForge['landCandidate']>[0]) => forge().landCandidate(input)) },
+    recordEviction: { ...git, logic: effect((input: Parameters<LocalForge['recordEviction']>[0]) => forge().recordEviction(input)) },
+    recordLeft: { ...git, logic: effect((input: Parameters<LocalForge['recordLeft']>[0]) => forge().recordLeft(input)) },
+
+    'tracker.report': { logic: delivery<TrackerReport>(({ report, id }) => host.tracker().report(report, id)) },
+    'feed.posted': { logic: delivery<Record<string, unknown>>(({ report, id }) => host.postToFeed(id, report)) },
+    'landing.requested': { logic: delivery<LandingRequest>(({ report }) => forge().requestLanding(report)) },
+    'landing.withdrawn': { logic: delivery<LandingRequest & { reason: string }>(({ report }) => forge().withdrawLanding(report)) },
+    'worktree.released': {
+      logic: delivery<Parameters<Workspace['remove']>[0]>(async ({ report }) => void (await workspace.remove(await withBase(report)))),
+    },
+  }
+  return { effects, sessions }
+}
+
+/** Writes the run's folder and describes the turn. */
+async function prepareSession(config: Config, input: SessionInput): Promise<AgentRequest> {
+  const project = config.projects.find(({ id }) => id === input.project)
+  if (!project) throw new FatalError('unknown-project', `There is no project '${input.project}' in the configuration any more.`)
+  const folder = join(config.dataFolder, 'runs', input.key, input.turn > 1 ? `${input.runId}-turn-${input.turn}` : input.runId)
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const workflow = input.type === 'review' ? project.prompts.review : project.prompts.implementation
+  const {
+    key,
+    title,
+    description,
+    url,
+    branch,
+    base,
+    attempt,
+    type,
+    messages,
+    question,
+    review,
+    checks,
+    incident,
+    lastFailure,
+    uncommitted,
+  } = input
+  return {
+    agent: input.agent,
+    issue: key,
+    project: input.project,
+    runId: input.runId,
+    runType: type,
+    attempt,
+    branch,
+    base,
+    worktree: input.worktree,
+    folder,
+    prompt: composePrompt({
+      ...{ key, title, description, url, branch, base, attempt, messages, question, review, checks, incident, lastFailure, uncommitted },
+      runType: type,
+      workflow: workflow === null ? null : readOptional(input.worktree, workflow),
+      extra: project.prompts.extra === null ? null : readFileSync(project.prompts.extra, 'utf8'),
+    }),
+    context: {
+      issue: { key, title, description, url },
+      run: { id: input.runId, type, attempt, turn: input.turn },
+      ...{ messages, question, review, checks, incident, uncommitted, lastFailure },
+    },
+    timeout: input.timeout,
+    thread: input.thread,
+  }
+}
+
+const longestWorkflow = 256 * 1024
+
+/** A project's own instructions, from the worktree; not there is an answer, too long is cut. */
+function readOptional(folder: string, name: string): { name: string; text: string } | null {
+  try {
+    return { name, text: readFileSync(join(folder, name), 'utf8').slice(0, longestWorkflow) }
+  } catch {
+    return null
+  }
+}

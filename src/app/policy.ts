@@ -1,0 +1,39 @@
+// The policy of a project's issues, from its configuration: what it does not name stays as the machines have it.
+
+import type { Config, ProjectConfig } from '../config.ts'
+import { defaultPolicy, type IssuePolicy } from '../machines/issue/policy.ts'
+
+export function toPolicy(config: Config, project: ProjectConfig): IssuePolicy {
+  const named = <T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
+    Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never
+  const budgets = Object.fromEntries(
+    // A budget of null is none: a number that nothing reaches, so that machines compare numbers only.
+    Object.entries(named(project.budgets)).map(([name, limit]) => [
+      name,
+      limit ?? (['tokens', 'usd'].includes(name) ? null : Number.MAX_SAFE_INTEGER),
+    ]),
+  )
+  return {
+    ...defaultPolicy,
+    budgets: { ...defaultPolicy.budgets, ...budgets },
+    delays: { ...defaultPolicy.delays, ...named(project.delays) },
+    limits: { run: config.limits.run, progress: config.limits.progress },
+    review: project.review.by,
+    checks: project.ci !== null,
+    landing: project.landing.method,
+    deploy: null,
+    agent: project.agent,
+    agents: named(project.agents),
+  }
+}
+
+/** `PREFIX/KEY-SLUG`: the branch of an issue, named once when its actor is made. */
+export function branchOf(prefix: string, key: string, title: string): string {
+  const slug = title
+    .normalize('NFKD')
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .slice(0, 60)
+    .replaceAll(/^-+|-+$/g, '')
+  return `${prefix}/${slug === '' ? key : `${key}-${slug}`}`
+}

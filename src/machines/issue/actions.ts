@@ -1,0 +1,36 @@
+// Which of the contract's actions an issue accepts now; the operator API refuses the others and lists these.
+
+import type { IssueContext } from './context.ts'
+
+export const actions = [
+  'prompt',
+  'stop',
+  'retry',
+  'close',
+  'delegate',
+  'undelegate',
+  'approve',
+  'request_changes',
+  'comment',
+  'cancel',
+] as const
+export type ActionName = (typeof actions)[number]
+
+/** `terminal` is whether the active states carry the tag. */
+export function acceptedActions(c: IssueContext, terminal: boolean): ActionName[] {
+  const isMerged = c.pr?.state === 'merged'
+  const isOpen = c.pr?.state === 'open' && !terminal
+  const accepts: Record<ActionName, boolean> = {
+    prompt: !terminal,
+    stop: !terminal,
+    retry: !isMerged,
+    close: !terminal,
+    delegate: !isMerged,
+    undelegate: !terminal && c.delegated,
+    approve: isOpen,
+    request_changes: isOpen,
+    comment: true,
+    cancel: !terminal,
+  }
+  return actions.filter((action) => accepts[action])
+}

@@ -1,0 +1,104 @@
+// An issue's snapshot as the document that users see (interface §2). Pure: the same snapshot gives the same document.
+
+import { activeNodes, describeMachine } from '../definition.ts'
+import { phases, runTypes, type Phase, type Usage, type Waiting } from '../vocabulary.ts'
+import type { IssueContext } from './context.ts'
+import { issueMachine } from './machine.ts'
+import { checksState, reviewState } from './policy.ts'
+import { waiting, type Timers } from './waiting.ts'
+
+export interface DocumentFacts {
+  issue: { value: unknown; context: unknown; version: number; updatedAt: number }
+  timers: Timers
+  worktree: string | null
+  faulted: { code: string; message: string; address: string } | null
+  /** The live run's own view, newer than what it reported. */
+  run: { value: unknown; context: unknown } | null
+}
+
+export interface WaitingRow {
+  party: Waiting['party']
+  reason: string
+  since: string
+  until: string | null
+}
+
+const iso = (at: number): string => new Date(at).toISOString()
+const isoOrNull = (at: number | null): string | null => (at === null ? null : iso(at))
+
+const definition = describeMachine(issueMachine, { id: 'issue', version: '' })
+
+/** The active `lifecycle` state's name. */
+export function phaseIn(value: unknown): Phase {
+  const { lifecycle } = (value ?? {}) as { lifecycle?: string | Record<string, unknown> }
+  return (typeof lifecycle === 'string' ? lifecycle : (Object.keys(lifecycle ?? {})[0] ?? phases[0])) as Phase
+}
+
+/** Whether the active states carry the tag `terminal`. */
+export const isTerminal = (value: unknown): boolean => activeNodes(definition.root, value).some((node) => node.tags.includes('terminal'))
+
+export function waitingFor(context: IssueContext, value: unknown, timers: Timers): WaitingRow[] {
+  if (isTerminal(value)) return []
+  const rows = activeNodes(definition.root, value).flatMap((node) => {
+    const name = node.meta['waitsFor']
+    return typeof name === 'string' ? waiting[name]!(context, timers) : []
+  })
+  return rows.map(({ party, reason, since, until }) => ({ party, reason, since: iso(since), until: isoOrNull(until) }))
+}
+
+export function toDocument({ issue, timers, worktree, faulted, run }: DocumentFacts) {
+  const c = issue.context as IssueContext
+  const live = run?.context as { usage?: Usage; lastSignalAt?: number | null; lastProgressAt?: number | null } | undefined
+  const livePhase = run && (typeof run.value === 'string' ? run.value : Object.keys((run.value ?? {}) as object)[0])
+  const { usage } = c.spent
+  const { budgets } = c.policy
+  const budget = (used: number, limit: number | null) => ({ used: Math.round(used * 100) / 100, limit })
+  return {
+    key: c.issue.key,
+    id: c.id,
+    title: c.issue.title,
+    url: c.issue.url,
+    project: c.project,
+    phase: phaseIn(issue.value),
+    authority: (issue.value as { authority: 'acting' | 'observing' | 'stopped' }).authority,
+    value: issue.value,
+    waitsFor: waitingFor(c, issue.value, timers),
+    run: c.run && {
+      id: c.run.id,
+      type: c.run.type as string,
+      phase: livePhase ?? c.run.phase,
+      agent: c.run.agent,
+      startedAt: iso(c.run.startedAt),
+      lastSignalAt: isoOrNull(live?.lastSignalAt ?? c.run.lastSignalAt),
+      lastProgressAt: isoOrNull(live?.lastProgressAt ?? c.run.lastProgressAt),
+      usage: live?.usage ?? c.run.usage,
+    },
+    pr: c.pr && {
+      number: c.pr.number,
+      url: c.pr.url,
+      state: c.pr.state,
+      headSha: c.pr.headSha,
+      draft: c.pr.draft,
+      review: reviewState(c),
+      checks: checksState(c),
+      mergeable: c.pr.mergeable,
+    },
+    question: c.question?.text ?? null,
+    branch: c.branch === '' ? null : c.branch,
+    worktree,
+    budgets: {
+      runs: budget(c.spent.runs, budgets.runs),
+      hours: budget(c.spent.ms / 3_600_000, budgets.hours),
+      tokens: budget(usage.inputTokens + usage.outputTokens, budgets.tokens),
+      usd: budget(usage.usd, budgets.usd),
+      recovery: budget(c.recoveries, budgets.recovery),
+      ...Object.fromEntries(runTypes.map((type) => [type, budget(c.attempts[type], budgets[type])])),
+    } as Record<string, { used: number; limit: number | null }>,
+    attempts: { ...c.attempts } as Record<string, number>,
+    blockedBy: c.issue.blockedBy,
+    delegated: c.delegated,
+    faulted,
+    version: issue.version,
+    updatedAt: iso(issue.updatedAt),
+  }
+}

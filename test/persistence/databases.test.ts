@@ -1,0 +1,62 @@
+// Databases that earlier versions left are opened, proved and carried on.
+
+import { copyFileSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fromPromise } from 'xstate'
+import { describe, expect, test } from 'vitest'
+import { createSystem, verify, virtualClock } from '../../src/actors/system/index.ts'
+import { sqliteStore } from '../../src/persistence/sqlite-store.ts'
+import { actors, day } from '../databases/machines.ts'
+
+const databases = readdirSync('test/databases').filter((name) => name.endsWith('.db'))
+
+test('there is a database, and each is small', () => {
+  expect(databases.length).toBeGreaterThan(0)
+  for (const name of databases) expect(statSync(join('test/databases', name)).size).toBeLessThan(100_000)
+})
+
+describe.each(databases)('%s', (name) => {
+  test('opens, replays to what is stored, and goes on', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'signalbox-database-'))
+    try {
+      copyFileSync(join('test/databases', name), join(folder, name))
+      const clock = virtualClock(1_764_000_000_500)
+      const system = await createSystem({
+        store: sqliteStore(join(folder, name)),
+        actors,
+        clock,
+        effects: { deliver: { logic: fromPromise(async () => 'door'), onRestart: 'rerun' } },
+      })
+      const proved = [...verify(system.store, system.kinds)]
+      expect(proved.length).toBe(8)
+      expect(proved.filter((verdict) => verdict.outcome !== 'equal')).toEqual([])
+
+      const done = async <T>(work: Promise<T>): Promise<T> => {
+        await clock.settle()
+        return work
+      }
+      const parcel = (id: string) => system.ref<(typeof actors)['parcel']['machine']>(`parcel/${id}`)
+      await clock.settle()
+      expect((await parcel('weighing').snapshot()).context.seen).toEqual(['interrupted', 'door'])
+      expect(await done(parcel('moving').send({ type: 'parcel.moved', place: 'Graz' }, { key: 'first move' }))).toMatchObject({
+        duplicate: true,
+      })
+      await done(parcel('held').send({ type: 'parcel.released' }))
+      expect((await parcel('held').snapshot()).value).toMatchObject({ way: { moving: 'rolling' } })
+      expect((await parcel('broken').snapshot()).status).toBe('faulted')
+      await done(parcel('broken').skipFaulted())
+      expect((await parcel('broken').snapshot()).context.seen).toEqual(['Wien'])
+
+      await clock.advance(1_000)
+      expect((await parcel('moving').snapshot()).context.seen).toEqual(['Graz', 'stamp', 'door'])
+      expect((await parcel('moving').snapshot()).value).toMatchObject({ way: { moving: 'rolling' }, desk: 'open' })
+      await clock.advance(day)
+      expect((await parcel('moving').snapshot()).value).toMatchObject({ way: { moving: 'loading' } })
+      for (const verdict of verify(system.store, system.kinds)) expect(verdict).toMatchObject({ outcome: 'equal' })
+      await done(system.stop())
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
+})
