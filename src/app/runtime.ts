@@ -247,7 +247,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const cancels = [
     every(clock, sweepEvery, () => {
       const before = clock.now() - config.store.retention
-      store.sweep(before, 1_000)
+      system.sweep(before)
       outbox.prune(before)
     }),
     every(clock, refsEvery, async () => {

@@ -247,7 +247,7 @@ const refusals: Record<string, { code: string; message: (host: string, port: num
 
 async function closeWithin(ms: number, server: FastifyInstance, closeLive: () => Promise<void>, stop: () => void): Promise<void> {
   stop()
-  const cut = setTimeout(() => {}, ms)
+  const cut = setTimeout(() => server.server.closeAllConnections(), ms)
   await closeLive()
   await server.close()
   clearTimeout(cut)

@@ -231,22 +231,26 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
     return id
   }
 
+  const fired = (item: Omit<Item, 'queuedAt'>): void => {
+    at('timer:fire')
+    mailboxes.put({ ...item, queuedAt: clock.monotonic() })
+  }
+
   // --- the turn ----------------------------------------------------------------------------------
 
   function turn(): void {
     turnPending = false
     if (phase === 'stopped') return
     try {
-      timers.fire(now(), (item) => {
-        at('timer:fire')
-        mailboxes.put({ ...item, queuedAt: clock.monotonic() })
-      })
+      timers.fire(now(), fired)
       const end = clock.monotonic() + limits.turn
       for (let steps = 0; steps < limits.steps; steps++) {
         const item = mailboxes.next()
         if (!item) break
         current = item
+        const ofTimer = item.timer !== undefined
         handle(item)
+        if (ofTimer) timers.next(item.address, fired)
         if (clock.monotonic() >= end) break
       }
       // What a step of this commit has sent must be in this commit, handled or not.

@@ -1,5 +1,6 @@
 // Owns: which timers are due, and waking up for the next. Does not own: their rows (the batch does) or what they mean (the step does).
-// Invariants: a timer is offered once its due time has passed, oldest first; its row stays until its event is handled, so a kill offers it again.
+// Invariants: a timer is offered once its due time has passed, oldest first; its row stays until its event is handled, so a kill offers it again;
+// of several that are due for one actor the next follows what the one before made the actor send itself, as if they had not been late together.
 
 import type { emptyBatch, Store, TimerRow } from '../../persistence/store.ts'
 import type { Clock } from './clock.ts'
@@ -14,6 +15,8 @@ export interface Timers {
   clear: (batch: WritableBatch, actor: number) => void
   /** Offers what is due at `now`. */
   fire: (now: number, offer: (item: Omit<Item, 'queuedAt'>) => void) => void
+  /** A timer of `target` has been handled: offers its next that is due. */
+  next: (target: string, offer: (item: Omit<Item, 'queuedAt'>) => void) => void
   /** A fired timer whose event rested: it can still be cancelled by name. */
   revive: (actor: number, name: string) => NonNullable<Item['timer']>
   /** The event of a fired timer has been handled or put to rest: its row goes. */
@@ -31,6 +34,8 @@ export function createTimers(store: Store, clock: Clock, now: () => number, wake
   let alarmAt: number | null = null
   // Undefined: unknown, ask the store.
   let nextDue: number | null | undefined
+  // Due ones behind the one that is offered, by target.
+  const behind = new Map<string, Omit<Item, 'queuedAt'>[]>()
   const firing = new Map<number, NonNullable<Item['timer']>>()
 
   const disarm = (matches: (timer: NonNullable<Item['timer']>) => boolean): void => {
@@ -56,9 +61,20 @@ export function createTimers(store: Store, clock: Clock, now: () => number, wake
         if (firing.has(row.id)) continue
         const timer = { id: row.id, actor: row.actor, name: row.name, cancelled: false }
         firing.set(row.id, timer)
-        offer({ address: row.target, kind: row.kind, body: row.body, cause: null, timer })
+        const item = { address: row.target, kind: row.kind, body: row.body, cause: null, timer }
+        const queue = behind.get(row.target)
+        if (queue) queue.push(item)
+        else {
+          behind.set(row.target, [])
+          offer(item)
+        }
       }
       nextDue = undefined
+    },
+    next(target, offer) {
+      const item = behind.get(target)?.shift()
+      if (item) offer(item)
+      else behind.delete(target)
     },
     revive(actor, name) {
       const timer = { id: nextId++, actor, name, cancelled: false }
