@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { createSystem, defineActor } from '../src/actors/system/index.ts'
 import { sqliteStore } from '../src/persistence/sqlite-store.ts'
-import { reference } from './machines.ts'
+import { work } from './machines.ts'
 
 let own: string | undefined
 /** The folder of this run; removed at the end when it is this process's own. */
@@ -29,7 +29,7 @@ export const freshPath = (): string => {
   return join(path, 'actors.db')
 }
 
-export const referenceActors = { work: defineActor(reference, { version: 1 }) }
+export const referenceActors = { work: defineActor(work.machine, { version: 1 }) }
 
 /** A copy of a database with `actors` dormant reference actors `work/0`…, and `entries` more journal entries than they made. */
 export async function databaseOf(actors: number, entries = 0): Promise<string> {
@@ -39,7 +39,7 @@ export async function databaseOf(actors: number, entries = 0): Promise<string> {
     const system = await createSystem({ store: sqliteStore(path), actors: referenceActors })
     for (let from = 0; from < actors; from += 1_000) {
       const ids = Array.from({ length: Math.min(1_000, actors - from) }, (_, n) => String(from + n))
-      await Promise.all(ids.map((id) => system.spawn('work', id, { title: `Issue ${id}` })))
+      await Promise.all(ids.map((id) => system.spawn('work', id, work.input(Number(id)))))
     }
     await system.stop()
     if (entries > 0) addEntries(path, entries)

@@ -1,13 +1,15 @@
-// The machines that are measured: the reference machine (0.5 KB snapshots) and a stand-in for the issue machine (about 2 KB).
+// Machines that are measured beside the issue machine: the reference machine (0.5 KB snapshots) and two that start effects.
 
-import { assign, fromPromise, setup } from 'xstate'
+import { assign, fromPromise, setup, type AnyStateMachine } from 'xstate'
 
-interface Facts {
-  title: string
-  head: string
-  attempts: number
-  at: number
-  notes: { at: number; text: string }[]
+/** A machine and the events that keep it busy. */
+export interface Workload {
+  name: string
+  machine: AnyStateMachine
+  /** Of the actor `n`. */
+  input: (n: number) => unknown
+  /** What actor `n` gets as its event number `turn` (from 0). */
+  event: (n: number, turn: number) => { type: string; [key: string]: unknown }
 }
 
 type WorkEvent =
@@ -17,73 +19,81 @@ type WorkEvent =
   | { type: 'changes.requested' }
   | { type: 'review.approved' }
 
-const text = 'The parser now keeps the offset of every token, so that a message can point at it.'
-
-/** Eight leaf states on three levels, guards and assigns. Each of `cycle` is taken in turn, for ever. `notes` makes its snapshot larger. */
-function workMachine(notes: number) {
-  return setup({
-    types: { context: {} as Facts, events: {} as WorkEvent, input: {} as { title: string } },
-    guards: { hasBudget: ({ context }) => context.attempts < 1_000_000_000, isNew: ({ context }) => context.head === '' },
-    actions: {
-      note: assign(({ context, event }) => {
-        if (event.type !== 'progress.reported') return {}
-        const kept = notes === 0 ? [] : [...context.notes, { at: event.at!, text: event.text }].slice(-notes)
-        return { at: event.at!, notes: kept }
-      }),
-      remember: assign({ head: ({ event, context }) => (event.type === 'head.pushed' ? event.sha : context.head) }),
-      spend: assign({ attempts: ({ context }) => context.attempts + 1 }),
-    },
-  }).createMachine({
-    id: 'work',
-    context: ({ input }) => ({
-      title: input.title,
-      head: '',
-      attempts: 0,
-      at: 0,
-      notes: Array.from({ length: notes }, (_, n) => ({ at: n, text })),
-    }),
-    initial: 'open',
-    states: {
-      open: {
-        initial: 'working',
-        states: {
-          waiting: { on: { 'work.started': { guard: 'hasBudget', target: 'working', actions: 'spend' } } },
-          working: {
-            initial: 'reading',
-            states: {
-              reading: { on: { 'progress.reported': { target: 'writing', actions: 'note' } } },
-              writing: { on: { 'progress.reported': { target: 'testing', actions: 'note' } } },
-              testing: { on: { 'progress.reported': { target: 'reading', actions: 'note' } } },
-            },
-            on: { 'head.pushed': { target: 'review', actions: 'remember' } },
-          },
-          review: {
-            initial: 'requested',
-            states: {
-              requested: { on: { 'changes.requested': [{ guard: 'isNew', target: 'answered' }, { target: '#work.open.waiting' }] } },
-              answered: {},
-            },
-            on: { 'review.approved': '#work.landed' },
-          },
-        },
-      },
-      landed: {},
-      failed: {},
-    },
-  })
+interface Facts {
+  title: string
+  branch: string
+  url: string
+  head: string
+  attempts: number
+  progress: { at: number; text: string }
 }
 
-export const reference = workMachine(0)
-export const standIn = workMachine(14)
+const text = 'The parser now keeps the offset of every token, so that a message can point at it.'
+
+/** Eight leaf states on three levels, guards and assigns. Each of `cycle` is taken in turn, for ever. */
+const reference = setup({
+  types: { context: {} as Facts, events: {} as WorkEvent, input: {} as { n: number } },
+  guards: { hasBudget: ({ context }) => context.attempts < 1_000_000_000, isNew: ({ context }) => context.head === '' },
+  actions: {
+    note: assign(({ event }) => (event.type === 'progress.reported' ? { progress: { at: event.at!, text: event.text } } : {})),
+    remember: assign({ head: ({ event, context }) => (event.type === 'head.pushed' ? event.sha : context.head) }),
+    spend: assign({ attempts: ({ context }) => context.attempts + 1 }),
+  },
+}).createMachine({
+  id: 'work',
+  context: ({ input }) => ({
+    title: `Keep the offset of every token so that messages can point at it (${input.n})`,
+    branch: `signalbox/APP-${input.n}-keep-the-offset-of-every-token`,
+    url: `http://127.0.0.1:8711/#/APP-${input.n}`,
+    head: '',
+    attempts: 0,
+    progress: { at: 0, text },
+  }),
+  initial: 'open',
+  states: {
+    open: {
+      initial: 'working',
+      states: {
+        waiting: { on: { 'work.started': { guard: 'hasBudget', target: 'working', actions: 'spend' } } },
+        working: {
+          initial: 'reading',
+          states: {
+            reading: { on: { 'progress.reported': { target: 'writing', actions: 'note' } } },
+            writing: { on: { 'progress.reported': { target: 'testing', actions: 'note' } } },
+            testing: { on: { 'progress.reported': { target: 'reading', actions: 'note' } } },
+          },
+          on: { 'head.pushed': { target: 'review', actions: 'remember' } },
+        },
+        review: {
+          initial: 'requested',
+          states: {
+            requested: { on: { 'changes.requested': [{ guard: 'isNew', target: 'answered' }, { target: '#work.open.waiting' }] } },
+            answered: {},
+          },
+          on: { 'review.approved': '#work.landed' },
+        },
+      },
+    },
+    landed: {},
+    failed: {},
+  },
+})
 
 const sha = '7f3c1b9a4de0825f6170bb3e9c2d48a6f51e0c97'
-export const cycle = [
+const cycle = [
   { type: 'progress.reported', text },
   { type: 'progress.reported', text },
   { type: 'head.pushed', sha },
   { type: 'changes.requested' },
   { type: 'work.started' },
-] as const
+]
+
+export const work = {
+  name: 'reference machine',
+  machine: reference,
+  input: (n: number) => ({ n }),
+  event: (_n: number, turn: number) => cycle[turn % cycle.length]! as WorkEvent,
+} satisfies Workload
 
 /** A machine whose every `go` starts an effect: for the time from event to effect. */
 export const starter = setup({

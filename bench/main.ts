@@ -62,5 +62,8 @@ const machine = {
   load: loadavg(),
 }
 sqlite.close()
-writeFileSync(new URL('results.json', import.meta.url), `${JSON.stringify({ at: new Date().toISOString(), machine, figures, failures }, null, 2)}\n`)
+writeFileSync(
+  new URL('results.json', import.meta.url),
+  `${JSON.stringify({ at: new Date().toISOString(), machine, figures, failures }, null, 2)}\n`,
+)
 process.exitCode = failures.length > 0 || figures.some((f) => isReached(f) === false) ? 1 : 0

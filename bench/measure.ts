@@ -20,7 +20,13 @@ export const median = (values: readonly number[]): number => {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
 
-export function figure(target: string, what: string, unit: string, values: readonly number[], extra: Pick<Figure, 'limit' | 'note'> = {}): Figure {
+export function figure(
+  target: string,
+  what: string,
+  unit: string,
+  values: readonly number[],
+  extra: Pick<Figure, 'limit' | 'note'> = {},
+): Figure {
   return { target, what, unit, median: median(values), min: Math.min(...values), max: Math.max(...values), rounds: values.length, ...extra }
 }
 

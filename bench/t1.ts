@@ -1,14 +1,14 @@
 // T1: durable steps a second against the ceiling of the same run.
 
 import Database from 'better-sqlite3'
-import type { AnyStateMachine } from 'xstate'
 import { createSystem, defineActor } from '../src/actors/system/index.ts'
 import { resolveKinds } from '../src/actors/system/definition.ts'
 import { step, type StepResult } from '../src/actors/system/step.ts'
 import { actorSchema } from '../src/persistence/actor-schema.ts'
 import { sqliteStore } from '../src/persistence/sqlite-store.ts'
 import { freshPath } from './databases.ts'
-import { cycle, reference, standIn } from './machines.ts'
+import { issues } from './issue.ts'
+import { work, type Workload } from './machines.ts'
 import { figure, median, rounds, tell, throughput, timed, type Figure } from './measure.ts'
 
 const actors = 1_000
@@ -17,17 +17,17 @@ const steps = 20_000
 const perSecond = (ms: number): number => (steps / ms) * 1_000
 
 /** What a step of each actor makes of the events in turn, without a database: bytes to bytes. */
-function inMemory(machine: AnyStateMachine) {
+function inMemory({ machine, input, event }: Workload) {
   const kind = resolveKinds({ work: defineActor(machine, { version: 1 }) }, new Set()).get('work')!
   const take = (address: string, bytes: string | null, entry: 'init' | 'event', body: object, seq: number): string =>
     (step({ kind, address, parent: null, bytes, entry, body, at: 1_700_000_000_000 + seq, seq }) as StepResult).bytes
-  const bytes = Array.from({ length: actors }, (_, n) => take(`work/${n}`, null, 'init', { input: { title: `Issue ${n}` } }, n))
+  const bytes = Array.from({ length: actors }, (_, n) => take(`work/${n}`, null, 'init', { input: input(n) }, n))
   let taken = 0
   const run = (): void => {
     for (let i = 0; i < steps; i++, taken++) {
       const n = taken % actors
-      const event = cycle[Math.floor(taken / actors) % cycle.length]!
-      bytes[n] = take(`work/${n}`, bytes[n]!, 'event', JSON.parse(JSON.stringify({ event })) as object, taken)
+      const body = JSON.parse(JSON.stringify({ event: event(n, Math.floor(taken / actors)) })) as object
+      bytes[n] = take(`work/${n}`, bytes[n]!, 'event', body, taken)
     }
   }
   /** Persisting alone, on the snapshots that those steps made. */
@@ -53,7 +53,7 @@ const inertScope = {
 }
 
 /** The same rows by bare better-sqlite3, in groups of 100: an event row and a snapshot row a step, each prepared once. */
-function bareRows(bytes: string[]): () => void {
+function bareRows(bytes: string[], event: Workload['event']): () => void {
   const db = new Database(freshPath())
   db.pragma('journal_mode = WAL')
   db.pragma('synchronous = FULL')
@@ -65,8 +65,10 @@ function bareRows(bytes: string[]): () => void {
   )
   db.transaction(() => bytes.forEach((text, n) => add.run(n + 1, `work/${n}`, text)))()
   const change = db.prepare('UPDATE actor SET version = ?, last_seq = ?, updated_at = ?, snapshot = ? WHERE id = ?')
-  const append = db.prepare('INSERT INTO journal (seq, actor, prev, at, cause, machine, kind, body, ignored) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)')
-  const bodies = cycle.map((event) => JSON.stringify({ event }))
+  const append = db.prepare(
+    'INSERT INTO journal (seq, actor, prev, at, cause, machine, kind, body, ignored) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  )
+  const bodies = Array.from({ length: 20 }, (_, turn) => JSON.stringify({ event: event(0, turn) }))
   let seq = 0
   return () => {
     for (let i = 0; i < steps; i += 100) {
@@ -82,20 +84,28 @@ function bareRows(bytes: string[]): () => void {
   }
 }
 
-export async function measure(name: string, machine: AnyStateMachine, least?: number): Promise<Figure[]> {
-  const memory = inMemory(machine)
+export async function measure(workload: Workload, least?: number): Promise<Figure[]> {
+  const { name, machine, input, event } = workload
+  const memory = inMemory(workload)
   memory.run()
   const size = median(memory.bytes.map((text) => text.length))
-  const bare = bareRows(memory.bytes)
+  const bare = bareRows(memory.bytes, event)
   const system = await createSystem({ store: sqliteStore(freshPath()), actors: { work: defineActor(machine, { version: 1 }) } })
-  const refs = await Promise.all(Array.from({ length: actors }, (_, n) => system.spawn('work', String(n), { title: `Issue ${n}` } as never)))
+  const refs = await Promise.all(Array.from({ length: actors }, (_, n) => system.spawn('work', String(n), input(n) as never)))
   let sent = 0
   const send = (): Promise<unknown> => {
     const n = sent++
-    return refs[n % actors]!.send(cycle[Math.floor(n / actors) % cycle.length]! as never)
+    return refs[n % actors]!.send(event(n % actors, Math.floor(n / actors)) as never)
   }
   await throughput(steps, actors, send)
-  const seen = { step: [] as number[], persist: [] as number[], rows: [] as number[], ceiling: [] as number[], system: [] as number[], share: [] as number[] }
+  const seen = {
+    step: [] as number[],
+    persist: [] as number[],
+    rows: [] as number[],
+    ceiling: [] as number[],
+    system: [] as number[],
+    share: [] as number[],
+  }
   for (let round = 0; round < rounds; round++) {
     const stepMs = await timed(memory.run)
     const persistMs = await timed(memory.persist())
@@ -110,6 +120,7 @@ export async function measure(name: string, machine: AnyStateMachine, least?: nu
     seen.system.push(reached)
     seen.share.push((reached / ceiling) * 100)
   }
+  if (system.health().faulted.length > 0) throw new Error('The machine cannot take these events; nothing was measured')
   await system.stop()
   const note = `${name}, snapshot ${size} bytes`
   return [
@@ -122,5 +133,4 @@ export async function measure(name: string, machine: AnyStateMachine, least?: nu
   ]
 }
 
-if (import.meta.main)
-  tell([...(await measure('stand-in for the issue machine', standIn)), ...(await measure('reference machine', reference, 10_000))])
+if (import.meta.main) tell([...(await measure(issues)), ...(await measure(work, 10_000))])

@@ -6,7 +6,7 @@ import { createSystem, defineActor } from '../src/actors/system/index.ts'
 import { actorSchema } from '../src/persistence/actor-schema.ts'
 import { sqliteStore } from '../src/persistence/sqlite-store.ts'
 import { freshPath, referenceActors } from './databases.ts'
-import { cycle, starter } from './machines.ts'
+import { starter, work } from './machines.ts'
 import { figure, median, rounds, tell, timed, type Figure } from './measure.ts'
 
 const samples = 200
@@ -24,8 +24,10 @@ export function bareCommit(bytes: string): () => void {
   const begin = db.prepare('BEGIN IMMEDIATE')
   const commit = db.prepare('COMMIT')
   const change = db.prepare('UPDATE actor SET version = ?, last_seq = ?, updated_at = ?, snapshot = ? WHERE id = 1')
-  const append = db.prepare("INSERT INTO journal (seq, actor, prev, at, cause, machine, kind, body, ignored) VALUES (?, 1, ?, ?, NULL, 1, 'event', ?, NULL)")
-  const bodies = cycle.map((event) => JSON.stringify({ event }))
+  const append = db.prepare(
+    "INSERT INTO journal (seq, actor, prev, at, cause, machine, kind, body, ignored) VALUES (?, 1, ?, ?, NULL, 1, 'event', ?, NULL)",
+  )
+  const bodies = Array.from({ length: 20 }, (_, turn) => JSON.stringify({ event: work.event(0, turn) }))
   let seq = 0
   return () => {
     seq++
@@ -38,8 +40,10 @@ export function bareCommit(bytes: string): () => void {
 
 export async function measure(): Promise<Figure[]> {
   const system = await createSystem({ store: sqliteStore(freshPath()), actors: referenceActors })
-  const ref = await system.spawn('work', '0', { title: 'Issue 0' })
-  for (const event of [...cycle, ...cycle]) await ref.send(event)
+  const ref = await system.spawn('work', '0', work.input(0))
+  let sent = 0
+  const sendNext = () => ref.send(work.event(0, sent++))
+  while (sent < 10) await sendNext()
   const commit = bareCommit(system.store.actor('work/0')!.snapshot!)
 
   let onStart = (): void => {}
@@ -58,7 +62,13 @@ export async function measure(): Promise<Figure[]> {
     return promise
   }
 
-  const seen = { bare: [] as number[], send: [] as number[], effect: [] as number[], sendShare: [] as number[], effectShare: [] as number[] }
+  const seen = {
+    bare: [] as number[],
+    send: [] as number[],
+    effect: [] as number[],
+    sendShare: [] as number[],
+    effectShare: [] as number[],
+  }
   let n = 0
   for (let round = -1; round < rounds; round++) {
     const bare: number[] = []
@@ -67,7 +77,7 @@ export async function measure(): Promise<Figure[]> {
     for (let i = 0; i < samples; i++) {
       // Whatever comes first after the pause finds cold caches: each is first in turn.
       const first = async (): Promise<unknown> => bare.push(await timed(commit))
-      const second = async (): Promise<unknown> => send.push(await timed(() => ref.send(cycle[n % cycle.length]!)))
+      const second = async (): Promise<unknown> => send.push(await timed(sendNext))
       for (const sample of i % 2 === 0 ? [first, second] : [second, first]) await sample()
       effect.push(await eventToEffect(n++))
       // A lone event finds the process idle, with everything of the former one done.

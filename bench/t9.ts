@@ -5,7 +5,7 @@ import { dirname } from 'node:path'
 import { createSystem } from '../src/actors/system/index.ts'
 import { sqliteStore } from '../src/persistence/sqlite-store.ts'
 import { databaseOf, referenceActors } from './databases.ts'
-import { cycle } from './machines.ts'
+import { work } from './machines.ts'
 import { figure, median, rounds, tell, throughput, timed, type Figure } from './measure.ts'
 
 const hot = 1_000
@@ -27,7 +27,7 @@ async function subject(name: string, path: string, actors: number, awake: number
   const stride = awake === actors ? 7_919 : actors / awake
   const send = (): Promise<unknown> => {
     const n = sent++
-    return system.ref(`work/${(n * stride) % actors}`).send(cycle[Math.floor(n / awake) % cycle.length]! as never)
+    return system.ref(`work/${(n * stride) % actors}`).send(work.event(0, Math.floor(n / awake)))
   }
   return {
     name,
@@ -77,7 +77,10 @@ export async function measure(): Promise<Figure[]> {
     const limit = n === 3 ? {} : { limit: { most: 1.25 } }
     return [
       { ...figure('T9', `steps take longer by, ${name}`, 'x', ratio(base.rate, rate), limit), median: median(base.rate) / median(rate) },
-      { ...figure('T9', `lone send takes longer by, ${name}`, 'x', ratio(lone, base.lone), limit), median: median(lone) / median(base.lone) },
+      {
+        ...figure('T9', `lone send takes longer by, ${name}`, 'x', ratio(lone, base.lone), limit),
+        median: median(lone) / median(base.lone),
+      },
       ...absolute,
     ]
   })

@@ -84,6 +84,7 @@ export function sendError(error: unknown, request: FastifyRequest, reply: Fastif
   // Fastify closes a connection whose body it refused, and a client that is still sending would see a reset
   // instead of the answer. So the rest is read and dropped, for a bounded time.
   reply.removeHeader('connection')
+  endUnreadBody(request)
   void reply.code(status).headers(headers).send(body)
 }
 

@@ -128,21 +128,14 @@ describe('what says nothing about the commit', () => {
 
   test('an abort ends the command and everything that it started', async () => {
     const controller = new AbortController()
-    const { fixture, headSha } = await opened({ ci: { command: 'sleep 600 & echo $! > "$SIGNALBOX_TEST_PID"; wait' } })
-    const pidFile = join(fixture.data, 'pid')
-    const started = fixture.forge.runChecks({
-      project: 'app',
-      number: 1,
-      headSha,
-      signal: controller.signal,
-      onStart: () => setTimeout(() => controller.abort(), 150),
-    })
-    await expect(started).rejects.toMatchObject({ name: 'RetryableError', code: 'check-aborted' })
-    expect(existsSync(pidFile)).toBe(false)
+    const { fixture, check } = await opened({ ci: { command: 'sleep 613 & sleep 613 & wait' } })
+    const running = check(controller.signal).catch((error: unknown) => error)
+    await until(() => sleeping(fixture, 613) === 2)
+    controller.abort()
+    expect(await running).toMatchObject({ name: 'RetryableError', code: 'check-aborted' })
+    expect(sleeping(fixture, 613)).toBe(0)
     expect(left(fixture)).toEqual([])
-    await expect(fixture.forge.runChecks({ project: 'app', number: 1, headSha, signal: controller.signal })).rejects.toMatchObject({
-      code: 'check-aborted',
-    })
+    await expect(check(controller.signal)).rejects.toMatchObject({ code: 'check-aborted' })
   })
 })
 
@@ -159,6 +152,16 @@ describe('output', () => {
 
   const failure = (output: string, folder = '/data/checks/app/1/tree-1') =>
     toFailure({ name: 'ci', ending: 'ended with exit status 1', output, folder, url: null })
+
+  test.each(['x', 'a', '1', '1:', '\r', '\u001b[', '\u001b]', '/tmp/', '0x', 'a1b2c3d-', 'time=', ' ', '1.', 'é', '::==', '12:3'])(
+    'a line of nothing but %j does not hold the event loop',
+    (part) => {
+      const output = part.repeat(Math.ceil(65_536 / part.length))
+      const startedAt = performance.now()
+      failure(output)
+      expect(performance.now() - startedAt).toBeLessThan(500)
+    },
+  )
 
   test('the tail begins with a whole line and never within a character', () => {
     const lines = Array.from({ length: 600 }, (_, i) => `line ${i} ünï`).join('\n')
@@ -244,22 +247,26 @@ describe('at start', () => {
   test('the worktrees and processes of a killed owner are removed', async () => {
     const { fixture, headSha } = await opened({ ci: { command: 'setsid sleep 611 & exec sleep 612' } })
     const running = fixture.forge.runChecks({ project: 'app', number: 1, headSha }).catch((error: unknown) => error)
-    const alive = () =>
-      readdirSync('/proc').filter(
-        (pid) =>
-          /^\d+$/.test(pid) &&
-          /^sleep\0(611|612)\0$/.test(read(`/proc/${pid}/cmdline`)) &&
-          read(`/proc/${pid}/environ`).includes(fixture.data),
-      )
-    for (let i = 0; i < 200 && alive().length < 2; i++) await new Promise((resolve) => setTimeout(resolve, 20))
-    expect(alive()).toHaveLength(2)
+    await until(() => sleeping(fixture, 611) + sleeping(fixture, 612) === 2)
     expect(left(fixture).length).toBeGreaterThan(0)
     await fixture.restart().start()
-    expect(alive()).toEqual([])
+    expect(sleeping(fixture, 611) + sleeping(fixture, 612)).toBe(0)
     expect(left(fixture)).toEqual([])
     await running
   })
 })
+
+/** How many `sleep SECONDS` of the fixture's checks are alive. */
+const sleeping = (fixture: ForgeFixture, seconds: number) =>
+  readdirSync('/proc').filter(
+    (pid) =>
+      /^\d+$/.test(pid) && read(`/proc/${pid}/cmdline`) === `sleep\0${seconds}\0` && read(`/proc/${pid}/environ`).includes(fixture.data),
+  ).length
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let i = 0; i < 500 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 20))
+  expect(condition()).toBe(true)
+}
 
 function read(path: string): string {
   try {

@@ -89,7 +89,8 @@ export function toSample({ nodes, transitions }: Spec): Sample {
     for (const [k, t] of transitions.entries()) {
       if (t.source % nodes.length !== i) continue
       const to = t.target === null ? null : t.target % (2 * nodes.length)
-      const target = to === null ? undefined : to < nodes.length ? `#s${to}` : hasHistory(to - nodes.length) ? `#h${to - nodes.length}` : undefined
+      // A transition to the root enters it without leaving it, and so arms its delays twice under one id.
+      const target = to === null || to === 0 ? undefined : to < nodes.length ? `#s${to}` : hasHistory(to - nodes.length) ? `#h${to - nodes.length}` : undefined
       const made = {
         ...(target === undefined ? {} : { target, reenter: t.reenter }),
         ...(t.guard === 'none' ? {} : { guard: t.guard }),

@@ -11,7 +11,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { playDurable } from './durable.ts'
 import { events, spec, toSample } from './generated.ts'
 import { samples, type Sample } from './machines.ts'
-import { playOracle } from './oracle.ts'
+import { playOracle, TwoDelays } from './oracle.ts'
 import type { Line } from './scripts.ts'
 
 const nightly = Boolean(process.env['SIGNALBOX_NIGHTLY'])
@@ -29,14 +29,11 @@ afterAll(() => {
 async function agree(sample: Sample, lines: readonly Line[], options: { restart?: boolean; path?: string } = {}): Promise<void> {
   const oracle = await playOracle(sample.build, lines, sample.input)
   const durable = await playDurable(sample.build, lines, { input: sample.input, ...options })
-  // What a rolled back step emitted or told its children XState has done already; nothing of a failed step happens here.
+  // XState has done the actions of a failing step up to its failure; nothing of such a step happens here. What both have is the error.
   const failed = oracle.findIndex((moment) => moment.root.status === 'error')
   const comparable = failed === -1 ? oracle.length : failed
   for (let i = 0; i < comparable; i++) expect(durable.moments[i], `after line ${i}: ${JSON.stringify(lines[i - 1])}`).toEqual(oracle[i])
-  if (failed !== -1) {
-    expect(durable.moments[failed]!.root.status).toBe('error')
-    expect({ ...durable.moments[failed]!.root, status: 'active' }).toEqual(durable.moments[failed - 1]?.root ?? expect.anything())
-  }
+  if (failed !== -1) expect(durable.moments[failed]!.root.status).toBe('error')
 }
 
 for (const [i, sample] of samples.entries()) {
@@ -81,7 +78,12 @@ test(`agrees with XState on ${runs} random charts`, async () => {
           // XState itself refuses the chart.
           fc.pre(false)
         }
-        await agree(sample, picks.map((pick) => events[pick]!), { restart })
+        try {
+          await agree(sample, picks.map((pick) => events[pick]!), { restart })
+        } catch (error) {
+          fc.pre(!(error instanceof TwoDelays))
+          throw error
+        }
       },
     ),
     { numRuns: runs },

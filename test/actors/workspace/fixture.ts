@@ -1,9 +1,11 @@
 // A data folder with a project's bare repository, and the workspace on it.
 
-import { mkdirSync, rmSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Worktree } from '../../../src/actors/ports.ts'
 import { createWorkspace, type WorkspaceOptions } from '../../../src/actors/workspace/worktree.ts'
+import { afterAll } from 'vitest'
 import { commit, makeRepository, run, temporaryFolder, type Files } from '../repository.ts'
 
 process.env['GIT_CONFIG_GLOBAL'] = '/dev/null'
@@ -12,13 +14,33 @@ process.env['GIT_CONFIG_NOSYSTEM'] = '1'
 export const branch = 'signalbox/APP-1-greet'
 export const request = { project: 'app', key: 'APP-1', branch, base: 'trunk' }
 
+const templates = new Map<string, string>()
+
+afterAll(() => {
+  for (const template of templates.values()) rmSync(template, { recursive: true, force: true })
+  templates.clear()
+})
+
+/** Made once for the same files, since each git costs milliseconds. */
+function templateOf(files: Files): string {
+  const key = JSON.stringify(files)
+  const known = templates.get(key)
+  if (known !== undefined) return known
+  const template = mkdtempSync(join(tmpdir(), 'signalbox-template-'))
+  makeRepository(join(template, 'user'), files)
+  run(template, 'clone', '--quiet', '--bare', 'user', 'app.git')
+  templates.set(key, template)
+  return template
+}
+
 export function world(files: Files = { 'readme.md': 'hello\n', '.gitignore': 'ignored/\n' }, options: Partial<WorkspaceOptions> = {}) {
   const home = temporaryFolder()
-  const user = makeRepository(join(home, 'user'), files)
+  const user = join(home, 'user')
   const folder = join(home, 'data folder')
   const repository = join(folder, 'repos/app.git')
   mkdirSync(join(folder, 'repos'), { recursive: true })
-  run(home, 'clone', '--quiet', '--bare', user, repository)
+  cpSync(join(templateOf(files), 'user'), user, { recursive: true })
+  cpSync(join(templateOf(files), 'app.git'), repository, { recursive: true })
   const open = () => createWorkspace({ folder, prepareHook: () => null, env: {}, ...options })
   const workspace = open()
   const clone = join(folder, 'clones/app.git')

@@ -9,7 +9,7 @@ import { check } from './check.ts'
 import { live } from './lives.ts'
 import type { Life } from './subject.ts'
 
-const kills = process.env['SIGNALBOX_NIGHTLY'] ? 1_000 : 20
+const kills = Number(process.env['SIGNALBOX_KILLS'] ?? (process.env['SIGNALBOX_NIGHTLY'] ? 1_000 : 20))
 const seed = Number(process.env['SIGNALBOX_SEED'] ?? Date.now() % 1_000_000)
 
 test(

@@ -1,0 +1,127 @@
+// T8: one issue through the embedded loop with an instant agent; what Signalbox adds to git, the agent and the checks.
+
+import { subscribe } from 'node:diagnostics_channel'
+import type { ChildProcess } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { Session } from 'node:inspector/promises'
+import { join } from 'node:path'
+import { git } from '../src/actors/git.ts'
+import { createApp, type App } from '../src/app.ts'
+import { parseConfig } from '../src/config.ts'
+import { folder } from './databases.ts'
+import { figure, rounds, tell, type Figure } from './measure.ts'
+
+const agent = 'printf "%s\\n" "$SIGNALBOX_ISSUE" > "$SIGNALBOX_ISSUE.txt" && git add --all && git commit --quiet --message "$SIGNALBOX_ISSUE"'
+
+// Every child process of this one, from before its fork to its end.
+const intervals: { from: number; to: number; command: string }[] = []
+subscribe('child_process', (message) => {
+  const { process: child } = message as { process: ChildProcess }
+  const from = performance.now()
+  child.once('exit', () => intervals.push({ from, to: performance.now(), command: child.spawnargs.slice(0, 3).join(' ') }))
+})
+
+/** Milliseconds since `start` in which no child process ran. */
+function ownTime(start: number, end: number): { own: number; processes: number } {
+  const inside = intervals.filter(({ from }) => from >= start && from < end).sort((a, b) => a.from - b.from)
+  let own = 0
+  let busyUntil = start
+  for (const { from, to } of inside) {
+    own += Math.max(0, from - busyUntil)
+    busyUntil = Math.max(busyUntil, to)
+  }
+  return { own: own + Math.max(0, end - busyUntil), processes: inside.length }
+}
+
+async function openApp(): Promise<App> {
+  const place = join(folder(), 't8')
+  const repo = join(place, 'project')
+  mkdirSync(repo, { recursive: true })
+  writeFileSync(join(repo, 'README.md'), 'A project to be changed.\n')
+  const env = { GIT_AUTHOR_NAME: 'Bench', GIT_AUTHOR_EMAIL: 'b@localhost', GIT_COMMITTER_NAME: 'Bench', GIT_COMMITTER_EMAIL: 'b@localhost' }
+  await git(['init', '--quiet', '--initial-branch=main'], { cwd: repo })
+  await git(['add', '--all'], { cwd: repo })
+  await git(['commit', '--quiet', '--message', 'first'], { cwd: repo, env })
+  mkdirSync(join(place, 'state'))
+  const config = {
+    server: { operatorToken: 'not used here' },
+    store: { path: 'state/signalbox.db' },
+    tracker: { kind: 'local' },
+    forge: { kind: 'local' },
+    agents: { instant: { kind: 'command', command: agent } },
+    projects: [{ id: 'bench', repo: './project', baseBranch: 'main', ci: { command: 'true' }, review: { by: 'none' } }],
+  }
+  const file = join(place, 'signalbox.config.json')
+  writeFileSync(join(place, 'token'), 'token\n')
+  config.server.operatorToken = 'file:token'
+  return createApp(parseConfig(JSON.stringify(config), file))
+}
+
+/** Files one issue and waits for its landing. */
+async function landOne(app: App, n: number): Promise<{ total: number; own: number; processes: number }> {
+  const start = performance.now()
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  let key: string | undefined
+  const look = (phase: string, of: string): void => {
+    if (of !== key) return
+    if (phase === 'done') resolve()
+    else if (['escalated', 'failed', 'awaiting_input'].includes(phase)) reject(new Error(`The issue is ${phase}: ${JSON.stringify(app.explain(of))}`))
+  }
+  const end = app.live({}, (message) => {
+    if (message.type === 'issue') look(message.document.phase, message.document.key)
+  })
+  ;({ key } = await app.submit({ title: `Add file ${n}` }))
+  look(app.issue(key).phase, key)
+  await promise
+  const now = performance.now()
+  end()
+  // What ends after the landing, such as removing the worktree, is not waited for; its processes began before or after.
+  await new Promise((again) => setTimeout(again, 500))
+  return { total: now - start, ...ownTime(start, now) }
+}
+
+interface Profile {
+  nodes: { id: number; callFrame: { functionName: string; url: string; lineNumber: number } }[]
+  samples: number[]
+  timeDeltas: number[]
+}
+
+/** The ten places with the most time of their own, in ms an issue. */
+function hottest(profile: Profile, issues: number): string {
+  const nodes = new Map(profile.nodes.map((node) => [node.id, node.callFrame]))
+  const self = new Map<string, number>()
+  profile.samples.forEach((id, i) => {
+    const { functionName, url, lineNumber } = nodes.get(id)!
+    const place = `${functionName || '(anonymous)'} ${url.split('/').slice(-2).join('/')}:${lineNumber + 1}`
+    if (functionName !== '(idle)' && functionName !== '(program)') self.set(place, (self.get(place) ?? 0) + profile.timeDeltas[i]! / 1_000 / issues)
+  })
+  const top = [...self].sort((a, b) => b[1] - a[1]).slice(0, 10)
+  return top.map(([place, ms]) => `${ms.toFixed(2)} ms ${place}`).join('; ')
+}
+
+export async function measure(): Promise<Figure[]> {
+  const app = await openApp()
+  // The first ones make the clone and warm up.
+  for (let n = 0; n < 3; n++) await landOne(app, n)
+  const session = new Session()
+  session.connect()
+  await session.post('Profiler.enable')
+  const seen = { total: [] as number[], own: [] as number[], processes: [] as number[] }
+  for (let round = 0; round < rounds * 3; round++) {
+    const { total, own, processes } = await landOne(app, 10 + round)
+    seen.total.push(total)
+    seen.own.push(own)
+    seen.processes.push(processes)
+  }
+  await session.post('Profiler.start')
+  for (let n = 0; n < 5; n++) await landOne(app, 1_000 + n)
+  const { profile } = (await session.post('Profiler.stop')) as unknown as { profile: Profile }
+  await app.stop()
+  return [
+    figure('T8', 'own time of Signalbox, submit to landed', 'ms', seen.own, { limit: { most: 150 }, note: hottest(profile, 5) }),
+    figure('T8', 'submit to landed in all', 'ms', seen.total),
+    figure('T8', 'child processes (git, agent, checks)', '', seen.processes),
+  ]
+}
+
+if (import.meta.main) tell(await measure())

@@ -1,0 +1,396 @@
+// What is read of a worktree, saved of it, and when it may go; and the prepare hook.
+
+import { execFileSync } from 'node:child_process'
+import { chmodSync, existsSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { attempt, commit, isAlive, makeRepository, read, run, show, temporaryFolder, write } from '../repository.ts'
+import { branch, request, world } from './fixture.ts'
+
+const zero = '0'.repeat(40)
+
+/** Everything in a folder that a write would change. */
+const trace = (folder: string): string =>
+  execFileSync('find', [folder, '-type', 'f', '-printf', '%p %T@ %s\n'], { encoding: 'utf8' }).split('\n').toSorted().join('\n')
+
+// --- inspect -------------------------------------------------------------------------------------
+
+test('an inspection tells head, branch, commits, files, tree and what is uncommitted', async () => {
+  const { prepare, path, inspect } = world()
+  const { head: since } = await prepare()
+  commit(path, { 'a.txt': 'a\n', 'ünï code.txt': 'x\n' })
+  const head = commit(path, { 'a.txt': 'aa\n' })
+  write(path, { 'a.txt': 'dirty\n', 'new\nline.txt': '', 'ignored/x': '' })
+  expect(await inspect(since)).toEqual({
+    head,
+    branch,
+    dirty: ['a.txt', 'new\nline.txt'],
+    operation: null,
+    descendsFromSince: true,
+    commitsAhead: 2,
+    files: ['a.txt', 'ünï code.txt'],
+    patchId: expect.stringMatching(/^[0-9a-f]{40}$/),
+    tree: run(path, 'rev-parse', 'HEAD^{tree}'),
+  })
+})
+
+test('a branch without a difference has no patch identity', async () => {
+  const { prepare, path, inspect } = world()
+  const { head: since } = await prepare()
+  expect(await inspect(since)).toMatchObject({ head: since, commitsAhead: 0, files: [], patchId: null })
+  const empty = commit(path, {}, 'nothing')
+  expect(await inspect(since)).toMatchObject({ head: empty, commitsAhead: 1, files: [], patchId: null, descendsFromSince: true })
+})
+
+test('an inspection changes nothing, not even the index', async () => {
+  const { prepare, path, inspect, folder } = world()
+  const { head } = await prepare()
+  commit(path, { 'a.txt': 'a\n' })
+  write(path, { 'a.txt': 'b\n' })
+  const before = trace(folder)
+  await inspect(head)
+  expect(trace(folder)).toBe(before)
+})
+
+test('the patch identity is of the change: the same after a rebase, another for other content, also of binary files', async () => {
+  const { prepare, path, inspect, advanceBase } = world({ 'readme.md': 'hello\n', 'image.bin': Buffer.from([0, 1, 2]) })
+  const { head: since } = await prepare()
+  commit(path, { 'a.txt': 'a\n', 'image.bin': Buffer.from([0, 3]) })
+  const first = await inspect(since)
+  advanceBase({ 'other.txt': 'landed' })
+  run(path, 'fetch', '--quiet', 'origin')
+  run(path, 'rebase', '--quiet', 'origin/trunk')
+  const rebased = await inspect(since)
+  expect(rebased.head).not.toBe(first.head)
+  expect(rebased).toMatchObject({ patchId: first.patchId, files: first.files, commitsAhead: 1 })
+  write(path, { 'image.bin': Buffer.from([0, 4]) })
+  run(path, 'commit', '--quiet', '--all', '--amend', '--no-edit')
+  expect((await inspect(since)).patchId).not.toBe(first.patchId)
+})
+
+test('bytes that are no UTF-8 count in the patch identity', async () => {
+  const { prepare, path, inspect } = world()
+  const { head: since } = await prepare()
+  commit(path, { 'latin.txt': Buffer.from([0xe9, 10]) })
+  const first = await inspect(since)
+  write(path, { 'latin.txt': Buffer.from([0xe8, 10]) })
+  run(path, 'commit', '--quiet', '--all', '--amend', '--no-edit')
+  expect((await inspect(since)).patchId).not.toBe(first.patchId)
+})
+
+test('settings of the repository do not change what is read', async () => {
+  const { prepare, path, inspect } = world()
+  const { head: since } = await prepare()
+  run(path, 'mv', 'readme.md', 'moved.md')
+  commit(path, { 'a.txt': 'a\n' })
+  write(path, { 'sub/untracked.txt': '' })
+  const before = await inspect(since)
+  const settings = {
+    'diff.noprefix': 'true',
+    'diff.renames': 'copies',
+    'diff.external': 'false',
+    'diff.context': '0',
+    'status.showUntrackedFiles': 'no',
+    'status.relativePaths': 'true',
+    'core.quotePath': 'true',
+    'color.ui': 'always',
+    'core.fsmonitor': 'false-monitor',
+  }
+  for (const [name, value] of Object.entries(settings)) run(path, 'config', name, value)
+  expect(await inspect(since)).toEqual(before)
+})
+
+test('the base is compared as it is published, also where the clone has not fetched it', async () => {
+  const { prepare, path, inspect, advanceBase, user } = world()
+  const { head: since } = await prepare()
+  commit(path, { 'a.txt': 'a\n' })
+  advanceBase({ 'other.txt': 'landed' })
+  expect(await inspect(since)).toMatchObject({ commitsAhead: 1, files: ['a.txt'] })
+  // The agent merges the new base from where it lies, past our remote: its file is not the branch's change.
+  run(path, 'fetch', '--quiet', user, 'trunk')
+  run(path, 'merge', '--quiet', '--no-edit', 'FETCH_HEAD')
+  expect(await inspect(since)).toMatchObject({ commitsAhead: 2, files: ['a.txt'], descendsFromSince: true })
+})
+
+test('history that was replaced does not descend from what was there', async () => {
+  const { prepare, path, inspect } = world()
+  const { head: since } = await prepare()
+  const published = commit(path, { 'a.txt': 'a\n' })
+  expect(await inspect(published)).toMatchObject({ descendsFromSince: true })
+  expect(await inspect(zero)).toMatchObject({ descendsFromSince: false })
+  run(path, 'checkout', '--quiet', '--orphan', 'fresh')
+  run(path, 'commit', '--quiet', '--message', 'all anew')
+  expect(await inspect(since)).toMatchObject({
+    branch: 'fresh',
+    descendsFromSince: false,
+    commitsAhead: 1,
+    files: ['.gitignore', 'a.txt', 'readme.md'],
+  })
+  run(path, 'checkout', '--quiet', '--detach')
+  expect(await inspect(since)).toMatchObject({ branch: null })
+})
+
+test('a worktree that was deleted is missing', async () => {
+  const { prepare, path, inspect } = world()
+  const { head } = await prepare()
+  rmSync(path, { recursive: true })
+  await expect(inspect(head)).rejects.toMatchObject({ name: 'FatalError', code: 'worktree-missing' })
+})
+
+test('work on a shallow history is inspected and goes on', async () => {
+  const { prepare, path, inspect, repository, user, home, clone } = world()
+  commit(user, { 'second.txt': '2' })
+  commit(user, { 'third.txt': '3' })
+  run(home, 'clone', '--quiet', '--depth', '1', `file://${user}`, 'shallow')
+  rmSync(repository, { recursive: true })
+  run(home, 'clone', '--quiet', '--bare', 'shallow', repository)
+  const { head: since } = await prepare()
+  commit(path, { 'a.txt': 'a\n' })
+  expect(await inspect(since)).toMatchObject({ commitsAhead: 1, files: ['a.txt'], descendsFromSince: true })
+  const next = commit(join(home, 'shallow'), { 'fourth.txt': '4' })
+  run(repository, 'fetch', '--quiet', '--update-shallow', join(home, 'shallow'), '+trunk:trunk')
+  expect(await prepare()).toMatchObject({ baseHead: next })
+  expect(run(clone, 'rev-parse', '--is-shallow-repository')).toBe('true')
+})
+
+// --- save ----------------------------------------------------------------------------------------
+
+test('a save keeps everything that is not ignored, and touches neither files, index nor branches', async () => {
+  const { prepare, path, save, clone, saved } = world({
+    'readme.md': 'hello\n',
+    'gone.txt': 'x',
+    'tool.sh': '#!/bin/sh\n',
+    '.gitignore': 'ignored/\n',
+  })
+  const { head } = await prepare()
+  write(path, { 'readme.md': 'staged\n' })
+  run(path, 'add', 'readme.md')
+  write(path, { 'readme.md': 'changed\n', 'deep/new file.txt': 'new', 'ignored/cache': 'x', 'data.bin': Buffer.from([0, 255, 1]) })
+  rmSync(join(path, 'gone.txt'))
+  chmodSync(join(path, 'tool.sh'), 0o755)
+  symlinkSync('readme.md', join(path, 'link'))
+  const before = [run(path, 'status', '--porcelain=v2'), run(path, 'for-each-ref', 'refs/heads'), trace(path)]
+  const commitId = await save('a stop')
+  expect([run(path, 'status', '--porcelain=v2'), run(path, 'for-each-ref', 'refs/heads'), trace(path)]).toEqual(before)
+  expect(saved()).toEqual([commitId])
+  expect(run(clone, 'ls-tree', '-r', '--name-only', commitId!).split('\n')).toEqual([
+    '.gitignore',
+    'data.bin',
+    'deep/new file.txt',
+    'link',
+    'readme.md',
+    'tool.sh',
+  ])
+  expect(show(clone, commitId!, 'readme.md')).toBe('changed')
+  expect(run(clone, 'ls-tree', commitId!, 'tool.sh', 'link')).toMatch(/120000 .*link\n100755 .*tool\.sh/s)
+  expect(run(clone, 'show', '--no-patch', '--format=%an <%ae>|%P|%s|%b', commitId!)).toBe(
+    `Signalbox <signalbox@localhost>|${head}|Saved by Signalbox: a stop|Branch: ${branch}`,
+  )
+  expect(readdirSync(clone).filter((name) => name.startsWith('signalbox-index'))).toEqual([])
+})
+
+test('saving the same work again answers the same commit; other work gets the next number', async () => {
+  const { prepare, path, save, saved } = world()
+  await prepare()
+  write(path, { 'a.txt': '1' })
+  const first = await save()
+  expect(await save('again')).toBe(first)
+  write(path, { 'a.txt': '2' })
+  const second = await save()
+  expect(second).not.toBe(first)
+  expect(saved()).toEqual([first, second])
+})
+
+test('a clean worktree saves its head while nothing published leads to it', async () => {
+  const { prepare, path, save, publish, saved } = world()
+  await prepare()
+  expect(await save()).toBe(null)
+  const head = commit(path, { 'work.txt': 'done' })
+  expect(await save()).toBe(head)
+  expect(await save()).toBe(head)
+  expect(saved()).toEqual([head])
+  publish()
+  await prepare()
+  expect(await save()).toBe(null)
+})
+
+test('a save works in the midst of a conflict, and with a lock on the index', async () => {
+  const { prepare, path, save, advanceBase, clone } = world()
+  await prepare()
+  commit(path, { 'readme.md': 'ours\n' })
+  advanceBase({ 'readme.md': 'theirs\n' })
+  await prepare()
+  attempt(path, 'merge', 'origin/trunk')
+  const unmerged = run(path, 'ls-files', '--unmerged')
+  writeFileSync(run(path, 'rev-parse', '--git-path', 'index.lock'), '')
+  const commitId = await save()
+  expect(show(clone, commitId!, 'readme.md')).toContain('<<<<<<<')
+  expect(run(path, 'ls-files', '--unmerged')).toBe(unmerged)
+})
+
+test('without its .git the files of a worktree are saved as a change of the branch', async () => {
+  const { prepare, path, save, clone } = world()
+  await prepare()
+  const head = commit(path, { 'work.txt': 'done' })
+  write(path, { 'unpublished.txt': 'precious', 'ignored/cache': '' })
+  rmSync(join(path, '.git'))
+  const commitId = await save()
+  expect(show(clone, commitId!, 'unpublished.txt')).toBe('precious')
+  expect(run(clone, 'rev-parse', `${commitId}^`)).toBe(head)
+  expect(run(clone, 'ls-tree', '-r', '--name-only', commitId!)).not.toContain('ignored')
+})
+
+test('of a worktree that was deleted there is nothing to save', async () => {
+  const { prepare, path, save } = world()
+  await prepare()
+  rmSync(path, { recursive: true })
+  expect(await save()).toBe(null)
+})
+
+// --- remove --------------------------------------------------------------------------------------
+
+test('a clean worktree whose head is published or landed goes, and its branch in the clone; again is no error', async () => {
+  const { prepare, path, publish, remove, clone } = world()
+  await prepare()
+  commit(path, { 'work.txt': 'done' })
+  publish()
+  write(path, { 'ignored/cache': 'x' })
+  expect(await remove()).toEqual({ removed: true, reason: null })
+  expect(existsSync(path)).toBe(false)
+  expect(run(clone, 'for-each-ref', 'refs/heads')).toBe('')
+  expect(run(clone, 'worktree', 'list', '--porcelain')).not.toContain('APP-1')
+  expect(await remove()).toEqual({ removed: true, reason: null })
+})
+
+test('a head that was landed may go, whichever way the landing is known', async () => {
+  const { prepare, path, publish, remove, repository, user } = world()
+  await prepare()
+  const head = commit(path, { 'work.txt': 'done' })
+  expect(await remove()).toMatchObject({ removed: false })
+  expect(await remove(zero)).toMatchObject({ removed: false })
+  expect(await remove(head)).toEqual({ removed: true, reason: null })
+  await prepare()
+  publish('HEAD', 'landing')
+  const next = commit(path, { 'more.txt': 'done' })
+  run(user, 'fetch', '--quiet', path, next)
+  run(user, 'merge', '--quiet', '--no-ff', '--no-edit', 'FETCH_HEAD')
+  const landed = run(user, 'rev-parse', 'HEAD')
+  expect(await remove(landed)).toMatchObject({ removed: false })
+  run(repository, 'fetch', '--quiet', user, 'trunk')
+  expect(await remove(landed)).toEqual({ removed: true, reason: null })
+})
+
+test('a worktree with anything unpublished stays, and says why (P10)', async () => {
+  const { prepare, path, publish, remove, advanceBase } = world()
+  const stays = async (reason: RegExp, landed: string | null = null) => {
+    expect(await remove(landed)).toEqual({ removed: false, reason: expect.stringMatching(reason) })
+    expect(existsSync(join(path, 'readme.md'))).toBe(true)
+  }
+  await prepare()
+  const head = commit(path, { 'work.txt': 'done', 'readme.md': 'ours\n' })
+  await stays(/neither landed nor published/)
+  // An agent can write the clone's idea of what is published.
+  run(path, 'update-ref', `refs/remotes/origin/${branch}`, head)
+  await stays(/neither landed nor published/)
+  publish()
+  write(path, { 'new.txt': '' })
+  await stays(/uncommitted changes: new\.txt/, head)
+  rmSync(join(path, 'new.txt'))
+  run(path, 'checkout', '--quiet', '--detach')
+  commit(path, { 'detached.txt': '' })
+  await stays(/neither landed nor published/, head)
+  run(path, 'checkout', '--quiet', branch)
+  const base = advanceBase({ 'other.txt': 'landed' })
+  run(path, 'fetch', '--quiet', 'origin')
+  run(path, 'merge', '--quiet', '--no-commit', '--no-ff', base)
+  await stays(/uncommitted changes/)
+  run(path, 'merge', '--abort')
+  run(path, 'worktree', 'lock', path)
+  await stays(/locked/)
+})
+
+test('commits on the branch stay, also while HEAD is elsewhere', async () => {
+  const { prepare, path, remove, clone } = world()
+  const { head } = await prepare()
+  const work = commit(path, { 'work.txt': 'done' })
+  run(path, 'checkout', '--quiet', '--detach', head)
+  expect(await remove(head)).toMatchObject({ removed: false })
+  expect(run(clone, 'rev-parse', branch)).toBe(work)
+})
+
+// --- submodules ----------------------------------------------------------------------------------
+
+test('submodules are left alone unless the hook initialises them; work inside of them keeps the worktree', async () => {
+  const home = temporaryFolder()
+  const part = makeRepository(join(home, 'part'), { 'part.txt': 'part' })
+  const { prepare, path, inspect, remove, publish, user, repository } = world(undefined, {
+    prepareHook: () => ({ command: 'git -c protocol.file.allow=always submodule update --init --quiet', timeout: 20_000 }),
+  })
+  run(user, '-c', 'protocol.file.allow=always', 'submodule', '--quiet', 'add', part, 'lib')
+  commit(user, {}, 'a submodule')
+  run(repository, 'fetch', '--quiet', user, '+trunk:trunk')
+  const { head } = await prepare()
+  expect(read(path, 'lib/part.txt')).toBe('part')
+  write(path, { 'lib/part.txt': 'changed' })
+  expect((await inspect(head)).dirty).toEqual([]) // not ours to publish
+  expect(await prepare()).toMatchObject({ head, dirty: [] })
+  expect(read(path, 'lib/part.txt')).toBe('changed') // and not ours to reset
+  expect(await remove(head)).toEqual({ removed: false, reason: 'it has uncommitted changes: lib' })
+  commit(join(path, 'lib'), {}, 'in the submodule')
+  expect((await inspect(head)).dirty).toEqual(['lib'])
+  commit(path, {}, 'a newer submodule')
+  publish()
+  expect(await remove()).toEqual({ removed: false, reason: 'a submodule has commits that were not published' })
+  run(join(path, 'lib'), 'push', '--quiet', 'origin', 'HEAD:refs/heads/more')
+  run(join(path, 'lib'), 'fetch', '--quiet')
+  expect(await remove()).toEqual({ removed: true, reason: null })
+})
+
+// --- the prepare hook ----------------------------------------------------------------------------
+
+const hooked = (command: string, timeout = 10_000, env: Record<string, string> = {}) =>
+  world(undefined, { prepareHook: (project) => (project === 'app' ? { command, timeout } : null), env })
+
+test('the hook runs in the worktree with its variables, at every preparation', async () => {
+  const { prepare, path } = hooked('mkdir -p ignored; pwd >> ignored/ran; env > ignored/env', 10_000, { CUSTOM: 'yes' })
+  await prepare()
+  await prepare({ keep: true, runId: 'run-2' })
+  expect(read(path, 'ignored/ran')).toBe(`${path}\n${path}\n`)
+  const env = read(path, 'ignored/env').split('\n')
+  expect(env).toEqual(
+    expect.arrayContaining([
+      'SIGNALBOX_ISSUE=APP-1',
+      'SIGNALBOX_RUN_ID=run-2',
+      `SIGNALBOX_BRANCH=${branch}`,
+      'SIGNALBOX_BASE=trunk',
+      `SIGNALBOX_WORKTREE=${path}`,
+      'CUSTOM=yes',
+    ]),
+  )
+  expect(env.some((line) => line.startsWith('VITEST'))).toBe(false)
+})
+
+test('a hook that fails fails the preparation with its words; the next one goes on', async () => {
+  const { prepare, path } = hooked('[ -e ignored ] || { mkdir ignored; echo "no such package" >&2; exit 3; }')
+  await expect(prepare()).rejects.toMatchObject({
+    name: 'FatalError',
+    code: 'prepare-hook-failed',
+    message: expect.stringContaining('no such package'),
+  })
+  expect(await prepare()).toMatchObject({ path })
+})
+
+test('a hook that cannot be run or does not end is a failure of the environment, and leaves no process', async () => {
+  await expect(hooked('nonesuch-command').prepare()).rejects.toMatchObject({ name: 'RetryableError', code: 'prepare-hook-unavailable' })
+  const { prepare, path } = hooked('mkdir -p ignored; sleep 60 & echo $! > ignored/child; wait', 300)
+  await expect(prepare()).rejects.toMatchObject({ name: 'RetryableError', code: 'prepare-hook-unavailable' })
+  expect(isAlive(Number(read(path, 'ignored/child')))).toBe(false)
+})
+
+test('nothing is written before a preparation asks for it', async () => {
+  const { workspace, folder } = world()
+  await workspace.save({ ...request, reason: 'x' })
+  await workspace.remove({ ...request, landed: null })
+  await expect(workspace.inspect({ ...request, since: zero })).rejects.toMatchObject({ code: 'worktree-missing' })
+  expect(readdirSync(folder)).toEqual(['repos'])
+})
