@@ -11,7 +11,8 @@ import { parseConfig } from '../src/config.ts'
 import { folder } from './databases.ts'
 import { figure, rounds, tell, type Figure } from './measure.ts'
 
-const agent = 'printf "%s\\n" "$SIGNALBOX_ISSUE" > "$SIGNALBOX_ISSUE.txt" && git add --all && git commit --quiet --message "$SIGNALBOX_ISSUE"'
+const agent =
+  'printf "%s\\n" "$SIGNALBOX_ISSUE" > "$SIGNALBOX_ISSUE.txt" && git add --all && git commit --quiet --message "$SIGNALBOX_ISSUE"'
 
 // Every child process of this one, from before its fork to its end.
 const intervals: { from: number; to: number; command: string }[] = []
@@ -65,7 +66,8 @@ async function landOne(app: App, n: number): Promise<{ total: number; own: numbe
   const look = (phase: string, of: string): void => {
     if (of !== key) return
     if (phase === 'done') resolve()
-    else if (['escalated', 'failed', 'awaiting_input'].includes(phase)) reject(new Error(`The issue is ${phase}: ${JSON.stringify(app.explain(of))}`))
+    else if (['escalated', 'failed', 'awaiting_input'].includes(phase))
+      reject(new Error(`The issue is ${phase}: ${JSON.stringify(app.explain(of))}`))
   }
   const end = app.live({}, (message) => {
     if (message.type === 'issue') look(message.document.phase, message.document.key)
@@ -93,7 +95,8 @@ function hottest(profile: Profile, issues: number): string {
   profile.samples.forEach((id, i) => {
     const { functionName, url, lineNumber } = nodes.get(id)!
     const place = `${functionName || '(anonymous)'} ${url.split('/').slice(-2).join('/')}:${lineNumber + 1}`
-    if (functionName !== '(idle)' && functionName !== '(program)') self.set(place, (self.get(place) ?? 0) + profile.timeDeltas[i]! / 1_000 / issues)
+    if (functionName !== '(idle)' && functionName !== '(program)')
+      self.set(place, (self.get(place) ?? 0) + profile.timeDeltas[i]! / 1_000 / issues)
   })
   const top = [...self].sort((a, b) => b[1] - a[1]).slice(0, 10)
   return top.map(([place, ms]) => `${ms.toFixed(2)} ms ${place}`).join('; ')

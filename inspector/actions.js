@@ -47,11 +47,11 @@ function isReviewable(issue) {
   return issue.pr !== null && issue.pr.state === 'open'
 }
 
-/** The actions to show: those whose event is enabled now, as the machine's own explanation says. */
+/** The actions to show: those that the machine accepts now, as its own explanation says. */
 export function acceptedActions(issue, explanation) {
   if (explanation === null) return []
   const enabled = new Set(explanation.events.filter((event) => event.enabled).map((event) => event.type))
-  return actions.filter(
-    ({ events, isOffered }) => (events.length === 0 || events.some((event) => enabled.has(event))) && (isOffered?.(issue) ?? true),
-  )
+  const isAccepted = ({ action, events }) =>
+    explanation.actions?.includes(action) ?? (events.length === 0 || events.some((event) => enabled.has(event)))
+  return actions.filter((one) => isAccepted(one) && (one.isOffered?.(issue) ?? true))
 }

@@ -15,7 +15,10 @@ export function createChart(machine) {
   const arcs = []
   const details = element('.transitions', { 'aria-live': 'polite' }, hint())
   const regions = machine.root.type === 'parallel' ? machine.root.states : [machine.root]
-  const root = element('.chart', {}, element('.regions', {}, ...regions.map(drawRegion)), details)
+  const figures = regions.map(drawRegion)
+  // The tallest stands first, the others beside it.
+  const tallest = figures.reduce((one, other) => (parseFloat(other.style.height) > parseFloat(one.style.height) ? other : one))
+  const root = element('.chart', {}, element('.regions', {}, tallest, ...figures.filter((figure) => figure !== tallest)), details)
   let chosen = null
 
   function drawRegion(region) {
@@ -64,7 +67,7 @@ export function createChart(machine) {
         className: `state ${kind}`,
         'data-id': node.id,
         'data-tags': node.tags.join(' '),
-        title: [node.description, caption === '' ? '' : `Entered when ${caption}.`].filter(Boolean).join(' '),
+        title: [node.description, caption === '' ? '' : `Entered on ${caption}.`].filter(Boolean).join(' '),
         'aria-pressed': 'false',
         onclick: () => choose(chosen === node.id ? null : node.id),
         onmouseenter: () => light(node.id),
@@ -73,7 +76,7 @@ export function createChart(machine) {
         onblur: () => light(chosen),
       },
       element('span.name', {}, node.key),
-      caption === '' ? '' : element('span.caption', {}, caption),
+      caption === '' ? '' : element('span.caption', {}, shortened(caption)),
     )
     button.style.left = `${x}px`
     button.style.top = `${y}px`
@@ -113,15 +116,31 @@ export function createChart(machine) {
       node.invoke.length > 0 ? `Runs ${node.invoke.map((one) => one.src).join(', ')}. ` : '',
       node.meta['waitsFor'] === undefined ? '' : `Waits for ${plain(node.meta['waitsFor'])}.`,
     ].join('')
+    const isMove = ({ transition }) => transition.targets.length > 0
+    const stays = [...new Set(leaving.filter((one) => !isMove(one)).map(({ transition }) => transition.event))]
     return [
       element('h3', {}, pathOf(id)),
       element('p', {}, [node.description, facts].filter(Boolean).join(' ')),
-      table('Leaves on', leaving, (one) => [
-        one.transition.targets.length === 0 ? 'stays' : `→ ${one.transition.targets.map(pathOf).join(', ')}`,
-        one.source.id === id ? '' : `from ${pathOf(one.source.id)}`,
-      ]),
-      table('Entered on', entering, (one) => [`from ${pathOf(one.source.id)}`, '']),
-    ]
+      list('Leaves on', leaving.filter(isMove), ({ source, transition }) => {
+        const inherited = source.id === id ? '' : `, as all of ${near(source.id, id)}`
+        return ` → ${transition.targets.map((target) => near(target, id)).join(', ')}${inherited}`
+      }),
+      list('Entered on', entering, ({ source }) => ` from ${near(source.id, id)}`),
+      stays.length === 0
+        ? ''
+        : element(
+            'p.stays',
+            {},
+            'Takes and stays: ',
+            stays.map((event, index) => [index === 0 ? '' : ', ', element('code', {}, event)]),
+          ),
+    ].filter((part) => part !== '')
+  }
+
+  /** A state's place as seen from another of the same region. */
+  function near(id, from) {
+    const [path, region] = [pathOf(id), `${pathOf(from).split('.')[0]}.`]
+    return machine.root.type === 'parallel' && path.startsWith(region) ? path.slice(region.length) : path
   }
 
   /** A state's place below the machine, as people write it. */
@@ -151,28 +170,20 @@ function hint() {
   return element('p.empty', {}, 'Choose a state to see what it waits for, what leaves it and what enters it.')
 }
 
-function table(title, rows, extra) {
-  if (rows.length === 0) return element('p.empty', {}, `${title} nothing.`)
-  return element(
-    'table',
-    {},
-    element('caption', {}, title),
-    element(
-      'tbody',
-      {},
-      ...rows.map((row) =>
-        element('tr', {}, ...[eventOf(row.transition), guardOf(row.transition), ...extra(row)].map((cell) => element('td', {}, cell))),
-      ),
-    ),
-  )
+function list(title, transitions, placeOf) {
+  if (transitions.length === 0) return element('p.empty', {}, `${title} nothing.`)
+  const items = transitions.map((one) => {
+    const { event, guard, description } = one.transition
+    const name = element('code', { title: description ?? '' }, event === '' ? 'always' : event)
+    return element('li', {}, name, guard === null ? '' : element('span.when', {}, ` when ${guard}`), placeOf(one))
+  })
+  return element('section', {}, element('h4', {}, title), element('ul', {}, items))
 }
 
-function eventOf({ event, description }) {
-  return element('code', { title: description ?? '' }, event === '' ? 'always' : event)
-}
-
-function guardOf({ guard }) {
-  return guard === null ? '' : `when ${guard}`
+/** A box has room for two names; its tooltip and its transitions have all. */
+function shortened(caption) {
+  const names = caption.split(', ')
+  return names.length <= 2 ? caption : `${names[0]} and ${names.length - 1} more`
 }
 
 function plain(value) {

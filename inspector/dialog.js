@@ -3,7 +3,7 @@
 import { element } from './element.js'
 
 /** `perform(action)` answers a refusal, which stays in the dialog, or null, which closes it. */
-export function openDialog({ action, label, field, choice, isGrave }, perform, sentenceOf) {
+export function openDialog({ action, label, field, choice, isGrave }, perform) {
   const input = field && element('textarea', { id: 'dialog-field', rows: 4, required: field.required ?? false })
   const select = choice && element('select', { id: 'dialog-field' }, ...choice.values.map((value) => element('option', { value }, value)))
   const problem = element('p.message', { role: 'alert' })
@@ -21,7 +21,7 @@ export function openDialog({ action, label, field, choice, isGrave }, perform, s
           const refusal = await perform({ action, ...(value.trim() === '' ? {} : { [(field ?? choice).name]: value }) })
           submit.disabled = false
           if (refusal === null) dialog.close()
-          else problem.textContent = sentenceOf(refusal)
+          else problem.textContent = refusal.message
         },
       },
       element('h2', {}, label),

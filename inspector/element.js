@@ -13,7 +13,7 @@ export function element(name, properties = {}, ...children) {
     if (key in made && !key.includes('-')) made[key] = value
     else made.setAttribute(key, value)
   }
-  made.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== ''))
+  made.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== ''))
   return made
 }
 

@@ -3,9 +3,12 @@
 import { acceptedActions } from './actions.js'
 import { drawFeed } from './board.js'
 import { createChart } from './chart.js'
-import { element, link, showChildren, time } from './element.js'
-import { labelOf, needsPerson, phasesOf } from './lifecycle.js'
 import { openDialog } from './dialog.js'
+import { element, link } from './element.js'
+import { drawFacts } from './facts.js'
+import { labelOf, needsPerson, phasesOf } from './lifecycle.js'
+import { drawTimeline } from './timeline.js'
+import { drawMoves, drawWaits } from './waiting.js'
 
 export function createIssue({ act }) {
   const head = element('header.issue-head')
@@ -68,7 +71,7 @@ export function createIssue({ act }) {
 
   async function perform(issue, action) {
     const answer = await act(keyOf(issue), action)
-    refusal.textContent = answer === null ? '' : sentenceOf(answer)
+    refusal.textContent = answer === null ? '' : answer.message
     return answer
   }
 
@@ -86,7 +89,7 @@ export function createIssue({ act }) {
           send.disabled = true
           const answer = await act(keyOf(issue), { action: 'prompt', text: field.value })
           send.disabled = false
-          problem.textContent = answer === null ? 'Sent.' : sentenceOf(answer)
+          problem.textContent = answer === null ? 'Sent.' : answer.message
         },
       },
       element('label', { htmlFor: 'answer' }, 'Your answer'),
@@ -105,7 +108,7 @@ export function createIssue({ act }) {
             type: 'button',
             onclick: () =>
               action.field || action.choice
-                ? openDialog(action, (wanted) => perform(issue, wanted), sentenceOf)
+                ? openDialog(action, (wanted) => perform(issue, wanted))
                 : perform(issue, { action: action.action }),
           },
           action.label,
@@ -158,11 +161,6 @@ function keyOf(issue) {
   return `${issue.project}/${issue.key}`
 }
 
-function sentenceOf({ message, details }) {
-  const accepted = details?.accepted
-  return accepted?.length > 0 ? `${message} Accepted now: ${accepted.join(', ')}.` : message
-}
-
 function drawRefusal(notice, body, refusal) {
   notice.hidden = false
   body.hidden = true
@@ -189,186 +187,4 @@ function drawHead(head, issue, machine) {
       element('span.description', {}, phase?.description ?? ''),
     ),
   )
-}
-
-function drawWaits(section, issue) {
-  const fault =
-    issue.faulted &&
-    element('p.fault', {}, element('b', {}, 'Faulted. '), `${issue.faulted.message} (${issue.faulted.code}, ${issue.faulted.address})`)
-  section.replaceChildren(
-    fault ?? '',
-    issue.waitsFor.length === 0
-      ? element('p.empty', {}, 'It waits for nobody.')
-      : element(
-          'ul',
-          {},
-          ...issue.waitsFor.map(({ party, reason, since, until }) =>
-            element(
-              'li',
-              { 'data-party': party },
-              element('b', {}, labelOf(party)),
-              ` ${reason} `,
-              element('span.since', {}, time(since, 'since '), until === null ? '' : time(until, ', until ')),
-            ),
-          ),
-        ),
-  )
-}
-
-function drawFacts(section, issue) {
-  const { pr, run } = issue
-  section.replaceChildren(
-    fact(
-      'Pull request',
-      pr && [
-        link(pr.url, `#${pr.number}`),
-        ` ${pr.state}${pr.draft ? ', draft' : ''}`,
-        lines(
-          `review: ${words(pr.review)}`,
-          `checks: ${words(pr.checks)}`,
-          `merge: ${words(pr.mergeable)}`,
-          element('code', { title: pr.headSha }, pr.headSha.slice(0, 12)),
-        ),
-      ],
-    ),
-    fact(
-      'Run',
-      run && [
-        `${labelOf(run.type)} by ${run.agent}`,
-        lines(`${words(run.phase)}, `, time(run.startedAt, 'started ')),
-        run.lastProgressAt && lines(time(run.lastProgressAt, 'last progress ')),
-        lines(usage(run.usage)),
-      ],
-    ),
-    fact(
-      'Budgets',
-      Object.entries(issue.budgets).map(([name, budget]) => meter(name, budget)),
-    ),
-    fact(
-      'Attempts',
-      Object.keys(issue.attempts).length > 0 && lines(...Object.entries(issue.attempts).map(([type, count]) => `${words(type)}: ${count}`)),
-    ),
-    fact(
-      'Blocked by',
-      issue.blockedBy.length > 0 &&
-        lines(
-          ...issue.blockedBy.map(({ key, resolved }) =>
-            element('a', { href: `#/issues/${encodeURIComponent(key)}` }, `${key}${resolved ? ' (resolved)' : ''}`),
-          ),
-        ),
-    ),
-    fact('Branch', issue.branch && element('code', {}, issue.branch)),
-    fact('Worktree', issue.worktree && element('code', {}, issue.worktree)),
-    fact('Version', [`${issue.version}, `, time(issue.updatedAt)]),
-  )
-}
-
-function fact(name, content) {
-  if (!content || content.length === 0) return ''
-  return element('.fact', {}, element('h2', {}, name), element('div', {}, ...[content].flat(2).filter(Boolean)))
-}
-
-function lines(...content) {
-  const isInline = content.length === 2 && typeof content[0] === 'string' && content[0].endsWith(', ')
-  return isInline ? element('p', {}, ...content) : content.map((one) => element('p', {}, one))
-}
-
-function meter(name, { used, limit }) {
-  const shown = limit === null ? `${used}` : `${used} of ${limit}`
-  const share = limit === null || limit === 0 ? 0 : used / limit
-  const bar = element('span.bar', {}, element('span', { className: share >= 1 ? 'full' : '' }))
-  bar.firstChild.style.width = `${Math.min(100, share * 100)}%`
-  return element(
-    'p.budget',
-    {},
-    element('span', {}, words(name)),
-    limit === null ? element('span') : bar,
-    element('span.number', {}, shown),
-  )
-}
-
-function usage({ inputTokens, cachedTokens, outputTokens, usd }) {
-  const count = (tokens) => tokens.toLocaleString('en')
-  return `${count(inputTokens)} tokens in (${count(cachedTokens)} cached), ${count(outputTokens)} out, $${usd.toFixed(2)}`
-}
-
-function drawMoves(section, explanation) {
-  if (explanation === null) return
-  const isOpen = section.open
-  section.replaceChildren(
-    element('summary', {}, element('h2', {}, 'What would move it')),
-    element(
-      'ul',
-      {},
-      ...explanation.timers.map(({ name, due }) => element('li', {}, element('code', {}, `after ${name}`), ' ', time(due))),
-      ...explanation.events.map(({ type, by, enabled, guards, target }) =>
-        element(
-          'li',
-          { className: enabled ? '' : 'barred' },
-          element('code', {}, type),
-          ` by ${by}${target === null ? '' : ` → ${target}`}`,
-          ...guards
-            .filter(({ holds }) => !holds)
-            .map(({ name, reads }) =>
-              element(
-                'p.guard',
-                {},
-                `not ${name}: ${Object.entries(reads)
-                  .map(([fact_, value]) => `${fact_} is ${JSON.stringify(value)}`)
-                  .join(', ')}`,
-              ),
-            ),
-        ),
-      ),
-    ),
-  )
-  section.open = isOpen
-}
-
-/** Newest first. */
-function drawTimeline(list, entries) {
-  const known = new Map([...list.children].map((item) => [item.dataset['seq'], item]))
-  const items = entries.toReversed().map((entry) => {
-    const seq = `${entry.seq} ${entry.address}`
-    return known.get(seq) ?? drawEntry(entry, seq)
-  })
-  showChildren(list, items.length === 0 ? [element('li.empty', {}, 'Nothing has happened yet.')] : items)
-}
-
-function drawEntry(entry, seq) {
-  const { type, ...payload } = entry.event
-  const value = entry.value === undefined ? '' : element('span.value', {}, `→ ${plainValue(entry.value)}`)
-  const summary = [
-    element('span.at', { title: entry.at }, clock(entry.at)),
-    element('code', {}, type),
-    ' ',
-    value,
-    entry.ignored === undefined ? '' : element('span.ignored', {}, entry.ignored),
-  ]
-  return element(
-    'li',
-    { 'data-seq': seq, className: entry.ignored === undefined ? '' : 'barred' },
-    element(
-      'details',
-      {},
-      element('summary', {}, ...summary),
-      element('p.cause', {}, `#${entry.seq} at ${entry.address}, by ${entry.cause}`),
-      element('pre', {}, JSON.stringify(payload, null, 2)),
-    ),
-  )
-}
-
-function plainValue(value) {
-  if (typeof value === 'string') return value
-  return Object.entries(value)
-    .map(([key, inner]) => (typeof inner === 'string' ? `${key} ${inner}` : `${key} (${plainValue(inner)})`))
-    .join(', ')
-}
-
-function clock(iso) {
-  return new Date(iso).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit' })
-}
-
-function words(name) {
-  return name.replaceAll('_', ' ')
 }

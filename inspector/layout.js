@@ -14,7 +14,11 @@ export function layout(root) {
   const parents = new Map()
   walk(root, (node, parent) => parents.set(node.id, parent))
   const edges = edgesOf(root, parents)
-  return place(root, edges)
+  const common = commonOf(edges, parents)
+  return place(root, {
+    arcs: edges.filter((edge) => edge.from !== null && !edge.transitions.every(({ transition }) => isCommon(common, edge, transition))),
+    entries: common,
+  })
 }
 
 function place(node, edges) {
@@ -38,7 +42,7 @@ function placeRow(node, edges) {
 
 function placeColumn(node, edges) {
   const children = node.states.map((state) => measure(state, edges))
-  const own = edges.filter((edge) => edge.parent === node.id)
+  const own = edges.arcs.filter((edge) => edge.parent === node.id)
   const order = new Map(node.states.map((state, index) => [state.id, index]))
   const ranked = own.map((edge) => ({ ...edge, a: order.get(edge.from), b: order.get(edge.to) }))
   const right = assignLanes(ranked.filter(({ a, b }) => b > a + 1))
@@ -111,14 +115,39 @@ function put(box, x, y, boxes, arcs) {
   for (const arc of box.inner?.arcs ?? []) arcs.push({ ...arc, x: (arc.x ?? 0) + x, y: (arc.y ?? 0) + y })
 }
 
-/** The condition under which the region itself enters a state, whatever state it was in. */
-function captionOf(node, edges) {
-  const guards = edges
-    .filter((edge) => edge.to === node.id && edge.from === null)
-    .flatMap((edge) => edge.transitions)
-    .filter(({ transition }) => transition.event === '' && transition.guard !== null)
-    .map(({ transition }) => transition.guard)
-  return [...new Set(guards)].join(', ')
+/** The conditions under which a state is entered wherever the region was: a name, not a bundle of arcs. */
+function captionOf(node, { entries }) {
+  return [...(entries.get(node.id) ?? [])].join(', ')
+}
+
+/**
+ * For each state the names of the transitions that most of its siblings have into it, or that the region itself has: their
+ * guard, else their event.
+ */
+function commonOf(edges, parents) {
+  const sources = new Map()
+  for (const { from, to, transitions } of edges) {
+    for (const { transition } of transitions) {
+      const names = sources.get(to) ?? sources.set(to, new Map()).get(to)
+      const name = nameOf(transition)
+      names.set(name, (names.get(name) ?? new Set()).add(from))
+    }
+  }
+  const common = new Map()
+  for (const [to, names] of sources) {
+    const siblings = parents.get(to).states.length - 1
+    const most = [...names].filter(([, from]) => from.has(null) || (siblings >= 4 && from.size > siblings / 2)).map(([name]) => name)
+    if (most.length > 0) common.set(to, new Set(most))
+  }
+  return common
+}
+
+function isCommon(common, edge, transition) {
+  return common.get(edge.to)?.has(nameOf(transition)) ?? false
+}
+
+function nameOf({ event, guard }) {
+  return guard ?? event
 }
 
 /** Short arcs inside, long ones outside; those that do not overlap share a lane. */

@@ -128,20 +128,32 @@ function loadBoard() {
   return Promise.all([loadDocuments(), loadFeed()])
 }
 
-/** Issues that can still move are read whole, those at rest by one page a phase. */
+const page = 500
+const most = 2_000
+
+/** All issues while they are few. Of very many, those that can still move; those at rest are shown as far as they were read. */
 async function loadDocuments() {
+  const rest = await loadPages({}, most)
   const partial = []
-  for (const phase of phasesOf(state.getSnapshot().context.machines.issue)) {
-    let cursor = null
-    do {
-      const query = new URLSearchParams({ phase: phase.key, limit: phase.isTerminal ? 50 : 500, ...(cursor === null ? {} : { cursor }) })
-      const page = await ask(`api/issues?${query}`)
-      if (page.issues.length > 0) state.trigger.documentsArrived({ documents: page.issues })
-      cursor = page.next
-    } while (cursor !== null && !phase.isTerminal)
-    if (cursor !== null) partial.push(phase.key)
+  for (const phase of rest === null ? [] : phasesOf(state.getSnapshot().context.machines.issue)) {
+    if (phase.isTerminal) partial.push(phase.key)
+    else await loadPages({ phase: phase.key }, Infinity)
   }
   state.trigger.boardLoaded({ partial })
+}
+
+/** Reads pages until there are none left or at least `enough` issues were read. */
+async function loadPages(query, enough) {
+  let next = null
+  let count = 0
+  do {
+    const cursor = next === null ? {} : { cursor: next }
+    const answer = await ask(`api/issues?${new URLSearchParams({ ...query, limit: page, ...cursor })}`)
+    if (answer.issues.length > 0) state.trigger.documentsArrived({ documents: answer.issues })
+    count += answer.issues.length
+    next = answer.next
+  } while (next !== null && count < enough)
+  return next
 }
 
 async function loadFeed() {

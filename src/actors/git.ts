@@ -1,5 +1,6 @@
 // Git is called through one function: a clean environment, no prompts, no hooks, no repacking, a timeout, and errors with a code.
 
+import { setTimeout as pause } from 'node:timers/promises'
 import { FatalError, RetryableError, type SignalboxError } from '../errors.ts'
 import { childEnvironment, runProcess, type ProcessResult } from './process.ts'
 
@@ -65,6 +66,20 @@ function environment(extra: Record<string, string> | undefined): Record<string, 
  * `git-output-too-large`; RetryableError `git-timeout`, `git-locked`, `git-unreachable`, `disk-full`.
  */
 export async function git(args: readonly string[], request: GitRequest): Promise<GitResult> {
+  for (let wait = 20; ; wait *= 2) {
+    try {
+      return await runGit(args, request)
+    } catch (error) {
+      if (wait > 200 || !halfMadeWorktree.test(String(error))) throw error
+    }
+    await pause(wait)
+  }
+}
+
+/** A git that looks through the worktrees dies when it meets one that another git is making at that moment, before it did anything. */
+const halfMadeWorktree = /fatal: failed to read \S*worktrees\//
+
+async function runGit(args: readonly string[], request: GitRequest): Promise<GitResult> {
   const timeout = request.timeout ?? 60_000
   let result: ProcessResult
   try {
@@ -86,7 +101,8 @@ export async function git(args: readonly string[], request: GitRequest): Promise
   if (result.timedOut)
     throw new RetryableError('git-timeout', `'${name}' in ${request.cwd} took more than ${timeout} ms.`, { retryAfter: 5_000 })
   if (result.aborted) throw new FatalError('git-aborted', `'${name}' in ${request.cwd} was ended.`)
-  if (exitCode === null || !(request.allow ?? [0]).includes(exitCode)) throw toGitError(name, request.cwd, result)
+  const isAnswer = exitCode !== null && (request.allow ?? [0]).includes(exitCode) && !halfMadeWorktree.test(stderr)
+  if (!isAnswer) throw toGitError(name, request.cwd, result)
   if (result.truncated) throw new FatalError('git-output-too-large', `'${name}' in ${request.cwd} printed more than is accepted.`)
   return { exitCode, stdout, stderr }
 }
@@ -119,7 +135,7 @@ function toGitError(name: string, cwd: string, { exitCode, signal, stdout, stder
   const words = clip((stderr.trim() === '' ? stdout : stderr).trim(), 2_000)
   const message = `'${name}' in ${cwd} ended with ${exitCode === null ? signal : `exit code ${exitCode}`}${words === '' ? '.' : `: ${words}`}`
   if (full.test(stderr)) return new RetryableError('disk-full', message, { retryAfter: 60_000 })
-  if (locked.test(stderr)) return new RetryableError('git-locked', message, { retryAfter: 1_000 })
+  if (locked.test(stderr) || halfMadeWorktree.test(stderr)) return new RetryableError('git-locked', message, { retryAfter: 1_000 })
   if (unreachable.test(stderr)) return new RetryableError('git-unreachable', message, { retryAfter: 10_000 })
   return new FatalError('git-failed', message)
 }

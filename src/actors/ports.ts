@@ -1,22 +1,9 @@
 // The four ports to the world. Machines speak only of these; each implementation passes the port's contract suite.
 
+import type { CheckFailure, Finding, QueueIncident, RunType, Usage } from '../machines/vocabulary.ts'
 import type { ProcessIdentity } from './process.ts'
 
-export type RunType = 'implementation' | 'review_fix' | 'ci_repair' | 'queue_repair' | 'branch_upkeep' | 'review'
-
-/** Tokens and money of one or more turns. All counts are cumulative for what they describe. */
-export interface Usage {
-  inputTokens: number
-  cachedTokens: number
-  outputTokens: number
-  usd: number
-}
-
-export interface Finding {
-  path: string
-  line: number | null
-  body: string
-}
+export type { CheckFailure, Finding, QueueIncident, RunType, Usage }
 
 // --- Agent ---------------------------------------------------------------------------------------
 
@@ -210,24 +197,6 @@ export interface PullRequestFacts {
   }
   queue: { headSha: string; state: 'none' | 'queued' | 'evicted'; incident: QueueIncident | null; observedAt: number }
   observedAt: number
-}
-
-export interface CheckFailure {
-  name: string
-  url: string | null
-  summary: string
-  logTail: string
-  /** Equal for the same failure on another head; tells a repeated failure from a new one. */
-  signature: string
-}
-
-export interface QueueIncident {
-  class: 'conflict' | 'checks' | 'environment' | 'withdrawn' | 'base_rewound'
-  files: string[]
-  failures: CheckFailure[]
-  baseSha: string
-  headSha: string
-  summary: string
 }
 
 // --- Tracker -------------------------------------------------------------------------------------

@@ -35,7 +35,9 @@ const statusOfCode: Record<string, number> = {
   'ambiguous-key': 409,
   'not-accepted': 409,
   'not-faulted': 409,
-  'before-checkpoint': 409,
+  'unknown-project': 400,
+  'bad-cursor': 400,
+  'not-ready': 503,
 }
 
 /** Lists that the runtime hangs on an error so that the caller can go on: what would be accepted, which keys are meant. */
@@ -67,7 +69,7 @@ export function toErrorAnswer(error: unknown): ErrorAnswer {
 
   const details = detailsOf(error)
   const status = statusOfCode[error.code]
-  if (status !== undefined) return answer(status, error.code, error.message, details)
+  if (status !== undefined) return answer(status, error.code, error.message, details, status === 503 ? { 'retry-after': '1' } : {})
   if (error instanceof ConfigurationError) return answer(400, error.code, error.message, details)
   if (error instanceof RetryableError) {
     const seconds = Math.max(1, Math.ceil(error.retryAfter / 1_000))

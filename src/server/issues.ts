@@ -51,7 +51,10 @@ export function addIssueRoutes(server: FastifyInstance, app: App): void {
   server.get<Keyed>('/api/issues/:key/explain', (request) => app.explain(request.params.key))
   server.get<Keyed>('/api/issues/:key/timeline', (request) => {
     const { key } = request.params
-    return { key, entries: app.timeline(key, defined(readQuery(entriesQuery, request))) }
+    const { since, limit = 10_000 } = readQuery(entriesQuery, request)
+    const entries = app.timeline(key, defined({ since }))
+    // Like the feed: who does not say where to begin wants the newest.
+    return { key, entries: since === undefined ? entries.slice(-limit) : entries.slice(0, limit) }
   })
   server.get<Keyed>('/api/issues/:key/snapshot', (request) => {
     const { key } = request.params

@@ -5,14 +5,13 @@
 // socket and by the ring beside it; a client that the ring has overtaken is closed and told where to resume.
 
 import { randomUUID } from 'node:crypto'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { WebSocket } from 'ws'
-import { z } from 'zod'
 import type { App, LiveMessage } from '../app.ts'
 import { RequestError, toErrorAnswer } from './errors.ts'
+import { parseWish, type Wish, wishOf } from './live-messages.ts'
 import { createLiveStore, endOf, isWanted, resume, type Subscription, toKept } from './live-store.ts'
 import type { Sessions } from './sessions.ts'
-import { check, readQuery, sequence } from './validation.ts'
 
 /** Why a socket was closed by us, beyond the codes of RFC 6455. */
 export const closeCodes = { goingAway: 1001, invalidMessage: 1008, sessionEnded: 4401, tooSlow: 4408 } as const
@@ -46,27 +45,6 @@ export interface LiveFeed {
   /** Closes every socket with "going away" and ends those that do not answer within a second. */
   close(): Promise<void>
 }
-
-const types = ['issue', 'event', 'microstep', 'feed', 'log'] as const
-const key = z.string().min(1).max(500)
-const stream = z.string().max(100)
-
-const liveQuery = z.strictObject({
-  key: key.optional(),
-  since: sequence.optional(),
-  stream: stream.optional(),
-  types: z.string().optional(),
-})
-const subscribeMessage = z.strictObject({
-  type: z.literal('subscribe'),
-  key: key.nullable().optional(),
-  since: z.number().int().min(0).optional(),
-  stream: stream.optional(),
-  types: z.array(z.enum(types)).min(1).optional(),
-})
-const typeList = z.strictObject({ types: z.array(z.enum(types)).min(1).optional() })
-
-type Wish = Omit<z.output<typeof subscribeMessage>, 'type'>
 
 /** `GET /live`. Query or message: `key` (else all issues), `types`, `since` and the `stream` it belongs to. */
 export function addLiveRoute(server: FastifyInstance, app: App, options: { sessions: Sessions; limits: LiveLimits }): LiveFeed {
@@ -175,8 +153,7 @@ export function addLiveRoute(server: FastifyInstance, app: App, options: { sessi
 
   function receive(id: string, data: Buffer): void {
     try {
-      const { type: _, ...wish } = check(subscribeMessage, parse(data), 'message')
-      subscribe(id, wish)
+      subscribe(id, parseWish(data))
     } catch (error) {
       const { status, body } = toErrorAnswer(error)
       tell(id, { type: 'error', ...body })
@@ -257,18 +234,5 @@ export function addLiveRoute(server: FastifyInstance, app: App, options: { sessi
       stopListening()
       await Promise.all(closed)
     },
-  }
-}
-
-function wishOf(request: FastifyRequest): Wish {
-  const { types: list, ...wish } = readQuery(liveQuery, request)
-  return { ...wish, ...check(typeList, list === undefined ? {} : { types: list.split(',') }, 'query') }
-}
-
-function parse(data: Buffer): unknown {
-  try {
-    return JSON.parse(data.toString())
-  } catch (cause) {
-    throw new RequestError(400, 'invalid-json', `The message is not JSON: ${(cause as Error).message}`, { cause })
   }
 }

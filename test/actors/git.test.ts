@@ -1,8 +1,8 @@
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { git, gitIdentity, missingGitIdentity } from '../../src/actors/git.ts'
-import { commit, makeRepository, run, script, temporaryFolder } from './repository.ts'
+import { commit, makeRepository, run, script, temporaryFolder, write } from './repository.ts'
 
 const none = { GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1' }
 
@@ -62,6 +62,17 @@ test('a lock is worth another try, a reference that has moved is not', async () 
   await expect(git(['update-ref', 'refs/heads/trunk', head, head], { cwd: folder })).rejects.toMatchObject({ code: 'git-failed' })
   writeFileSync(join(folder, '.git/index.lock'), '')
   await expect(git(['reset', '--hard', next], { cwd: folder })).rejects.toMatchObject({ name: 'RetryableError', code: 'git-locked' })
+})
+
+test('a worktree that another git is just making is waited for, and never taken for an answer', async () => {
+  const folder = makeRepository(temporaryFolder())
+  const halfMade = join(folder, '.git/worktrees/other')
+  write(halfMade, { gitdir: '/nonexistent/.git\n', HEAD: 'ref: refs/heads/other\n', commondir: '' })
+  const later = setTimeout(() => rmSync(halfMade, { recursive: true }), 60)
+  expect(await git(['worktree', 'list', '--porcelain'], { cwd: folder })).toMatchObject({ exitCode: 0 })
+  clearTimeout(later)
+  write(halfMade, { gitdir: '/nonexistent/.git\n', HEAD: 'ref: refs/heads/other\n', commondir: '' })
+  await expect(git(['worktree', 'list'], { cwd: folder, allow: [0, 128] })).rejects.toMatchObject({ code: 'git-locked' })
 })
 
 test('a git that takes too long is ended and may be tried again', async () => {

@@ -119,6 +119,12 @@ test('what ignores SIGTERM gets SIGKILL after the grace time, the leader and its
   expect(isAlive(pidIn(join(folder, 'child')))).toBe(false)
 })
 
+test('SIGTERM reaches the whole group at once: a leader that waits for its child need not be killed', async () => {
+  const result = await run("trap 'wait; exit 7' TERM; sleep 60 & wait", { timeout: 200, grace: 5_000 })
+  expect(result).toMatchObject({ timedOut: true, exitCode: 7 })
+  expect(result.ms).toBeLessThan(3_000)
+})
+
 test('a background child that keeps the pipes open is ended and holds up nothing', async () => {
   const folder = temporaryFolder()
   const result = await run(`sleep 60 & echo $! > '${folder}/child'; echo done`)
@@ -146,7 +152,8 @@ test('a grandchild in another session does not hold up the result, and is found 
   expect(result.ms).toBeLessThan(4_000)
   const grandchild = pidIn(join(folder, 'child'))
   expect(isAlive(grandchild)).toBe(true)
-  expect(await endMarked('SIGNALBOX_TEST', `${mark}-other`)).toBe(0)
+  for (const other of [`${mark}-other`, mark.slice(0, -1)]) expect(await endMarked('SIGNALBOX_TEST', other)).toBe(0)
+  expect(await endMarked('BOX_TEST', mark)).toBe(0)
   expect(isAlive(grandchild)).toBe(true)
   expect(await endMarked('SIGNALBOX_TEST', mark)).toBe(1)
   expect(isAlive(grandchild)).toBe(false)
@@ -250,6 +257,20 @@ test('an output file that cannot be written is said by `truncated` and fails not
   const full = await run('yes | head -c 1000000; echo end', { outputFile: '/dev/full', keep: 2_000_000 })
   expect(full).toMatchObject({ exitCode: 0, truncated: true })
   expect(full.stdout.endsWith('end\n')).toBe(true)
+})
+
+test('a slow disk slows the process down instead of growing memory', async () => {
+  const pipe = join(temporaryFolder(), 'slow')
+  await run(['mkfifo', pipe])
+  const reader = run(`exec < '${pipe}'; sleep 1; wc -c`)
+  const before = process.memoryUsage().rss
+  let peak = 0
+  const timer = setInterval(() => (peak = Math.max(peak, process.memoryUsage().rss)), 20)
+  const result = await run('head -c 150000000 /dev/zero', { outputFile: pipe, outputLimit: 1e9 })
+  clearInterval(timer)
+  expect(result).toMatchObject({ exitCode: 0 })
+  expect((await reader).stdout.trim()).toBe('150000000')
+  expect(peak - before).toBeLessThan(100e6)
 })
 
 test('a callback that throws ends the group and rejects with its error', async () => {

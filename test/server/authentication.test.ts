@@ -93,6 +93,7 @@ test('a wildcard bind answers to the address that was reached, and to no other n
   expect((await get(server, '/api/issues', { ...bearer, host: `localhost:${server.port}` })).status).toBe(200)
   expect((await get(server, '/api/issues', { ...bearer, host: `192.168.7.7:${server.port}` })).status).toBe(403)
   expect((await get(server, '/api/issues', { ...bearer, host: `evil.example:${server.port}` })).status).toBe(403)
+  expect((await get(server, '/api/issues', { ...bearer, host: `0.0.0.0:${server.port}` })).status).toBe(403)
 })
 
 test('the public address counts, as host and as origin, with its own scheme only', async () => {

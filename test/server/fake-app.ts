@@ -114,13 +114,9 @@ export function createFakeApp(options: { issues?: number } = {}): FakeApp {
         causes: [],
       }
     },
-    timeline(key: string, { since, limit = 100 }: { since?: number; limit?: number } = {}) {
+    timeline(key: string, { since }: { since?: number; limit?: number } = {}) {
       const document = find(key)
-      return page(
-        timeline.filter((entry) => entry.key === document.key),
-        since,
-        limit,
-      )
+      return timeline.filter((entry) => entry.key === document.key && entry.seq > (since ?? 0))
     },
     snapshot(key: string, at?: number) {
       const document = find(key)

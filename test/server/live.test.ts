@@ -209,6 +209,20 @@ test('a client that does not read holds nobody up, takes no memory, and is told 
   await again.next((message) => message.type === 'feed' && message.entry.summary.startsWith('399 '))
 }, 30_000)
 
+test('what a client does not read is not pushed at it: it stays in the ring', async () => {
+  const { server, app } = await startWith({ messages: 2_000, highWater: 16 * 1_024, cutAfter: 20_000 })
+  const live = await connectLive(server)
+  live.socket.pause()
+  const text = 'x'.repeat(50_000)
+  for (let n = 0; n < 250; n++) report(app, 'APP-1', text)
+  await wait(50)
+  for (let n = 0; n < 2_000; n++) report(app, 'APP-1', 'short')
+  await wait(50)
+  live.socket.resume()
+  // 12 MB were offered at once; the socket took what the operating system buffers.
+  expect(Number(/since=(\d+)/.exec((await live.closed).reason)![1])).toBeLessThan(200)
+})
+
 test('a client that catches up in time misses nothing', async () => {
   const { server, app } = await startWith({ messages: 1_000, highWater: 16 * 1_024 })
   const live = await connectLive(server)
@@ -232,12 +246,18 @@ test('a client that has gone silent is ended', async () => {
   await expect.poll(() => app.listeners).toBe(0)
 })
 
-test('the server answers pings', async () => {
+test('the server answers a ping, once', async () => {
   const { server } = await start()
   const live = await connectLive(server)
   const answered = new Promise<Buffer>((resolve) => live.socket.on('pong', resolve))
   live.socket.ping('hello')
   expect((await answered).toString()).toBe('hello')
+  let pongs = 0
+  live.socket.on('pong', () => pongs++)
+  live.socket.ping('again')
+  await expect.poll(() => pongs).toBe(1)
+  await wait(50)
+  expect(pongs).toBe(1)
 })
 
 test('only so many clients at once', async () => {

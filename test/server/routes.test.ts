@@ -40,6 +40,13 @@ test('one issue, its explanation, timeline and snapshot', async () => {
   expect((await get(server, '/api/issues/APP-1/explain')).body).toMatchObject({ key: 'APP-1', events: expect.any(Array) })
   expect((await get(server, '/api/issues/APP-1/timeline')).body).toMatchObject({ key: 'APP-1', entries: [{ seq: 7 }] })
   expect((await get(server, '/api/issues/APP-1/timeline?since=7')).body.entries).toEqual([])
+  for (const seq of [8, 9]) {
+    app.say({ type: 'event', key: 'APP-1', entry: { seq, at: '', address: 'issue/id-1', event: { type: 'pr.pushed' }, cause: 'external' } })
+  }
+  const seqs = async (query: string) =>
+    (await get(server, `/api/issues/APP-1/timeline?${query}`)).body.entries.map((entry: { seq: number }) => entry.seq)
+  expect(await seqs('limit=2')).toEqual([8, 9])
+  expect(await seqs('since=0&limit=2')).toEqual([7, 8])
   expect((await get(server, '/api/issues/APP-1/snapshot')).body).toMatchObject({ key: 'APP-1', at: null, snapshots: [{ seq: 9 }] })
   expect((await get(server, '/api/issues/APP-1/snapshot?at=3')).body).toMatchObject({ at: 3, snapshots: [{ seq: 3 }] })
   expect((await get(server, '/api/issues/APP-1/snapshot?at=-1')).status).toBe(400)
@@ -246,6 +253,9 @@ test.each([
   [new RetryableError('backlog-full', 'Too much is waiting.', { retryAfter: 1_500 }), 503, 'backlog-full', '2'],
   [new ConfigurationError('no-project', 'Say which project.'), 400, 'no-project', undefined],
   [new ProtocolError('bad-forge', 'The forge sent nonsense.'), 502, 'bad-forge', undefined],
+  [new FatalError('unknown-project', 'There is no such project.'), 400, 'unknown-project', undefined],
+  [new FatalError('bad-cursor', 'Not a cursor.'), 400, 'bad-cursor', undefined],
+  [new FatalError('not-ready', 'Try again.'), 503, 'not-ready', '1'],
   [new FatalError('git-failed', 'git ended with 128.'), 500, 'git-failed', undefined],
   [new Error('secret path /home/x'), 500, 'internal', undefined],
   ['a string', 500, 'internal', undefined],

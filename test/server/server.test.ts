@@ -79,6 +79,8 @@ test('a body over 1 MiB is refused by its Content-Length, before it is sent', as
   const answer = await raw(server, text)
   expect(answer).toMatch(/^HTTP\/1\.1 413 /)
   expect(answer).toContain('"code":"body-too-large"')
+  // A closed connection could reset the answer of a client that is still sending.
+  expect(answer).not.toMatch(/^connection: close/im)
   expect(performance.now() - started).toBeLessThan(4_000)
   expect(app.calls).toEqual([])
 })
@@ -122,7 +124,7 @@ test('a body of exactly 1 MiB is read', async () => {
 test.each([
   ['{"title": "x"', 'invalid-json'],
   ['title=x', 'invalid-json'],
-  ['\xff', 'invalid-json'],
+  ['{"title":"\xff"}', 'invalid-json'],
   ['', 'invalid-body'],
   ['null', 'invalid-body'],
   ['[]', 'invalid-body'],

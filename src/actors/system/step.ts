@@ -117,7 +117,7 @@ export function step(request: StepRequest): StepResult | StaleEvent {
       persisted = JSON.parse(request.bytes!) as Persisted
       const origin = originOf(entry, body)
       if (origin) {
-        const child = persisted.children?.[origin.child]
+        const child = own(persisted.children, origin.child)
         if (!child || child.snapshot.since !== origin.since) return { stale: 'its child is gone or was replaced' }
       }
       before = restore(logic, persisted, scope)
@@ -135,11 +135,11 @@ export function step(request: StepRequest): StepResult | StaleEvent {
     if (next === before && !ended) {
       return result(persisted!, request.bytes!, commands, scope.microsteps, false)
     }
-    const after = logic.getPersistedSnapshot(next as never) as Persisted
+    const after = persist(logic, next)
     for (const child of Object.values(after.children ?? {})) {
       if (child.snapshot.since === undefined) child.snapshot = { ...child.snapshot, since: request.seq }
     }
-    const endedChild = ended && after.children?.[ended.child]
+    const endedChild = ended && own(after.children, ended.child)
     if (endedChild && endedChild.snapshot.since === ended.since)
       endedChild.snapshot = { ...endedChild.snapshot, status: entry === 'done' ? 'done' : 'error' }
     assertContext(after, before, next)
@@ -165,6 +165,19 @@ export function restoreSnapshot(kind: Kind, address: string, bytes: string): Ste
   const snapshot = restore(kind.logic, persisted, scope)
   if (snapshot.status === 'error') throw snapshot.error
   return snapshot
+}
+
+/** A child by id; ids such as 'constructor' are legal. */
+const own = <T>(children: Record<string, T> | undefined, id: string): T | undefined =>
+  children && Object.hasOwn(children, id) ? children[id] : undefined
+
+function persist(logic: AnyActorLogic, next: StepSnapshot): Persisted {
+  try {
+    return logic.getPersistedSnapshot(next as never) as Persisted
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw new FatalError('not-json', 'context is too deep or holds a cycle, which JSON does not carry. Keep plain, finite data.', { cause: error })
+  }
 }
 
 const hasSource = (kind: Kind, src: string): boolean =>
@@ -243,7 +256,7 @@ function toCommands(actions: RawAction[], before: StepSnapshot | undefined, next
             `'${request.address}' spawns '${String(p.src)}', which neither setup({ actors }) nor the effects provide.`,
           )
         assertChildId(request.address, p.src as string, ref.id)
-        const existing = before?.children?.[ref.id]
+        const existing = own(before?.children, ref.id)
         const alive = existing && existing.getSnapshot().status === 'active' && !stopped.has(ref.id)
         if (alive || born.has(ref.id)) {
           throw new FatalError(
@@ -275,8 +288,7 @@ function toCommands(actions: RawAction[], before: StepSnapshot | undefined, next
           born.delete(ref.id)
           break
         }
-        const own = before?.children?.[ref.id]
-        if (own === (ref as unknown)) {
+        if (own(before?.children, ref.id) === (ref as unknown)) {
           commands.push({ type: 'stop', child: ref.id })
           stopped.add(ref.id)
         }
@@ -286,7 +298,7 @@ function toCommands(actions: RawAction[], before: StepSnapshot | undefined, next
         const event = sent(p.event as PlainEvent, request)
         const to = toTarget(p.to, request, next, before)
         const child = 'child' in to ? (p.to as ChildRef) : undefined
-        const known = !child || before?.children?.[child.id] === child
+        const known = !child || own(before?.children, child.id) === child
         if (typeof p.delay === 'number') {
           const name = timerName(p.id, request.seq, commands.length)
           // Which life of the child is meant; a later one of the same id must not get it.
@@ -362,7 +374,7 @@ function toTarget(to: unknown, request: StepRequest, next: StepSnapshot, before:
   const id = (to as ChildRef | undefined)?.id
   if (
     id !== undefined &&
-    (next.children?.[id] === to || before?.children?.[id] === to || (to as { _parent?: unknown })._parent instanceof SelfRef)
+    (own(next.children, id) === to || own(before?.children, id) === to || (to as { _parent?: unknown })._parent instanceof SelfRef)
   )
     return { child: id }
   throw new FatalError(
@@ -374,7 +386,7 @@ function toTarget(to: unknown, request: StepRequest, next: StepSnapshot, before:
 /** `spawn` inside `assign` or the context factory adds a child without an action that a host could see. */
 function assertNoHiddenSpawn(before: StepSnapshot | undefined, next: StepSnapshot, spawned: Set<unknown>): void {
   for (const [id, ref] of Object.entries(next.children ?? {})) {
-    if (ref && before?.children?.[id] !== ref && !spawned.has(ref)) {
+    if (ref && own(before?.children, id) !== ref && !spawned.has(ref)) {
       throw new FatalError(
         'spawn-in-assign',
         `The child '${id}' was spawned inside assign or the context. Use spawnChild('name', { id }) as an action of its own.`,

@@ -3,7 +3,7 @@
 
 import { appendFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
-import { lstatSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { ConfigurationError } from '../../errors.ts'
 import { git } from '../git.ts'
@@ -29,6 +29,8 @@ export interface Clones {
   ensure: (place: Place, identity: Record<string, string>) => Promise<void>
   /** Brings the base and the issue's branch into the clone. */
   bring: (place: Place, base: string, branch: string) => Promise<Heads>
+  /** Does nothing else with the clone meanwhile: git cannot make two worktrees at once. */
+  alone: <T>(place: Place, work: () => Promise<T>) => Promise<T>
 }
 
 export function createClones(): Clones {
@@ -53,6 +55,7 @@ export function createClones(): Clones {
     // Without a readable HEAD git takes the folder for no repository. It names nothing that we use.
     const named = await readFile(head, 'utf8').catch(ignoreAbsent)
     if (!named?.startsWith('ref: refs/')) await writeFile(head, 'ref: refs/heads/none\n')
+    dropHalfMade(clone, checked.has(clone) ? 60_000 : 0)
     const path = join(clone, 'config')
     const written = await readFile(path, 'utf8').catch(ignoreAbsent)
     const seen = `${JSON.stringify(wanted)}\n${written}`
@@ -92,6 +95,7 @@ export function createClones(): Clones {
 
   return {
     ensure: (place, identity) => inLine(place.clone, () => ensure(place, identity)),
+    alone: (place, work) => inLine(place.clone, work),
     bring: (place, base, branch) => inLine(place.clone, () => bring(place, base, branch)),
   }
 }
@@ -128,6 +132,20 @@ async function make(repository: string, clone: string, wanted: Configuration): P
     await rename(fresh, clone)
   } finally {
     await rm(fresh, { recursive: true, force: true })
+  }
+}
+
+/**
+ * Drops the registrations that a killed `git worktree add` left without their essentials: git would stumble over them in every
+ * worktree. At the first look of this process nobody can be at work on one; later only an old one is left behind.
+ */
+function dropHalfMade(clone: string, age: number): void {
+  const folder = join(clone, 'worktrees')
+  for (const name of existsSync(folder) ? readdirSync(folder) : []) {
+    const path = join(folder, name)
+    const isWhole = ['commondir', 'gitdir', 'HEAD'].every((file) => (statSync(join(path, file), { throwIfNoEntry: false })?.size ?? 0) > 0)
+    if (isWhole || existsSync(join(path, 'modules')) || Date.now() - statSync(path).mtimeMs < age) continue
+    rmSync(path, { recursive: true, force: true })
   }
 }
 

@@ -58,7 +58,7 @@ export function createWorkspace(options: WorkspaceOptions): Workspace {
     await clones.ensure(at, (await repository?.identity()) ?? {})
     await clearLocks(at, request.branch)
     const heads = await clones.bring(at, request.base, request.branch)
-    const worktree = (await adopt(at, request, heads)) ?? (await create(at, request, heads))
+    const worktree = (await adopt(at, request, heads)) ?? (await clones.alone(at, () => create(at, request, heads)))
     const hook = options.prepareHook(request.project)
     if (hook !== null) await runPrepareHook(hook, worktree.path, request, options.env)
     return { ...worktree, baseHead: heads.base }

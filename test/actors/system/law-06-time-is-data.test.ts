@@ -9,7 +9,7 @@ const clockwork = chart({
   initial: 'off',
   on: {
     REMIND: { actions: raise(({ event }: any) => ({ type: 'REMINDED', text: event.text }), { delay: ({ event }: any) => event.in }) },
-    KETTLE: { actions: raise({ type: 'REMINDED', text: 'kettle' }, { delay: 100, id: 'kettle' }) },
+    KETTLE: { actions: raise({ type: 'REMINDED', text: 'kettle' } as never, { delay: 100, id: 'kettle' }) },
     REMINDED: { actions: assign({ log: ({ context, event }: any) => [...context.log, event.text] }) },
     FORGET: { actions: cancel('kettle') },
     BOOM: {

@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { assign, fromPromise, sendTo, spawnChild, stopChild } from 'xstate'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { seededRandom, virtualClock } from '../../../src/actors/system/index.ts'
 import { playDurable } from './durable.ts'
 import { samples } from './machines.ts'
@@ -44,9 +47,11 @@ test('law 14: the same seed gives the same journal, another seed another', async
 })
 
 test('law 14: the same script gives the same journal on every store', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'signalbox-determinism-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
   for (const sample of samples) {
     const first = await playDurable(sample.build, sample.script, { input: sample.input })
-    const again = await playDurable(sample.build, sample.script, { input: sample.input, path: ':memory:' })
+    const again = await playDurable(sample.build, sample.script, { input: sample.input, path: join(folder, `${samples.indexOf(sample)}.db`) })
     expect(again.journal, sample.name).toBe(first.journal)
   }
 })

@@ -28,6 +28,6 @@ test('law 15: nothing that is no event is taken', async () => {
   const it = await rig({ m: machine })
   await it.spawn('m', 'a')
   for (const event of [null, undefined, 7, 'X', {}, [], { type: 7 }, { type: '' }, { type: { toString: () => 'X' } }]) {
-    expect(await rejection(it.send('m/a', event as never))).toMatchObject({ code: 'bad-event' })
+    expect(await rejection(it.system.ref('m/a').send(event as never))).toMatchObject({ code: 'bad-event' })
   }
 })

@@ -88,6 +88,24 @@ test('rewritten published history gives way to what was published, and is kept',
   expect(saved()).toEqual([rewritten])
 })
 
+test('rewritten commits of the branch are kept also when HEAD is elsewhere, or the worktree gone', async () => {
+  const { prepare, path, publish, saved } = world()
+  await prepare()
+  commit(path, { 'work.txt': 'done' })
+  const published = publish()
+  const rewritten = ['one', 'two'].map((message) => {
+    run(path, 'commit', '--quiet', '--amend', '--message', message)
+    return run(path, 'rev-parse', 'HEAD')
+  })
+  run(path, 'checkout', '--quiet', '--detach', published)
+  expect(await prepare()).toMatchObject({ head: published })
+  expect(saved()).toEqual([rewritten[1]])
+  run(path, 'reset', '--quiet', '--hard', rewritten[0]!)
+  rmSync(path, { recursive: true })
+  expect(await prepare()).toMatchObject({ head: published })
+  expect(saved()).toEqual([rewritten[1], rewritten[0]])
+})
+
 test('uncommitted work is saved before the tree is reset; ignored files stay', async () => {
   const { prepare, path, clone, saved } = world()
   const { head } = await prepare()
@@ -147,6 +165,30 @@ test.each([
   await prepare()
   expect(attempt(path, ...command).code).toBe(1)
   expect(await inspect(work)).toMatchObject({ operation })
+  expect(await prepare()).toMatchObject({ head: work, dirty: [] })
+  expect(await inspect(work)).toMatchObject({ operation: null, branch, head: work })
+})
+
+test.each([
+  ['a rebase without its state', 'rebase', ['rebase-merge']],
+  ['an am without its state', 'rebase', ['rebase-apply']],
+  ['a bisection without its state', 'bisect', ['BISECT_LOG/nonsense']],
+])('%s is forgotten', async (_, operation, folders) => {
+  const { prepare, path, inspect } = world()
+  const { head } = await prepare()
+  for (const folder of folders) mkdirSync(join(run(path, 'rev-parse', '--absolute-git-dir'), folder), { recursive: true })
+  expect(await inspect(head)).toMatchObject({ operation })
+  expect(await prepare()).toMatchObject({ head, dirty: [] })
+  expect(await inspect(head)).toMatchObject({ operation: null, branch, head })
+})
+
+test('a bisection in progress is ended', async () => {
+  const { prepare, path, inspect } = world()
+  await prepare()
+  commit(path, { 'a.txt': 'a' })
+  const work = commit(path, { 'b.txt': 'b' })
+  run(path, 'bisect', 'start', 'HEAD', 'HEAD~2')
+  expect(await inspect(work)).toMatchObject({ operation: 'bisect', branch: null })
   expect(await prepare()).toMatchObject({ head: work, dirty: [] })
   expect(await inspect(work)).toMatchObject({ operation: null, branch, head: work })
 })
@@ -231,6 +273,13 @@ test.each([
   [
     '.git that leads to another repository',
     (path: string) => writeFileSync(join(path, '.git'), `gitdir: ${makeRepository(temporaryFolder())}/.git\n`),
+  ],
+  [
+    'a worktree of another repository at its place',
+    (path: string) => {
+      rmSync(path, { recursive: true })
+      run(makeRepository(temporaryFolder(), { 'unpublished.txt': 'precious' }), 'worktree', 'add', '--quiet', path)
+    },
   ],
   ['.git with nonsense', (path: string) => writeFileSync(join(path, '.git'), 'nonsense')],
   [
@@ -381,9 +430,19 @@ test('a creation that was killed half way is finished', async () => {
   expect(read(path, 'a.txt')).toBe('a')
 })
 
+test('what a killed creation left of another issue’s worktree does not stand in the way', async () => {
+  const { prepare, path, clone, reopen } = world()
+  await prepare()
+  const work = commit(path, { 'work.txt': 'done' })
+  write(clone, { 'worktrees/APP-2/locked': 'initializing', 'worktrees/APP-2/gitdir': `${path}-2/.git\n`, 'worktrees/APP-2/commondir': '' })
+  run(path, 'checkout', '--quiet', '--detach')
+  expect(await reopen().prepare({ ...request, keep: false, runId: 'run-2' })).toMatchObject({ head: work })
+  expect(readdirSync(join(clone, 'worktrees'))).toEqual(['APP-1'])
+})
+
 test('several issues are prepared at once, from one clone', async () => {
   const { workspace, folder } = world()
-  const keys = ['APP-1', 'APP-2', 'APP-3', 'APP-4', 'APP-5']
+  const keys = Array.from({ length: 12 }, (_, i) => `APP-${i + 1}`)
   const worktrees = await Promise.all(
     keys.map((key) => workspace.prepare({ ...request, key, branch: `signalbox/${key}`, keep: false, runId: 'run-1' })),
   )

@@ -82,7 +82,7 @@ test('settings of the repository do not change what is read', async () => {
   const { prepare, path, inspect } = world()
   const { head: since } = await prepare()
   run(path, 'mv', 'readme.md', 'moved.md')
-  commit(path, { 'a.txt': 'a\n' })
+  commit(path, { 'a.txt': 'a\n', 'data.bin': Buffer.from([0, 1]) })
   write(path, { 'sub/untracked.txt': '' })
   const before = await inspect(since)
   const settings = {
@@ -93,6 +93,7 @@ test('settings of the repository do not change what is read', async () => {
     'status.showUntrackedFiles': 'no',
     'status.relativePaths': 'true',
     'core.quotePath': 'true',
+    'core.abbrev': '5',
     'color.ui': 'always',
     'core.fsmonitor': 'false-monitor',
   }
