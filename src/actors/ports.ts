@@ -105,7 +105,14 @@ export interface Workspace {
    * Contract: idempotent. Creates or adopts the issue's worktree on its branch. Uncommitted work that is there is kept
    * when `keep`, else saved under refs/signalbox/saved/KEY/… before the tree is reset. Nothing unpublished is destroyed.
    */
-  prepare: (request: WorkspaceRequest & { keep: boolean; runId: string }) => Promise<Worktree>
+  prepare: (
+    request: WorkspaceRequest & {
+      keep: boolean
+      runId: string
+      /** The commit that the branch starts over from; what came after it is saved like uncommitted work. */
+      restartFrom?: string | null
+    },
+  ) => Promise<Worktree>
   /** Contract: read-only. Throws FatalError `worktree-missing` or `worktree-broken` when it is not a worktree any more. */
   inspect: (request: WorkspaceRequest & { since: string }) => Promise<WorkInspection>
   /** Contract: saves everything uncommitted and the head under refs/signalbox/saved/KEY/…; answers the commit or null when there was nothing. */

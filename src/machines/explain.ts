@@ -1,18 +1,15 @@
-// Why an issue is where it is and what would move it, computed from the machine: its active states, the events they take, and what each
+// Why an actor is where it is and what would move it, computed from its machine: the active states, the events they take, and what each
 // guard read to say yes or no.
 
-import { activeNodes, describeMachine } from './definition.ts'
-import type { IssueContext } from './issue/context.ts'
-import * as guards from './issue/guards.ts'
+import { activeNodes, describeMachine, type MachineDefinition } from './definition.ts'
+import * as issueGuards from './issue/guards.ts'
 import { issueMachine } from './issue/machine.ts'
-import { parties } from './vocabulary.ts'
-
-type Guard = (args: { context: IssueContext; event: { type: string; at?: number } }) => boolean
+import type { Party } from './vocabulary.ts'
 
 export interface GuardReading {
   name: string
   holds: boolean
-  /** The paths of the context that the guard looked at, with what it saw. */
+  /** The paths of context and event that the guard looked at, with what it saw. */
   reads: Record<string, unknown>
 }
 
@@ -24,55 +21,10 @@ export interface EventReading {
   target: string | null
 }
 
-const definition = describeMachine(issueMachine, { id: 'issue', version: '' })
-
-/** Evaluates a guard over the context and notes what it reads. A guard that cannot judge without its event counts as false. */
-export function readGuard(name: string, context: IssueContext, now: number, eventType: string): GuardReading {
-  const reads: Record<string, unknown> = {}
-  const guard = (guards as unknown as Record<string, Guard>)[name]
-  let holds = false
-  try {
-    holds = guard?.({ context: observed(context, '', reads), event: { type: eventType, at: now } }) ?? false
-  } catch {
-    holds = false
-  }
-  return { name, holds, reads }
-}
-
-/** The context behind a proxy that notes the leaves which are read; of a path only what was read last of all is of interest. */
-function observed<T extends object>(value: T, path: string, reads: Record<string, unknown>): T {
-  return new Proxy(value, {
-    get(target, key) {
-      const found = Reflect.get(target, key) as unknown
-      if (typeof key === 'symbol' || typeof found === 'function') return found
-      const at = path === '' ? key : `${path}.${key}`
-      if (typeof found === 'object' && found !== null) return observed(found, at, reads)
-      reads[at] = found
-      return found
-    },
-  })
-}
-
-/** Who can cause an event of this name: a party of the contract, or the system itself. */
-function causeOf(event: string): string {
-  if (event === '') return 'system'
-  if (event.startsWith('after ')) return 'timer'
-  const [subject = ''] = event.split('.')
-  const known: Record<string, (typeof parties)[number] | 'system' | 'tracker' | 'forge'> = {
-    tracker: 'human',
-    blocker: 'dependency',
-    child: 'dependency',
-    pr: 'forge',
-    review: 'reviewer',
-    checks: 'ci',
-    queue: 'queue',
-    deploy: 'deploy',
-    run: 'agent',
-    xstate: 'agent',
-    operator: 'operator',
-    capacity: 'capacity',
-  }
-  return known[subject] ?? 'system'
+export interface Explained {
+  states: { id: string; description: string }[]
+  events: EventReading[]
+  timers: { name: string; due: string }[]
 }
 
 export interface ExplainFacts {
@@ -83,22 +35,89 @@ export interface ExplainFacts {
   now: number
 }
 
-export function explainIssue({ value, context, timers, now }: ExplainFacts) {
-  const c = context as IssueContext
+type Guards = Readonly<Record<string, unknown>>
+
+/** What stands for a value that only the event itself will bring. */
+const fromEvent = 'as the event says'
+
+/** Evaluates a guard and notes what it reads. A guard that needs what only its event brings is said to depend on it. */
+export function readGuard(guards: Guards, name: string, context: object, event: { type: string; at: number }) {
+  const reads: Record<string, unknown> = {}
+  let dependsOnEvent = false
+  const told = new Proxy(event as Record<string | symbol, unknown>, {
+    get(target, key) {
+      if (typeof key === 'symbol' || key in target) return target[key]
+      dependsOnEvent = true
+      reads[`event.${key}`] = fromEvent
+      return undefined
+    },
+  })
+  const guard = guards[name] as ((args: { context: unknown; event: unknown }) => boolean) | undefined
+  let holds = false
+  try {
+    holds = guard?.({ context: observed(context, '', reads), event: told }) ?? false
+  } catch {
+    // It cannot be judged without its event.
+    dependsOnEvent = true
+  }
+  return { reading: { name, holds, reads }, dependsOnEvent }
+}
+
+/** The value behind a proxy that notes the leaves which are read, by their path. */
+function observed<T extends object>(value: T, path: string, reads: Record<string, unknown>): T {
+  return new Proxy(value, {
+    get(target, key) {
+      const found = Reflect.get(target, key) as unknown
+      if (typeof key === 'symbol' || typeof found === 'function') return found
+      const at = path === '' ? key : `${path}.${key}`
+      if (typeof found === 'object' && found !== null) return observed(found, at, reads)
+      reads[at] = found ?? null
+      return found
+    },
+  })
+}
+
+type Cause = Party | 'system' | 'tracker' | 'forge'
+
+const causes: Record<string, Cause> = {
+  tracker: 'human',
+  blocker: 'dependency',
+  child: 'dependency',
+  pr: 'forge',
+  review: 'reviewer',
+  checks: 'ci',
+  queue: 'queue',
+  deploy: 'deploy',
+  run: 'agent',
+  session: 'agent',
+  xstate: 'agent',
+  operator: 'operator',
+  capacity: 'capacity',
+  landing: 'queue',
+}
+
+/** Who can cause an event of this name: a party of the contract, or one of the systems. */
+function causeOf(event: string): Cause {
+  if (event.startsWith('after ')) return 'timer'
+  return causes[event.split('.')[0]!] ?? 'system'
+}
+
+/** Explains a snapshot of any machine; `guards` are the functions that its chart names. */
+export function explainMachine(definition: MachineDefinition, guards: Guards, { value, context, timers, now }: ExplainFacts): Explained {
   const active = activeNodes(definition.root, value)
-  const events: EventReading[] = []
-  for (const node of active) {
-    for (const transition of node.transitions) {
-      const reading = transition.guard === null ? [] : [readGuard(transition.guard, c, now, transition.event)]
-      events.push({
+  const events = active.flatMap((node) =>
+    node.transitions.map((transition): EventReading => {
+      const found =
+        transition.guard === null ? [] : [readGuard(guards, transition.guard, context as object, { type: transition.event, at: now })]
+      return {
         type: transition.event === '' ? 'always' : transition.event,
         by: causeOf(transition.event),
-        enabled: reading.every((guard) => guard.holds),
-        guards: reading,
+        enabled: found.every(({ reading, dependsOnEvent }) => reading.holds || dependsOnEvent),
+        guards: found.map(({ reading }) => reading),
         target: transition.targets[0] ?? null,
-      })
-    }
-  }
+      }
+    }),
+  )
   return {
     states: active.slice(1).map((node) => ({ id: node.id, description: node.description ?? '' })),
     events,
@@ -106,9 +125,6 @@ export function explainIssue({ value, context, timers, now }: ExplainFacts) {
   }
 }
 
-/** The types of events that the active states take; what a refused action is answered with. */
-export function acceptedEvents(value: unknown): string[] {
-  return [...new Set(activeNodes(definition.root, value).flatMap((node) => node.transitions.map((transition) => transition.event)))].filter(
-    (event) => event !== '' && !event.startsWith('after ') && !event.startsWith('xstate.'),
-  )
-}
+const issueDefinition = describeMachine(issueMachine, { id: 'issue', version: '' })
+
+export const explainIssue = (facts: ExplainFacts): Explained => explainMachine(issueDefinition, issueGuards, facts)

@@ -35,13 +35,15 @@ export const phases = [
 ] as const
 export type Phase = (typeof phases)[number]
 
-export type Authority = 'acting' | 'observing' | 'stopped'
+export const authorities = ['acting', 'observing', 'stopped'] as const
+export type Authority = (typeof authorities)[number]
 
 /** Why a run ended without the result it was for; each class is a transition of its own (design §5). */
 export const failureClasses = ['capacity', 'auth', 'environment', 'agent', 'dirty', 'bug'] as const
 export type FailureClass = (typeof failureClasses)[number]
 
-export type RunOutcome = 'completed' | 'no_change' | 'needs_input' | 'failed' | 'interrupted' | 'superseded' | 'released'
+export const runOutcomes = ['completed', 'no_change', 'needs_input', 'failed', 'interrupted', 'superseded', 'released'] as const
+export type RunOutcome = (typeof runOutcomes)[number]
 
 /** Cumulative for what it describes. */
 export interface Usage {

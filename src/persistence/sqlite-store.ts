@@ -25,6 +25,14 @@ export function sqliteStore(path: string, options: { readOnly?: boolean } = {}):
     return connection
   }
   const q = (): Statements => (sql ??= prepare(db()))
+  // What the database holds of an actor row, to choose the cheaper statement. Weak: a row object lives as long as its cache entry.
+  const written: Written = new WeakMap()
+  const toActorRow = (raw: unknown): ActorRow => {
+    const row = fromRaw(raw as RawActor)
+    written.set(row, indexed(row))
+    return row
+  }
+  const toActor = (raw: unknown): ActorRow | undefined => (raw === undefined ? undefined : toActorRow(raw))
 
   return {
     get database() {
@@ -47,11 +55,15 @@ export function sqliteStore(path: string, options: { readOnly?: boolean } = {}):
     },
     commit(batch) {
       const s = q()
+      const before: [ActorRow, string | undefined][] = []
       s.begin.run()
       try {
-        write(s, batch)
+        write(s, batch, written, before)
         s.commit.run()
       } catch (error) {
+        for (const [row, was] of before)
+          if (was === undefined) written.delete(row)
+          else written.set(row, was)
         if (db().inTransaction) s.rollback.run()
         throw error
       }
@@ -190,20 +202,35 @@ function prepare(db: SqliteDatabase) {
   }
 }
 
-// What the database holds of an actor row, to choose the cheaper statement. Weak: a row object lives as long as its cache entry.
-const written = new WeakMap<ActorRow, string>()
+type Written = WeakMap<ActorRow, string>
 const indexed = (a: ActorRow): string => `${a.machine}|${a.since}|${a.status}|${a.fault ?? ''}|${a.shape ?? ''}|${a.sync}`
 
-function write(s: Statements, batch: Batch): void {
+function write(s: Statements, batch: Batch, written: Written, undo: [ActorRow, string | undefined][]): void {
   for (const m of batch.machines) s.putMachine.run(m.id, m.kind, m.version)
   for (const h of batch.shapes) s.putShape.run(h.id, h.machine, h.key)
   for (const a of batch.actors) {
     const before = written.get(a)
     const now = indexed(a)
-    if (before === now) s.stepActor.run(a.version, a.lastSeq, a.updatedAt, a.snapshot, a.id)
-    else if (before !== undefined)
-      s.changeActor.run(a.machine, a.since, a.status, a.fault, a.version, a.shape, a.lastSeq, a.sync ? 1 : 0, a.updatedAt, a.snapshot, a.id)
-    else
+    undo.push([a, before])
+    if (before !== undefined) {
+      const { changes } =
+        before === now
+          ? s.stepActor.run(a.version, a.lastSeq, a.updatedAt, a.snapshot, a.id)
+          : s.changeActor.run(
+              a.machine,
+              a.since,
+              a.status,
+              a.fault,
+              a.version,
+              a.shape,
+              a.lastSeq,
+              a.sync ? 1 : 0,
+              a.updatedAt,
+              a.snapshot,
+              a.id,
+            )
+      if (changes !== 1) throw new Error(`The row of '${a.address}' has gone from the database`)
+    } else
       s.putActor.run(
         a.id,
         a.address,
@@ -258,9 +285,8 @@ interface RawActor {
   snapshot: string | null
 }
 
-function toActorRow(raw: unknown): ActorRow {
-  const r = raw as RawActor
-  const row: ActorRow = {
+function fromRaw(r: RawActor): ActorRow {
+  return {
     id: r.id,
     address: r.address,
     machine: r.machine,
@@ -277,11 +303,7 @@ function toActorRow(raw: unknown): ActorRow {
     createdAt: r.created_at,
     updatedAt: r.updated_at,
   }
-  written.set(row, indexed(row))
-  return row
 }
-
-const toActor = (raw: unknown): ActorRow | undefined => (raw === undefined ? undefined : toActorRow(raw))
 
 function toEffectRow(raw: unknown): EffectRow {
   const { started_at, sync, ...rest } = raw as Omit<EffectRow, 'sync' | 'startedAt'> & { started_at: number | null; sync: number }

@@ -71,7 +71,13 @@ export function folderBranch(folder: string, name: string): BaseBranch {
       ].concat(['--no-verify-signatures', '--no-stat', '--no-edit', to]),
       { cwd: worktree, env: { ...identity, GIT_REFLOG_ACTION: note }, allow: [0, 1, 2, 128], timeout: landingTimeout },
     )
-    if (exitCode !== 0) return toObstacle(stderr === '' ? stdout : stderr, worktree)
+    if (exitCode !== 0) {
+      const words = stderr === '' ? stdout : stderr
+      // Git writes files and index first and the branch last: where only that failed, the landing is half there.
+      if (!/cannot lock ref|update_ref failed/.test(words)) return toObstacle(words, worktree)
+      await takeBack(worktree, from, to)
+      return /but expected/.test(words) ? { kind: 'base_moved' } : toObstacle(words, worktree)
+    }
     const merged = /^Updating ([0-9a-f]+)\.\.([0-9a-f]+)$/m.exec(stdout)
     if (merged === null) return { kind: 'already' }
     const right = merged[1] === from && (currentBranch(gitFolder) === ref || (await look())?.sha === to)
@@ -79,6 +85,16 @@ export function folderBranch(folder: string, name: string): BaseBranch {
     // In the milliseconds before the merge the user rewound the branch or changed to another one: give them back what they had.
     await git(['reset', '--quiet', '--keep', merged[1]!], { cwd: worktree, env: { ...identity, GIT_REFLOG_ACTION: `${note} (undone)` } })
     return { kind: 'base_moved' }
+  }
+
+  /** Gives files and index the content of `from` where the merge gave them that of `to`; all others stay. */
+  async function takeBack(worktree: string, from: string, to: string): Promise<void> {
+    // A commit of the user may have taken the files along: then they are theirs now.
+    const { exitCode } = await git(['diff-index', '--cached', '--quiet', 'HEAD', '--'], { cwd: worktree, allow: [0, 1] })
+    if (exitCode === 0) return
+    // What the user has changed in the meantime is kept by git; the next landing names it as in the way.
+    await git(['update-index', '-q', '--refresh'], { cwd: worktree, allow: [0, 1] })
+    await git(['read-tree', '-m', '-u', to, from], { cwd: worktree, allow: [0, 1, 128], timeout: landingTimeout })
   }
 
   /** Copies the commit's objects into the user's repository; no ref, no FETCH_HEAD, no tag. */

@@ -107,6 +107,29 @@ export function createLanding(options: {
     await git(['update-ref', '-d', `refs/heads/${row.head_ref}`, headSha], { cwd: path, allow: [0, 1, 128] })
   }
 
+  async function land(repository: Repository, target: LandingTarget & { base: string; commit: string }): Promise<Landing> {
+    const { project, number, base, commit } = target
+    const row = pullRequests.need(project, number)
+    if (row.state === 'merged') return { kind: 'landed', commit: row.merged_sha! }
+    // The user's repository may have it already: then the newest head does not matter any more.
+    const headSha = await mergedHead(repository, commit)
+    if (row.head_sha !== headSha || row.state !== 'open') {
+      const present = await repository.syncBase()
+      if (!(await isAncestor(repository, commit, present))) pullRequests.needHead(project, number, headSha)
+    }
+    const move = await repository.base.move({
+      source: repository.path,
+      from: base,
+      to: commit,
+      note: `signalbox: landed #${number} (${row.key})`,
+      identity: await repository.identity(),
+    })
+    if (move.kind === 'base_moved' || move.kind === 'blocked') return move
+    await settle(repository, row, headSha, commit)
+    heads.delete(commit)
+    return { kind: 'landed', commit }
+  }
+
   function changeQueue(
     target: LandingTarget & { headSha: string },
     state: PullRequestRow['queue_state'],
@@ -156,27 +179,8 @@ export function createLanding(options: {
      * answers `landed` for the landing that was made. Afterwards the pull request is merged, with its facts.
      */
     async landCandidate(target: LandingTarget & { base: string; commit: string }): Promise<Landing> {
-      const { project, number, base, commit } = target
-      const row = pullRequests.need(project, number)
-      if (row.state === 'merged') return { kind: 'landed', commit: row.merged_sha! }
-      const repository = await open(project)
-      // The user's repository may have it already: then the newest head does not matter any more.
-      const headSha = await mergedHead(repository, commit)
-      if (row.head_sha !== headSha || row.state !== 'open') {
-        const present = await repository.syncBase()
-        if (!(await isAncestor(repository, commit, present))) pullRequests.needHead(project, number, headSha)
-      }
-      const move = await repository.base.move({
-        source: repository.path,
-        from: base,
-        to: commit,
-        note: `signalbox: landed #${number} (${row.key})`,
-        identity: await repository.identity(),
-      })
-      if (move.kind === 'base_moved' || move.kind === 'blocked') return move
-      await settle(repository, row, headSha, commit)
-      heads.delete(commit)
-      return { kind: 'landed', commit }
+      const repository = await open(target.project)
+      return repository.land(() => land(repository, target))
     },
 
     /** Notes a landing that was found made (`already_landed`). Idempotent. */

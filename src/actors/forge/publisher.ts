@@ -29,17 +29,22 @@ export function createPublisher(options: {
     const row = refs.get(repository.project, ref)
     if (row === undefined || row.pending === null) return row?.sha ?? null
     const { stdout } = await git(['rev-parse', '--verify', '--quiet', ref], { cwd: repository.path, allow: [0, 1] })
-    return stdout.trim() === row.pending ? row.pending : row.sha
+    if (stdout.trim() !== row.pending) return row.sha
+    // Before it is overwritten by the next intention: else the guard would take our own push for another's.
+    refs.record(repository.project, ref, row.pending)
+    return row.pending
   }
 
   async function push(repository: Repository, request: PublishRequest): Promise<void> {
     const { project, branch, head, expected } = request
     const ref = `refs/heads/${branch}`
-    const recorded = refs.get(project, ref)
-    if (recorded?.sha != null && recorded.sha !== expected && recorded.sha !== head && recorded.pending !== head) {
+    // What was pushed but never answered (no row tells of it) is nobody's last word.
+    const published = pullRequests.byBranch(project, branch)
+    const last = published === undefined || published.state === 'merged' ? null : published.head_sha
+    if (last !== null && last !== expected && last !== head) {
       throw new FatalError(
         'stale-lease',
-        `${branch} was published at ${recorded.sha} meanwhile, not at ${expected ?? 'nothing'}: this publication is out of date.`,
+        `${branch} was published at ${last} meanwhile, not at ${expected ?? 'nothing'}: this publication is out of date.`,
       )
     }
     const attempt = async () => {

@@ -20,6 +20,8 @@ export interface Repository {
   identity: () => Promise<Record<string, string>>
   /** Takes over the user's base branch as it is now, also a rewound one; answers its commit. */
   syncBase: () => Promise<string>
+  /** Runs one landing after the other: two git commands in one work tree get into each other's way. */
+  land: <T>(work: () => Promise<T>) => Promise<T>
   /** The commit of the base branch that was taken over last. */
   mirrored: () => string | null
 }
@@ -64,7 +66,9 @@ export function createRepositories(options: RepositoryOptions): OpenRepository {
     const head = await base.head()
     await make(id, path, base.name, head)
     let identity: Promise<Record<string, string>> | undefined
-    let last: Promise<unknown> = Promise.resolve()
+    // One after the other: two fetches into one ref would fail on its lock.
+    const syncs = createLine()
+    const landings = createLine()
 
     async function sync(): Promise<string> {
       const now = await base.head()
@@ -85,12 +89,8 @@ export function createRepositories(options: RepositoryOptions): OpenRepository {
       clone: join(folder, 'clones', `${id}.git`),
       base,
       identity: () => (identity ??= gitIdentity(base.folder ?? path)),
-      syncBase() {
-        // One after the other: two fetches into one ref would fail on its lock.
-        const next = last.then(sync, sync)
-        last = next.catch(() => {})
-        return next
-      },
+      syncBase: () => syncs(sync),
+      land: landings,
       mirrored: () => refs.get(id, base.ref)?.sha ?? null,
     }
   }
@@ -113,6 +113,16 @@ export function createRepositories(options: RepositoryOptions): OpenRepository {
     // What is wrong with the user's repository may be mended: look again the next time.
     opening.catch(() => opened.delete(id))
     return opening
+  }
+}
+
+/** Starts each work when the one before has ended, however it did. */
+function createLine(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve()
+  return (work) => {
+    const next = last.then(work)
+    last = next.catch(() => {})
+    return next
   }
 }
 

@@ -176,7 +176,9 @@ function persist(logic: AnyActorLogic, next: StepSnapshot): Persisted {
     return logic.getPersistedSnapshot(next as never) as Persisted
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
-    throw new FatalError('not-json', 'context is too deep or holds a cycle, which JSON does not carry. Keep plain, finite data.', { cause: error })
+    throw new FatalError('not-json', 'context is too deep or holds a cycle, which JSON does not carry. Keep plain, finite data.', {
+      cause: error,
+    })
   }
 }
 

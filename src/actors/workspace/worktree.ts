@@ -97,16 +97,17 @@ async function takeUp(place: Place, request: PrepareRequest, heads: Heads, { git
   const status = await statusOf(path)
   const operation = operationIn(gitFolder)
   const isOurs = status.branch === branch || (status.branch === null && operation === 'rebase' && rebasedBranch(gitFolder) === branch)
-  if (request.keep && !halfMade && isOurs && status.head !== null) return { path, head: status.head, dirty: status.dirty }
+  const startsOver = request.restartFrom != null
+  if (request.keep && !startsOver && !halfMade && isOurs && status.head !== null) return { path, head: status.head, dirty: status.dirty }
 
-  const target = await targetOf(place, heads)
+  const target = request.restartFrom ?? (await targetOf(place, heads))
   const isThere = status.branch === branch && status.head === target
   if (isThere && operation === null && status.dirty.length === 0) return { path, head: target, dirty: [] }
 
   const reason = `${request.keep ? 'the branch was switched' : 'the worktree was reset'} before run ${request.runId}`
   await saveWork(place, gitFolder, status, `${reason}\n\nBranch: ${status.branch ?? '(none)'}`)
   if (heads.local !== null && heads.local !== target) await saveCommit(place, heads.local)
-  if (request.keep && !halfMade) {
+  if (request.keep && !startsOver && !halfMade) {
     const kept = await returnToBranch(place, branch, target, status)
     if (kept !== null) return kept
   }
@@ -157,7 +158,7 @@ async function reset(place: Place, branch: string, target: string, gitFolder: st
   return { path, head: target, dirty: status.dirty.filter((each) => !status.untracked.includes(each)) }
 }
 
-async function create(place: Place, { branch, runId }: PrepareRequest, heads: Heads): Promise<Prepared> {
+async function create(place: Place, { branch, runId, restartFrom }: PrepareRequest, heads: Heads): Promise<Prepared> {
   const { path, clone } = place
   for (const gitFolder of registrationsOf(place)) {
     // The worktree was deleted; a commit that only its HEAD had would go with the registration.
@@ -165,7 +166,7 @@ async function create(place: Place, { branch, runId }: PrepareRequest, heads: He
     if (head !== null) await saveCommit(place, head).catch(ignoreMissing)
     dropRegistration(place, gitFolder)
   }
-  const target = await targetOf(place, heads)
+  const target = restartFrom ?? (await targetOf(place, heads))
   if (heads.local !== null && heads.local !== target) {
     await saveCommit(place, heads.local)
     await git(['update-ref', '-m', `signalbox: run ${runId}`, `refs/heads/${branch}`, target, heads.local], { cwd: clone })

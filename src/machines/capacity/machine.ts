@@ -1,13 +1,19 @@
-// Who may run: a place is granted to the most urgent request of the project that runs least, in order of arrival.
+// Who may run:
+//
+//   requested ─▶ waiting in order ─▶ granted ─▶ released
+//
+// A place is granted to the most urgent request of the project that runs least, in order of arrival.
 
-import { capacitySetup, createContext } from './setup.ts'
+import { createContext } from './context.ts'
+import { capacitySetup } from './setup.ts'
 
 export const capacityMachine = capacitySetup.createMachine({
   id: 'capacity',
   context: createContext,
+  meta: { description: 'Who may run.' },
   initial: 'granting',
   on: {
-    'capacity.requested': { actions: ['enqueueRequest', 'grant'] },
+    'capacity.requested': [{ guard: 'isWaiting' }, { actions: ['enqueueRequest', 'grant'] }],
     'capacity.withdrawn': { actions: ['forgetIssue', 'grant'] },
     'capacity.released': { actions: ['forgetIssue', 'grant'] },
     'capacity.reconciled': { actions: ['takeHolders', 'grant'] },
@@ -18,13 +24,12 @@ export const capacityMachine = capacitySetup.createMachine({
   states: {
     granting: {
       meta: { description: 'Places are granted as they become free.' },
-      on: { 'operator.drained': { target: 'draining' } },
+      on: { 'operator.drained': 'draining' },
     },
     draining: {
       meta: { description: 'No place is granted; what runs may end.' },
       entry: 'closeDoor',
-      exit: 'openDoor',
-      on: { 'operator.resumed': { target: 'granting', actions: ['resume', 'openDoor', 'grant'] } },
+      on: { 'operator.resumed': { target: 'granting', actions: ['openDoor', 'resume', 'grant'] } },
     },
   },
 })

@@ -1,76 +1,61 @@
 // What the names in the capacity's chart mean.
 
 import { assign, enqueueActions, setup } from 'xstate'
-import { nextGrants, type CapacityContext, type CapacityRequest } from './policy.ts'
-
-export interface CapacityInput {
-  limit: number
-}
-
-export type CapacityEvent =
-  | { type: 'capacity.requested'; issue: string; project: string; priority: number; at?: number }
-  | { type: 'capacity.withdrawn' | 'capacity.released'; issue: string; at?: number }
-  /** At boot: who really holds a place, and who waits for one; whoever is in neither list has lost a message. */
-  | { type: 'capacity.reconciled'; holders: { issue: string; project: string }[]; waiting: CapacityRequest[]; at?: number }
-  | { type: 'capacity.limited'; limit: number; at?: number }
-  | { type: 'operator.paused' | 'operator.resumed'; project?: string; at?: number }
-  | { type: 'operator.drained'; at?: number }
-
-export const createContext = ({ input }: { input?: CapacityInput }): CapacityContext => ({
-  limit: input?.limit ?? 4,
-  holders: [],
-  waiting: [],
-  arrivals: 0,
-  pausedAll: false,
-  paused: [],
-  closed: false,
-})
+import type { CapacityContext, CapacityInput } from './context.ts'
+import type { CapacityEvent } from './events.ts'
+import * as guards from './guards.ts'
+import { nextGrants } from './policy.ts'
 
 type Of<T extends CapacityEvent['type']> = Extract<CapacityEvent, { type: T }>
+
+const take = (change: (c: CapacityContext, event: never) => Partial<CapacityContext>) =>
+  assign<CapacityContext, CapacityEvent, undefined, CapacityEvent, never>(({ context, event }) => change(context, event as never))
+
+const without = (list: string[], one: string): string[] => list.filter((other) => other !== one)
 
 export const capacitySetup = setup({
   types: {
     context: {} as CapacityContext,
     input: {} as CapacityInput,
     events: {} as CapacityEvent,
-    emitted: {} as { type: 'capacity.granted'; issue: string },
+    emitted: {} as { type: 'capacity.granted'; issue: string; request?: number },
     meta: {} as { description: string },
   },
+  guards,
   actions: {
-    enqueueRequest: assign(({ context: c, event }) => {
-      const { issue, project, priority } = event as Of<'capacity.requested'>
-      if (c.waiting.some((request) => request.issue === issue)) return {}
-      // A holder that asks again has lost its run: the place it had is not its place any more.
-      const holders = c.holders.filter((holder) => holder.issue !== issue)
-      const arrivals = c.arrivals + 1
-      return { arrivals, holders, waiting: [...c.waiting, { issue, project, priority, arrival: arrivals }] }
-    }),
-    forgetIssue: assign(({ context: c, event }) => {
-      const { issue } = event as { issue: string }
+    enqueueRequest: take((c, { issue, project, priority, request }: Of<'capacity.requested'>) => {
+      const arrival = c.arrivals + 1
       return {
+        arrivals: arrival,
+        // A holder that asks again has lost its run: the place it had is not its place any more.
         holders: c.holders.filter((holder) => holder.issue !== issue),
-        waiting: c.waiting.filter((request) => request.issue !== issue),
+        waiting: [...c.waiting, { issue, project, priority, arrival, ...(request === undefined ? {} : { request }) }],
       }
     }),
-    takeHolders: assign(({ event }) => {
-      const { holders, waiting } = event as Of<'capacity.reconciled'>
-      return { holders, waiting, arrivals: Math.max(0, ...waiting.map((request) => request.arrival)) }
-    }),
-    takeLimit: assign(({ event }) => ({ limit: (event as Of<'capacity.limited'>).limit })),
-    pause: assign(({ context: c, event }) => {
-      const { project } = event as { project?: string }
-      return project === undefined ? { pausedAll: true } : { paused: [...c.paused.filter((other) => other !== project), project] }
-    }),
-    resume: assign(({ context: c, event }) => {
-      const { project } = event as { project?: string }
-      return project === undefined ? { pausedAll: false, paused: [] } : { paused: c.paused.filter((other) => other !== project) }
-    }),
-    closeDoor: assign({ closed: true }),
-    openDoor: assign({ closed: false }),
+    forgetIssue: take((c, { issue }: Of<'capacity.released'>) => ({
+      holders: c.holders.filter((holder) => holder.issue !== issue),
+      waiting: c.waiting.filter((request) => request.issue !== issue),
+    })),
+    takeHolders: take((c, { holders, waiting }: Of<'capacity.reconciled'>) => ({
+      holders,
+      waiting,
+      arrivals: Math.max(c.arrivals, ...waiting.map((request) => request.arrival)),
+    })),
+    takeLimit: take((_c, { limit }: Of<'capacity.limited'>) => ({ limit })),
+    pause: take((c, { project }: Of<'operator.paused'>) =>
+      project === undefined ? { pausedAll: true } : { paused: [...without(c.paused, project), project] },
+    ),
+    resume: take((c, { project }: Of<'operator.resumed'>) =>
+      project === undefined ? { pausedAll: false, paused: [] } : { paused: without(c.paused, project) },
+    ),
+    closeDoor: take(() => ({ closed: true })),
+    openDoor: take(() => ({ closed: false })),
     grant: enqueueActions(({ context: c, enqueue }) => {
       const { context, granted } = nextGrants(c)
       enqueue.assign(context)
-      for (const { issue } of granted) enqueue.emit({ type: 'capacity.granted', issue })
+      for (const { issue, request } of granted) {
+        enqueue.emit({ type: 'capacity.granted', issue, ...(request === undefined ? {} : { request }) })
+      }
     }),
   },
 })

@@ -1,6 +1,8 @@
 // Which of the contract's actions an issue accepts now; the operator API refuses the others and lists these.
 
 import type { IssueContext } from './context.ts'
+import { canRetry } from './guards.ts'
+import { openPullRequest } from './policy.ts'
 
 export const actions = [
   'prompt',
@@ -19,11 +21,11 @@ export type ActionName = (typeof actions)[number]
 /** `terminal` is whether the active states carry the tag. */
 export function acceptedActions(c: IssueContext, terminal: boolean): ActionName[] {
   const isMerged = c.pr?.state === 'merged'
-  const isOpen = c.pr?.state === 'open' && !terminal
+  const isOpen = openPullRequest(c) !== null && !terminal
   const accepts: Record<ActionName, boolean> = {
     prompt: !terminal,
     stop: !terminal,
-    retry: !isMerged,
+    retry: canRetry({ context: c, event: { type: 'operator.retried' } }),
     close: !terminal,
     delegate: !isMerged,
     undelegate: !terminal && c.delegated,

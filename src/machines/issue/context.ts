@@ -1,7 +1,17 @@
 // What an issue's actor knows: facts with the time they were observed, counters, and what is owed to people.
 
-import type { Authority, CheckFailure, FailureClass, Finding, HumanMessage, Phase, QueueIncident, RunType, Usage } from '../vocabulary.ts'
-import { noUsage } from '../vocabulary.ts'
+import {
+  noUsage,
+  type Authority,
+  type CheckFailure,
+  type FailureClass,
+  type Finding,
+  type HumanMessage,
+  type Phase,
+  type QueueIncident,
+  type RunType,
+  type Usage,
+} from '../vocabulary.ts'
 import type { TrackerFact } from './events.ts'
 import { defaultPolicy, type IssuePolicy } from './policy.ts'
 
@@ -30,11 +40,36 @@ export interface PullRequestState {
   observedAt: number
 }
 
+/** A reviewer's newest word on one head. `dismissed` stays, so that an older word that comes late is known to be older. */
 export interface Verdict {
-  verdict: 'approved' | 'changes_requested'
-  headSha: string
+  verdict: 'approved' | 'changes_requested' | 'dismissed'
   body: string
   comments: Finding[]
+  observedAt: number
+}
+
+export interface ChecksFact {
+  state: 'none' | 'pending' | 'passed' | 'failed'
+  names: string[]
+  failures: CheckFailure[]
+  /** What keeps pending checks from running, when something does. */
+  obstacle: string | null
+  observedAt: number
+}
+
+export interface QueueFact {
+  state: 'none' | 'queued' | 'evicted'
+  incident: QueueIncident | null
+  observedAt: number
+}
+
+/** Everything that has been said about one head. A verdict on a former head can never speak for the present one. */
+export interface HeadFacts {
+  /** By reviewer. */
+  reviews: Record<string, Verdict>
+  checks: ChecksFact | null
+  queue: QueueFact | null
+  /** Of the newest of them. */
   observedAt: number
 }
 
@@ -51,66 +86,82 @@ export interface ActiveRun {
   given: string[]
 }
 
+/** A person's or the tracker's decision, and when it was made. */
+export interface Stop {
+  author: string
+  reason: string
+  at: number
+}
+
 export interface IssueContext extends Omit<IssueInput, 'issue' | 'observedAt'> {
   /** `at` of the last event that was a row: what guards on raised events and delays read for the time. */
   now: number
+  /** The active `lifecycle` state's name, as its own transitions remember it. */
+  phase: Phase
+
+  // facts
   issue: TrackerFact
   issueObservedAt: number
-  removed: boolean
+  /** What was heard of a blocker after the issue itself was seen last. */
+  blockers: Record<string, { resolved: boolean; observedAt: number }>
+  /** When the tracker was seen without the issue. */
+  removed: number | null
   pr: PullRequestState | null
-  /** By reviewer: their newest verdict. */
-  reviews: Record<string, Verdict>
-  checks: {
-    headSha: string
-    state: 'none' | 'pending' | 'passed' | 'failed'
-    names: string[]
-    failures: CheckFailure[]
-    observedAt: number
-  }
-  queue: {
-    headSha: string
-    state: 'none' | 'queued' | 'evicted'
-    incident: QueueIncident | null
-    held: { reason: string; files: string[] } | null
-    observedAt: number
-  }
-  deploy: { sha: string; state: 'pending' | 'succeeded' | 'failed' } | null
-  /** Set by a person or the tracker; cleared by a retry, a prompt or a new delegation. */
-  stop: { author: string; reason: string; at: number } | null
+  /** A closed pull request that a retry has put aside: what is known of it already says nothing new. */
+  formerPr: { number: number; observedAt: number } | null
+  heads: Record<string, HeadFacts>
+  /** What the landing queue is waiting for with the head that it holds. */
+  held: { headSha: string; reason: string; files: string[] } | null
+  deploy: { sha: string; state: 'pending' | 'succeeded' | 'failed'; since: number } | null
+
+  // what people decided and said
+  /** Cleared by a retry, a prompt or a new delegation. */
+  stop: Stop | null
   closed: { as: 'done' | 'failed'; by: string; at: number } | null
-  escalation: { reason: string; head: string | null; at: number } | null
+  /** `anchor` names the facts that it is about: when these change it is over. */
+  escalation: { reason: string; anchor: string; at: number } | null
   question: { text: string; at: number } | null
   /** The question that the next run gets the answer to. */
   answered: string | null
   inbox: HumanMessage[]
   messages: number
+  /** The run type that an operator asked for. */
+  asked: RunType | null
+
+  // runs
   /** Runs so far; the next one is `run-(runs + 1)`. */
   runs: number
   run: ActiveRun | null
-  /** The run type that an operator asked for. */
-  asked: RunType | null
   /** Keep uncommitted work in the worktree for the next run. */
   keep: boolean
   /** The commit that the next run starts over from, after an interruption. */
   restartFrom: string | null
-  /** Whether a claim of an implementation run was ever made. */
+  /** Whether a run was ever claimed. */
   claimed: boolean
-  /** Heads that we have pushed. */
+  /** Heads that we have pushed, newest last. */
   pushed: string[]
+  /** A head that a run has published and the forge has not told of yet. */
+  published: string | null
+  /** Whether the worktree has been given back since the last run. */
+  cleared: boolean
   attempts: Record<RunType, number>
   spent: { runs: number; ms: number; usage: Usage }
+  /** In a row, without progress. */
   interruptions: number
   recoveries: number
   environmentFailures: number
+  capacityFailures: number
   lastFailure: { class: FailureClass | 'interrupted'; reason: string; at: number } | null
   /** No run starts before this time (epoch ms). */
   notBefore: number
-  /** Since when the present phase, authority and run state hold. */
-  since: { lifecycle: number; run: number; authority: number }
-  /** Whether a place is held with the capacity actor. */
+  /** Whether a place with the capacity actor is asked for or held, and the number of the newest request. */
   capacity: 'none' | 'requested' | 'granted'
+  requests: number
+
   /** The head whose landing is asked for. */
   landing: string | null
+  /** Since when the present phase, authority and run state hold. */
+  since: { lifecycle: number; run: number; authority: number }
   /** What people were told last, so that nothing is told twice. */
   told: { phase: Phase | null; authority: Authority | null }
 }
@@ -141,13 +192,15 @@ export function createContext({ input }: { input?: IssueInput }): IssueContext {
     base: input?.base ?? '',
     delegated: input?.delegated ?? false,
     now: observedAt,
+    phase: 'delegated',
     issue: input?.issue ?? noFact,
     issueObservedAt: observedAt,
-    removed: false,
+    blockers: {},
+    removed: null,
     pr: null,
-    reviews: {},
-    checks: { headSha: '', state: 'none', names: [], failures: [], observedAt: 0 },
-    queue: { headSha: '', state: 'none', incident: null, held: null, observedAt: 0 },
+    formerPr: null,
+    heads: {},
+    held: null,
     deploy: null,
     stop: null,
     closed: null,
@@ -156,23 +209,27 @@ export function createContext({ input }: { input?: IssueInput }): IssueContext {
     answered: null,
     inbox: [],
     messages: 0,
+    asked: null,
     runs: 0,
     run: null,
-    asked: null,
     keep: false,
     restartFrom: null,
     claimed: false,
     pushed: [],
+    published: null,
+    cleared: false,
     attempts: noAttempts,
     spent: { runs: 0, ms: 0, usage: noUsage },
     interruptions: 0,
     recoveries: 0,
     environmentFailures: 0,
+    capacityFailures: 0,
     lastFailure: null,
     notBefore: 0,
-    since: { lifecycle: observedAt, run: observedAt, authority: observedAt },
     capacity: 'none',
+    requests: 0,
     landing: null,
+    since: { lifecycle: observedAt, run: observedAt, authority: observedAt },
     told: { phase: null, authority: null },
   }
 }

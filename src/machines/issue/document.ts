@@ -1,11 +1,12 @@
 // An issue's snapshot as the document that users see (interface §2). Pure: the same snapshot gives the same document.
 
 import { activeNodes, describeMachine } from '../definition.ts'
+import { runMachine } from '../run/machine.ts'
 import { phases, runTypes, type Phase, type Usage, type Waiting } from '../vocabulary.ts'
 import type { IssueContext } from './context.ts'
 import { issueMachine } from './machine.ts'
 import { checksState, reviewState } from './policy.ts'
-import { waiting, type Timers } from './waiting.ts'
+import { waiting, type Timers, type WaitsFor } from './waiting.ts'
 
 export interface DocumentFacts {
   issue: { value: unknown; context: unknown; version: number; updatedAt: number }
@@ -27,11 +28,12 @@ const iso = (at: number): string => new Date(at).toISOString()
 const isoOrNull = (at: number | null): string | null => (at === null ? null : iso(at))
 
 const definition = describeMachine(issueMachine, { id: 'issue', version: '' })
+const runDefinition = describeMachine(runMachine, { id: 'run', version: '' })
 
-/** The active `lifecycle` state's name. */
+/** The phase that the active states are about. */
 export function phaseIn(value: unknown): Phase {
-  const { lifecycle } = (value ?? {}) as { lifecycle?: string | Record<string, unknown> }
-  return (typeof lifecycle === 'string' ? lifecycle : (Object.keys(lifecycle ?? {})[0] ?? phases[0])) as Phase
+  const phase = activeNodes(definition.root, value).find((node) => node.meta['phase'] !== undefined)?.meta['phase']
+  return (phase ?? phases[0]) as Phase
 }
 
 /** Whether the active states carry the tag `terminal`. */
@@ -40,8 +42,8 @@ export const isTerminal = (value: unknown): boolean => activeNodes(definition.ro
 export function waitingFor(context: IssueContext, value: unknown, timers: Timers): WaitingRow[] {
   if (isTerminal(value)) return []
   const rows = activeNodes(definition.root, value).flatMap((node) => {
-    const name = node.meta['waitsFor']
-    return typeof name === 'string' ? waiting[name]!(context, timers) : []
+    const name = node.meta['waitsFor'] as WaitsFor | undefined
+    return name === undefined ? [] : waiting[name](context, timers)
   })
   return rows.map(({ party, reason, since, until }) => ({ party, reason, since: iso(since), until: isoOrNull(until) }))
 }
@@ -49,7 +51,7 @@ export function waitingFor(context: IssueContext, value: unknown, timers: Timers
 export function toDocument({ issue, timers, worktree, faulted, run }: DocumentFacts) {
   const c = issue.context as IssueContext
   const live = run?.context as { usage?: Usage; lastSignalAt?: number | null; lastProgressAt?: number | null } | undefined
-  const livePhase = run && (typeof run.value === 'string' ? run.value : Object.keys((run.value ?? {}) as object)[0])
+  const livePhase = run && activeNodes(runDefinition.root, run.value).findLast((node) => node.meta['phase'] !== undefined)?.meta['phase']
   const { usage } = c.spent
   const { budgets } = c.policy
   const budget = (used: number, limit: number | null) => ({ used: Math.round(used * 100) / 100, limit })
@@ -66,7 +68,7 @@ export function toDocument({ issue, timers, worktree, faulted, run }: DocumentFa
     run: c.run && {
       id: c.run.id,
       type: c.run.type as string,
-      phase: livePhase ?? c.run.phase,
+      phase: (livePhase ?? c.run.phase) as string,
       agent: c.run.agent,
       startedAt: iso(c.run.startedAt),
       lastSignalAt: isoOrNull(live?.lastSignalAt ?? c.run.lastSignalAt),
@@ -95,7 +97,7 @@ export function toDocument({ issue, timers, worktree, faulted, run }: DocumentFa
       ...Object.fromEntries(runTypes.map((type) => [type, budget(c.attempts[type], budgets[type])])),
     } as Record<string, { used: number; limit: number | null }>,
     attempts: { ...c.attempts } as Record<string, number>,
-    blockedBy: c.issue.blockedBy,
+    blockedBy: c.issue.blockedBy.map(({ key, resolved }) => ({ key, resolved: c.blockers[key]?.resolved ?? resolved })),
     delegated: c.delegated,
     faulted,
     version: issue.version,

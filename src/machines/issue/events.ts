@@ -65,6 +65,8 @@ type ChecksEvent = Fact & {
   headSha: string
   names: string[]
   failures: CheckFailure[]
+  /** What keeps pending checks from running. */
+  obstacle?: string
 }
 
 type QueueEvent =
@@ -106,6 +108,7 @@ export type ReconcileEvent = Fact & {
 type RunEvent =
   | (Told & { type: 'run.started'; runId: string })
   | (Told & { type: 'run.progressed'; runId: string } & RunProgress)
+  | (Told & { type: 'run.publishing'; runId: string; head: string })
   | (Told & { type: 'run.steered'; runId: string; ids: string[] })
   | (Told & { type: 'run.finished'; runId: string } & RunOutput)
 
@@ -117,8 +120,8 @@ type OperatorEvent =
   | (Told & { type: 'operator.budgetReset'; author?: string })
 
 type SystemEvent =
-  | (Told & { type: 'capacity.granted'; issue: string })
-  | (Told & { type: 'capacity.revoked'; issue: string })
+  /** `request`: the number of the request that it answers. */
+  | (Told & { type: 'capacity.granted' | 'capacity.revoked'; issue: string; request?: number })
   | (Told & { type: 'policy.changed'; policy: IssuePolicy })
 
 /** A run that ended or broke, as XState tells its parent. */

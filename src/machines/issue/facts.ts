@@ -1,10 +1,15 @@
-// How facts become context: the newest truth wins, and a fact about a former head never speaks for the present one.
+// How facts become context: the newest truth wins, and what is said of one head never speaks for another.
 
-import type { IssueContext, PullRequestState, Verdict } from './context.ts'
+import type { ChecksFact, HeadFacts, IssueContext, PullRequestState, QueueFact } from './context.ts'
 import type { EventOf, IssueEvent, PullRequestFact, ReconcileEvent, TrackerFact } from './events.ts'
 
 type Patch = Partial<IssueContext>
 type Of<T extends IssueEvent['type']> = EventOf<T>
+
+/** Heads of which something is remembered. */
+const keptHeads = 8
+
+// --- the tracker ---------------------------------------------------------------------------------
 
 const factOf = ({
   key,
@@ -19,30 +24,67 @@ const factOf = ({
   children,
   blockedBy,
 }: TrackerFact): TrackerFact => ({
-  ...{ key, title, description, url, state, stateType, priority, labels, parent, children, blockedBy },
+  key,
+  title,
+  description,
+  url,
+  state,
+  stateType,
+  priority,
+  labels,
+  parent,
+  children,
+  blockedBy,
 })
 
-export function takeTracker(context: IssueContext, fact: TrackerFact, observedAt: number, delegated: boolean | undefined): Patch {
-  if (observedAt < context.issueObservedAt) return {}
-  return { issue: factOf(fact), issueObservedAt: observedAt, delegated: delegated ?? context.delegated, removed: false }
+/** `isHandover`: the fact is that somebody delegated the issue, not merely that it is delegated. */
+export function takeTracker(
+  c: IssueContext,
+  fact: TrackerFact,
+  observedAt: number,
+  delegated: boolean | undefined,
+  isHandover = false,
+): Patch {
+  if (observedAt < c.issueObservedAt) return {}
+  const isNew = delegated === true && (isHandover || !c.delegated)
+  return {
+    issue: factOf(fact),
+    issueObservedAt: observedAt,
+    delegated: delegated ?? c.delegated,
+    removed: c.removed !== null && c.removed > observedAt ? c.removed : null,
+    blockers: Object.fromEntries(Object.entries(c.blockers).filter(([, blocker]) => blocker.observedAt > observedAt)),
+    ...(isNew && c.stop !== null && c.stop.at <= observedAt ? { stop: null } : {}),
+    ...(isNew && c.closed !== null && c.closed.at <= observedAt ? { closed: null } : {}),
+    ...(delegated === true && !c.delegated ? { escalation: null } : {}),
+  }
 }
 
-export function takeBlocker(context: IssueContext, { key, resolved }: Of<'blocker.changed'>): Patch {
-  const blockedBy = context.issue.blockedBy.map((blocker) => (blocker.key === key ? { key, resolved } : blocker))
-  return { issue: { ...context.issue, blockedBy } }
+export const takeRemoval = (c: IssueContext, observedAt: number): Patch =>
+  observedAt < c.issueObservedAt ? {} : { removed: Math.max(c.removed ?? 0, observedAt) }
+
+export function takeBlocker(c: IssueContext, { key, resolved, observedAt }: Of<'blocker.changed'>): Patch {
+  if (observedAt <= Math.max(c.issueObservedAt, c.blockers[key]?.observedAt ?? 0)) return {}
+  return { blockers: { ...c.blockers, [key]: { resolved, observedAt } } }
 }
 
-export function takeChild(context: IssueContext, { key, state }: Of<'child.changed'>): Patch {
-  const others = context.issue.children.filter((child) => child.key !== key)
-  return { issue: { ...context.issue, children: [...others, { key, state }] } }
+export function takeChild(c: IssueContext, { key, state, observedAt }: Of<'child.changed'>): Patch {
+  if (observedAt < c.issueObservedAt) return {}
+  const others = c.issue.children.filter((child) => child.key !== key)
+  return { issue: { ...c.issue, children: [...others, { key, state }] } }
 }
 
-/** A pull request as a fact tells it. A new head brings back what the former one had spent, unless we pushed it ourselves. */
-export function takePullRequest(context: IssueContext, fact: PullRequestFact, observedAt: number, state: PullRequestState['state']): Patch {
-  const { pr } = context
-  if (pr && pr.number === fact.number && observedAt < pr.observedAt) return {}
-  // A merge is the end of a pull request: nothing observed earlier or later reopens it.
-  if (pr && pr.number === fact.number && pr.state === 'merged' && state !== 'merged') return {}
+// --- the pull request ----------------------------------------------------------------------------
+
+/** A pull request as a fact tells it. A new head gives back what the former one had spent, unless we pushed it ourselves. */
+export function takePullRequest(c: IssueContext, fact: PullRequestFact, observedAt: number, state: PullRequestState['state']): Patch {
+  const { pr, formerPr } = c
+  const known = pr?.number === fact.number ? pr : null
+  if (pr && observedAt < pr.observedAt) return {}
+  // The end of another pull request of the issue says nothing about the open one, unless it brought the change to the base.
+  if (pr?.state === 'open' && known === null && state === 'closed') return {}
+  // A merge is the end of a pull request: nothing observed later reopens it.
+  if (known?.state === 'merged' && state !== 'merged') return {}
+  if (formerPr?.number === fact.number && observedAt <= formerPr.observedAt) return {}
   const next: PullRequestState = {
     number: fact.number,
     url: fact.url,
@@ -51,81 +93,135 @@ export function takePullRequest(context: IssueContext, fact: PullRequestFact, ob
     headRef: fact.headRef,
     baseRef: fact.baseRef,
     draft: fact.draft,
-    mergeable: fact.mergeable ?? (pr?.headSha === fact.headSha ? pr.mergeable : 'unknown'),
-    mergedSha: fact.mergedSha ?? (pr?.number === fact.number ? pr.mergedSha : null),
+    mergeable: fact.mergeable ?? (known?.headSha === fact.headSha ? known.mergeable : 'unknown'),
+    mergedSha: fact.mergedSha ?? known?.mergedSha ?? null,
     observedAt,
   }
-  const isNewHead = pr !== null && pr.headSha !== fact.headSha
-  const isForeign = isNewHead && !context.pushed.includes(fact.headSha) && context.run === null
-  return { pr: next, ...(isForeign ? restored(context) : {}) }
+  const isForeign = pr !== null && pr.headSha !== fact.headSha && !c.pushed.includes(fact.headSha)
+  return {
+    pr: next,
+    formerPr: null,
+    // The forge has caught up with what we published, or has something newer.
+    published: c.published !== null && (c.published === fact.headSha || isForeign || state !== 'open') ? null : c.published,
+    heads: trimmed({ ...c.heads, [fact.headSha]: c.heads[fact.headSha] ?? { ...noHeadFacts, observedAt } }, fact.headSha),
+    ...(state === 'merged' && c.policy.deploy !== null && c.deploy === null
+      ? { deploy: { sha: next.mergedSha ?? fact.headSha, state: 'pending', since: c.now } }
+      : {}),
+    ...(isForeign ? restored(c) : {}),
+  }
 }
 
 /** What a foreign head, a human message, or an operator's retry or reset gives back (design §4). */
-export const restored = (context: IssueContext): Patch => ({
-  attempts: { ...context.attempts, implementation: 0, review_fix: 0, ci_repair: 0, queue_repair: 0, branch_upkeep: 0, review: 0 },
+export const restored = (c: IssueContext): Patch => ({
+  attempts: { ...c.attempts, implementation: 0, review_fix: 0, ci_repair: 0, queue_repair: 0, branch_upkeep: 0, review: 0 },
   escalation: null,
   interruptions: 0,
   recoveries: 0,
   environmentFailures: 0,
+  capacityFailures: 0,
   notBefore: 0,
 })
 
-export function takeReview(context: IssueContext, event: Of<'review.approved'>): Patch {
-  const before = context.reviews[event.reviewer]
-  if (before && event.observedAt < before.observedAt) return {}
-  if (event.type === 'review.dismissed') {
-    const { [event.reviewer]: _gone, ...reviews } = context.reviews
-    return { reviews }
-  }
-  const verdict: Verdict = {
-    verdict: event.type === 'review.approved' ? 'approved' : 'changes_requested',
-    headSha: event.headSha,
-    body: event.body,
-    comments: event.comments,
-    observedAt: event.observedAt,
-  }
-  return { reviews: { ...context.reviews, [event.reviewer]: verdict } }
+// --- what is said of a head ----------------------------------------------------------------------
+
+const noHeadFacts: HeadFacts = { reviews: {}, checks: null, queue: null, observedAt: 0 }
+
+/** What is known of the head that the pull request has now. */
+export const presentHead = (c: IssueContext): HeadFacts => (c.pr && c.heads[c.pr.headSha]) || noHeadFacts
+
+/** The newest few, and always the present one. */
+function trimmed(heads: Record<string, HeadFacts>, present: string | undefined): Record<string, HeadFacts> {
+  const all = Object.entries(heads)
+  if (all.length <= keptHeads) return heads
+  const oldest = all.filter(([sha]) => sha !== present).sort(([, a], [, b]) => a.observedAt - b.observedAt)
+  const gone = new Set(oldest.slice(0, all.length - keptHeads).map(([sha]) => sha))
+  return Object.fromEntries(all.filter(([sha]) => !gone.has(sha)))
+}
+
+function ofHead(c: IssueContext, sha: string, observedAt: number, change: (known: HeadFacts) => Partial<HeadFacts> | null): Patch {
+  const known = c.heads[sha] ?? noHeadFacts
+  const changed = change(known)
+  if (changed === null) return {}
+  const next = { ...known, ...changed, observedAt: Math.max(known.observedAt, observedAt) }
+  return { heads: trimmed({ ...c.heads, [sha]: next }, c.pr?.headSha) }
+}
+
+const verdictOf = {
+  'review.approved': 'approved',
+  'review.changesRequested': 'changes_requested',
+  'review.dismissed': 'dismissed',
+  'review.commented': null,
+} as const
+
+/** A comment is no verdict. */
+export function takeReview(c: IssueContext, event: Of<'review.approved'>): Patch {
+  const verdict = verdictOf[event.type]
+  if (verdict === null) return {}
+  const { reviewer, body, comments, observedAt } = event
+  return ofHead(c, event.headSha, observedAt, ({ reviews }) =>
+    observedAt < (reviews[reviewer]?.observedAt ?? 0)
+      ? null
+      : { reviews: { ...reviews, [reviewer]: { verdict, body: body ?? '', comments: comments ?? [], observedAt } } },
+  )
 }
 
 export function takeChecks(
-  context: IssueContext,
-  fact: { headSha: string; names: string[]; failures: IssueContext['checks']['failures']; observedAt: number },
-  state: IssueContext['checks']['state'],
+  c: IssueContext,
+  fact: Omit<ChecksFact, 'state' | 'obstacle'> & { headSha: string; obstacle?: string | null | undefined },
+  state: ChecksFact['state'],
 ): Patch {
-  const { checks, pr } = context
-  if (fact.headSha === checks.headSha && fact.observedAt < checks.observedAt) return {}
-  // About a head that is neither the present nor a newer one than what is known: old news.
-  if (pr && fact.headSha !== pr.headSha && checks.headSha === pr.headSha) return {}
-  return { checks: { headSha: fact.headSha, state, names: fact.names, failures: fact.failures, observedAt: fact.observedAt } }
+  const { headSha, names, failures, observedAt, obstacle = null } = fact
+  return ofHead(c, headSha, observedAt, ({ checks }) =>
+    observedAt < (checks?.observedAt ?? 0) ? null : { checks: { state, names, failures, obstacle, observedAt } },
+  )
 }
 
 export function takeQueue(
-  context: IssueContext,
-  fact: { headSha: string; incident?: IssueContext['queue']['incident'] | undefined; observedAt: number },
-  state: IssueContext['queue']['state'],
+  c: IssueContext,
+  fact: { headSha: string; incident?: QueueFact['incident'] | undefined; observedAt: number },
+  state: QueueFact['state'],
 ): Patch {
-  const { queue } = context
-  if (fact.observedAt < queue.observedAt) return {}
-  return { queue: { headSha: fact.headSha, state, incident: fact.incident ?? null, held: null, observedAt: fact.observedAt } }
+  const { headSha, observedAt } = fact
+  const patch = ofHead(c, headSha, observedAt, ({ queue }) =>
+    observedAt < (queue?.observedAt ?? 0) ? null : { queue: { state, incident: fact.incident ?? null, observedAt } },
+  )
+  return { ...patch, held: c.held?.headSha === headSha && patch.heads !== undefined ? null : c.held }
 }
 
-/** Everything at once: each part by the same rules as when it is told alone. */
+// --- everything at once --------------------------------------------------------------------------
+
+/** A poll's answer: each part by the same rules as when it is told alone. */
 export function takeEverything(context: IssueContext, event: ReconcileEvent): Patch {
   let patch: Patch = {}
   const seen = (): IssueContext => ({ ...context, ...patch })
+  const take = (next: Patch): void => {
+    patch = { ...patch, ...next }
+  }
   const { tracker, pr } = event
-  if (tracker === null) patch = { ...patch, removed: true }
-  else if (tracker) patch = { ...patch, ...takeTracker(seen(), tracker, tracker.observedAt, tracker.delegated) }
+  if (tracker === null) take(takeRemoval(seen(), event.observedAt))
+  else if (tracker) take(takeTracker(seen(), tracker, tracker.observedAt, tracker.delegated))
   if (pr) {
-    patch = { ...patch, ...takePullRequest(seen(), pr, pr.observedAt, pr.state) }
-    const reviews: IssueContext['reviews'] = {}
-    for (const { reviewer, verdict, headSha, body, comments, observedAt } of pr.reviews) {
-      const newer = reviews[reviewer]
-      if (!newer || observedAt >= newer.observedAt) reviews[reviewer] = { verdict, headSha, body, comments, observedAt }
+    take(takePullRequest(seen(), pr, pr.observedAt, pr.state))
+    for (const { verdict, ...review } of pr.reviews) {
+      const type = verdict === 'approved' ? 'review.approved' : 'review.changesRequested'
+      take(takeReview(seen(), { type, ...review }))
     }
-    patch = { ...patch, reviews }
-    patch = { ...patch, ...takeChecks(seen(), pr.checks, pr.checks.state) }
-    patch = { ...patch, ...takeQueue(seen(), pr.queue, pr.queue.state) }
+    take(dropUnseenVerdicts(seen(), pr))
+    if (pr.checks.headSha !== '') take(takeChecks(seen(), pr.checks, pr.checks.state))
+    if (pr.queue.headSha !== '') take(takeQueue(seen(), pr.queue, pr.queue.state))
   }
   return patch
+}
+
+/** A verdict on the present head that the poll did not see any more has been dismissed. */
+function dropUnseenVerdicts(c: IssueContext, { headSha, reviews, observedAt }: NonNullable<ReconcileEvent['pr']>): Patch {
+  const unseen = Object.entries(c.heads[headSha]?.reviews ?? {}).filter(
+    ([reviewer, verdict]) =>
+      verdict.observedAt < observedAt && !reviews.some((review) => review.reviewer === reviewer && review.headSha === headSha),
+  )
+  if (unseen.length === 0) return {}
+  const dismissed = Object.fromEntries(
+    unseen.map(([reviewer]) => [reviewer, { verdict: 'dismissed' as const, body: '', comments: [], observedAt }]),
+  )
+  return ofHead(c, headSha, observedAt, ({ reviews: known }) => ({ reviews: { ...known, ...dismissed } }))
 }

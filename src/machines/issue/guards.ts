@@ -3,17 +3,7 @@
 import type { RunOutput } from '../run/context.ts'
 import { runTypes, type RunType } from '../vocabulary.ts'
 import type { IssueContext } from './context.ts'
-import {
-  environmentAttempts,
-  exhausted,
-  freeInterruptions,
-  isLandable,
-  neededRun,
-  openBlockers,
-  openPullRequest,
-  phaseOf,
-  reviewState,
-} from './policy.ts'
+import * as policy from './policy.ts'
 
 interface Args {
   context: IssueContext
@@ -22,24 +12,38 @@ interface Args {
 type Only = Pick<Args, 'context'>
 
 const field = (event: Args['event'], name: string): unknown => (event as Record<string, unknown>)[name]
+const timeOf = (c: IssueContext, event: Args['event']): number => Math.max(c.now, Number(field(event, 'at') ?? 0))
 
-/** When the change is approved and green at its very head (P4). */
-export const canLand = ({ context }: Only): boolean => isLandable(context)
+// --- the phase: exactly one of these holds ---------------------------------------------------------
 
-// --- the phase ---------------------------------------------------------------------------------
+export const isDelegated = ({ context }: Only): boolean => policy.phaseOf(context) === 'delegated'
+export const isImplementing = ({ context }: Only): boolean => policy.phaseOf(context) === 'implementing'
+export const isOpen = ({ context }: Only): boolean => policy.phaseOf(context) === 'pr_open'
+export const isChangesRequested = ({ context }: Only): boolean => policy.phaseOf(context) === 'changes_requested'
+export const isRepairingCi = ({ context }: Only): boolean => policy.phaseOf(context) === 'repairing_ci'
+export const isAwaitingQueue = ({ context }: Only): boolean => policy.phaseOf(context) === 'awaiting_queue'
+export const isRepairingQueue = ({ context }: Only): boolean => policy.phaseOf(context) === 'repairing_queue'
+export const isDeploying = ({ context }: Only): boolean => policy.phaseOf(context) === 'deploying'
+export const isAwaitingInput = ({ context }: Only): boolean => policy.phaseOf(context) === 'awaiting_input'
+export const isEscalated = ({ context }: Only): boolean => policy.phaseOf(context) === 'escalated'
+export const isFailed = ({ context }: Only): boolean => policy.phaseOf(context) === 'failed'
+export const isDone = ({ context }: Only): boolean => policy.phaseOf(context) === 'done'
 
-export const isDelegated = ({ context }: Only): boolean => phaseOf(context) === 'delegated'
-export const isImplementing = ({ context }: Only): boolean => phaseOf(context) === 'implementing'
-export const isOpen = ({ context }: Only): boolean => phaseOf(context) === 'pr_open'
-export const isChangesRequested = ({ context }: Only): boolean => phaseOf(context) === 'changes_requested'
-export const isRepairingCi = ({ context }: Only): boolean => phaseOf(context) === 'repairing_ci'
-export const isAwaitingQueue = ({ context }: Only): boolean => phaseOf(context) === 'awaiting_queue'
-export const isRepairingQueue = ({ context }: Only): boolean => phaseOf(context) === 'repairing_queue'
-export const isDeploying = ({ context }: Only): boolean => phaseOf(context) === 'deploying'
-export const isAwaitingInput = ({ context }: Only): boolean => phaseOf(context) === 'awaiting_input'
-export const isEscalated = ({ context }: Only): boolean => phaseOf(context) === 'escalated'
-export const isFailed = ({ context }: Only): boolean => phaseOf(context) === 'failed'
-export const isDone = ({ context }: Only): boolean => phaseOf(context) === 'done'
+// --- the entries of the lifecycle: when it is so and was not so before --------------------------------
+
+export const hasBecomeDelegated = ({ context }: Only): boolean => context.phase !== 'delegated' && isDelegated({ context })
+export const hasBecomeImplementing = ({ context }: Only): boolean => context.phase !== 'implementing' && isImplementing({ context })
+export const hasBecomeOpen = ({ context }: Only): boolean => context.phase !== 'pr_open' && isOpen({ context })
+export const hasBecomeChangesRequested = ({ context }: Only): boolean =>
+  context.phase !== 'changes_requested' && isChangesRequested({ context })
+export const hasBecomeRepairingCi = ({ context }: Only): boolean => context.phase !== 'repairing_ci' && isRepairingCi({ context })
+export const hasBecomeAwaitingQueue = ({ context }: Only): boolean => context.phase !== 'awaiting_queue' && isAwaitingQueue({ context })
+export const hasBecomeRepairingQueue = ({ context }: Only): boolean => context.phase !== 'repairing_queue' && isRepairingQueue({ context })
+export const hasBecomeDeploying = ({ context }: Only): boolean => context.phase !== 'deploying' && isDeploying({ context })
+export const hasBecomeAwaitingInput = ({ context }: Only): boolean => context.phase !== 'awaiting_input' && isAwaitingInput({ context })
+export const hasBecomeEscalated = ({ context }: Only): boolean => context.phase !== 'escalated' && isEscalated({ context })
+export const hasBecomeFailed = ({ context }: Only): boolean => context.phase !== 'failed' && isFailed({ context })
+export const hasBecomeDone = ({ context }: Only): boolean => context.phase !== 'done' && isDone({ context })
 
 // --- authority -------------------------------------------------------------------------------------
 
@@ -50,84 +54,101 @@ export const isActing = ({ context }: Only): boolean => context.stop === null &&
 
 // --- runs ------------------------------------------------------------------------------------------
 
-export const isBlocked = ({ context: c }: Only): boolean => c.pr === null && openBlockers(c).length > 0
-
-export const hasBudget = ({ context }: Only): boolean => exhausted(context) === null
-
 /** When a run is needed and we may act. */
-export const isRunNeeded = ({ context: c }: Only): boolean => isActing({ context: c }) && neededRun(c) !== null && c.run === null
-export const isRunNotNeeded = ({ context: c }: Only): boolean => !isRunNeeded({ context: c })
+export const isRunNeeded = ({ context: c }: Only): boolean => isActing({ context: c }) && c.run === null && policy.neededRun(c) !== null
+export const isRunNotNeeded = ({ context }: Only): boolean => !isRunNeeded({ context })
 
-const at = (c: IssueContext, event: Args['event']): number => Math.max(c.now, Number(field(event, 'at') ?? 0))
+/** When the needed run is held back by other issues; only what has no pull request yet is. */
+export const isBlocked = ({ context: c }: Only): boolean =>
+  isRunNeeded({ context: c }) && c.pr === null && policy.openBlockers(c).length > 0
+export const isNotBlocked = ({ context }: Only): boolean => !isBlocked({ context })
 
-/** When a failed run's pause is not over. */
-export const isPausing = ({ context: c, event }: Args): boolean => at(c, event) < c.notBefore
+/** When the attempts for what is needed are used up: a human has to decide. */
+export const isOutOfAttempts = ({ context: c }: Only): boolean =>
+  isRunNeeded({ context: c }) && !isBlocked({ context: c }) && policy.attemptsSpent(c) !== null
 
+/** When a budget for the issue's whole life is used up. */
+export const isOverBudget = ({ context: c }: Only): boolean => isRunNeeded({ context: c }) && policy.lifetimeSpent(c) !== null
+export const hasBudget = ({ context }: Only): boolean => !isOverBudget({ context })
+
+/** When the pause after a failure is not over. */
+export const isPausing = ({ context: c, event }: Args): boolean => timeOf(c, event) < c.notBefore
 export const isNotPausing = ({ context, event }: Args): boolean => !isPausing({ context, event })
 
 /** When a run is needed and neither blockers, a pause nor a budget hold it back. */
-export const canStart = ({ context: c, event }: Args): boolean =>
-  isRunNeeded({ context: c }) && !isBlocked({ context: c }) && !isPausing({ context: c, event }) && hasBudget({ context: c })
+export const canStart = ({ context, event }: Args): boolean =>
+  isRunNeeded({ context }) &&
+  isNotBlocked({ context }) &&
+  isNotPausing({ context, event }) &&
+  hasBudget({ context }) &&
+  !isOutOfAttempts({ context })
+/** When something other than a place is waited for again. */
+export const cannotStart = ({ context, event }: Args): boolean => !canStart({ context, event })
 
-/** When the needed run is held back by blockers. */
-export const isHeldByBlockers = ({ context: c }: Only): boolean => isRunNeeded({ context: c }) && isBlocked({ context: c })
-export const isNotHeldByBlockers = ({ context: c }: Only): boolean => !isHeldByBlockers({ context: c })
+/** When the grant answers the request that stands, and a run may start now. */
+export const canTakePlace = ({ context: c, event }: Args): boolean =>
+  canStart({ context: c, event }) && c.capacity === 'requested' && (field(event, 'request') ?? c.requests) === c.requests
+export const hasPlace = ({ context: c }: Only): boolean => c.capacity === 'granted'
+/** When the place that is taken away is the one asked for last. */
+export const isOwnPlace = ({ context: c, event }: Args): boolean => (field(event, 'request') ?? c.requests) === c.requests
 
-/** When the needed run's budget is used up: a human has to decide. */
-export const isExhausted = ({ context: c }: Only): boolean =>
-  isRunNeeded({ context: c }) && !isBlocked({ context: c }) && !hasBudget({ context: c })
-
-/** When the active run no longer serves: we may not act any more, the issue is closed, or its reason is gone. */
-export const isRunUnwanted = ({ context: c }: Only): boolean => {
-  if (c.run === null) return false
-  if (!isActing({ context: c })) return true
-  const phase = phaseOf(c)
-  if (phase === 'done' || phase === 'failed' || phase === 'deploying') return true
-  // An approval in the middle of a fix of the review supersedes the fix.
-  return c.run.type === 'review_fix' && c.run.given.length === 0 && openPullRequest(c) !== null && reviewState(c) === 'approved'
-}
+/** When the active run no longer serves: we may not act any more, the issue has its end, or its reason is gone. */
+export const isRunUnwanted = ({ context: c }: Only): boolean =>
+  c.run !== null &&
+  (!isActing({ context: c }) ||
+    isDone({ context: c }) ||
+    isFailed({ context: c }) ||
+    isEscalated({ context: c }) ||
+    isDeploying({ context: c }) ||
+    policy.isRunPointless(c))
 
 /** When the event is of a run that is not (any more) the active one. */
 export const isOfOtherRun = ({ context, event }: Args): boolean => context.run === null || field(event, 'runId') !== context.run.id
+/** When the child that ended is the active run: it ended without its answer. */
+export const isOwnRun = ({ context, event }: Args): boolean => context.run !== null && field(event, 'actorId') === context.run.id
 
-export const hasNoRun = ({ context }: Only): boolean => context.run === null
-
-// --- how a run ended ---------------------------------------------------------------------------------
+// --- how a run ended: asked in this order ----------------------------------------------------------
 
 const output = (event: Args['event']): RunOutput => event as unknown as RunOutput
 
-/** When the run published, or was ended by us: nothing failed. */
-export const isSettledWell = ({ event }: Args): boolean => ['completed', 'released', 'superseded'].includes(output(event).outcome)
+/** When the run published its work. */
+export const isCompleted = ({ event }: Args): boolean => output(event).outcome === 'completed'
+/** When we ended it ourselves: nothing failed. */
+export const isCalledOff = ({ event }: Args): boolean => ['released', 'superseded'].includes(output(event).outcome)
 export const isQuestion = ({ event }: Args): boolean => output(event).outcome === 'needs_input'
 export const isWithoutChange = ({ event }: Args): boolean => output(event).outcome === 'no_change'
 /** When its process died; the run starts again at once, a bounded number of times in a row without progress. */
 export const isFreeInterruption = ({ context, event }: Args): boolean =>
-  output(event).outcome === 'interrupted' && (output(event).progressed || context.interruptions < freeInterruptions)
+  output(event).outcome === 'interrupted' && (output(event).progressed || context.interruptions < policy.freeInterruptions)
 /** When it died so often that pauses between the starts are called for. */
 export const isRecoverable = ({ context, event }: Args): boolean =>
   output(event).outcome === 'interrupted' && context.recoveries < context.policy.budgets.recovery
-export const isInterrupted = ({ event }: Args): boolean => output(event).outcome === 'interrupted'
+/** When the agent's provider has no room: waiting costs nothing, but it does not go on for ever. */
+export const isShortage = ({ context, event }: Args): boolean =>
+  output(event).failure === 'capacity' && context.capacityFailures < policy.capacityWaits
 /** When the environment failed it (a command that is not there, a timeout, git): bounded retries, no budget. */
 export const isEnvironmentFailure = ({ context, event }: Args): boolean =>
-  (output(event).failure === 'environment' || output(event).failure === 'capacity') && context.environmentFailures + 1 < environmentAttempts
+  output(event).failure === 'environment' && context.environmentFailures + 1 < policy.environmentAttempts
 /** When the agent failed it and another attempt is in the budget. */
 export const isAgentFailure = ({ context, event }: Args): boolean =>
   output(event).failure === 'agent' && context.run !== null && context.attempts[context.run.type] < context.policy.budgets[context.run.type]
 
-// --- people ------------------------------------------------------------------------------------------
+// --- people ----------------------------------------------------------------------------------------
 
-/** When the retry names a run type that exists, or none. */
-export const isKnownRetry = ({ event }: Args): boolean =>
-  (field(event, 'runType') ?? null) === null || runTypes.includes(field(event, 'runType') as RunType)
+/** When the change has not landed, the issue is ours to work on, and the run type, if one is named, exists. */
+export const canRetry = ({ context: c, event }: Args): boolean => {
+  const runType = field(event, 'runType') ?? null
+  return c.pr?.state !== 'merged' && c.delegated && (runType === null || runTypes.includes(runType as RunType))
+}
 
-/** When the grant is for this very issue and it can be used. */
-export const canClaim = ({ context, event }: Args): boolean => canStart({ context, event }) && context.capacity !== 'none'
+// --- landing ---------------------------------------------------------------------------------------
 
-/** When the landing that is asked for is not of the present head. */
-export const isOtherHeadAsked = ({ context: c }: Only): boolean =>
-  isAwaitingQueue({ context: c }) && c.landing !== null && c.landing !== c.pr?.headSha
-/** When a landing may be asked for: acting, and the project lands by queue. */
+/** When the change is approved and green at its very head (P4). */
+export const canLand = ({ context }: Only): boolean => policy.isLandable(context)
+/** When a landing may be asked for: the change can land, we may act, and the project lands by queue. */
 export const canAskToLand = ({ context: c }: Only): boolean =>
-  isActing({ context: c }) && canLand({ context: c }) && c.policy.landing === 'queue'
+  isActing({ context: c }) && isAwaitingQueue({ context: c }) && canLand({ context: c }) && c.policy.landing === 'queue'
 /** When it may not (any more): what was asked is withdrawn. */
-export const cannotAskToLand = ({ context: c }: Only): boolean => !canAskToLand({ context: c })
+export const cannotAskToLand = ({ context }: Only): boolean => !canAskToLand({ context })
+/** When the landing that is asked for is not of the present head. */
+export const isOtherHeadAsked = ({ context: c }: Only): boolean => c.landing !== null && c.landing !== c.pr?.headSha

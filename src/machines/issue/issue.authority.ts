@@ -3,6 +3,7 @@
 import { issueSetup } from './setup.ts'
 
 export const authority = issueSetup.createStateConfig({
+  meta: { description: 'Whether we may act.' },
   initial: 'acting',
   states: {
     acting: {

@@ -1,59 +1,51 @@
-// The region that says what is true about the change. Each state looks at every other: the facts alone choose, in one step.
+// The region that says what is true about the change. The facts alone choose: one list, of which at most one entry holds.
 
 import { issueSetup } from './setup.ts'
 
-const entries = [
-  { guard: 'isDelegated', target: 'delegated' },
-  { guard: 'isImplementing', target: 'implementing' },
-  { guard: 'isOpen', target: 'pr_open' },
-  { guard: 'isChangesRequested', target: 'changes_requested' },
-  { guard: 'isRepairingCi', target: 'repairing_ci' },
-  { guard: 'isAwaitingQueue', target: 'awaiting_queue' },
-  { guard: 'isRepairingQueue', target: 'repairing_queue' },
-  { guard: 'isDeploying', target: 'deploying' },
-  { guard: 'isAwaitingInput', target: 'awaiting_input' },
-  { guard: 'isEscalated', target: 'escalated' },
-  { guard: 'isFailed', target: 'failed' },
-  { guard: 'isDone', target: 'done' },
-] as const
-
-const others = (own: (typeof entries)[number]['target']) => entries.filter(({ target }) => target !== own)
-
 export const lifecycle = issueSetup.createStateConfig({
+  meta: { description: 'What is true about the change.' },
   initial: 'delegated',
+  always: [
+    { guard: 'hasBecomeDone', target: '.done', actions: 'rememberPhase' },
+    { guard: 'hasBecomeFailed', target: '.failed', actions: 'rememberPhase' },
+    { guard: 'hasBecomeDeploying', target: '.deploying', actions: 'rememberPhase' },
+    { guard: 'hasBecomeEscalated', target: '.escalated', actions: 'rememberPhase' },
+    { guard: 'hasBecomeAwaitingInput', target: '.awaiting_input', actions: 'rememberPhase' },
+    { guard: 'hasBecomeRepairingQueue', target: '.repairing_queue', actions: 'rememberPhase' },
+    { guard: 'hasBecomeChangesRequested', target: '.changes_requested', actions: 'rememberPhase' },
+    { guard: 'hasBecomeRepairingCi', target: '.repairing_ci', actions: 'rememberPhase' },
+    { guard: 'hasBecomeAwaitingQueue', target: '.awaiting_queue', actions: 'rememberPhase' },
+    { guard: 'hasBecomeOpen', target: '.pr_open', actions: 'rememberPhase' },
+    { guard: 'hasBecomeImplementing', target: '.implementing', actions: 'rememberPhase' },
+    { guard: 'hasBecomeDelegated', target: '.delegated', actions: 'rememberPhase' },
+  ],
   states: {
     delegated: {
-      meta: { description: 'Delegated to us; no run has been claimed yet.' },
+      meta: { phase: 'delegated', description: 'Delegated to us; no run has been claimed yet.' },
       entry: 'tellPhase',
-      always: others('delegated'),
     },
     implementing: {
-      meta: { description: 'A run for the change has been claimed; there is no pull request yet.' },
+      meta: { phase: 'implementing', description: 'A run for the change has been claimed; there is no pull request yet.' },
       entry: 'tellPhase',
-      always: others('implementing'),
     },
     pr_open: {
-      meta: { description: 'The pull request is open; its reviews or checks are not decided.', waitsFor: 'verdicts' },
+      meta: { phase: 'pr_open', description: 'The pull request is open; its reviews or checks are not decided.', waitsFor: 'verdicts' },
       entry: 'tellPhase',
-      always: others('pr_open'),
     },
     changes_requested: {
-      meta: { description: 'A reviewer asks for changes of the present head.' },
+      meta: { phase: 'changes_requested', description: 'A reviewer asks for changes of the present head.' },
       entry: 'tellPhase',
-      always: others('changes_requested'),
     },
     repairing_ci: {
-      meta: { description: 'The checks of the present head are red.' },
+      meta: { phase: 'repairing_ci', description: 'The checks of the present head are red.' },
       entry: 'tellPhase',
-      always: others('repairing_ci'),
     },
     awaiting_queue: {
-      meta: { description: 'Approved and green at its very head: it waits to land.', waitsFor: 'landing' },
+      meta: { phase: 'awaiting_queue', description: 'Approved and green at its very head: it waits to land.', waitsFor: 'landing' },
       entry: 'tellPhase',
-      always: others('awaiting_queue'),
-      initial: 'holding',
+      initial: 'unasked',
       states: {
-        holding: {
+        unasked: {
           meta: { description: 'Nothing is asked of the landing queue.' },
           always: { guard: 'canAskToLand', target: 'asked' },
         },
@@ -62,43 +54,38 @@ export const lifecycle = issueSetup.createStateConfig({
           entry: 'askToLand',
           exit: 'withdrawLanding',
           always: [
-            { guard: 'cannotAskToLand', target: 'holding' },
+            { guard: 'cannotAskToLand', target: 'unasked' },
             { guard: 'isOtherHeadAsked', target: 'asked', reenter: true },
           ],
         },
       },
     },
     repairing_queue: {
-      meta: { description: 'The landing queue gave the present head back.' },
+      meta: { phase: 'repairing_queue', description: 'The landing queue gave the present head back.' },
       entry: 'tellPhase',
-      always: others('repairing_queue'),
     },
     deploying: {
-      meta: { description: 'Landed; its deployment is watched.', waitsFor: 'deployment' },
+      meta: { phase: 'deploying', description: 'Landed; its deployment is watched.', waitsFor: 'deployment' },
       entry: 'tellPhase',
-      always: others('deploying'),
+      after: { deployTimeout: { actions: 'takeDeployment' } },
     },
     awaiting_input: {
-      meta: { description: 'The agent has asked a question that a human answers.', waitsFor: 'answer' },
+      meta: { phase: 'awaiting_input', description: 'The agent has asked a question that a human answers.', waitsFor: 'answer' },
       entry: 'tellPhase',
-      always: others('awaiting_input'),
     },
     escalated: {
-      meta: { description: 'A human is needed; only a new fact or a human leaves it.', waitsFor: 'decision' },
+      meta: { phase: 'escalated', description: 'A human is needed; only a new fact or a human leaves it.', waitsFor: 'decision' },
       entry: 'tellPhase',
-      always: others('escalated'),
     },
     failed: {
       tags: 'terminal',
-      meta: { description: 'Closed without a landed change, by a human or the tracker.' },
+      meta: { phase: 'failed', description: 'Closed without a landed change, by a human or the tracker.' },
       entry: ['tellPhase', 'releaseWorktree'],
-      always: others('failed'),
     },
     done: {
       tags: 'terminal',
-      meta: { description: 'Landed, or done by the word of a human or the tracker.' },
+      meta: { phase: 'done', description: 'Landed, or done by the word of a human or the tracker.' },
       entry: ['tellPhase', 'releaseWorktree'],
-      always: others('done'),
     },
   },
 })

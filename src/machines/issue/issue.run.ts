@@ -3,32 +3,39 @@
 import { issueSetup } from './setup.ts'
 
 export const run = issueSetup.createStateConfig({
+  meta: { description: 'Whether an agent is working.' },
   initial: 'idle',
   on: {
     'run.started': [{ guard: 'isOfOtherRun' }, { actions: 'rememberRunStarted' }],
-    'run.progressed': [{ guard: 'isOfOtherRun' }, { actions: 'rememberRunPhase' }],
+    'run.progressed': [{ guard: 'isOfOtherRun' }, { actions: 'rememberRunProgress' }],
+    'run.publishing': { actions: 'rememberPushed' },
+    'run.steered': { actions: 'rememberSteered' },
     'run.finished': [
       { guard: 'isOfOtherRun' },
-      { guard: 'isSettledWell', target: '.idle', actions: ['settleWell', 'tellRunEnded', 'releaseCapacity'] },
-      { guard: 'isQuestion', target: '.idle', actions: ['settleWithQuestion', 'tellRunEnded', 'releaseCapacity'] },
-      { guard: 'isWithoutChange', target: '.idle', actions: ['settleWithoutChange', 'tellRunEnded', 'releaseCapacity'] },
-      { guard: 'isFreeInterruption', target: '.idle', actions: ['settleInterrupted', 'tellRunEnded', 'releaseCapacity'] },
-      { guard: 'isRecoverable', target: '.idle', actions: ['settleForRecovery', 'tellRunEnded', 'releaseCapacity'] },
-      { guard: 'isEnvironmentFailure', target: '.idle', actions: ['settleEnvironmentFailure', 'tellRunEnded', 'releaseCapacity'] },
-      { guard: 'isAgentFailure', target: '.idle', actions: ['settleAgentFailure', 'tellRunEnded', 'releaseCapacity'] },
-      { target: '.idle', actions: ['settleForHuman', 'tellRunEnded', 'releaseCapacity'] },
+      { guard: 'isCompleted', target: '.idle', actions: ['settleCompleted', 'tellRunEnded'] },
+      { guard: 'isCalledOff', target: '.idle', actions: ['settleCalledOff', 'tellRunEnded'] },
+      { guard: 'isQuestion', target: '.idle', actions: ['settleWithQuestion', 'tellRunEnded'] },
+      { guard: 'isWithoutChange', target: '.idle', actions: ['settleWithoutChange', 'tellRunEnded'] },
+      { guard: 'isFreeInterruption', target: '.idle', actions: ['settleInterrupted', 'tellRunEnded'] },
+      { guard: 'isRecoverable', target: '.idle', actions: ['settleForRecovery', 'tellRunEnded'] },
+      { guard: 'isShortage', target: '.idle', actions: ['settleShortage', 'tellRunEnded'] },
+      { guard: 'isEnvironmentFailure', target: '.idle', actions: ['settleEnvironmentFailure', 'tellRunEnded'] },
+      { guard: 'isAgentFailure', target: '.idle', actions: ['settleAgentFailure', 'tellRunEnded'] },
+      { target: '.idle', actions: ['settleForHuman', 'tellRunEnded'] },
     ],
-    'xstate.done.actor.*': { actions: 'dropRun' },
-    'xstate.error.actor.*': { target: '.idle', actions: ['dropRun', 'settleBroken', 'releaseCapacity'] },
-    // A place that nobody needs any more goes back at once.
-    'capacity.granted': { actions: 'returnGrant' },
+    // The answer came before, as `run.finished`; a run that ends without one is broken.
+    'xstate.done.actor.*': [{ guard: 'isOwnRun', target: '.idle', actions: ['dropRun', 'settleBroken'] }, { actions: 'dropRun' }],
+    'xstate.error.actor.*': [{ guard: 'isOwnRun', target: '.idle', actions: ['dropRun', 'settleBroken'] }, { actions: 'dropRun' }],
+    // An answer to a request that was taken back: its place went back with the request.
+    'capacity.granted': { actions: 'keepTime' },
+    'capacity.revoked': { actions: 'keepTime' },
   },
   states: {
     idle: {
-      meta: { description: 'No run is needed, or none may start.' },
-      entry: 'rememberRunSince',
+      meta: { description: 'No run is needed, or none may start.', waitsFor: 'publication' },
+      entry: ['rememberRunSince', 'releasePlace', 'releaseWorktree'],
       always: [
-        { guard: 'isExhausted', actions: 'escalateForBudget' },
+        { guard: 'isOutOfAttempts', actions: 'escalateForAttempts' },
         { guard: 'isRunNeeded', target: 'waiting' },
       ],
     },
@@ -37,47 +44,66 @@ export const run = issueSetup.createStateConfig({
       meta: { description: 'A run is needed and waits.' },
       always: [
         { guard: 'isRunNotNeeded', target: 'idle' },
-        { guard: 'isExhausted', target: 'idle' },
+        { guard: 'isOutOfAttempts', target: 'idle' },
       ],
       initial: 'deciding',
       states: {
         deciding: {
           meta: { description: 'What it waits for is found out.' },
-          always: [{ guard: 'isHeldByBlockers', target: 'blocked' }, { guard: 'isPausing', target: 'pausing' }, { target: 'queued' }],
+          always: [
+            { guard: 'isBlocked', target: 'dependency' },
+            { guard: 'isOverBudget', target: 'budget' },
+            { guard: 'isPausing', target: 'backoff' },
+            { target: 'capacity' },
+          ],
         },
-        blocked: {
+        dependency: {
           meta: { description: 'Other issues have to be resolved first.', waitsFor: 'blockers' },
           entry: 'rememberRunSince',
-          always: { guard: 'isNotHeldByBlockers', target: 'deciding' },
+          always: { guard: 'isNotBlocked', target: 'deciding' },
         },
-        pausing: {
+        budget: {
+          meta: { description: "A budget for the issue's whole life is used up.", waitsFor: 'budget' },
+          entry: ['rememberRunSince', 'tellBudget'],
+          always: [
+            { guard: 'isBlocked', target: 'deciding' },
+            { guard: 'hasBudget', target: 'deciding' },
+          ],
+        },
+        backoff: {
           meta: { description: 'A pause after a failure.', waitsFor: 'pause' },
           entry: 'rememberRunSince',
-          after: { pause: { target: 'deciding', actions: 'keepTime' } },
-          always: { guard: 'isNotPausing', target: 'deciding' },
+          after: { backoff: { target: 'deciding', actions: 'endPause' } },
+          always: [
+            { guard: 'isBlocked', target: 'deciding' },
+            { guard: 'isNotPausing', target: 'deciding' },
+          ],
         },
-        queued: {
+        capacity: {
           meta: { description: 'A free place is waited for.', waitsFor: 'place' },
-          entry: 'requestCapacity',
+          entry: 'requestPlace',
           exit: 'withdrawRequest',
-          always: { guard: 'isHeldByBlockers', target: 'deciding' },
-          on: { 'capacity.granted': { guard: 'canClaim', target: '#issue.run.active', actions: 'claim' } },
+          on: {
+            'capacity.granted': { guard: 'canTakePlace', actions: 'takePlace' },
+            'capacity.revoked': { guard: 'isOwnPlace', target: 'deciding' },
+          },
+          always: [
+            { guard: 'hasPlace', target: '#issue.run.active', actions: 'claim' },
+            { guard: 'cannotStart', target: 'deciding' },
+          ],
         },
       },
     },
     active: {
       tags: 'running',
       meta: { description: 'A run is alive.', waitsFor: 'agent' },
-      entry: 'spawnRun',
-      // It has its place already; a second grant belongs to a request that was taken back.
-      on: { 'capacity.granted': {} },
+      entry: ['rememberRunSince', 'spawnRun'],
       always: { guard: 'isRunUnwanted', target: 'stopping' },
     },
     stopping: {
       tags: 'running',
       meta: { description: 'The run is being ended; nothing starts until it has.', waitsFor: 'agentEnding' },
-      entry: 'stopRun',
-      on: { 'capacity.granted': {} },
+      entry: ['rememberRunSince', 'stopRun'],
     },
   },
 })

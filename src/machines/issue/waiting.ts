@@ -1,8 +1,12 @@
 // Who an issue waits for and why: the functions that the states' `meta.waitsFor` names.
 
-import type { Waiting } from '../vocabulary.ts'
+import type { Party, Waiting } from '../vocabulary.ts'
 import type { IssueContext } from './context.ts'
+import { presentHead } from './facts.ts'
+import { isActing } from './guards.ts'
 import { checksState, openBlockers, reviewState } from './policy.ts'
+import { escalationText } from './reports.ts'
+import { lifetimeText } from './settlement.ts'
 
 /** Milliseconds since epoch of pending timers, by XState's name. */
 export type Timers = readonly { name: string; due: number }[]
@@ -10,65 +14,61 @@ export type Timers = readonly { name: string; due: number }[]
 const dueOf = (timers: Timers, delay: string): number | null =>
   timers.find(({ name }) => name.startsWith(`xstate.after.${delay}.`))?.due ?? null
 
-export const waiting: Record<string, (c: IssueContext, timers: Timers) => Waiting[]> = {
+const row = (party: Party, reason: string, since: number, until: number | null = null): Waiting => ({ party, reason, since, until })
+
+export const waiting = {
   verdicts(c) {
     const since = c.since.lifecycle
     const rows: Waiting[] = []
-    if (checksState(c) === 'pending') rows.push({ party: 'ci', reason: `checks of ${c.pr?.headSha.slice(0, 10)}`, since, until: null })
-    if (reviewState(c) !== 'approved' && c.policy.review !== 'none') {
-      rows.push({ party: 'reviewer', reason: `a review of pull request #${c.pr?.number}`, since, until: null })
+    const { checks } = presentHead(c)
+    if (checksState(c) === 'pending') {
+      const obstacle = checks?.obstacle ?? null
+      rows.push(
+        obstacle === null
+          ? row('ci', `checks of ${c.pr?.headSha.slice(0, 10)}`, since)
+          : row('operator', `the checks cannot run: ${obstacle}`, since),
+      )
     }
-    if (rows.length === 0 && c.pr?.draft) rows.push({ party: 'human', reason: 'the pull request is a draft', since, until: null })
+    if (reviewState(c) === 'none' && c.policy.review !== 'none')
+      rows.push(row('reviewer', `a review of pull request #${c.pr?.number}`, since))
+    if (c.pr?.draft) rows.push(row('human', 'the pull request is a draft', since))
     return rows
   },
   landing(c) {
     const since = c.since.lifecycle
-    if (c.queue.held) {
-      const { reason, files } = c.queue.held
-      return [{ party: 'human', reason: files.length > 0 ? `${reason}: ${files.join(', ')}` : reason, since, until: null }]
-    }
-    if (c.policy.landing === 'manual') return [{ party: 'human', reason: 'approved and green: to be landed by hand', since, until: null }]
-    return [
-      { party: 'queue', reason: c.queue.state === 'queued' ? 'in the landing queue' : 'its turn in the landing queue', since, until: null },
-    ]
+    if (c.held) return [row('human', c.held.files.length > 0 ? `${c.held.reason}: ${c.held.files.join(', ')}` : c.held.reason, since)]
+    if (!isActing({ context: c })) return []
+    if (c.policy.landing === 'manual') return [row('human', 'approved and green: to be landed by hand', since)]
+    return [row('queue', presentHead(c).queue?.state === 'queued' ? 'in the landing queue' : 'its turn in the landing queue', since)]
   },
-  deployment: (c) => [
-    { party: 'deploy', reason: `the deployment of ${c.deploy?.sha.slice(0, 10)}`, since: c.since.lifecycle, until: null },
+  deployment: (c, timers) => [
+    row('deploy', `the deployment of ${c.deploy?.sha.slice(0, 10)}`, c.since.lifecycle, dueOf(timers, 'deployTimeout')),
   ],
-  answer: (c) => [
-    { party: 'human', reason: `an answer to: ${c.question?.text ?? ''}`, since: c.question?.at ?? c.since.lifecycle, until: null },
-  ],
-  decision: (c) => [
-    {
-      party: 'human',
-      reason: c.escalation?.reason ?? 'the pull request was closed: retry, or close the issue',
-      since: c.escalation?.at ?? c.since.lifecycle,
-      until: null,
-    },
-  ],
-  blockers: (c) => openBlockers(c).map((key) => ({ party: 'dependency', reason: `blocked by ${key}`, since: c.since.run, until: null })),
+  answer: (c) => [row('human', `an answer to: ${c.question?.text ?? ''}`, c.question?.at ?? c.since.lifecycle)],
+  decision: (c) => [row('human', escalationText(c), c.escalation?.at ?? c.since.lifecycle)],
+  publication: (c) =>
+    c.published === null ? [] : [row('provider', `the forge to tell of ${c.published.slice(0, 10)}, which was published`, c.since.run)],
+  blockers: (c) => openBlockers(c).map((key) => row('dependency', `blocked by ${key}`, c.since.run)),
+  budget: (c) => [row('operator', lifetimeText(c), c.since.run)],
   pause: (c, timers) => [
-    {
-      party: 'timer',
-      reason: c.lastFailure ? `a pause after: ${c.lastFailure.reason}` : 'a pause after an interruption',
-      since: c.since.run,
-      until: dueOf(timers, 'pause') ?? c.notBefore,
-    },
+    row(
+      c.lastFailure?.class === 'capacity' ? 'provider' : 'timer',
+      c.lastFailure ? `a pause after: ${c.lastFailure.reason}` : 'a pause after an interruption',
+      c.since.run,
+      dueOf(timers, 'backoff') ?? c.notBefore,
+    ),
   ],
-  place: (c) => [{ party: 'capacity', reason: 'a free place for its run', since: c.since.run, until: null }],
-  agent: (c) => [
-    { party: 'agent', reason: `${c.run?.id}: ${c.run?.type} by ${c.run?.agent}`, since: c.run?.startedAt ?? c.since.run, until: null },
-  ],
-  agentEnding: (c) => [{ party: 'agent', reason: `the end of ${c.run?.id}`, since: c.since.run, until: null }],
-  delegation: (c) => [
-    { party: 'human', reason: 'not delegated: `signalbox delegate` gives it back', since: c.since.authority, until: null },
-  ],
+  place: (c) => [row('capacity', 'a free place for its run', c.since.run)],
+  agent: (c) => [row('agent', `${c.run?.id}: ${c.run?.type} by ${c.run?.agent}`, c.run?.startedAt ?? c.since.run)],
+  agentEnding: (c) => [row('agent', `the end of ${c.run?.id}`, c.since.run)],
+  delegation: (c) => [row('human', 'not delegated: `signalbox delegate` gives it back', c.since.authority)],
   restart: (c) => [
-    {
-      party: 'human',
-      reason: `stopped by ${c.stop?.author ?? 'somebody'} (${c.stop?.reason ?? ''}): a retry, a prompt or a new delegation goes on`,
-      since: c.stop?.at ?? c.since.authority,
-      until: null,
-    },
+    row(
+      'human',
+      `stopped by ${c.stop?.author ?? 'somebody'} (${c.stop?.reason ?? ''}): a retry, a prompt or a new delegation goes on`,
+      c.stop?.at ?? c.since.authority,
+    ),
   ],
-}
+} satisfies Record<string, (c: IssueContext, timers: Timers) => Waiting[]>
+
+export type WaitsFor = keyof typeof waiting

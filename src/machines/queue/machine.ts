@@ -4,19 +4,22 @@
 //                          ▲                      │
 //                          └── base moved ────────┘        conflict, red checks ─▶ evicting
 
-import { buildInput, candidateInput, createContext, enteredInput, evictInput, landInput, leftInput, queueSetup } from './setup.ts'
+import { createContext } from './context.ts'
+import { adoptInput, candidateInput, evictInput, headInput, landInput, queueSetup } from './setup.ts'
 
 export const queueMachine = queueSetup.createMachine({
   id: 'queue',
   context: createContext,
+  meta: { description: 'The landing queue of one project.' },
   initial: 'idle',
   on: {
-    'landing.requested': [{ guard: 'isKnown' }, { actions: 'enqueue' }],
-    'landing.withdrawn': [{ guard: 'isOfHead', target: '.leaving' }, { actions: 'dequeue' }],
+    'landing.requested': [{ guard: 'isKnown', actions: 'keepTime' }, { actions: 'enqueue' }],
+    'landing.withdrawn': [{ guard: 'isUnderTest', target: '.leaving' }, { actions: 'dequeue' }],
   },
   states: {
     idle: {
-      meta: { description: 'Nothing is tested.' },
+      meta: { description: 'Nobody waits.' },
+      entry: 'dropHead',
       always: { guard: 'hasEntries', target: 'entering', actions: 'takeHead' },
     },
     entering: {
@@ -24,9 +27,12 @@ export const queueMachine = queueSetup.createMachine({
       invoke: {
         id: 'enter',
         src: 'recordEntered',
-        input: enteredInput,
+        input: headInput,
         onDone: 'building',
-        onError: { target: 'obstructed', actions: 'rememberObstacle' },
+        onError: [
+          { guard: 'isGone', target: 'leaving' },
+          { target: 'obstructed', actions: 'rememberObstacle' },
+        ],
       },
     },
     building: {
@@ -34,13 +40,16 @@ export const queueMachine = queueSetup.createMachine({
       invoke: {
         id: 'build',
         src: 'buildCandidate',
-        input: buildInput,
+        input: headInput,
         onDone: [
-          { guard: 'isConflict', target: 'evicting', actions: 'rememberConflict' },
-          { guard: 'hasLandedAlready', target: 'idle', actions: 'dropHead' },
+          { guard: 'isConflict', target: 'evicting', actions: ['rememberConflict', 'tellResumed'] },
+          { guard: 'hasLandedAlready', target: 'adopting', actions: 'rememberCandidate' },
           { target: 'testing', actions: 'rememberCandidate' },
         ],
-        onError: { target: 'obstructed', actions: 'rememberObstacle' },
+        onError: [
+          { guard: 'isGone', target: 'leaving' },
+          { target: 'obstructed', actions: 'rememberObstacle' },
+        ],
       },
     },
     testing: {
@@ -51,7 +60,7 @@ export const queueMachine = queueSetup.createMachine({
         input: candidateInput,
         onDone: [
           { guard: 'hasPassed', target: 'landing' },
-          { target: 'evicting', actions: 'rememberFailure' },
+          { target: 'evicting', actions: ['rememberFailure', 'tellResumed'] },
         ],
         onError: [
           { guard: 'isInterruption', target: 'building' },
@@ -67,22 +76,33 @@ export const queueMachine = queueSetup.createMachine({
         src: 'landCandidate',
         input: landInput,
         onDone: [
-          { guard: 'hasLanded', target: 'idle', actions: 'dropHead' },
-          { guard: 'isHeadWithdrawn', target: 'leaving' },
+          { guard: 'hasLanded', target: 'idle' },
+          { guard: 'isWithdrawn', target: 'leaving' },
           { guard: 'hasBaseMoved', target: 'building', actions: 'tellResumed' },
           { target: 'held', actions: 'tellHeld' },
         ],
         onError: [
-          { guard: 'isHeadWithdrawn', target: 'leaving' },
+          { guard: 'isWithdrawn', target: 'leaving' },
+          { guard: 'isGone', target: 'leaving' },
           { target: 'obstructed', actions: 'rememberObstacle' },
         ],
       },
       // The landing is in flight: a withdrawal waits for what becomes of it.
-      on: { 'landing.withdrawn': [{ guard: 'isOfHead', actions: 'rememberWithdrawal' }, { actions: 'dequeue' }] },
+      on: { 'landing.withdrawn': [{ guard: 'isUnderTest', actions: 'rememberWithdrawal' }, { actions: 'dequeue' }] },
+    },
+    adopting: {
+      meta: { description: 'The base has the head already: the landing is noted.' },
+      invoke: {
+        id: 'adopt',
+        src: 'adoptLanding',
+        input: adoptInput,
+        onDone: 'idle',
+        onError: { target: 'obstructed', actions: 'rememberObstacle' },
+      },
     },
     held: {
       meta: { description: "The user's checkout of the base holds the landing up; it is tried again." },
-      after: { held: 'building' },
+      after: { held: 'landing' },
     },
     obstructed: {
       meta: { description: 'The environment failed; after a pause it is tried again, a bounded number of times.' },
@@ -93,26 +113,54 @@ export const queueMachine = queueSetup.createMachine({
     },
     pausing: {
       meta: { description: 'A pause after a failure of the environment.' },
-      after: { pause: 'building' },
+      after: { pause: 'entering' },
     },
     evicting: {
       meta: { description: 'The entry is given back with its incident.' },
-      invoke: {
-        id: 'evict',
-        src: 'recordEviction',
-        input: evictInput,
-        onDone: { target: 'idle', actions: 'dropHead' },
-        onError: { target: 'idle', actions: 'dropHead' },
+      initial: 'recording',
+      states: {
+        recording: {
+          meta: { description: 'The incident is written where the forge and the issue see it.' },
+          invoke: {
+            id: 'evict',
+            src: 'recordEviction',
+            input: evictInput,
+            onDone: '#queue.idle',
+            onError: [
+              { guard: 'isGone', target: '#queue.idle' },
+              { target: 'pausing', actions: 'rememberObstacle' },
+            ],
+          },
+        },
+        pausing: {
+          meta: { description: 'It could not be written; a pause.' },
+          after: { pause: 'recording' },
+        },
       },
     },
     leaving: {
-      meta: { description: 'The entry has been withdrawn.' },
-      invoke: {
-        id: 'leave',
-        src: 'recordLeft',
-        input: leftInput,
-        onDone: { target: 'idle', actions: 'dropHead' },
-        onError: { target: 'idle', actions: 'dropHead' },
+      meta: { description: 'The entry is not wanted any more, by its issue or because the pull request has moved on.' },
+      entry: 'rememberWithdrawal',
+      initial: 'recording',
+      on: { 'landing.withdrawn': [{ guard: 'isUnderTest', actions: 'keepTime' }, { actions: 'dequeue' }] },
+      states: {
+        recording: {
+          meta: { description: 'That it left is written where the forge and the issue see it.' },
+          invoke: {
+            id: 'leave',
+            src: 'recordLeft',
+            input: headInput,
+            onDone: '#queue.idle',
+            onError: [
+              { guard: 'isGone', target: '#queue.idle' },
+              { target: 'pausing', actions: 'rememberObstacle' },
+            ],
+          },
+        },
+        pausing: {
+          meta: { description: 'It could not be written; a pause.' },
+          after: { pause: 'recording' },
+        },
       },
     },
   },

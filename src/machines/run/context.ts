@@ -30,7 +30,8 @@ export interface RunInput {
   checks: { headSha: string; failures: CheckFailure[] } | null
   incident: QueueIncident | null
   lastFailure: string | null
-  limits: { run: number; progress: number }
+  /** Milliseconds: the whole run; without progress; without any sign of life (default: as long as the run). */
+  limits: { run: number; progress: number; signal?: number }
 }
 
 export interface RunProgress {
@@ -50,12 +51,24 @@ export interface RunOutput {
   usage: Usage
   headBefore: string | null
   headAfter: string | null
+  /** The pull request as publishing it gave it. */
+  pr: Published | null
   /** Ids of messages that reached the agent while it worked. */
   steered: string[]
   /** True when it got as far as an item, a diff or a commit. */
   progressed: boolean
   /** Paths left uncommitted. */
   dirty: string[]
+}
+
+export interface Published {
+  number: number
+  url: string
+  headSha: string
+  headRef: string
+  baseRef: string
+  draft: boolean
+  state: 'open' | 'closed' | 'merged'
 }
 
 /** What the agent's turn answers. */
@@ -91,6 +104,8 @@ export interface RunContext extends RunInput {
   worktree: string | null
   /** Turns of the agent so far; the second is the one continuation that commits. */
   turns: number
+  /** How often its thread was resumed. */
+  resumes: number
   uncommitted: string[] | null
   thread: string | null
   result: SessionResult | null
@@ -102,7 +117,7 @@ export interface RunContext extends RunInput {
   progressed: boolean
   steered: string[]
   ending: { outcome: RunOutcome; failure: FailureClass | null; reason: string } | null
-  publishedHead: string | null
+  pr: Published | null
 }
 
 export function createContext({ input }: { input?: RunInput }): RunContext {
@@ -137,6 +152,7 @@ export function createContext({ input }: { input?: RunInput }): RunContext {
     baseHead: null,
     worktree: null,
     turns: 0,
+    resumes: 0,
     uncommitted: null,
     thread: null,
     result: null,
@@ -148,6 +164,6 @@ export function createContext({ input }: { input?: RunInput }): RunContext {
     progressed: false,
     steered: [],
     ending: null,
-    publishedHead: null,
+    pr: null,
   }
 }

@@ -13,3 +13,4 @@ export type RunEvent =
   | (Told & { type: 'session.progressed'; line: string })
   | (Told & { type: 'session.steered'; id: string; taken: boolean })
   | (Told & { type: 'session.finished'; result: SessionResult })
+  | { type: 'xstate.error.actor.session'; error: unknown; actorId: string; at?: number }

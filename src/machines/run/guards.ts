@@ -1,52 +1,48 @@
 // When a run may go on, and what its worktree has to show before anything is published.
 
 import type { RunContext, SessionResult } from './context.ts'
-import type { RunEvent } from './events.ts'
-import { mostTurns, reportEvery } from './policy.ts'
+import { mostResumes, mostTurns, reportEvery } from './policy.ts'
 
 interface Args {
   context: RunContext
-  event: RunEvent | { type: string; [key: string]: unknown }
+  event: { type: string }
 }
+type Only = Pick<Args, 'context'>
 
-const resultOf = (event: Args['event']): SessionResult | null =>
-  event.type === 'session.finished' ? (event['result' as never] as SessionResult) : null
-const codeOf = (event: Args['event']): unknown => ((event as { error?: { code?: unknown } }).error ?? {}).code
+const resultOf = (event: Args['event']): SessionResult | null => (event as { result?: SessionResult }).result ?? null
+const codeOf = (event: Args['event']): string | null => (event as { error?: { code?: string } }).error?.code ?? null
 
-/** When the agent says that it is done. */
-export const hasCompleted = ({ event }: Args): boolean => resultOf(event)?.outcome === 'completed'
-/** When the agent says that nothing had to be changed. */
-export const hasNothingToChange = ({ event }: Args): boolean => resultOf(event)?.outcome === 'no_change'
+// --- the session -----------------------------------------------------------------------------------
+
+/** When the agent says that it is done, or that nothing had to be changed: its worktree decides. */
+export const isForVerification = ({ event }: Args): boolean => ['completed', 'no_change'].includes(resultOf(event)?.outcome ?? '')
 /** When the agent asks a person. */
 export const hasQuestion = ({ event }: Args): boolean => resultOf(event)?.outcome === 'needs_input'
 /** When the session ended because its process did. */
 export const isInterruption = ({ event }: Args): boolean => codeOf(event) === 'interrupted'
-/** When the worktree is not usable any more: the agent deleted or replaced it. */
-export const isBrokenWorktree = ({ event }: Args): boolean => codeOf(event) === 'worktree-missing' || codeOf(event) === 'worktree-broken'
-
-const isTidy = (context: RunContext): boolean =>
-  context.inspection !== null && context.inspection.dirty.length === 0 && context.inspection.operation === null
-
-/** When uncommitted changes or an operation in progress are left, and a turn that commits them is too. */
-export const canContinue = ({ context }: Args): boolean => !isTidy(context) && context.turns < mostTurns
-/** When uncommitted changes or an operation in progress are left. */
-export const isDirty = ({ context }: Args): boolean => !isTidy(context)
-/** When the worktree is on another branch than the issue's. */
-export const isOnOtherBranch = ({ context }: Args): boolean => context.inspection !== null && context.inspection.branch !== context.branch
-/** When commits that were published or there before are gone from the branch. */
-export const hasRewrittenHistory = ({ context }: Args): boolean => context.inspection?.descendsFromSince === false
-/** When the head is where it was: nothing to publish. */
-export const hasNotAdvanced = ({ context }: Args): boolean =>
-  context.inspection !== null &&
-  (context.inspection.commitsAhead === 0 ||
-    context.inspection.head === (context.published ?? context.headBefore) ||
-    context.inspection.head === context.past)
-/** When the published head needs no push, since an earlier life of this run had pushed the work already. */
-export const isReadyToPublish = ({ context }: Args): boolean =>
-  isTidy(context) &&
-  context.inspection!.branch === context.branch &&
-  context.inspection!.descendsFromSince &&
-  context.inspection!.commitsAhead > 0
+/** When the interrupted agent has a thread to go on with. */
+export const canResume = ({ context, event }: Args): boolean =>
+  isInterruption({ context, event }) && context.thread !== null && context.resumes < mostResumes
 /** When the issue was last told of progress long enough ago. */
 export const canTellProgress = ({ context, event }: Args): boolean =>
   ((event as { at?: number }).at ?? context.now) - context.toldAt >= reportEvery
+
+// --- the work --------------------------------------------------------------------------------------
+
+/** When the worktree is not usable any more: the agent deleted or replaced it. */
+export const isBrokenWorktree = ({ event }: Args): boolean => ['worktree-missing', 'worktree-broken'].includes(codeOf(event) ?? '')
+/** When the worktree is on another branch than the issue's. */
+export const isOnOtherBranch = ({ context }: Only): boolean => context.inspection !== null && context.inspection.branch !== context.branch
+/** When commits that were published or there before are gone from the branch. */
+export const hasRewrittenHistory = ({ context }: Only): boolean => context.inspection?.descendsFromSince === false
+/** When uncommitted changes or an operation in progress are left. */
+export const isDirty = ({ context: { inspection } }: Only): boolean =>
+  inspection !== null && (inspection.dirty.length > 0 || inspection.operation !== null)
+/** When they are, and a turn that commits them is too. */
+export const canContinue = ({ context }: Only): boolean => isDirty({ context }) && context.turns < mostTurns
+/** When there is a commit that is neither on the base nor published, nor the very head that was found wanting. */
+export const hasAdvanced = ({ context: { inspection, published, past } }: Only): boolean =>
+  inspection !== null && inspection.commitsAhead > 0 && inspection.head !== published && inspection.head !== past
+/** When everything is committed, on the branch, on top of what was there, and new. */
+export const canPublish = ({ context }: Only): boolean =>
+  hasAdvanced({ context }) && !isDirty({ context }) && !isOnOtherBranch({ context }) && !hasRewrittenHistory({ context })

@@ -1,8 +1,10 @@
 // One agent run, from a claimed place to a settled answer:
 //
-//   preparing ─▶ working ─▶ verifying ─▶ publishing ─▶ settled
-//                  ▲           │
-//                  └───────────┘  one continuation commits what was left
+//   claimed ─▶ preparing ─▶ starting ─▶ working ─▶ verifying ─▶ publishing ─▶ settled
+//                              ▲           │          │
+//                              └───────────┴──────────┘  the agent's thread is resumed; one continuation commits what was left
+//
+// Whatever calls it off leads through `ending`, where the agent's processes are waited for.
 
 import { createContext } from './context.ts'
 import { prepareInput, publishInput, runOutput, runSetup, sessionInput, verifyInput } from './setup.ts'
@@ -10,67 +12,102 @@ import { prepareInput, publishInput, runOutput, runSetup, sessionInput, verifyIn
 export const runMachine = runSetup.createMachine({
   id: 'run',
   context: createContext,
-  initial: 'preparing',
+  meta: { description: 'One run of an agent.' },
+  initial: 'claimed',
   output: runOutput,
   states: {
+    claimed: {
+      meta: { phase: 'claimed', description: 'Its place is held; nothing has been touched.' },
+      entry: 'rememberStart',
+      always: 'preparing',
+    },
     preparing: {
       meta: { phase: 'preparing', description: 'The worktree is made ready on the branch of the issue.' },
-      entry: 'rememberStart',
       invoke: {
         id: 'prepare',
         src: 'prepareWorktree',
         input: prepareInput,
-        onDone: { target: 'working', actions: ['rememberWorktree', 'tellStarted'] },
+        onDone: { target: 'starting', actions: ['rememberWorktree', 'beginTurn'] },
         onError: { target: 'settled', actions: 'endForEnvironment' },
       },
       on: { 'run.stop': { target: 'settled', actions: 'endAsAsked' } },
     },
-    working: {
-      meta: { phase: 'working', description: 'The agent works on its turn.' },
-      entry: 'beginTurn',
-      invoke: {
-        id: 'session',
-        src: 'agentSession',
-        input: sessionInput,
-        onError: [
+    starting: {
+      meta: { phase: 'starting', description: "The agent's process and thread are started." },
+      entry: 'startSession',
+      after: {
+        silence: { target: 'ending', actions: 'endForSilence' },
+        runLimit: { target: 'ending', actions: 'endForLimit' },
+      },
+      on: {
+        'session.started': { target: 'working', actions: ['rememberSession', 'tellStarted'] },
+        'session.progressed': { target: 'working', actions: ['rememberProgress', 'tellStarted'] },
+        'session.finished': [
+          { guard: 'isForVerification', target: 'verifying', actions: 'rememberResult' },
+          { guard: 'hasQuestion', target: 'settled', actions: ['rememberResult', 'endWithQuestion'] },
+          { target: 'settled', actions: ['rememberResult', 'endAsFailed'] },
+        ],
+        'xstate.error.actor.session': [
+          { guard: 'canResume', target: 'starting', reenter: true, actions: 'resume' },
           { guard: 'isInterruption', target: 'settled', actions: 'endAsInterrupted' },
           { target: 'settled', actions: 'endForEnvironment' },
         ],
+        'run.stop': { target: 'ending', actions: 'endAsAsked' },
       },
-      initial: 'watching',
+    },
+    working: {
+      meta: { phase: 'working', description: 'The agent works on its turn; two clocks watch it.' },
+      type: 'parallel',
       states: {
-        watching: {
-          meta: { description: 'Progress is watched: too long without any ends the turn.' },
-          after: { stall: { target: '#run.ending', actions: 'endForStall' } },
-          on: {
-            'session.progressed': [
-              { guard: 'canTellProgress', target: 'watching', reenter: true, actions: ['rememberProgress', 'tellProgress'] },
-              { target: 'watching', reenter: true, actions: 'rememberProgress' },
-            ],
+        signal: {
+          initial: 'alive',
+          states: {
+            alive: {
+              meta: { description: 'A sign of life has come lately.' },
+              after: { silence: { target: '#run.ending', actions: 'endForSilence' } },
+              on: {
+                'session.started': { target: 'alive', reenter: true, actions: 'rememberSession' },
+                'session.progressed': { target: 'alive', reenter: true },
+                'session.steered': { target: 'alive', reenter: true, actions: ['rememberSteered', 'tellSteered'] },
+              },
+            },
+          },
+        },
+        progress: {
+          initial: 'moving',
+          states: {
+            moving: {
+              meta: { description: 'Something new has come lately: an item, a line, a commit.' },
+              after: { stall: { target: '#run.ending', actions: 'endForStall' } },
+              on: {
+                'session.progressed': [
+                  { guard: 'canTellProgress', target: 'moving', reenter: true, actions: ['rememberProgress', 'tellProgress'] },
+                  { target: 'moving', reenter: true, actions: 'rememberProgress' },
+                ],
+              },
+            },
           },
         },
       },
       after: { runLimit: { target: 'ending', actions: 'endForLimit' } },
       on: {
-        'session.started': { actions: 'rememberSession' },
-        'session.steered': { actions: 'rememberSteered' },
         'session.finished': [
-          { guard: 'hasCompleted', target: 'verifying', actions: 'rememberResult' },
-          { guard: 'hasNothingToChange', target: 'verifying', actions: 'rememberResult' },
+          { guard: 'isForVerification', target: 'verifying', actions: 'rememberResult' },
           { guard: 'hasQuestion', target: 'settled', actions: ['rememberResult', 'endWithQuestion'] },
           { target: 'settled', actions: ['rememberResult', 'endAsFailed'] },
+        ],
+        'xstate.error.actor.session': [
+          { guard: 'canResume', target: 'starting', actions: 'resume' },
+          { guard: 'isInterruption', target: 'settled', actions: 'endAsInterrupted' },
+          { target: 'settled', actions: 'endForEnvironment' },
         ],
         'run.steer': { actions: 'passSteering' },
         'run.stop': { target: 'ending', actions: 'endAsAsked' },
       },
     },
-    ending: {
-      meta: { phase: 'ending', description: 'The agent is being ended; nothing follows until it has.' },
-      invoke: { id: 'closing', src: 'endSession', input: sessionInput, onDone: 'settled', onError: 'settled' },
-      after: { ending: 'settled' },
-    },
     verifying: {
       meta: { phase: 'verifying', description: 'What the agent left is looked at before anything is published.' },
+      entry: 'dropSession',
       initial: 'inspecting',
       states: {
         inspecting: {
@@ -91,10 +128,9 @@ export const runMachine = runSetup.createMachine({
           always: [
             { guard: 'isOnOtherBranch', target: '#run.settled', actions: 'endForOtherBranch' },
             { guard: 'hasRewrittenHistory', target: '#run.settled', actions: 'endForRewrite' },
-            { guard: 'canContinue', target: '#run.working', actions: 'rememberUncommitted' },
+            { guard: 'canContinue', target: '#run.starting', actions: ['rememberUncommitted', 'beginTurn'] },
             { guard: 'isDirty', target: '#run.settled', actions: 'endForDirt' },
-            { guard: 'hasNotAdvanced', target: '#run.settled', actions: 'endWithoutChange' },
-            { guard: 'isReadyToPublish', target: '#run.publishing' },
+            { guard: 'canPublish', target: '#run.publishing' },
             { target: '#run.settled', actions: 'endWithoutChange' },
           ],
         },
@@ -103,6 +139,7 @@ export const runMachine = runSetup.createMachine({
     },
     publishing: {
       meta: { phase: 'publishing', description: 'The branch is pushed and its pull request opened or updated.' },
+      entry: 'tellPublishing',
       invoke: {
         id: 'publish',
         src: 'publishChange',
@@ -115,7 +152,14 @@ export const runMachine = runSetup.createMachine({
     settled: {
       meta: { phase: 'settled', description: 'The run has given its answer.' },
       type: 'final',
-      entry: 'tellFinished',
+      entry: ['dropSession', 'tellFinished'],
+    },
+    ending: {
+      meta: { phase: 'ending', description: 'The agent is being ended; nothing follows until it has.' },
+      entry: 'dropSession',
+      invoke: { id: 'closing', src: 'endSession', input: sessionInput, onDone: 'settled', onError: 'settled' },
+      after: { ending: 'settled' },
+      on: { 'run.stop': { actions: 'endAsAsked' } },
     },
   },
 })

@@ -6,3 +6,5 @@ export const endingTime = 15_000
 export const reportEvery = 5_000
 /** Turns of one run: the work, and one continuation that commits what was left. */
 export const mostTurns = 2
+/** How often a thread is resumed in one run. */
+export const mostResumes = 3

@@ -1,9 +1,9 @@
 // What the names in the run's chart mean.
 
-import { assign, enqueueActions, fromCallback, fromPromise, sendParent, sendTo, setup } from 'xstate'
+import { assign, enqueueActions, fromCallback, fromPromise, sendParent, sendTo, setup, stopChild } from 'xstate'
 import type { FailureClass, RunOutcome } from '../vocabulary.ts'
 import { addUsage } from '../vocabulary.ts'
-import type { Inspection, RunContext, RunInput, RunOutput } from './context.ts'
+import type { Inspection, Published, RunContext, RunInput, RunOutput, SessionResult } from './context.ts'
 import type { RunEvent } from './events.ts'
 import * as guards from './guards.ts'
 import { endingTime } from './policy.ts'
@@ -57,13 +57,6 @@ const timeOf = (context: RunContext, event: unknown): number => Math.max(context
 const errorOf = (event: unknown): { code?: string; message: string } =>
   (event as { error?: { code?: string; message: string } }).error ?? { message: 'unknown' }
 
-/** Ends the run with an outcome of our own, unless it is ending already. */
-const ending =
-  (outcome: RunOutcome, failure: FailureClass | null, reason: (args: { context: RunContext; event: AnyEvent }) => string) =>
-  ({ context, event }: { context: RunContext; event: unknown }): Partial<RunContext> => ({
-    ending: context.ending ?? { outcome, failure, reason: reason({ context, event: event as AnyEvent }) },
-  })
-
 export const prepareInput = ({ context }: { context: RunContext }): PrepareInput => ({
   project: context.project,
   key: context.key,
@@ -74,20 +67,38 @@ export const prepareInput = ({ context }: { context: RunContext }): PrepareInput
   runId: context.runId,
 })
 
-export const sessionInput = ({ context }: { context: RunContext }): SessionInput => {
-  const { issue, project, key, title, description, url, runId, type, attempt, agent, branch, base, published, past, keep, restartFrom } =
-    context
-  const { messages, question, review, checks, incident, lastFailure, limits } = context
-  return {
-    ...{ issue, project, key, title, description, url, runId, type, attempt, agent, branch, base, published, past, keep, restartFrom },
-    ...{ messages, question, review, checks, incident, lastFailure, limits },
-    turn: context.turns,
-    uncommitted: context.uncommitted,
-    thread: context.thread,
-    worktree: context.worktree!,
-    timeout: limits.run,
-  }
-}
+/** What the run was given, without what it has found out since. */
+const assignmentOf = ({
+  now: _now,
+  startedAt: _startedAt,
+  headBefore: _headBefore,
+  baseHead: _baseHead,
+  worktree: _worktree,
+  turns: _turns,
+  resumes: _resumes,
+  uncommitted: _uncommitted,
+  thread: _thread,
+  result: _result,
+  inspection: _inspection,
+  usage: _usage,
+  lastSignalAt: _lastSignalAt,
+  lastProgressAt: _lastProgressAt,
+  toldAt: _toldAt,
+  progressed: _progressed,
+  steered: _steered,
+  ending: _ending,
+  pr: _pr,
+  ...input
+}: RunContext): RunInput => input
+
+export const sessionInput = ({ context }: { context: RunContext }): SessionInput => ({
+  ...assignmentOf(context),
+  turn: context.turns,
+  uncommitted: context.uncommitted,
+  thread: context.thread,
+  worktree: context.worktree!,
+  timeout: context.limits.run,
+})
 
 export const verifyInput = ({ context }: { context: RunContext }): VerifyInput => ({
   project: context.project,
@@ -118,11 +129,30 @@ export const runOutput = ({ context }: { context: RunContext }): RunOutput => ({
   question: context.ending?.outcome === 'needs_input' ? (context.result?.question ?? context.result?.summary ?? '') : null,
   usage: context.usage,
   headBefore: context.headBefore,
-  headAfter: context.publishedHead,
+  headAfter: context.pr?.headSha ?? null,
+  pr: context.pr,
   steered: context.steered,
   progressed: context.progressed,
   dirty: context.inspection?.dirty ?? [],
 })
+
+export interface RunMeta {
+  description: string
+  /** The word for the state in documents. */
+  phase?: string
+}
+
+const take = (change: (c: RunContext, event: AnyEvent, at: number) => Partial<RunContext>) =>
+  assign<RunContext, RunEvent, undefined, RunEvent, never>(({ context, event }) => {
+    const at = timeOf(context, event)
+    return { now: at, ...change(context, event as AnyEvent, at) }
+  })
+
+const minutes = (ms: number): string => (ms < 120_000 ? `${Math.round(ms / 1000)} s` : `${Math.round(ms / 60_000)} minutes`)
+
+/** Ends the run with an outcome of our own, unless it is ending already. */
+const end = (outcome: RunOutcome, failure: FailureClass | null, reason: (c: RunContext, event: AnyEvent) => string) =>
+  take((c, event) => ({ ending: c.ending ?? { outcome, failure, reason: reason(c, event) } }))
 
 export const runSetup = setup({
   types: {
@@ -130,119 +160,119 @@ export const runSetup = setup({
     events: {} as RunEvent,
     input: {} as RunInput,
     output: {} as RunOutput,
-    meta: {} as { phase?: string; description: string },
+    children: {} as {
+      session: 'agentSession'
+      prepare: 'prepareWorktree'
+      closing: 'endSession'
+      verify: 'verifyWork'
+      publish: 'publishChange'
+    },
+    meta: {} as RunMeta,
   },
   actors: {
     prepareWorktree: fromPromise<{ path: string; head: string; baseHead: string; dirty: string[] }, PrepareInput>(
       notProvided('prepareWorktree'),
     ),
-    agentSession: fromCallback<{ type: 'session.steer'; id: string; text: string }, SessionInput>(() => {}),
+    agentSession: fromCallback<{ type: 'session.steer'; id: string; text: string }, SessionInput>(() => {
+      throw new Error("The effect 'agentSession' is not provided")
+    }),
     endSession: fromPromise<void, SessionInput>(notProvided('endSession')),
     verifyWork: fromPromise<Inspection, VerifyInput>(notProvided('verifyWork')),
-    publishChange: fromPromise<{ number: number; headSha: string }, PublishInput>(notProvided('publishChange')),
+    publishChange: fromPromise<Published, PublishInput>(notProvided('publishChange')),
   },
   guards,
   delays: {
-    runLimit: ({ context }) => context.limits.run,
+    // Of the whole run: a second turn has what the first has left.
+    runLimit: ({ context }) => Math.max(0, context.startedAt + context.limits.run - context.now),
     stall: ({ context }) => context.limits.progress,
+    silence: ({ context }) => context.limits.signal ?? context.limits.run,
     ending: endingTime,
   },
   actions: {
-    rememberStart: assign(({ context, event }) => ({ now: timeOf(context, event), startedAt: timeOf(context, event) })),
-    rememberWorktree: assign(({ context, event }) => {
-      const { output } = event as unknown as { output: { path: string; head: string; baseHead: string } }
-      return { worktree: output.path, baseHead: output.baseHead, headBefore: context.headBefore ?? output.head }
+    rememberStart: take((_c, _event, at) => ({ startedAt: at })),
+    rememberWorktree: take((c, event) => {
+      const { path, head, baseHead } = event['output'] as { path: string; head: string; baseHead: string }
+      return { worktree: path, baseHead, headBefore: c.headBefore ?? head }
     }),
-    beginTurn: assign(({ context, event }) => ({
-      turns: context.turns + 1,
-      now: timeOf(context, event),
-      lastProgressAt: timeOf(context, event),
+
+    // the session
+    beginTurn: take((c, _event, at) => ({ turns: c.turns + 1, lastProgressAt: at })),
+    resume: take((c) => ({ resumes: c.resumes + 1 })),
+    startSession: enqueueActions(({ context, enqueue }) => {
+      enqueue.stopChild('session')
+      enqueue.spawnChild('agentSession', { id: 'session', input: sessionInput({ context }) })
+    }),
+    dropSession: stopChild('session'),
+    rememberSession: take((c, event, at) => ({ lastSignalAt: at, thread: (event['thread'] as string | undefined) ?? c.thread })),
+    rememberProgress: take((_c, _event, at) => ({ lastSignalAt: at, lastProgressAt: at, progressed: true })),
+    passSteering: sendTo('session', ({ event }) => {
+      const { id, text } = event as unknown as { id: string; text: string }
+      return { type: 'session.steer' as const, id, text }
+    }),
+    rememberSteered: take((c, event, at) => ({
+      lastSignalAt: at,
+      steered: event['taken'] === true ? [...c.steered, event['id'] as string] : c.steered,
     })),
-    rememberSession: assign(({ context, event }) => ({
-      now: timeOf(context, event),
-      lastSignalAt: timeOf(context, event),
-      thread: (event as { thread?: string }).thread ?? context.thread,
-    })),
-    rememberProgress: assign(({ context, event }) => ({
-      now: timeOf(context, event),
-      lastSignalAt: timeOf(context, event),
-      lastProgressAt: timeOf(context, event),
-      progressed: true,
-    })),
+    rememberResult: take((c, event) => {
+      const result = event['result'] as SessionResult
+      return {
+        // The continuation only commits: what the work itself said stands.
+        result: c.turns > 1 && c.result !== null && ['completed', 'no_change'].includes(result.outcome) ? c.result : result,
+        usage: addUsage(c.usage, result.usage),
+        thread: result.thread ?? c.thread,
+        progressed: c.progressed || result.outcome !== 'failed',
+      }
+    }),
+
+    // the work
+    rememberInspection: take((_c, event) => ({ inspection: event['output'] as Inspection })),
+    rememberUncommitted: take((c) => ({ uncommitted: c.inspection!.dirty })),
+    rememberPublished: take((_c, event) => {
+      const { number, url, headSha, headRef, baseRef, draft, state } = event['output'] as Published
+      return { pr: { number, url, headSha, headRef, baseRef, draft, state }, progressed: true }
+    }),
+
+    // the issue
+    tellStarted: sendParent(({ context }) => ({ type: 'run.started', runId: context.runId })),
     tellProgress: enqueueActions(({ context, event, enqueue }) => {
       const { runId, usage, lastSignalAt, lastProgressAt } = context
       enqueue.assign({ toldAt: timeOf(context, event) })
       enqueue.sendParent({ type: 'run.progressed', runId, phase: 'working', usage, lastSignalAt, lastProgressAt })
     }),
-    passSteering: sendTo('session', ({ event }) => {
-      const { id, text } = event as unknown as { id: string; text: string }
-      return { type: 'session.steer' as const, id, text }
-    }),
-    rememberSteered: assign(({ context, event }) => {
+    tellSteered: enqueueActions(({ context, event, enqueue }) => {
       const { id, taken } = event as unknown as { id: string; taken: boolean }
-      return taken ? { steered: [...context.steered, id] } : {}
+      if (taken) enqueue.sendParent({ type: 'run.steered', runId: context.runId, ids: [id] })
     }),
-    rememberResult: assign(({ context, event }) => {
-      const { result } = event as unknown as { result: NonNullable<RunContext['result']> }
-      return {
-        now: timeOf(context, event),
-        // The continuation only commits: what the work itself said stands.
-        result: context.turns > 1 && context.result && result.outcome === 'completed' ? context.result : result,
-        usage: addUsage(context.usage, result.usage),
-        thread: result.thread ?? context.thread,
-        progressed: context.progressed || result.outcome !== 'failed',
-      }
-    }),
-    rememberInspection: assign(({ event }) => ({ inspection: (event as unknown as { output: Inspection }).output })),
-    rememberUncommitted: assign(({ context }) => ({ uncommitted: context.inspection!.dirty })),
-    rememberPublished: assign(({ context }) => ({ publishedHead: context.inspection!.head, progressed: true })),
-    endAsAsked: assign(({ context, event }) => ({
-      ending: context.ending ?? {
-        outcome: (event as unknown as { outcome: RunOutcome }).outcome,
-        failure: null,
-        reason: (event as unknown as { reason: string }).reason,
-      },
-    })),
-    endWithoutChange: assign(ending('no_change', null, ({ context }) => context.result?.summary || 'The agent changed nothing.')),
-    endWithQuestion: assign(ending('needs_input', null, ({ context }) => context.result?.question ?? 'The agent asks.')),
-    endAsFailed: assign(({ context, event }) => {
-      const { result } = event as unknown as { result: NonNullable<RunContext['result']> }
-      return {
-        ending: context.ending ?? {
-          outcome: 'failed' as const,
-          failure: result.failure ?? 'agent',
-          reason: result.reason ?? result.summary,
-        },
-      }
-    }),
-    endAsInterrupted: assign(ending('interrupted', null, () => 'The process that ran it ended.')),
-    endForEnvironment: assign(ending('failed', 'environment', ({ event }) => errorOf(event).message)),
-    endForBrokenWorktree: assign(ending('failed', 'agent', ({ event }) => `The agent left no usable worktree: ${errorOf(event).message}`)),
-    endForOtherBranch: assign(
-      ending(
-        'failed',
-        'agent',
-        ({ context }) => `The agent left the worktree on ${context.inspection?.branch ?? 'no branch'} instead of ${context.branch}.`,
-      ),
-    ),
-    endForRewrite: assign(ending('failed', 'agent', () => 'The agent rewrote commits that were there before.')),
-    endForDirt: assign(
-      ending('failed', 'dirty', ({ context }) => {
-        const { dirty = [], operation = null } = context.inspection ?? {}
-        return operation === null
-          ? `Uncommitted after its second turn: ${dirty.slice(0, 10).join(', ')}${dirty.length > 10 ? ', …' : ''}`
-          : `A ${operation} is in progress.`
-      }),
-    ),
-    endForStall: assign(ending('failed', 'agent', ({ context }) => `No progress for ${Math.round(context.limits.progress / 1000)} s.`)),
-    endForLimit: assign(
-      ending(
-        'failed',
-        'environment',
-        ({ context }) => `Not done within the limit of ${Math.round(context.limits.run / 60_000)} minutes for one run.`,
-      ),
-    ),
-    tellStarted: sendParent(({ context }) => ({ type: 'run.started', runId: context.runId })),
+    // Before the push: so the issue knows the head for ours when the forge tells of it.
+    tellPublishing: sendParent(({ context }) => ({ type: 'run.publishing', runId: context.runId, head: context.inspection!.head })),
     tellFinished: sendParent(({ context }) => ({ type: 'run.finished', runId: context.runId, ...runOutput({ context }) })),
+
+    // the end. What the issue asks for stands above everything else.
+    endAsAsked: take((_c, event) => ({
+      ending: { outcome: event['outcome'] as RunOutcome, failure: null, reason: event['reason'] as string },
+    })),
+    endWithoutChange: end('no_change', null, (c) => c.result?.summary || 'The agent changed nothing.'),
+    endWithQuestion: end('needs_input', null, (c) => c.result?.question ?? 'The agent asks.'),
+    endAsFailed: take((c, event) => {
+      const { failure = 'agent', reason, summary } = event['result'] as SessionResult
+      return { ending: c.ending ?? { outcome: 'failed', failure, reason: reason ?? summary } }
+    }),
+    endAsInterrupted: end('interrupted', null, () => 'The process that ran it ended.'),
+    endForEnvironment: end('failed', 'environment', (_c, event) => errorOf(event).message),
+    endForBrokenWorktree: end('failed', 'agent', (_c, event) => `The agent left no usable worktree: ${errorOf(event).message}`),
+    endForOtherBranch: end(
+      'failed',
+      'agent',
+      (c) => `The agent left the worktree on ${c.inspection?.branch ?? 'no branch'} instead of ${c.branch}.`,
+    ),
+    endForRewrite: end('failed', 'agent', () => 'The agent rewrote commits that were there before.'),
+    endForDirt: end('failed', 'dirty', (c) => {
+      const { dirty = [], operation = null } = c.inspection ?? {}
+      if (operation !== null) return `A ${operation} is in progress after its second turn.`
+      return `Uncommitted after its second turn: ${dirty.slice(0, 10).join(', ')}${dirty.length > 10 ? ', …' : ''}`
+    }),
+    endForStall: end('failed', 'agent', (c) => `No progress for ${minutes(c.limits.progress)}.`),
+    endForSilence: end('failed', 'environment', (c) => `No sign of life for ${minutes(c.limits.signal ?? c.limits.run)}.`),
+    endForLimit: end('failed', 'environment', (c) => `Not done within the limit of ${minutes(c.limits.run)} for one run.`),
   },
 })

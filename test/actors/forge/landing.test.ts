@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, readlinkSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { childEnvironment, runProcess } from '../../../src/actors/process.ts'
 import { commit, createForge, run, tryRun, types, write, type Files, type FixtureOptions, type ForgeFixture } from './fixture.ts'
 
 const heads = (folder: string) => run(folder, 'rev-parse', 'refs/heads/main')
@@ -500,6 +501,27 @@ describe('the base moves during a landing', () => {
       expect((await fixture.forge.facts({ project: 'app', issue: '', number: 1, branch: '' }))!.state).toBe('open')
     })
 
+    test('the branch is locked, so that git writes the files and cannot move it: they are taken back', async () => {
+      const fixture = await createForge()
+      const pullRequest = await fixture.open('one', { 'new.txt': 'new\n', 'src/a.txt': 'landed\n', 'README.md': null })
+      const landing = await candidate(fixture, pullRequest)
+      write(fixture.user, { 'mine.txt': 'mine\n', 'staged.txt': 'staged\n' })
+      run(fixture.user, 'add', 'staged.txt')
+      const before = status(fixture.user)
+      const lock = join(fixture.user, '.git', 'refs', 'heads', 'main.lock')
+      const answer = await atTheMoment(fixture, 'merge', `touch '${lock}'`, () => fixture.forge.landCandidate(landing))
+      expect(answer).toMatchObject({ kind: 'blocked', reason: expect.stringContaining('main.lock') as string })
+      expect(heads(fixture.user)).toBe(landing.base)
+      expect(status(fixture.user)).toBe(before)
+      expect([existsSync(join(fixture.user, 'new.txt')), readFileSync(join(fixture.user, 'src/a.txt'), 'utf8')]).toEqual([
+        false,
+        'one\ntwo\nthree\n',
+      ])
+      rmSync(lock)
+      expect(await fixture.forge.landCandidate(landing)).toMatchObject({ kind: 'landed' })
+      expect(status(fixture.user)).toBe(before)
+    })
+
     test('the user changes to a new branch: it does not get the landing, and the next one moves the base', async () => {
       const fixture = await createForge()
       const pullRequest = await fixture.open('one', { 'new.txt': 'new\n' })
@@ -518,6 +540,7 @@ describe('the base moves during a landing', () => {
       const answer = await atTheMoment(fixture, 'fetch', 'git checkout -q -b feature', () => fixture.forge.landCandidate(landing))
       expect(answer).toEqual({ kind: 'base_moved' })
       expect(run(fixture.user, 'rev-parse', 'feature')).toBe(landing.base)
+      expect(run(fixture.user, 'log', '-g', '--format=%gs', 'feature')).not.toContain('signalbox')
       expect(await fixture.forge.landCandidate(landing)).toMatchObject({ kind: 'landed' })
     })
 
@@ -549,26 +572,32 @@ describe('the base moves during a landing', () => {
       const landed = answers.filter((answer) => answer.kind === 'landed')
       expect(landed).toHaveLength(1)
       expect(heads(fixture.user)).toBe(landed[0]!.kind === 'landed' ? landed[0]!.commit : '')
-      expect(['base_moved', 'blocked']).toContain(answers.find((answer) => answer.kind !== 'landed')!.kind)
+      expect(answers.find((answer) => answer.kind !== 'landed')).toEqual({ kind: 'base_moved' })
       expect(status(fixture.user)).toBe('')
     }
   })
 
   test('a user who commits all the time loses nothing and is overtaken in the end', async () => {
     const fixture = await createForge()
-    const pullRequest = await fixture.open('one', { 'new.txt': 'new\n' })
-    let commits = 0
-    let landed = false
-    const user = (async () => {
-      for (let i = 0; i < 8 && !landed; i++) {
-        if (tryRun(fixture.user, 'commit', '-q', '--allow-empty', '-m', `theirs ${i}`)) commits += 1
-        await new Promise((resolve) => setTimeout(resolve, 15))
-      }
-    })()
-    for (let i = 0; i < 40 && !landed; i++) landed = (await fixture.land(pullRequest)).kind === 'landed'
-    await user
-    expect(landed).toBe(true)
-    expect(Number(run(fixture.user, 'rev-list', '--count', '--grep=^theirs', 'main'))).toBe(commits)
+    const script = `
+      for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
+        echo $i > theirs-$i
+        until git add theirs-$i && git commit -q -m "theirs $i"; do sleep 0.01; done 2> /dev/null
+      done`
+    const user = runProcess({
+      command: script,
+      cwd: fixture.user,
+      env: childEnvironment({ GIT_AUTHOR_NAME: 'k', GIT_AUTHOR_EMAIL: 'k', GIT_COMMITTER_NAME: 'k', GIT_COMMITTER_EMAIL: 'k' }),
+    })
+    for (let i = 0; i < 4; i++) {
+      const pullRequest = await fixture.open(`ours-${i}`, { [`ours-${i}`]: `${i}\n` })
+      for (let attempt = 0; attempt < 100; attempt++) if ((await fixture.land(pullRequest)).kind === 'landed') break
+      expect(fixture.forge.pullRequestOf(`issue-ours-${i}`)!.state).toBe('merged')
+    }
+    expect((await user).exitCode).toBe(0)
+    const files = run(fixture.user, 'ls-tree', '--name-only', 'main').split('\n')
+    expect(files.filter((name) => name.startsWith('theirs'))).toHaveLength(12)
+    expect(files.filter((name) => name.startsWith('ours'))).toHaveLength(4)
     expect(status(fixture.user)).toBe('')
   })
 

@@ -161,7 +161,30 @@ describe('after a kill', () => {
     const second = fixture.work({ 'new.txt': 'newer\n' }, first)
     expect(await fixture.publish({ head: second })).toMatchObject({ number: 1, headSha: second })
     expect(branchOf(fixture.bare)).toBe(second)
+    expect(fixture.forge.refIncidents()).toEqual([])
     expect(await fixture.forge.checkRefs()).toEqual([])
+  })
+
+  test('between two pushes whose rows were never written: neither is taken for tampering', async () => {
+    const fixture = await createForge()
+    await fixture.forge.start()
+    const killed = (table: string) =>
+      fixture.database.exec(`CREATE TEMP TRIGGER killed BEFORE INSERT ON ${table} BEGIN SELECT RAISE(ABORT, 'killed'); END`)
+    const first = fixture.work({ 'new.txt': 'new\n' })
+    const second = fixture.work({ 'new.txt': 'newer\n' }, first)
+    killed('forge_pull_request')
+    await expect(fixture.publish({ head: first })).rejects.toThrow('killed')
+    // Killed again after the second head was intended, before it was pushed.
+    rmSync(fixture.clone, { recursive: true })
+    await expect(fixture.publish({ head: second })).rejects.toMatchObject({ code: 'git-folder-missing' })
+    fixture.database.exec('DROP TRIGGER killed')
+    fixture.restart()
+    expect((await fixture.forge.start()).incidents).toEqual([])
+    expect(branchOf(fixture.bare)).toBe(first)
+    rmSync(join(fixture.data, 'worktrees'), { recursive: true })
+    const third = fixture.work({ 'third.txt': 'third\n' })
+    expect(await fixture.publish({ head: third })).toMatchObject({ number: 1, headSha: third })
+    expect(fixture.forge.refIncidents()).toEqual([])
   })
 
   test('before the push: it is made', async () => {

@@ -45,7 +45,12 @@ export const spec: fc.Arbitrary<Spec> = fc.record({
   transitions: fc.array(transition, { minLength: 1, maxLength: 14 }),
 })
 
-export const events: Line[] = [...['A', 'B', 'C', 'D'].map((type) => ({ send: { type } })), { advance: 7 }, { advance: 12 }, { advance: 40 }]
+export const events: Line[] = [
+  ...['A', 'B', 'C', 'D'].map((type) => ({ send: { type } })),
+  { advance: 7 },
+  { advance: 12 },
+  { advance: 40 },
+]
 
 const note = (text: string) => assign({ log: ({ context }: any) => [...context.log, text].slice(-30) })
 // What a chart sends itself could go on for ever, or double each time.
@@ -90,7 +95,14 @@ export function toSample({ nodes, transitions }: Spec): Sample {
       if (t.source % nodes.length !== i) continue
       const to = t.target === null ? null : t.target % (2 * nodes.length)
       // A transition to the root enters it without leaving it, and so arms its delays twice under one id.
-      const target = to === null || to === 0 ? undefined : to < nodes.length ? `#s${to}` : hasHistory(to - nodes.length) ? `#h${to - nodes.length}` : undefined
+      const target =
+        to === null || to === 0
+          ? undefined
+          : to < nodes.length
+            ? `#s${to}`
+            : hasHistory(to - nodes.length)
+              ? `#h${to - nodes.length}`
+              : undefined
       const made = {
         ...(target === undefined ? {} : { target, reenter: t.reenter }),
         ...(t.guard === 'none' ? {} : { guard: t.guard }),

@@ -10,7 +10,15 @@ const kid = chart({
   id: 'kid',
   context: ({ input }: any) => ({ name: input?.name ?? 'kid', log: [] }),
   initial: 'on',
-  on: { HI: { actions: [log(({ event }) => event.text), sendParent(({ context, event }: any) => ({ type: 'HEARD', by: context.name, text: event.text }))] }, END: '.off' },
+  on: {
+    HI: {
+      actions: [
+        log(({ event }) => event.text),
+        sendParent(({ context, event }: any) => ({ type: 'HEARD', by: context.name, text: event.text })),
+      ],
+    },
+    END: '.off',
+  },
   states: { on: {}, off: { type: 'final' } },
   output: ({ context }: any) => context.name,
 })
@@ -24,7 +32,14 @@ const parent = chart(
       STOP: { actions: stopChild('k') },
       HI: { actions: sendTo('k', ({ event }: any) => ({ type: 'HI', text: event.text })) },
       END: { actions: sendTo('k', { type: 'END' }) },
-      SWAP: { actions: [sendTo('k', { type: 'HI', text: 'to the old' }), stopChild('k'), spawnChild('kid', { id: 'k', input: { name: 'new' } }), sendTo('k', { type: 'HI', text: 'to the new' })] },
+      SWAP: {
+        actions: [
+          sendTo('k', { type: 'HI', text: 'to the old' }),
+          stopChild('k'),
+          spawnChild('kid', { id: 'k', input: { name: 'new' } }),
+          sendTo('k', { type: 'HI', text: 'to the new' }),
+        ],
+      },
       HEARD: { actions: log(({ event }) => `${event.by}: ${event.text}`) },
       'xstate.done.actor.k': { actions: log(({ event }) => `done ${event.output}`) },
       FINISH: '.off',
@@ -49,7 +64,9 @@ test('a child that is replaced while messages are on their way: each life gets i
   const events = Array.from({ length: 20 }, (_, i) => [{ type: 'SWAP' }, { type: 'HI', text: `${i}` }]).flat()
   await it.settled(Promise.all(events.map((event) => it.system.ref('p/1').send(event as never))))
   expect((await it.context('p/1/k')).log).toEqual(['to the new', '19'])
-  expect((await it.context('p/1')).log.filter((line: string) => /^new: \d+$/.test(line))).toEqual(Array.from({ length: 20 }, (_, i) => `new: ${i}`))
+  expect((await it.context('p/1')).log.filter((line: string) => /^new: \d+$/.test(line))).toEqual(
+    Array.from({ length: 20 }, (_, i) => `new: ${i}`),
+  )
   equal(it)
 })
 
@@ -72,7 +89,18 @@ test('a parent that finishes stops what is below it, to any depth, and later com
   const deep = (n: number): any =>
     n === 0
       ? fromPromise(() => new Promise(() => {}))
-      : chart({ id: `d${n}`, context: {}, invoke: { id: 'd', src: 'd' }, initial: 'on', after: { 5_000: '.off' }, on: { END: '.off' }, states: { on: {}, off: { type: 'final' } } }, { actors: { d: deep(n - 1) } })
+      : chart(
+          {
+            id: `d${n}`,
+            context: {},
+            invoke: { id: 'd', src: 'd' },
+            initial: 'on',
+            after: { 5_000: '.off' },
+            on: { END: '.off' },
+            states: { on: {}, off: { type: 'final' } },
+          },
+          { actors: { d: deep(n - 1) } },
+        )
   const it = await rig({ d: deep(5) })
   await it.spawn('d', '1')
   expect(it.store.counts()).toMatchObject({ actors: 5, timers: 5, effects: 1 })
@@ -83,9 +111,18 @@ test('a parent that finishes stops what is below it, to any depth, and later com
 })
 
 test('two actors that exchange messages for ever do not keep the system from stopping, and go on where they were', async () => {
-  const player = chart({ id: 'player', context: { n: 0 }, on: { PING: { actions: [assign({ n: ({ context }: any) => context.n + 1 }), sendParent({ type: 'PONG' })] } } })
+  const player = chart({
+    id: 'player',
+    context: { n: 0 },
+    on: { PING: { actions: [assign({ n: ({ context }: any) => context.n + 1 }), sendParent({ type: 'PONG' })] } },
+  })
   const game = chart(
-    { id: 'game', context: { n: 0 }, entry: [spawnChild('player', { id: 'p' }), sendTo('p', { type: 'PING' })], on: { PONG: { actions: [assign({ n: ({ context }: any) => context.n + 1 }), sendTo('p', { type: 'PING' })] } } },
+    {
+      id: 'game',
+      context: { n: 0 },
+      entry: [spawnChild('player', { id: 'p' }), sendTo('p', { type: 'PING' })],
+      on: { PONG: { actions: [assign({ n: ({ context }: any) => context.n + 1 }), sendTo('p', { type: 'PING' })] } },
+    },
     { actors: { player } },
   )
   const it = await rig({ game }, { limits: { steps: 20 } })
@@ -144,7 +181,11 @@ test('names that mean something to JavaScript are names like others', async () =
 })
 
 test('a payload with an own __proto__ key pollutes nothing and arrives as it was', async () => {
-  const machine = chart({ id: 'm', context: { got: null }, on: { X: { actions: assign({ got: ({ event }: any) => Object.keys(event.data) }) } } })
+  const machine = chart({
+    id: 'm',
+    context: { got: null },
+    on: { X: { actions: assign({ got: ({ event }: any) => Object.keys(event.data) }) } },
+  })
   const it = await rig({ m: machine })
   await it.spawn('m', '1')
   await it.send('m/1', JSON.parse('{"type":"X","data":{"__proto__":{"polluted":true},"a":1}}'))
@@ -170,9 +211,16 @@ test('many children of one parent', async () => {
       id: 'brood',
       context: { n: 0, done: 0 },
       on: {
-        BEAR: { actions: [...Array.from({ length: 100 }, (_, i) => spawnChild('kid', { id: ({ context }: any) => `k${context.n}-${i}` })), assign({ n: ({ context }: any) => context.n + 1 })] },
+        BEAR: {
+          actions: [
+            ...Array.from({ length: 100 }, (_, i) => spawnChild('kid', { id: ({ context }: any) => `k${context.n}-${i}` })),
+            assign({ n: ({ context }: any) => context.n + 1 }),
+          ],
+        },
         END: { actions: sendTo(({ event }: any) => event.id, { type: 'END' }) },
-        'xstate.done.actor.*': { actions: [assign({ done: ({ context }: any) => context.done + 1 }), stopChild(({ event }: any) => event.actorId)] },
+        'xstate.done.actor.*': {
+          actions: [assign({ done: ({ context }: any) => context.done + 1 }), stopChild(({ event }: any) => event.actorId)],
+        },
       },
     },
     { actors: { kid } },
@@ -192,7 +240,15 @@ test('many children of one parent', async () => {
 test('effects: a kind that is spawned twice under one id in one turn, with a stop between, runs once', async () => {
   const starts: string[] = []
   const machine = chart(
-    { id: 'm', context: { log: [] }, on: { GO: { actions: spawnChild('work', { id: 'w', input: ({ event }: any) => event.n }) }, STOP: { actions: stopChild('w') }, 'xstate.done.actor.w': { actions: log(({ event }) => event.output) } } },
+    {
+      id: 'm',
+      context: { log: [] },
+      on: {
+        GO: { actions: spawnChild('work', { id: 'w', input: ({ event }: any) => event.n }) },
+        STOP: { actions: stopChild('w') },
+        'xstate.done.actor.w': { actions: log(({ event }) => event.output) },
+      },
+    },
     { actors: { work: fromPromise(async ({ input }: any) => (starts.push(input), `result ${input}`)) } },
   )
   const it = await rig({ m: machine })
@@ -201,14 +257,38 @@ test('effects: a kind that is spawned twice under one id in one turn, with a sto
   await it.settled(Promise.all(events.map((event) => it.system.ref('m/1').send(event as never))))
   expect([starts, (await it.context('m/1')).log]).toEqual([['b'], ['result b']])
   // Without the stop the second spawn is refused, also when the child has not even started.
-  await it.settled(Promise.all([{ type: 'STOP' }, { type: 'GO', n: 'c' }, { type: 'GO', n: 'd' }].map((event) => it.system.ref('m/1').send(event as never))))
+  await it.settled(
+    Promise.all(
+      [{ type: 'STOP' }, { type: 'GO', n: 'c' }, { type: 'GO', n: 'd' }].map((event) => it.system.ref('m/1').send(event as never)),
+    ),
+  )
   expect((await it.view('m/1')).fault!.error.code).toBe('child-exists')
   equal(it)
 })
 
 test('an effect that floods its parent with events is heard in order, and its stop ends it', async () => {
   const machine = chart(
-    { id: 'm', context: { n: 0, last: -1, ordered: true }, initial: 'on', states: { on: { invoke: { id: 'f', src: 'flood' }, on: { DROP: { actions: assign({ n: ({ context }: any) => context.n + 1, ordered: ({ context, event }: any) => context.ordered && event.i === context.last + 1, last: ({ event }: any) => event.i }) }, OFF: 'off' } }, off: {} } },
+    {
+      id: 'm',
+      context: { n: 0, last: -1, ordered: true },
+      initial: 'on',
+      states: {
+        on: {
+          invoke: { id: 'f', src: 'flood' },
+          on: {
+            DROP: {
+              actions: assign({
+                n: ({ context }: any) => context.n + 1,
+                ordered: ({ context, event }: any) => context.ordered && event.i === context.last + 1,
+                last: ({ event }: any) => event.i,
+              }),
+            },
+            OFF: 'off',
+          },
+        },
+        off: {},
+      },
+    },
     {
       actors: {
         flood: fromCallback(({ sendBack }) => {
@@ -226,7 +306,14 @@ test('an effect that floods its parent with events is heard in order, and its st
 
 test('a machine that spawns its own kind', async () => {
   const actors: Record<string, unknown> = {}
-  const tree = chart({ id: 'tree', context: ({ input }: any) => ({ depth: input?.depth ?? 0 }), on: { GROW: { actions: spawnChild('tree', { id: 't', input: ({ context }: any) => ({ depth: context.depth + 1 }) }) } } }, { actors })
+  const tree = chart(
+    {
+      id: 'tree',
+      context: ({ input }: any) => ({ depth: input?.depth ?? 0 }),
+      on: { GROW: { actions: spawnChild('tree', { id: 't', input: ({ context }: any) => ({ depth: context.depth + 1 }) }) } },
+    },
+    { actors },
+  )
   actors['tree'] = tree
   const wrapper = chart({ id: 'w', context: {}, entry: spawnChild('tree', { id: 't' }) }, { actors: { tree } })
   const it = await rig({ w: wrapper })
@@ -239,7 +326,9 @@ test('a machine that spawns its own kind', async () => {
 
 test('spawn is idempotent: the actor that exists is returned and the input ignored, also of two at once', async () => {
   const it = await rig({ k: kid })
-  const both = await it.settled(Promise.all([it.system.spawn('k', '1', { name: 'a' } as never), it.system.spawn('k', '1', { name: 'b' } as never)]))
+  const both = await it.settled(
+    Promise.all([it.system.spawn('k', '1', { name: 'a' } as never), it.system.spawn('k', '1', { name: 'b' } as never)]),
+  )
   await it.spawn('k', '1', { name: 'c' })
   expect(both.map((ref) => ref.address)).toEqual(['k/1', 'k/1'])
   expect((await it.context('k/1')).name).toBe('a')

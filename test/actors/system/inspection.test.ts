@@ -21,7 +21,8 @@ const microstep = (event: any): string =>
   )}`
 
 /** Scripts of sends alone: a stock actor has no virtual effects to agree on. */
-const sends = (sample: Sample) => sample.script.filter((line): line is { send: { type: string }; to?: string } => 'send' in line && line.to === undefined)
+const sends = (sample: Sample) =>
+  sample.script.filter((line): line is { send: { type: string }; to?: string } => 'send' in line && line.to === undefined)
 
 function byXState(sample: Sample): Told {
   const told: Told = {}
@@ -37,7 +38,8 @@ function byXState(sample: Sample): Told {
       if (event.type === '@xstate.actor') list.push('actor')
       else if (event.type === '@xstate.event') list.push(`event ${event.event.type}`)
       else if (event.type === '@xstate.microstep') list.push(microstep(event))
-      else if (event.type === '@xstate.snapshot') list.push(`snapshot after ${event.event.type} ${JSON.stringify((event.snapshot as any).value)}`)
+      else if (event.type === '@xstate.snapshot')
+        list.push(`snapshot after ${event.event.type} ${JSON.stringify((event.snapshot as any).value)}`)
     },
   })
   actor.subscribe({ error: () => {} })

@@ -35,7 +35,10 @@ test('law 1: a flooded actor delays another by no more than one transaction', as
   const before = it.store.controls.commits
   const flood = Array.from({ length: 1_500 }, (_, i) => it.system.ref('counter/flooded').send({ type: 'ADD', i } as never))
   let commits = -1
-  const calm = it.system.ref('counter/calm').send({ type: 'ADD', i: 1 } as never).then(() => (commits = it.store.controls.commits - before))
+  const calm = it.system
+    .ref('counter/calm')
+    .send({ type: 'ADD', i: 1 } as never)
+    .then(() => (commits = it.store.controls.commits - before))
   await it.clock.settle()
   await Promise.all([...flood, calm])
   expect(commits).toBe(1)
@@ -55,7 +58,10 @@ test('law 1: an actor that sends itself for ever starves nobody, and its steps o
   it.clock.defer = (turn) => void turns.push(turn)
   void it.system.ref('counter/busy').send({ type: 'SELF' } as never)
   let handled = false
-  void it.system.ref('counter/calm').send({ type: 'ADD', i: 1 } as never).then(() => (handled = true))
+  void it.system
+    .ref('counter/calm')
+    .send({ type: 'ADD', i: 1 } as never)
+    .then(() => (handled = true))
   await it.clock.settle()
   for (let i = 0; i < 20; i++) {
     turns.shift()?.()

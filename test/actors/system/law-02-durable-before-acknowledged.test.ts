@@ -21,7 +21,10 @@ test('law 2: send resolves after the commit and not before', async () => {
   await it.spawn('counter', 'a')
   const order: string[] = []
   it.store.controls.onCommit = () => void order.push('commit')
-  const sent = it.system.ref('counter/a').send({ type: 'ADD' } as never).then(() => order.push('acknowledged'))
+  const sent = it.system
+    .ref('counter/a')
+    .send({ type: 'ADD' } as never)
+    .then(() => order.push('acknowledged'))
   expect(order).toEqual([])
   await it.settled(sent)
   expect(order).toEqual(['commit', 'acknowledged'])
@@ -115,11 +118,19 @@ test('law 2: one bad step never fails its neighbours in the same transaction', a
   )
   await it.settled(Promise.all(sent))
   expect(it.store.controls.commits - before).toBe(1)
-  expect([await it.context('counter/a'), await it.context('counter/c'), (await it.view('bad/b')).status]).toEqual([{ n: 1 }, { n: 1 }, 'faulted'])
+  expect([await it.context('counter/a'), await it.context('counter/c'), (await it.view('bad/b')).status]).toEqual([
+    { n: 1 },
+    { n: 1 },
+    'faulted',
+  ])
 })
 
 test('law 2: an event is taken as it was when it was sent, whatever its sender does to it afterwards', async () => {
-  const machine = chart({ id: 'm', context: ({ input }: any) => ({ got: [], input }), on: { X: { actions: assign({ got: ({ event }: any) => event.list }) } } })
+  const machine = chart({
+    id: 'm',
+    context: ({ input }: any) => ({ got: [], input }),
+    on: { X: { actions: assign({ got: ({ event }: any) => event.list }) } },
+  })
   const it = await rig({ m: machine })
   const input = { list: [1] }
   const spawned = it.system.spawn('m', 'a', input as never)

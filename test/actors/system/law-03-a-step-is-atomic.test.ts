@@ -84,18 +84,25 @@ test('law 3: before the commit nothing outside happens, and when it fails nothin
   expect(done).toEqual([])
   expect(it.store.counts()).toEqual(counts)
   expect(it.system.ref('everything/a/c').exists()).toBe(false)
-  expect([await it.context('everything/a'), await it.context('other/o'), (await it.view('everything/a/old')).status]).toEqual([{ n: 0 }, { n: 0 }, 'active'])
+  expect([await it.context('everything/a'), await it.context('other/o'), (await it.view('everything/a/old')).status]).toEqual([
+    { n: 0 },
+    { n: 0 },
+    'active',
+  ])
 })
 
 test('law 3: a death right after the commit loses nothing of it', async () => {
   let dead = false
-  const it = await rig({ everything: everything(), other }, {
-    ...options,
-    effects: { ...options.effects, work: { onRestart: 'rerun' } },
-    faultPoint: (point) => {
-      if (dead && point === 'commit:after') throw new Error('killed')
+  const it = await rig(
+    { everything: everything(), other },
+    {
+      ...options,
+      effects: { ...options.effects, work: { onRestart: 'rerun' } },
+      faultPoint: (point) => {
+        if (dead && point === 'commit:after') throw new Error('killed')
+      },
     },
-  })
+  )
   done.length = 0
   await it.spawn('other', 'o')
   await it.spawn('everything', 'a')
@@ -113,12 +120,23 @@ test('law 3: a death right after the commit loses nothing of it', async () => {
 })
 
 test('law 3: a message to an effect that is stopped in the same transaction goes with it', async () => {
-  const it = await rig({ everything: chart({ id: 'm', context: {}, on: { A: { actions: [spawnChild('work', { id: 'w' }), sendTo('w', { type: 'X' })] }, B: { actions: stopChild('w') } } }, { actors: { work: fromPromise(() => new Promise(() => {})) } }) })
+  const it = await rig({
+    everything: chart(
+      {
+        id: 'm',
+        context: {},
+        on: { A: { actions: [spawnChild('work', { id: 'w' }), sendTo('w', { type: 'X' })] }, B: { actions: stopChild('w') } },
+      },
+      { actors: { work: fromPromise(() => new Promise(() => {})) } },
+    ),
+  })
   await it.spawn('everything', 'a')
   let written: any
   it.store.controls.onCommit = (batch) => {
     written = { messages: batch.messagesAdded.length, effects: [...batch.effects].length }
   }
-  await it.settled(Promise.all([it.system.ref('everything/a').send({ type: 'A' } as never), it.system.ref('everything/a').send({ type: 'B' } as never)]))
+  await it.settled(
+    Promise.all([it.system.ref('everything/a').send({ type: 'A' } as never), it.system.ref('everything/a').send({ type: 'B' } as never)]),
+  )
   expect(written).toEqual({ messages: 0, effects: 0 })
 })

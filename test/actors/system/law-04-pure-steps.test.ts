@@ -29,7 +29,16 @@ test('law 4: a step reads no clock and no random source, and the same bytes, eve
     for (const sample of samples) {
       const kind = resolveKinds({ m: defineActor(sample.build(createWorld()), { version: 1 }) }, new Set()).get('m') as Kind
       const once = (bytes: string | null, seq: number, event?: object): StepResult =>
-        step({ kind, address: 'm/1', parent: null, bytes, entry: bytes === null ? 'init' : 'event', body: event ?? { input: sample.input }, at: 5, seq }) as StepResult
+        step({
+          kind,
+          address: 'm/1',
+          parent: null,
+          bytes,
+          entry: bytes === null ? 'init' : 'event',
+          body: event ?? { input: sample.input },
+          at: 5,
+          seq,
+        }) as StepResult
       let bytes: string | null = null
       let seq = 0
       for (const line of [undefined, ...sample.script.filter((l) => 'send' in l && l.to === undefined)]) {
@@ -105,7 +114,7 @@ test('law 4: a custom action runs after the commit, once, and not in a replay or
   expect(ran).toEqual(['commit', 'x'])
 })
 
-test("law 4: self is the address and self.getSnapshot() the snapshot before the step", async () => {
+test('law 4: self is the address and self.getSnapshot() the snapshot before the step', async () => {
   const machine = chart({
     id: 'm',
     context: { n: 0, self: '', before: null },

@@ -14,14 +14,24 @@ const boss = (work: AnyActorLogic) =>
       id: 'boss',
       context: { log: [] },
       on: {
-        GO: { actions: spawnChild('work', { id: ({ event }: any) => event.id ?? 'w', input: ({ event }: any) => ({ key: event.id ?? 'w' }) }) },
+        GO: {
+          actions: spawnChild('work', { id: ({ event }: any) => event.id ?? 'w', input: ({ event }: any) => ({ key: event.id ?? 'w' }) }),
+        },
         STOP: { actions: stopChild(({ event }: any) => event.id ?? 'w') },
-        TELL: { actions: sendTo(({ event }: any) => event.id ?? 'w', ({ event }: any) => ({ type: 'TOLD', text: event.text })) },
+        TELL: {
+          actions: sendTo(
+            ({ event }: any) => event.id ?? 'w',
+            ({ event }: any) => ({ type: 'TOLD', text: event.text }),
+          ),
+        },
         TELL_AND_STOP: { actions: [sendTo('w', { type: 'TOLD', text: 'last' }), stopChild('w')] },
         SAID: { actions: note(({ event }) => `said ${event.n}`) },
         'xstate.done.actor.*': { actions: note(({ event }) => `${event.actorId} done ${JSON.stringify(event.output)}`) },
         'xstate.error.actor.*': {
-          actions: note(({ event }) => `${event.actorId} ${event.error.code ?? event.error.message}${event.error.undelivered ? ` ${JSON.stringify(event.error.undelivered.map((e: any) => e.text))}` : ''}`),
+          actions: note(
+            ({ event }) =>
+              `${event.actorId} ${event.error.code ?? event.error.message}${event.error.undelivered ? ` ${JSON.stringify(event.error.undelivered.map((e: any) => e.text))}` : ''}`,
+          ),
         },
       },
     },
@@ -31,7 +41,12 @@ const boss = (work: AnyActorLogic) =>
 async function office(work: AnyActorLogic, policy: EffectPolicy = {}, random = () => 0.5) {
   const it = await rig({ boss: boss(work) }, { effects: { work: policy }, random })
   await it.spawn('boss', 'b')
-  return { ...it, it, go: (id?: string) => it.send('boss/b', { type: 'GO', ...(id ? { id } : {}) }), log: async () => (await it.context('boss/b')).log as string[] }
+  return {
+    ...it,
+    it,
+    go: (id?: string) => it.send('boss/b', { type: 'GO', ...(id ? { id } : {}) }),
+    log: async () => (await it.context('boss/b')).log as string[],
+  }
 }
 
 test('law 5: an effect starts only after the commit that spawned it, and its result comes back once', async () => {
@@ -75,7 +90,12 @@ test('law 5: at most limit of a kind run at once, in order, and a stop makes roo
   expect(o.system.health()).toMatchObject({ runningEffects: 2, pendingEffects: 3 })
   expect(o.system.effects.list().map((e) => e.status)).toEqual(['running', 'running', 'pending', 'pending', 'pending'])
   await o.send('boss/b', { type: 'STOP', id: 'a' })
-  expect(o.system.effects.list().map((e) => `${e.address.slice(-1)} ${e.status}`)).toEqual(['b running', 'c running', 'd pending', 'e pending'])
+  expect(o.system.effects.list().map((e) => `${e.address.slice(-1)} ${e.status}`)).toEqual([
+    'b running',
+    'c running',
+    'd pending',
+    'e pending',
+  ])
   world.act('c', 'resolve', 1)
   await o.clock.settle()
   expect(o.system.effects.list().map((e) => `${e.address.slice(-1)} ${e.status}`)).toEqual(['b running', 'd running', 'e pending'])
@@ -87,7 +107,12 @@ test('law 5: at most limit of a kind run at once, in order, and a stop makes roo
 test('law 5: an invoke that is re-entered at limit 1 starts again', async () => {
   const world = createWorld()
   const machine = chart(
-    { id: 'm', context: {}, initial: 'a', states: { a: { invoke: { id: 'p', src: 'work', input: { key: 'p' } }, on: { AGAIN: { target: 'a', reenter: true } } } } },
+    {
+      id: 'm',
+      context: {},
+      initial: 'a',
+      states: { a: { invoke: { id: 'p', src: 'work', input: { key: 'p' } }, on: { AGAIN: { target: 'a', reenter: true } } } },
+    },
     { actors: { work: world.actors.promise } },
   )
   const it = await rig({ m: machine }, { effects: { work: { limit: 1 } } })
@@ -345,7 +370,11 @@ test('law 5: what a callback said is not lost by a death after its message was a
 })
 
 test('law 5: what JSON does not carry comes back as an error that says so', async () => {
-  const o = await office(fromPromise(async ({ input }: { input: { key: string } }) => (input.key === 'date' ? new Date(0) : input.key === 'nan' ? { a: [Number.NaN] } : undefined)))
+  const o = await office(
+    fromPromise(async ({ input }: { input: { key: string } }) =>
+      input.key === 'date' ? new Date(0) : input.key === 'nan' ? { a: [Number.NaN] } : undefined,
+    ),
+  )
   await o.go('date')
   await o.go('nan')
   await o.go('nothing')
@@ -410,7 +439,13 @@ test('law 5: a stopped system starts nothing, and leaves no timer behind', async
 test('law 5: effects of a parent that finishes are aborted with it', async () => {
   const world = createWorld()
   const machine = chart(
-    { id: 'm', context: {}, initial: 'a', invoke: { id: 'p', src: 'work', input: { key: 'p' } }, states: { a: { on: { END: 'b' } }, b: { type: 'final' } } },
+    {
+      id: 'm',
+      context: {},
+      initial: 'a',
+      invoke: { id: 'p', src: 'work', input: { key: 'p' } },
+      states: { a: { on: { END: 'b' } }, b: { type: 'final' } },
+    },
     { actors: { work: world.actors.promise } },
   )
   const it = await rig({ m: machine })

@@ -20,7 +20,11 @@ const clockwork = chart({
   },
   states: {
     off: { on: { ON: 'on' } },
-    on: { entry: log('on'), after: { 1000: { target: 'off', actions: log('after') } }, on: { OFF: 'off', AGAIN: { target: 'on', reenter: true } } },
+    on: {
+      entry: log('on'),
+      after: { 1000: { target: 'off', actions: log('after') } },
+      on: { OFF: 'off', AGAIN: { target: 'on', reenter: true } },
+    },
   },
 })
 
@@ -50,7 +54,13 @@ test('law 6: what came due while nothing ran fires at boot, oldest first, over a
   const it = await rig({ c: clockwork })
   const order: string[] = []
   for (const id of ['a', 'b', 'c']) await it.spawn('c', id)
-  const due: [string, number][] = [['a', 900], ['b', 300], ['c', 600], ['a', 100], ['b', 1_200]]
+  const due: [string, number][] = [
+    ['a', 900],
+    ['b', 300],
+    ['c', 600],
+    ['a', 100],
+    ['b', 1_200],
+  ]
   for (const [id, ms] of due) await it.send(`c/${id}`, { type: 'REMIND', text: String(ms), in: ms })
   it.die()
   it.clock.set(it.clock.now() + 1_000)
@@ -89,7 +99,9 @@ test('law 6: more overdue timers than one turn takes all fire, once', async () =
   const it = await rig({ c: clockwork }, { limits: { steps: 200 } })
   await it.spawn('c', 'a')
   await it.spawn('c', 'b')
-  const sent = Array.from({ length: 2_500 }, (_, i) => it.system.ref(i % 5 ? 'c/a' : 'c/b').send({ type: 'REMIND', text: `${i}`, in: 1_000 + (i % 7) } as never))
+  const sent = Array.from({ length: 2_500 }, (_, i) =>
+    it.system.ref(i % 5 ? 'c/a' : 'c/b').send({ type: 'REMIND', text: `${i}`, in: 1_000 + (i % 7) } as never),
+  )
   await it.settled(Promise.all(sent))
   it.die()
   it.clock.set(it.clock.now() + 5_000)
@@ -119,7 +131,11 @@ test('law 6: a delay longer than a timeout of the platform can be neither fires 
   expect((await it.context('c/a')).log).toEqual(['in two months'])
 })
 
-for (const [name, delay] of [['NaN', Number.NaN], ['infinite', Number.POSITIVE_INFINITY], ['astronomic', 1e300]] as const) {
+for (const [name, delay] of [
+  ['NaN', Number.NaN],
+  ['infinite', Number.POSITIVE_INFINITY],
+  ['astronomic', 1e300],
+] as const) {
   test(`law 6: a delay that is ${name} faults its actor and leaves the system alone`, async () => {
     const machine = chart({ id: 'm', context: {}, on: { GO: { actions: raise({ type: 'X' }, { delay: () => delay }) } } })
     const it = await rig({ m: machine, c: clockwork })
@@ -213,7 +229,11 @@ test('law 6: a timer that rested behind a fault can still be cancelled by the ev
 })
 
 test('law 6: delayed messages to a child reach the life they were sent to, and no later one', async () => {
-  const kid = chart({ id: 'kid', context: { got: 0 }, on: { HI: { actions: [assign({ got: ({ context }: any) => context.got + 1 }), sendParent({ type: 'GOT' })] } } })
+  const kid = chart({
+    id: 'kid',
+    context: { got: 0 },
+    on: { HI: { actions: [assign({ got: ({ context }: any) => context.got + 1 }), sendParent({ type: 'GOT' })] } },
+  })
   const parent = chart(
     {
       id: 'p',
@@ -241,8 +261,17 @@ test('law 6: delayed messages to a child reach the life they were sent to, and n
 })
 
 test('law 6: the timers of an actor go when it finishes or is stopped', async () => {
-  const machine = chart({ id: 'm', context: {}, initial: 'a', after: { 50: '.b' }, states: { a: { after: { 100: 'b' }, on: { END: 'b' } }, b: { type: 'final' } } })
-  const parent = chart({ id: 'p', context: {}, on: { BEAR: { actions: spawnChild('m', { id: 'm' }) }, STOP: { actions: stopChild('m') } } }, { actors: { m: machine } })
+  const machine = chart({
+    id: 'm',
+    context: {},
+    initial: 'a',
+    after: { 50: '.b' },
+    states: { a: { after: { 100: 'b' }, on: { END: 'b' } }, b: { type: 'final' } },
+  })
+  const parent = chart(
+    { id: 'p', context: {}, on: { BEAR: { actions: spawnChild('m', { id: 'm' }) }, STOP: { actions: stopChild('m') } } },
+    { actors: { m: machine } },
+  )
   const it = await rig({ m: machine, p: parent })
   await it.spawn('m', 'a')
   await it.spawn('p', 'a')

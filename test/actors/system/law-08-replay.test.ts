@@ -1,4 +1,4 @@
-import { assign } from 'xstate'
+import { assign, fromPromise } from 'xstate'
 import { expect, test } from 'vitest'
 import { replay, verify, type Verdict } from '../../../src/actors/system/index.ts'
 import type { JournalRow } from '../../../src/persistence/store.ts'
@@ -57,6 +57,24 @@ for (const [what, tamper] of [
   })
 }
 
+test('law 8: verify detects a result that was put under another life of its child', async () => {
+  const machine = chart(
+    { id: 'm', context: { n: 0 }, invoke: { id: 'p', src: 'work', onDone: { actions: assign({ n: 1 }) } } },
+    { actors: { work: fromPromise(async () => 1) } },
+  )
+  const it = await rig({ m: machine })
+  await it.spawn('m', 'a')
+  const { entry } = it.store
+  it.store.entry = (seq) => {
+    const row = entry(seq)
+    return row?.kind === 'done' ? { ...row, body: row.body.replace('"since":1', '"since":7') } : row
+  }
+  expect(await rejection(Promise.resolve().then(() => replay(it.store, it.system.kinds, it.store.actor('m/a')!)))).toMatchObject({
+    code: 'replay-differs',
+  })
+  expect([...verify(it.store, it.system.kinds)][0]).toMatchObject({ outcome: 'different', message: expect.stringContaining('stale') })
+})
+
 test('law 8: verify detects a snapshot that was tampered with, and says where', async () => {
   const it = await rig({ c: counter() })
   await it.spawn('c', 'a')
@@ -81,7 +99,10 @@ test('law 8: segments of a version that is not in this build are not checkable, 
   await it.spawn('c', 'b')
   await it.send('c/a', 'ADD')
   await it.restart({ actors: it.actorsOf({ c: counter(2) }, 2) })
-  expect([...verify(it.store, it.system.kinds)]).toMatchObject([{ outcome: 'not-checkable', message: expect.stringContaining('c 1') }, { outcome: 'not-checkable' }])
+  expect([...verify(it.store, it.system.kinds)]).toMatchObject([
+    { outcome: 'not-checkable', message: expect.stringContaining('c 1') },
+    { outcome: 'not-checkable' },
+  ])
   await it.send('c/a', 'ADD')
   expect(outcomes(verify(it.store, it.system.kinds))).toEqual(['c/a equal 2', 'c/b not-checkable 0'])
   expect(await it.context('c/a')).toEqual({ n: 3 })

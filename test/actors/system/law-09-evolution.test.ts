@@ -1,6 +1,6 @@
 import { assign, fromPromise, spawnChild } from 'xstate'
 import { expect, test } from 'vitest'
-import { defineActor, MachinesIncompatibleError, verify } from '../../../src/actors/system/index.ts'
+import { defineActor, MachinesIncompatibleError, resolveKinds, restoreSnapshot, verify } from '../../../src/actors/system/index.ts'
 import { chart, rejection, rig } from './rig.ts'
 
 const never = fromPromise(() => new Promise(() => {}))
@@ -10,10 +10,21 @@ let broken = false
 /** A machine with one of everything that a later build can lose. */
 const machine = (lost?: string) => {
   const states: Record<string, any> = {
-    idle: { on: { WAIT: 'waiting', WORK: 'working', BEAR: { actions: spawnChild(lost === 'child' ? 'renamed' : 'kid', { id: 'k' }) }, NEST: 'nest' } },
+    idle: {
+      on: {
+        WAIT: 'waiting',
+        WORK: 'working',
+        BEAR: { actions: spawnChild(lost === 'child' ? 'renamed' : 'kid', { id: 'k' }) },
+        NEST: 'nest',
+      },
+    },
     waiting: lost === 'after' ? {} : { after: { 1000: 'idle' } },
     working: { invoke: lost === 'effect' ? [] : { id: 'w', src: 'work' } },
-    nest: { initial: 'x', on: { OUT: 'idle' }, states: { x: { on: { DEEP: 'y' } }, y: {}, ...(lost === 'history' ? {} : { h: { type: 'history' } }) } },
+    nest: {
+      initial: 'x',
+      on: { OUT: 'idle' },
+      states: { x: { on: { DEEP: 'y' } }, y: {}, ...(lost === 'history' ? {} : { h: { type: 'history' } }) },
+    },
   }
   if (lost === 'state') delete states['waiting']
   if (lost === 'history target') delete states['nest'].states.y
@@ -116,7 +127,17 @@ test('law 9: events that nobody ever accepted do not stop the same build from st
 
 test('law 9: a second life that faulted at its start does not stop the next boot', async () => {
   const parent = chart(
-    { id: 'p', context: {}, initial: 'a', states: { a: { invoke: { id: 'k', src: 'kid', input: ({ event }: any) => ({ bad: event.bad === true }) }, on: { AGAIN: { target: 'a', reenter: true } } } } },
+    {
+      id: 'p',
+      context: {},
+      initial: 'a',
+      states: {
+        a: {
+          invoke: { id: 'k', src: 'kid', input: ({ event }: any) => ({ bad: event.bad === true }) },
+          on: { AGAIN: { target: 'a', reenter: true } },
+        },
+      },
+    },
     {
       actors: {
         kid: chart({
@@ -145,7 +166,13 @@ test('law 9: a new version without migration carries actors on from what is stor
   expect((await it.view('m/a')).machineVersion).toBe('1')
   await it.clock.advance(1_000)
   expect(await it.view('m/a')).toMatchObject({ machineVersion: '2', value: 'idle', context: { n: 1 } })
-  expect((await it.journal('m/a')).map((e) => `${e.kind} ${e.machineVersion}`)).toEqual(['init 1', 'event 1', 'event 1', 'checkpoint 2', 'timer 2'])
+  expect((await it.journal('m/a')).map((e) => `${e.kind} ${e.machineVersion}`)).toEqual([
+    'init 1',
+    'event 1',
+    'event 1',
+    'checkpoint 2',
+    'timer 2',
+  ])
 })
 
 test('law 9: migrations lead from version to version, over a lost state; the step after it is on record and replays', async () => {
@@ -167,7 +194,10 @@ test('law 9: a migration that throws, or leads to what cannot be restored, refus
   const it = await prepared(['WAIT'])
   await it.stop()
   const build = (migrate: () => Record<string, unknown>) => ({
-    actors: { m: defineActor(machine('state'), { version: 2, migrations: { 1: { to: 2, migrate } } }), ...it.actorsOf({ other: chart({ id: 'o', context: {} }) }, 1) },
+    actors: {
+      m: defineActor(machine('state'), { version: 2, migrations: { 1: { to: 2, migrate } } }),
+      ...it.actorsOf({ other: chart({ id: 'o', context: {} }) }, 1),
+    },
   })
   const thrown = await rejection(
     it.open(
@@ -195,4 +225,16 @@ test('law 9: the cost of the check grows with distinct shapes, not with actors',
   }
   it.system = await it.open()
   expect(reads).toBe(1)
+})
+
+test('law 9: reading a snapshot that this build cannot hold says what is missing', async () => {
+  for (const [lost, events, code] of [
+    ['child', ['BEAR'], 'child-source-missing'],
+    ['history target', ['NEST', 'DEEP', 'OUT'], 'history-missing'],
+  ] as const) {
+    const it = await prepared([...events])
+    const kind = resolveKinds({ m: defineActor(machine(lost), { version: 1 }) }, new Set()).get('m')!
+    const error = await rejection(Promise.resolve().then(() => restoreSnapshot(kind, 'm/a', it.store.actor('m/a')!.snapshot!)))
+    expect(error).toMatchObject({ code })
+  }
 })

@@ -54,11 +54,18 @@ test('law 10: a throwing guard or assign faults that actor alone: rolled back, s
   ]
   const receipts = await it.settled(Promise.all(sent))
   expect(receipts[1]).toEqual({ seq: null, duplicate: false, ignored: null })
-  expect(await it.view('f/a')).toMatchObject({ status: 'faulted', context: { log: [] }, fault: { entry: 'ASSIGN', at: 1_000_000, error: { name: 'Error', message: 'boom', code: 'bad-thing', detail: 7 } } })
+  expect(await it.view('f/a')).toMatchObject({
+    status: 'faulted',
+    context: { log: [] },
+    fault: { entry: 'ASSIGN', at: 1_000_000, error: { name: 'Error', message: 'boom', code: 'bad-thing', detail: 7 } },
+  })
   expect((await it.view('f/c')).fault!.error.message).toContain('boom')
   expect((await it.context('f/b')).log).toEqual(['1', '2'])
   expect(told).toEqual(['faulted'])
-  expect(it.problems.map((p) => [p.code, p.address])).toEqual([['actor-faulted', 'f/a'], ['actor-faulted', 'f/c']])
+  expect(it.problems.map((p) => [p.code, p.address])).toEqual([
+    ['actor-faulted', 'f/a'],
+    ['actor-faulted', 'f/c'],
+  ])
   expect(it.system.health().faulted).toEqual(['f/a', 'f/c'])
   // It is stored: another process sees it too.
   await it.crash()
@@ -67,10 +74,16 @@ test('law 10: a throwing guard or assign faults that actor alone: rolled back, s
 })
 
 test('law 10: an error snapshot faults too', async () => {
-  const machine = chart({ id: 'm', context: {}, invoke: { id: 'p', src: 'work' } }, { actors: { work: fromPromise(() => Promise.reject(new Error('unhandled'))) } })
+  const machine = chart(
+    { id: 'm', context: {}, invoke: { id: 'p', src: 'work' } },
+    { actors: { work: fromPromise(() => Promise.reject(new Error('unhandled'))) } },
+  )
   const it = await rig({ m: machine })
   await it.spawn('m', 'a')
-  expect(await it.view('m/a')).toMatchObject({ status: 'faulted', fault: { entry: 'xstate.error.actor.p', error: { message: 'unhandled' } } })
+  expect(await it.view('m/a')).toMatchObject({
+    status: 'faulted',
+    fault: { entry: 'xstate.error.actor.p', error: { message: 'unhandled' } },
+  })
 })
 
 test('law 10: retryFaulted tries again; later events, accepted durably meanwhile, follow in order', async () => {
@@ -116,7 +129,11 @@ test('law 10: skipFaulted drops the event on the record and goes on', async () =
   await it.send('f/a', { type: 'NOTE', text: '1' })
   await it.settled(it.system.ref('f/a').skipFaulted())
   expect(await it.view('f/a')).toMatchObject({ status: 'active', context: { log: ['1'] } })
-  expect((await it.journal('f/a')).map((e) => [e.type, e.ignored])).toEqual([['xstate.init', null], ['ASSIGN', 'skipped by an operator'], ['NOTE', null]])
+  expect((await it.journal('f/a')).map((e) => [e.type, e.ignored])).toEqual([
+    ['xstate.init', null],
+    ['ASSIGN', 'skipped by an operator'],
+    ['NOTE', null],
+  ])
   expect([...verify(it.store, it.system.kinds)].map((v) => v.outcome)).toEqual(['equal'])
 })
 
@@ -133,7 +150,13 @@ test('law 10: a faulted child tells its parent nothing; abandoning it does, and 
   await it.settled(it.system.ref('p/a/f').abandon())
   expect((await it.context('p/a')).log[1]).toMatch(/^error abandoned: .*boom/s)
   expect(await it.view('p/a/f')).toMatchObject({ status: 'stopped', fault: null })
-  expect((await it.journal('p/a/f')).map((e) => e.ignored)).toEqual([null, null, 'abandoned by an operator', 'abandoned by an operator', null])
+  expect((await it.journal('p/a/f')).map((e) => e.ignored)).toEqual([
+    null,
+    null,
+    'abandoned by an operator',
+    'abandoned by an operator',
+    null,
+  ])
   expect(await it.send('p/a/f', 'SPEAK')).toMatchObject({ ignored: 'it has finished' })
   expect([...verify(it.store, it.system.kinds)].map((v) => v.outcome)).toEqual(['equal', 'equal'])
   expect(it.store.counts().inbox).toBe(0)
@@ -150,7 +173,12 @@ test('law 10: a parent can stop its faulted child, and spawn it anew; nothing of
   expect((await it.context('p/a/f')).log).toEqual([])
   expect(it.store.counts().inbox).toBe(0)
   // Faulted, stopped and spawned again within one turn.
-  const sent = [{ type: 'TELL', what: { type: 'GUARD' } }, { type: 'TELL', what: { type: 'NOTE', text: 'old' } }, { type: 'AGAIN' }, { type: 'TELL', what: { type: 'NOTE', text: 'new' } }]
+  const sent = [
+    { type: 'TELL', what: { type: 'GUARD' } },
+    { type: 'TELL', what: { type: 'NOTE', text: 'old' } },
+    { type: 'AGAIN' },
+    { type: 'TELL', what: { type: 'NOTE', text: 'new' } },
+  ]
   await it.settled(Promise.all(sent.map((event) => it.system.ref('p/a').send(event as never))))
   await it.crash()
   expect((await it.context('p/a/f')).log).toEqual(['new'])
@@ -214,12 +242,19 @@ test('law 10: results of effects and timers wait for a faulted actor as events d
 })
 
 test("law 10: escalate, XState's way of raising an error at the parent, reaches it and leaves the child alive", async () => {
-  const kid = chart({ id: 'kid', context: { n: 0 }, on: { HELP: { actions: [assign({ n: 1 }), sendParent({ type: 'xstate.error', data: { message: 'help' } } as never)] } } })
+  const kid = chart({
+    id: 'kid',
+    context: { n: 0 },
+    on: { HELP: { actions: [assign({ n: 1 }), sendParent({ type: 'xstate.error', data: { message: 'help' } } as never)] } },
+  })
   const boss = setup({ actors: { kid } as never }).createMachine({
     id: 'boss',
     context: { log: [] },
     entry: spawnChild('kid' as never, { id: 'k' } as never),
-    on: { HELP: { actions: sendTo('k', { type: 'HELP' } as never) }, 'xstate.error.actor.k': { actions: assign({ log: ({ event }: any) => [event.error.message] }) } },
+    on: {
+      HELP: { actions: sendTo('k', { type: 'HELP' } as never) },
+      'xstate.error.actor.k': { actions: assign({ log: ({ event }: any) => [event.error.message] }) },
+    },
   } as never)
   const it = await rig({ b: boss as never })
   await it.spawn('b', '1')

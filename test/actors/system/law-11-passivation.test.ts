@@ -2,7 +2,11 @@ import { assign } from 'xstate'
 import { expect, test } from 'vitest'
 import { chart, rig } from './rig.ts'
 
-const counter = chart({ id: 'c', context: { n: 0, pad: 'x'.repeat(2_000) }, on: { ADD: { actions: assign({ n: ({ context }: any) => context.n + 1 }) } } })
+const counter = chart({
+  id: 'c',
+  context: { n: 0, pad: 'x'.repeat(2_000) },
+  on: { ADD: { actions: assign({ n: ({ context }: any) => context.n + 1 }) } },
+})
 
 test('law 11: with many actors the cache of snapshots stays within its bound, and every actor still answers', async () => {
   const limit = 200_000

@@ -54,7 +54,10 @@ test('law 13: kill -9 of the owner frees the database at once, and what it commi
   const path = join(folder(), 'a.db')
   const { said, child, exited } = await another(path)
   expect(said).toBe('owner')
-  expect(await rejection(open(path))).toMatchObject({ code: 'database-owned', message: expect.stringContaining(`process ${child.pid} on `) })
+  expect(await rejection(open(path))).toMatchObject({
+    code: 'database-owned',
+    message: expect.stringContaining(`process ${child.pid} on `),
+  })
   child.kill('SIGKILL')
   await exited
   const started = performance.now()

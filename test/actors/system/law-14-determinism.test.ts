@@ -14,15 +14,32 @@ async function life(seed: number): Promise<string> {
     if (random() < 0.5) throw new Error('again')
     return random()
   })
-  const kid = chart({ id: 'kid', context: { n: 0 }, initial: 'a', on: { HI: { actions: assign({ n: ({ context }: any) => context.n + 1 }) } }, states: { a: { after: { 70: 'b' } }, b: { after: { 30: 'a' } } } })
+  const kid = chart({
+    id: 'kid',
+    context: { n: 0 },
+    initial: 'a',
+    on: { HI: { actions: assign({ n: ({ context }: any) => context.n + 1 }) } },
+    states: { a: { after: { 70: 'b' } }, b: { after: { 30: 'a' } } },
+  })
   const boss = chart(
     {
       id: 'boss',
       context: { n: 0, got: [] },
       on: {
-        GO: { actions: [assign({ n: ({ context }: any) => context.n + 1 }), spawnChild('work', { id: ({ context }: any) => `w${context.n}` }), spawnChild('kid', { id: ({ context }: any) => `k${context.n}` })] },
+        GO: {
+          actions: [
+            assign({ n: ({ context }: any) => context.n + 1 }),
+            spawnChild('work', { id: ({ context }: any) => `w${context.n}` }),
+            spawnChild('kid', { id: ({ context }: any) => `k${context.n}` }),
+          ],
+        },
         HI: { actions: sendTo(({ context }: any) => `k${context.n}`, { type: 'HI' }), guard: ({ context }: any) => context.n > 0 },
-        'xstate.done.actor.*': { actions: [assign({ got: ({ context, event }: any) => [...context.got, event.output] }), stopChild(({ event }: any) => event.actorId)] },
+        'xstate.done.actor.*': {
+          actions: [
+            assign({ got: ({ context, event }: any) => [...context.got, event.output] }),
+            stopChild(({ event }: any) => event.actorId),
+          ],
+        },
         'xstate.error.actor.*': {},
       },
     },
@@ -51,7 +68,10 @@ test('law 14: the same script gives the same journal on every store', async () =
   onTestFinished(() => rmSync(folder, { recursive: true }))
   for (const sample of samples) {
     const first = await playDurable(sample.build, sample.script, { input: sample.input })
-    const again = await playDurable(sample.build, sample.script, { input: sample.input, path: join(folder, `${samples.indexOf(sample)}.db`) })
+    const again = await playDurable(sample.build, sample.script, {
+      input: sample.input,
+      path: join(folder, `${samples.indexOf(sample)}.db`),
+    })
     expect(again.journal, sample.name).toBe(first.journal)
   }
 })

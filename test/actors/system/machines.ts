@@ -49,7 +49,11 @@ const nested: Sample = {
       context: { log: [], n: 0 },
       initial: 'a',
       entry: note('>root'),
-      on: { RESET: { target: '.a', reenter: true }, SELF: { actions: [note('self'), raise({ type: 'RAISED' })] }, RAISED: { actions: count() } },
+      on: {
+        RESET: { target: '.a', reenter: true },
+        SELF: { actions: [note('self'), raise({ type: 'RAISED' })] },
+        RAISED: { actions: count() },
+      },
       states: {
         a: {
           entry: note('>a'),
@@ -63,9 +67,17 @@ const nested: Sample = {
           },
           onDone: { target: 'b', actions: assign({ output: ({ event }: any) => event.output }) },
         },
-        b: { entry: [note('>b'), count()], exit: note('<b'), always: [{ guard: ({ context }: any) => context.n > 6, target: 'd' }, { target: 'c' }] },
+        b: {
+          entry: [note('>b'), count()],
+          exit: note('<b'),
+          always: [{ guard: ({ context }: any) => context.n > 6, target: 'd' }, { target: 'c' }],
+        },
         c: { entry: note('>c'), exit: note('<c'), on: { GO: { target: 'a', actions: note('c->a') }, '*': { actions: note('any') } } },
-        d: { entry: note('>d'), always: { guard: ({ context }: any) => context.n < 9, actions: count(), target: 'd', reenter: true }, on: { RESET: undefined } },
+        d: {
+          entry: note('>d'),
+          always: { guard: ({ context }: any) => context.n < 9, actions: count(), target: 'd', reenter: true },
+          on: { RESET: undefined },
+        },
       },
     }),
   script: [...on('SELF', 'INNER', 'GO', 'GO', 'AGAIN', 'OUT', 'WHAT', 'RESET', 'GO', 'GO', 'SELF', 'SELF', 'OUT', 'GO', 'OUT', 'RESET')],
@@ -99,7 +111,10 @@ const parallel: Sample = {
         },
         watcher: {
           initial: 'w',
-          states: { w: { always: { guard: and([stateIn({ left: 'l3' }), ({ context }: any) => context.n > 1]), target: 'seen' } }, seen: { type: 'final' } },
+          states: {
+            w: { always: { guard: and([stateIn({ left: 'l3' }), ({ context }: any) => context.n > 1]), target: 'seen' } },
+            seen: { type: 'final' },
+          },
         },
       },
       output: ({ context }: any) => ({ n: context.n, log: context.log.length }),
@@ -121,16 +136,51 @@ const history: Sample = {
           on: { OFF: 'off' },
           states: {
             x: { on: { NEXT: 'y' } },
-            y: { initial: 'y1', on: { NEXT: 'x' }, states: { y1: { on: { DEEP: 'y2' } }, y2: { initial: 'z1', on: { DEEP: 'y1' }, states: { z1: { on: { DEEPER: 'z2' } }, z2: {} } }, inner: { type: 'history' } } },
+            y: {
+              initial: 'y1',
+              on: { NEXT: 'x' },
+              states: {
+                y1: { on: { DEEP: 'y2' } },
+                y2: { initial: 'z1', on: { DEEP: 'y1' }, states: { z1: { on: { DEEPER: 'z2' } }, z2: {} } },
+                inner: { type: 'history' },
+              },
+            },
             shallow: { type: 'history' },
             deep: { type: 'history', history: 'deep', target: 'y.y2' },
-            both: { type: 'parallel', on: { NEXT: 'x' }, states: { p: { initial: 'p1', states: { p1: { on: { DEEP: 'p2' } }, p2: {} } }, q: { initial: 'q1', states: { q1: { on: { DEEPER: 'q2' } }, q2: {} } } } },
+            both: {
+              type: 'parallel',
+              on: { NEXT: 'x' },
+              states: {
+                p: { initial: 'p1', states: { p1: { on: { DEEP: 'p2' } }, p2: {} } },
+                q: { initial: 'q1', states: { q1: { on: { DEEPER: 'q2' } }, q2: {} } },
+              },
+            },
           },
         },
         off: { entry: note('>off'), on: { SHALLOW: 'on.shallow', DEEPLY: 'on.deep', INNER: 'on.y.inner', BOTH: 'on.both', ON: 'on' } },
       },
     }),
-  script: on('OFF', 'DEEPLY', 'DEEPER', 'OFF', 'SHALLOW', 'OFF', 'DEEPLY', 'NEXT', 'OFF', 'SHALLOW', 'OFF', 'INNER', 'OFF', 'BOTH', 'DEEP', 'OFF', 'DEEPLY', 'OFF', 'SHALLOW'),
+  script: on(
+    'OFF',
+    'DEEPLY',
+    'DEEPER',
+    'OFF',
+    'SHALLOW',
+    'OFF',
+    'DEEPLY',
+    'NEXT',
+    'OFF',
+    'SHALLOW',
+    'OFF',
+    'INNER',
+    'OFF',
+    'BOTH',
+    'DEEP',
+    'OFF',
+    'DEEPLY',
+    'OFF',
+    'SHALLOW',
+  ),
   alphabet: on('OFF', 'SHALLOW', 'DEEPLY', 'INNER', 'BOTH', 'ON', 'NEXT', 'DEEP', 'DEEPER'),
 }
 
@@ -148,19 +198,53 @@ const delays: Sample = {
           LATER: { actions: [cancel('later'), raise({ type: 'RAISED' }, { delay: 45, id: 'later' })] },
           NEVER: { actions: cancel('later') },
           SELFISH: { actions: sendTo(({ self }: any) => self, { type: 'RAISED' }, { delay: 'pause' as never }) },
-          NAMED: { actions: [cancel(({ context }: any) => (context.n >= 0 ? 'fixed' : 'none')), raise({ type: 'RAISED' }, { id: 'fixed', delay: ({ context }: any) => context.n * 10 })] },
+          NAMED: {
+            actions: [
+              cancel(({ context }: any) => (context.n >= 0 ? 'fixed' : 'none')),
+              raise({ type: 'RAISED' }, { id: 'fixed', delay: ({ context }: any) => context.n * 10 }),
+            ],
+          },
           RAISED: { actions: [count(), note('raised')] },
         },
         states: {
-          number: { after: { 100: { target: 'name', actions: note('number') } }, on: { GO: 'name', AGAIN: { target: 'number', reenter: true } } },
-          name: { after: { pause: [{ guard: ({ context }: any) => context.n > 3, target: 'fn' }, { target: 'number', actions: note('name') }] } },
-          fn: { entry: note('>fn'), after: { growing: { target: 'number', actions: [count(), note('fn')] }, 500: 'end' }, on: { GO: 'number', STAY: { actions: count() } } },
+          number: {
+            after: { 100: { target: 'name', actions: note('number') } },
+            on: { GO: 'name', AGAIN: { target: 'number', reenter: true } },
+          },
+          name: {
+            after: {
+              pause: [
+                { guard: ({ context }: any) => context.n > 3, target: 'fn' },
+                { target: 'number', actions: note('name') },
+              ],
+            },
+          },
+          fn: {
+            entry: note('>fn'),
+            after: { growing: { target: 'number', actions: [count(), note('fn')] }, 500: 'end' },
+            on: { GO: 'number', STAY: { actions: count() } },
+          },
           end: { after: { 0: { actions: note('zero') }, 13: 'number' } },
         },
       },
       { delays: { pause: ({ context }: any) => context.pause, growing: ({ context }: any) => 50 + context.n * 40 } },
     ),
-  script: [wait(99), wait(1), wait(71), ...on('LATER', 'NEVER'), wait(60), ...on('LATER', 'SELFISH', 'SELFISH'), wait(44), wait(1), wait(300), ...on('GO', 'NAMED', 'STAY'), wait(1000), wait(40), ...on('AGAIN'), wait(99)],
+  script: [
+    wait(99),
+    wait(1),
+    wait(71),
+    ...on('LATER', 'NEVER'),
+    wait(60),
+    ...on('LATER', 'SELFISH', 'SELFISH'),
+    wait(44),
+    wait(1),
+    wait(300),
+    ...on('GO', 'NAMED', 'STAY'),
+    wait(1000),
+    wait(40),
+    ...on('AGAIN'),
+    wait(99),
+  ],
   alphabet: [...on('LATER', 'NEVER', 'GO', 'AGAIN', 'STAY'), wait(1), wait(44), wait(71), wait(333)],
 }
 
@@ -241,8 +325,25 @@ const talk: Sample = {
       },
       { actors: { callback: actors.callback } },
     ),
-  script: [...on('GO', 'ECHO', 'FORWARD'), { act: 'say', key: 'cb', value: { type: 'SAID' } }, ...on('SOON'), wait(31), ...on('SOON', 'UNSOON'), wait(40), ...on('SOON', 'AGAIN'), wait(40), ...on('OFF'), { act: 'say', key: 'cb', value: { type: 'SAID' } }, ...on('ECHO')],
-  alphabet: [...on('GO', 'ECHO', 'FORWARD', 'SOON', 'UNSOON', 'AGAIN', 'OFF'), { act: 'say', key: 'cb', value: { type: 'SAID' } }, wait(17), wait(31)],
+  script: [
+    ...on('GO', 'ECHO', 'FORWARD'),
+    { act: 'say', key: 'cb', value: { type: 'SAID' } },
+    ...on('SOON'),
+    wait(31),
+    ...on('SOON', 'UNSOON'),
+    wait(40),
+    ...on('SOON', 'AGAIN'),
+    wait(40),
+    ...on('OFF'),
+    { act: 'say', key: 'cb', value: { type: 'SAID' } },
+    ...on('ECHO'),
+  ],
+  alphabet: [
+    ...on('GO', 'ECHO', 'FORWARD', 'SOON', 'UNSOON', 'AGAIN', 'OFF'),
+    { act: 'say', key: 'cb', value: { type: 'SAID' } },
+    wait(17),
+    wait(31),
+  ],
 }
 
 const streams: Sample = {
@@ -297,37 +398,51 @@ const streams: Sample = {
   ],
 }
 
-const kid = chart({
-  id: 'kid',
-  context: ({ input }: any) => ({ name: input?.name ?? '?', log: [], n: 0 }),
-  initial: 'play',
-  on: {
-    ASK: { actions: sendParent(({ context }: any) => ({ type: 'ANSWER', from: context.name, n: context.n })) },
-    END: '.end',
-    TELL: { actions: [count(), note('told')] },
-  },
-  states: {
-    play: { after: { 61: { target: 'nap', actions: [count(), sendParent({ type: 'NAPPING' })] } }, on: { GRAND: 'grand', LATE: { actions: sendParent({ type: 'LATE' }, { delay: 29 }) } } },
-    nap: { on: { WAKE: 'play' } },
-    grand: {
-      invoke: { id: 'toy', src: 'toy', input: ({ context }: any) => ({ of: context.name }), onDone: { target: 'play', actions: assign({ toy: ({ event }: any) => event.output }) } },
-      on: { POKE: { actions: sendTo('toy', { type: 'POKE' }) } },
+const kid = chart(
+  {
+    id: 'kid',
+    context: ({ input }: any) => ({ name: input?.name ?? '?', log: [], n: 0 }),
+    initial: 'play',
+    on: {
+      ASK: { actions: sendParent(({ context }: any) => ({ type: 'ANSWER', from: context.name, n: context.n })) },
+      END: '.end',
+      TELL: { actions: [count(), note('told')] },
     },
-    end: { type: 'final' },
+    states: {
+      play: {
+        after: { 61: { target: 'nap', actions: [count(), sendParent({ type: 'NAPPING' })] } },
+        on: { GRAND: 'grand', LATE: { actions: sendParent({ type: 'LATE' }, { delay: 29 }) } },
+      },
+      nap: { on: { WAKE: 'play' } },
+      grand: {
+        invoke: {
+          id: 'toy',
+          src: 'toy',
+          input: ({ context }: any) => ({ of: context.name }),
+          onDone: { target: 'play', actions: assign({ toy: ({ event }: any) => event.output }) },
+        },
+        on: { POKE: { actions: sendTo('toy', { type: 'POKE' }) } },
+      },
+      end: { type: 'final' },
+    },
+    output: ({ context }: any) => ({ name: context.name, n: context.n }),
   },
-  output: ({ context }: any) => ({ name: context.name, n: context.n }),
-}, {
-  actors: {
-    toy: chart({
-      id: 'toy',
-      context: ({ input }: any) => ({ of: input.of, pokes: 0 }),
-      initial: 'whole',
-      on: { POKE: { actions: assign({ pokes: ({ context }: any) => context.pokes + 1 }) } },
-      states: { whole: { always: { guard: ({ context }: any) => context.pokes > 1, target: 'broken' }, after: { 47: 'broken' } }, broken: { type: 'final' } },
-      output: ({ context }: any) => context,
-    }),
+  {
+    actors: {
+      toy: chart({
+        id: 'toy',
+        context: ({ input }: any) => ({ of: input.of, pokes: 0 }),
+        initial: 'whole',
+        on: { POKE: { actions: assign({ pokes: ({ context }: any) => context.pokes + 1 }) } },
+        states: {
+          whole: { always: { guard: ({ context }: any) => context.pokes > 1, target: 'broken' }, after: { 47: 'broken' } },
+          broken: { type: 'final' },
+        },
+        output: ({ context }: any) => context,
+      }),
+    },
   },
-})
+)
 
 const family: Sample = {
   name: 'spawnChild, stopChild, sendTo, sendParent, delayed sends, respawn, child references, grandchildren, done with output',
@@ -339,21 +454,45 @@ const family: Sample = {
         on: {
           BEAR: {
             guard: ({ context }: any) => context.n < 6,
-            actions: [count(), spawnChild('kid', { id: ({ context }: any) => `k${context.n}`, input: ({ context }: any) => ({ name: `kid ${context.n}` }) }), sendTo(({ context }: any) => `k${context.n}`, { type: 'TELL' })],
+            actions: [
+              count(),
+              spawnChild('kid', { id: ({ context }: any) => `k${context.n}`, input: ({ context }: any) => ({ name: `kid ${context.n}` }) }),
+              sendTo(({ context }: any) => `k${context.n}`, { type: 'TELL' }),
+            ],
           },
           // Spawned and stopped in one macrostep: it never was.
           MISCARRY: { actions: [spawnChild('kid', { id: 'm', input: { name: 'm' } }), stopChild('m')] },
-          REPLACE: { guard: ({ context }: any) => context.n > 0, actions: [stopChild('k1'), spawnChild('kid', { id: 'k1', input: { name: 'again' } })] },
+          REPLACE: {
+            guard: ({ context }: any) => context.n > 0,
+            actions: [stopChild('k1'), spawnChild('kid', { id: 'k1', input: { name: 'again' } })],
+          },
           STOP: { actions: stopChild('k1') },
-          TELL: { actions: enqueueActions(({ enqueue, self }: any) => { if (self.getSnapshot().children.k1) enqueue.sendTo('k1', { type: 'TELL' }) }) },
-          ASK: { actions: enqueueActions(({ enqueue, self }: any) => { for (const id of Object.keys(self.getSnapshot().children)) enqueue.sendTo(id, { type: 'ASK' }) }) },
-          SOON: { actions: enqueueActions(({ enqueue, self }: any) => { if (self.getSnapshot().children.k1) enqueue.sendTo('k1', { type: 'TELL' }, { delay: 19 }) }) },
+          TELL: {
+            actions: enqueueActions(({ enqueue, self }: any) => {
+              if (self.getSnapshot().children.k1) enqueue.sendTo('k1', { type: 'TELL' })
+            }),
+          },
+          ASK: {
+            actions: enqueueActions(({ enqueue, self }: any) => {
+              for (const id of Object.keys(self.getSnapshot().children)) enqueue.sendTo(id, { type: 'ASK' })
+            }),
+          },
+          SOON: {
+            actions: enqueueActions(({ enqueue, self }: any) => {
+              if (self.getSnapshot().children.k1) enqueue.sendTo('k1', { type: 'TELL' }, { delay: 19 })
+            }),
+          },
           HOLD: { actions: assign({ ref: ({ self }: any) => self.getSnapshot().children.k1 ?? null }) },
           VIA: { guard: ({ context }: any) => Boolean(context.ref), actions: sendTo(({ context }: any) => context.ref, { type: 'TELL' }) },
           ANSWER: { actions: assign({ log: ({ context, event }: any) => [...context.log, `${event.from} ${event.n}`] }) },
           NAPPING: { actions: note('napping') },
           LATE: { actions: note('late') },
-          'xstate.done.actor.*': { actions: [assign({ log: ({ context, event }: any) => [...context.log, `${event.actorId} ${JSON.stringify(event.output)}`] }), stopChild(({ event }: any) => event.actorId)] },
+          'xstate.done.actor.*': {
+            actions: [
+              assign({ log: ({ context, event }: any) => [...context.log, `${event.actorId} ${JSON.stringify(event.output)}`] }),
+              stopChild(({ event }: any) => event.actorId),
+            ],
+          },
         },
       },
       { actors: { kid } },
@@ -392,15 +531,35 @@ const reducers: Sample = {
         id: 'reducers',
         context: { log: [], sum: 0, mood: null },
         invoke: [
-          { id: 'adder', src: 'adder', input: { start: 3 }, onSnapshot: { actions: assign({ sum: ({ event }: any) => event.snapshot.context.sum }) } },
-          { id: 'kid', src: 'kid', input: { name: 'kid' }, onSnapshot: { actions: assign({ mood: ({ event }: any) => event.snapshot.value }) }, onDone: { actions: note('kid done') } },
+          {
+            id: 'adder',
+            src: 'adder',
+            input: { start: 3 },
+            onSnapshot: { actions: assign({ sum: ({ event }: any) => event.snapshot.context.sum }) },
+          },
+          {
+            id: 'kid',
+            src: 'kid',
+            input: { name: 'kid' },
+            onSnapshot: { actions: assign({ mood: ({ event }: any) => event.snapshot.value }) },
+            onDone: { actions: note('kid done') },
+          },
         ],
-        on: { ADD: { actions: sendTo('adder', ({ event }: any) => ({ type: 'ADD', by: event.by })) }, TELL: { actions: sendTo('kid', { type: 'TELL' }) }, END: { actions: sendTo('kid', { type: 'END' }) }, '*': {} },
+        on: {
+          ADD: { actions: sendTo('adder', ({ event }: any) => ({ type: 'ADD', by: event.by })) },
+          TELL: { actions: sendTo('kid', { type: 'TELL' }) },
+          END: { actions: sendTo('kid', { type: 'END' }) },
+          '*': {},
+        },
       },
       {
         actors: {
           kid,
-          adder: fromTransition((state: { sum: number }, event: { type: string; by?: number }) => (event.type === 'ADD' ? { sum: state.sum + (event.by ?? 1) } : state), ({ input }: any) => ({ sum: input.start })),
+          adder: fromTransition(
+            (state: { sum: number }, event: { type: string; by?: number }) =>
+              event.type === 'ADD' ? { sum: state.sum + (event.by ?? 1) } : state,
+            ({ input }: any) => ({ sum: input.start }),
+          ),
         },
       },
     ),
@@ -438,7 +597,11 @@ const decisions: Sample = {
       },
       {
         actions: { up: count(), add: assign({ n: ({ context }: any, params: any) => context.n + params.by }) },
-        guards: { atLeast: ({ context }: any, params: any) => context.n >= params.n, even: ({ context }: any) => context.n % 2 === 0, oddAndSmall: and([not('even'), ({ context }: any) => context.n < 20]) },
+        guards: {
+          atLeast: ({ context }: any, params: any) => context.n >= params.n,
+          even: ({ context }: any) => context.n % 2 === 0,
+          oddAndSmall: and([not('even'), ({ context }: any) => context.n < 20]),
+        },
       },
     ),
   script: [...on('UP', 'IF', 'CHOOSE', 'IF', 'COMBINED', 'ADD', 'CHOOSE'), { send: { type: 'ADD', by: 3 } }, ...on('IF', 'COMBINED', 'UP')],
@@ -454,7 +617,14 @@ const wildcards: Sample = {
       initial: 'a',
       on: { 'mouse.*': { actions: note('root mouse') }, '*': { actions: note('root any') } },
       states: {
-        a: { on: { 'mouse.click': [{ guard: ({ event }: any) => event.deep === true, target: 'b' }], 'mouse.click.*': 'b', SILENT: undefined, BLOCK: {} } },
+        a: {
+          on: {
+            'mouse.click': [{ guard: ({ event }: any) => event.deep === true, target: 'b' }],
+            'mouse.click.*': 'b',
+            SILENT: undefined,
+            BLOCK: {},
+          },
+        },
         b: { on: { '*': 'a', 'mouse.move': { actions: note('move') } } },
       },
     }),
@@ -463,27 +633,45 @@ const wildcards: Sample = {
     { send: { type: 'mouse.click', deep: true } },
     ...on('mouse.move', 'constructor', '__proto__', 'mouse', 'mouse.click.left', 'toString', 'Ünïcode ✓', 'hasOwnProperty'),
   ],
-  alphabet: [...on('mouse.move', 'SILENT', 'BLOCK', 'mouse', 'mouse.click', 'mouse.click.left', 'constructor', '*'), { send: { type: 'mouse.click', deep: true } }],
+  alphabet: [
+    ...on('mouse.move', 'SILENT', 'BLOCK', 'mouse', 'mouse.click', 'mouse.click.left', 'constructor', '*'),
+    { send: { type: 'mouse.click', deep: true } },
+  ],
 }
 
 const errors: Sample = {
   name: 'errors from guards, assigns, delays and sends, and endless loops',
   build: () =>
-    chart(
-      {
-        id: 'errors',
-        context: { log: [], n: 0 },
-        initial: 'a',
-        on: {
-          COUNT: { actions: [count(), emit({ type: 'counted' })] },
-          GUARD: { guard: ({ context }: any) => { if (context.n > 1) throw new Error('guard'); return true }, actions: note('guard') },
-          ASSIGN: { actions: [emit({ type: 'before' }), assign(({ context }: any) => { if (context.n > 2) throw new TypeError('assign'); return {} })] },
-          MISSING: { guard: ({ context }: any) => context.n > 3, actions: sendTo('nobody', { type: 'HI' }) },
-          UNKNOWN: { guard: ({ context }: any) => context.n > 3, actions: enqueueActions(({ check }: any) => check('nothing')) },
+    chart({
+      id: 'errors',
+      context: { log: [], n: 0 },
+      initial: 'a',
+      on: {
+        COUNT: { actions: [count(), emit({ type: 'counted' })] },
+        GUARD: {
+          guard: ({ context }: any) => {
+            if (context.n > 1) throw new Error('guard')
+            return true
+          },
+          actions: note('guard'),
         },
-        states: { a: { on: { LOOP: 'loop' } }, loop: { always: [{ guard: ({ context }: any) => context.n > 1, target: 'loop', reenter: true }, { target: 'a' }] } },
+        ASSIGN: {
+          actions: [
+            emit({ type: 'before' }),
+            assign(({ context }: any) => {
+              if (context.n > 2) throw new TypeError('assign')
+              return {}
+            }),
+          ],
+        },
+        MISSING: { guard: ({ context }: any) => context.n > 3, actions: sendTo('nobody', { type: 'HI' }) },
+        UNKNOWN: { guard: ({ context }: any) => context.n > 3, actions: enqueueActions(({ check }: any) => check('nothing')) },
       },
-    ),
+      states: {
+        a: { on: { LOOP: 'loop' } },
+        loop: { always: [{ guard: ({ context }: any) => context.n > 1, target: 'loop', reenter: true }, { target: 'a' }] },
+      },
+    }),
   script: [...on('GUARD', 'ASSIGN', 'LOOP', 'COUNT', 'COUNT', 'ASSIGN', 'LOOP', 'COUNT')],
   alphabet: on('COUNT', 'COUNT', 'GUARD', 'ASSIGN', 'MISSING', 'UNKNOWN', 'LOOP'),
 }
@@ -516,9 +704,19 @@ const ending: Sample = {
         context: { log: [], n: 0 },
         initial: 'on',
         exit: note('<root'),
-        invoke: [{ id: 'p', src: 'promise', input: { key: 'p' }, onDone: { actions: note('p') } }, { id: 'kid', src: 'kid', input: { name: 'kid' } }],
+        invoke: [
+          { id: 'p', src: 'promise', input: { key: 'p' }, onDone: { actions: note('p') } },
+          { id: 'kid', src: 'kid', input: { name: 'kid' } },
+        ],
         on: { NAPPING: { actions: count() } },
-        states: { on: { exit: note('<on'), after: { 200: 'off' }, on: { END: { target: 'off', actions: [note('end'), emit({ type: 'ending' })] } } }, off: { entry: [note('>off'), emit({ type: 'over' })], type: 'final', output: 'off' } },
+        states: {
+          on: {
+            exit: note('<on'),
+            after: { 200: 'off' },
+            on: { END: { target: 'off', actions: [note('end'), emit({ type: 'ending' })] } },
+          },
+          off: { entry: [note('>off'), emit({ type: 'over' })], type: 'final', output: 'off' },
+        },
         output: ({ context, event }: any) => ({ log: context.log, via: event.type, out: event.output }),
       },
       { actors: { promise: actors.promise, kid } },
@@ -527,4 +725,19 @@ const ending: Sample = {
   alphabet: [...on('END', 'X'), wait(50), wait(101), { act: 'resolve', key: 'p', value: 2 }, { send: { type: 'WAKE' }, to: 'kid' }],
 }
 
-export const samples: readonly Sample[] = [nested, parallel, history, delays, fetch, talk, streams, family, reducers, decisions, wildcards, errors, rejected, ending]
+export const samples: readonly Sample[] = [
+  nested,
+  parallel,
+  history,
+  delays,
+  fetch,
+  talk,
+  streams,
+  family,
+  reducers,
+  decisions,
+  wildcards,
+  errors,
+  rejected,
+  ending,
+]

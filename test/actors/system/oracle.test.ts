@@ -57,7 +57,11 @@ test(`agrees with XState on ${runs} random scripts`, async () => {
       ),
       async ([i, picks, restart]) => {
         const sample = samples[i]!
-        await agree(sample, picks.map((pick) => sample.alphabet[pick]!), { restart })
+        await agree(
+          sample,
+          picks.map((pick) => sample.alphabet[pick]!),
+          { restart },
+        )
       },
     ),
     { numRuns: runs },
@@ -79,7 +83,11 @@ test(`agrees with XState on ${runs} random charts`, async () => {
           fc.pre(false)
         }
         try {
-          await agree(sample, picks.map((pick) => events[pick]!), { restart })
+          await agree(
+            sample,
+            picks.map((pick) => events[pick]!),
+            { restart },
+          )
         } catch (error) {
           fc.pre(!(error instanceof TwoDelays))
           throw error

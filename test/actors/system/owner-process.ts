@@ -5,7 +5,10 @@ import { sqliteStore } from '../../../src/persistence/sqlite-store.ts'
 import { chart } from './machines.ts'
 
 try {
-  const system = await createSystem({ store: sqliteStore(process.argv[2]!), actors: { c: defineActor(chart({ id: 'c', context: {} }), { version: 1 }) } })
+  const system = await createSystem({
+    store: sqliteStore(process.argv[2]!),
+    actors: { c: defineActor(chart({ id: 'c', context: {} }), { version: 1 }) },
+  })
   await system.spawn('c', `of-${process.pid}`)
   console.log('owner')
   setInterval(() => {}, 1_000)

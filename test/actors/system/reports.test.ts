@@ -23,14 +23,21 @@ const reporter = chart({
   },
   states: { on: { on: { END: { target: 'off', actions: emit({ type: 'noted', text: 'last words' }) } } }, off: { type: 'final' } },
 })
-const desk = chart({ id: 'd', context: { got: [] }, on: { routed: { actions: assign({ got: ({ context, event }: any) => [...context.got, event.text] }) } } })
+const desk = chart({
+  id: 'd',
+  context: { got: [] },
+  on: { routed: { actions: assign({ got: ({ context, event }: any) => [...context.got, event.text] }) } },
+})
 
 interface Job {
   input: { report: { type: string; text: string }; from: string; id: string }
 }
 
 test('reports: a routed one reaches its root as an event in the same commit, exactly once, also over restarts', async () => {
-  const it = await rig({ r: reporter, d: desk }, { routes: { routed: (report, from) => (report['text'] === 'nobody' ? undefined : `d/${from.slice(2)}`) } })
+  const it = await rig(
+    { r: reporter, d: desk },
+    { routes: { routed: (report, from) => (report['text'] === 'nobody' ? undefined : `d/${from.slice(2)}`) } },
+  )
   await it.spawn('d', 'a')
   await it.spawn('r', 'a')
   const before = it.store.controls.commits
@@ -46,18 +53,22 @@ test('reports: a routed one reaches its root as an event in the same commit, exa
 })
 
 test('reports: one routed to an actor that does not exist, or by a route that throws or answers no address, is told to operators and harms nobody', async () => {
-  const it = await rig({ r: reporter, d: desk }, {
-    routes: {
-      routed: () => 'd/none',
-      noted: () => {
-        throw new Error('bad route')
+  const it = await rig(
+    { r: reporter, d: desk },
+    {
+      routes: {
+        routed: () => 'd/none',
+        noted: () => {
+          throw new Error('bad route')
+        },
+        told: (() => ({ not: 'an address' })) as never,
       },
-      told: (() => ({ not: 'an address' })) as never,
     },
-  })
+  )
   await it.spawn('r', 'a')
   for (const type of ['ROUTE', 'NOTE', 'TELL']) await it.send('r/a', { type, text: 'x' })
   expect(it.problems.map((p) => p.code)).toEqual(['dead-letter', 'route-failed', 'route-failed'])
+  expect(it.problems[2]!.error).toMatchObject({ code: 'bad-route' })
   expect(await it.view('r/a')).toMatchObject({ status: 'active', version: 4 })
 })
 
@@ -109,16 +120,19 @@ test('reports: a delivery that fails is tried again, the next ones wait for it, 
 
 test('reports: by default a delivery is tried twenty times', async () => {
   let calls = 0
-  const it = await rig({ r: reporter }, {
-    effects: {
-      noted: {
-        logic: fromPromise(async () => {
-          calls++
-          throw new Error('down')
-        }) as never,
+  const it = await rig(
+    { r: reporter },
+    {
+      effects: {
+        noted: {
+          logic: fromPromise(async () => {
+            calls++
+            throw new Error('down')
+          }) as never,
+        },
       },
     },
-  })
+  )
   await it.spawn('r', 'a')
   await it.send('r/a', { type: 'NOTE', text: 'x' })
   await it.clock.advance(3_600_000)
@@ -127,7 +141,10 @@ test('reports: by default a delivery is tried twenty times', async () => {
 
 test('reports: those of a step that fails are never sent', async () => {
   const calls: string[] = []
-  const it = await rig({ r: reporter }, { effects: { noted: { logic: fromPromise(async ({ input }: Job) => void calls.push(input.report.text)) as never } } })
+  const it = await rig(
+    { r: reporter },
+    { effects: { noted: { logic: fromPromise(async ({ input }: Job) => void calls.push(input.report.text)) as never } } },
+  )
   await it.spawn('r', 'a')
   const heard: unknown[] = []
   it.system.ref('r/a').on('*', (event) => heard.push(event))
@@ -137,7 +154,10 @@ test('reports: those of a step that fails are never sent', async () => {
 
 test('reports: those of a finished actor are still delivered, and it is not swept before', async () => {
   let deliver = (): void => {}
-  const it = await rig({ r: reporter }, { effects: { noted: { logic: fromPromise(() => new Promise<void>((resolve) => (deliver = resolve))) as never } } })
+  const it = await rig(
+    { r: reporter },
+    { effects: { noted: { logic: fromPromise(() => new Promise<void>((resolve) => (deliver = resolve))) as never } } },
+  )
   await it.spawn('r', 'a')
   await it.send('r/a', 'END')
   await it.clock.advance(10)
@@ -151,9 +171,17 @@ test('reports: those of a finished actor are still delivered, and it is not swep
 
 test('reports: children report too, and live listeners hear their own actor after the commit', async () => {
   const kid = chart({ id: 'kid', context: {}, entry: [emit({ type: 'noted', text: 'born' }), sendParent({ type: 'HI' })] })
-  const parent = chart({ id: 'p', context: {}, on: { GO: { actions: [emit({ type: 'before' }), spawnChild('kid', { id: 'k' })] } } }, { actors: { kid } })
+  const parent = chart(
+    { id: 'p', context: {}, on: { GO: { actions: [emit({ type: 'before' }), spawnChild('kid', { id: 'k' })] } } },
+    { actors: { kid } },
+  )
   const calls: string[] = []
-  const it = await rig({ p: parent }, { effects: { noted: { logic: fromPromise(async ({ input }: Job) => void calls.push(`${input.from} ${input.report.text}`)) as never } } })
+  const it = await rig(
+    { p: parent },
+    {
+      effects: { noted: { logic: fromPromise(async ({ input }: Job) => void calls.push(`${input.from} ${input.report.text}`)) as never } },
+    },
+  )
   await it.spawn('p', '1')
   const heard: string[] = []
   it.store.controls.onCommit = () => void heard.push('commit')
@@ -171,7 +199,8 @@ test('reports: types with the names of Object.prototype are routed to nobody', a
   await it.spawn('r', 'a')
   const heard: string[] = []
   it.system.ref('r/a').on('*', (event: any) => heard.push(event.type))
-  for (const type of ['constructor', 'toString', '__proto__', 'hasOwnProperty', 'valueOf']) await it.send('r/a', { type: 'ANY', what: { type } })
+  for (const type of ['constructor', 'toString', '__proto__', 'hasOwnProperty', 'valueOf'])
+    await it.send('r/a', { type: 'ANY', what: { type } })
   expect(heard).toEqual(['constructor', 'toString', '__proto__', 'hasOwnProperty', 'valueOf'])
   expect(await it.view('r/a')).toMatchObject({ status: 'active', version: 6 })
   expect(it.problems).toEqual([])
@@ -183,6 +212,18 @@ test('reports: what JSON does not carry is no report', async () => {
   const it = await rig({ m: machine })
   await it.spawn('m', 'a')
   await it.send('m/a', 'GO')
-  expect((await it.view('m/a')).fault!.error).toMatchObject({ code: 'not-json', message: expect.stringContaining('.when is an instance of Date') })
-  expect(await rejection(it.settled(it.system.ref('m/a').skipFaulted().then(() => it.send('m/none', 'X'))))).toMatchObject({ code: 'unknown-actor' })
+  expect((await it.view('m/a')).fault!.error).toMatchObject({
+    code: 'not-json',
+    message: expect.stringContaining('.when is an instance of Date'),
+  })
+  expect(
+    await rejection(
+      it.settled(
+        it.system
+          .ref('m/a')
+          .skipFaulted()
+          .then(() => it.send('m/none', 'X')),
+      ),
+    ),
+  ).toMatchObject({ code: 'unknown-actor' })
 })

@@ -1,7 +1,16 @@
 // A system under test on virtual time, that can be stopped, killed and opened again on the same store.
 
 import { onTestFinished } from 'vitest'
-import { createSystem, defineActor, seededRandom, virtualClock, type ActorSystem, type Problem, type SystemOptions, type VirtualClock } from '../../../src/actors/system/index.ts'
+import {
+  createSystem,
+  defineActor,
+  seededRandom,
+  virtualClock,
+  type ActorSystem,
+  type Problem,
+  type SystemOptions,
+  type VirtualClock,
+} from '../../../src/actors/system/index.ts'
 import { memoryStore } from '../../../src/persistence/memory-store.ts'
 import type { Batch, JournalRow, Store } from '../../../src/persistence/store.ts'
 import type { AnyStateMachine } from 'xstate'
@@ -12,7 +21,11 @@ type Options = Partial<Omit<SystemOptions<any>, 'actors' | 'store' | 'clock'>> &
 
 /** A store whose commits fail while `broken` says so. */
 export function faultyStore(inner: Store = memoryStore()) {
-  const controls = { broken: undefined as (() => Error | undefined) | undefined, commits: 0, onCommit: undefined as ((batch: Batch) => void) | undefined }
+  const controls = {
+    broken: undefined as (() => Error | undefined) | undefined,
+    commits: 0,
+    onCommit: undefined as ((batch: Batch) => void) | undefined,
+  }
   const store: Store = {
     ...inner,
     commit(batch) {

@@ -1,0 +1,163 @@
+// What the world is told: reports that nobody waits for, as data.
+
+import type { Authority, Phase } from '../vocabulary.ts'
+import type { IssueContext } from './context.ts'
+import { presentHead } from './facts.ts'
+
+export type FeedLevel = 'info' | 'warn' | 'error'
+
+export type IssueReport =
+  | {
+      type: 'capacity.requested' | 'capacity.withdrawn' | 'capacity.released'
+      issue: string
+      project: string
+      priority: number
+      request: number
+    }
+  | { type: 'landing.requested'; project: string; issue: string; key: string; number: number; headSha: string; priority: number }
+  | {
+      type: 'landing.withdrawn'
+      project: string
+      issue: string
+      key: string
+      number: number
+      headSha: string
+      priority: number
+      reason: string
+    }
+  | {
+      type: 'tracker.report'
+      project: string
+      issue: string
+      key: string
+      kind: 'state' | 'comment' | 'question'
+      phase: Phase
+      text: string
+    }
+  | {
+      type: 'feed.posted'
+      /** The issue's key. */
+      issue: string
+      project: string
+      level: FeedLevel
+      kind: string
+      phase: Phase
+      status: string
+      summary: string
+    }
+  | { type: 'worktree.released'; project: string; key: string; branch: string; base: string; landed: string | null }
+
+/** The longest sentence in the feed. */
+const longestSummary = 300
+
+export const aboutPlace = (c: IssueContext, type: 'capacity.requested' | 'capacity.withdrawn' | 'capacity.released'): IssueReport => ({
+  type,
+  issue: c.id,
+  project: c.project,
+  priority: c.issue.priority,
+  request: c.requests,
+})
+
+const landing = (c: IssueContext, headSha: string) => ({
+  project: c.project,
+  issue: c.id,
+  key: c.issue.key,
+  number: c.pr!.number,
+  headSha,
+  priority: c.issue.priority,
+})
+
+export const askToLand = (c: IssueContext): IssueReport => ({ type: 'landing.requested', ...landing(c, c.pr!.headSha) })
+
+export const withdrawLanding = (c: IssueContext): IssueReport => ({
+  type: 'landing.withdrawn',
+  ...landing(c, c.landing!),
+  reason: c.stop ? 'stopped' : c.delegated ? 'no longer approved and green' : 'taken back',
+})
+
+export const post = (c: IssueContext, kind: string, level: FeedLevel, status: string, summary: string): IssueReport => ({
+  type: 'feed.posted',
+  issue: c.issue.key,
+  project: c.project,
+  level,
+  kind,
+  phase: c.phase,
+  status,
+  summary: summary.slice(0, longestSummary),
+})
+
+const pullRequest = (c: IssueContext): string => `Pull request #${c.pr?.number}`
+const thePullRequest = (c: IssueContext): string => `pull request #${c.pr?.number}`
+
+/** One sentence for people about each phase. */
+const phaseTexts: Record<Phase, (c: IssueContext) => string> = {
+  delegated: () => 'Delegated; waiting for its first run',
+  implementing: () => 'An agent works on it',
+  pr_open: (c) => `${pullRequest(c)} is open`,
+  changes_requested: (c) => `Changes were requested on ${thePullRequest(c)}`,
+  repairing_ci: (c) => `The checks of ${thePullRequest(c)} are red`,
+  awaiting_queue: (c) => `${pullRequest(c)} is approved and green; it waits to land`,
+  repairing_queue: (c) => `The landing queue gave ${thePullRequest(c)} back: ${presentHead(c).queue?.incident?.summary ?? 'no reason'}`,
+  deploying: () => 'Landed; its deployment is watched',
+  awaiting_input: (c) => `A question is open: ${c.question?.text ?? ''}`,
+  escalated: (c) => `A human is needed: ${escalationText(c)}`,
+  failed: () => 'Closed without a landed change',
+  done: (c) => (c.pr?.state === 'merged' ? `${pullRequest(c)} has landed` : 'Done'),
+}
+
+/** Why a human is needed. */
+export function escalationText(c: IssueContext): string {
+  if (c.escalation) return c.escalation.reason
+  if (c.pr?.state === 'closed') return `${thePullRequest(c)} was closed: retry, or close the issue`
+  if (c.deploy?.state === 'failed') return `the deployment of ${c.deploy.sha.slice(0, 10)} failed`
+  return presentHead(c).queue?.incident?.summary ?? 'nothing more is known'
+}
+
+const phaseLevels: Partial<Record<Phase, FeedLevel>> = {
+  escalated: 'error',
+  awaiting_input: 'warn',
+  failed: 'warn',
+  repairing_queue: 'warn',
+}
+
+/** The change of phase, for the feed and for the tracker. */
+export function tellPhase(c: IssueContext): IssueReport[] {
+  const text = phaseTexts[c.phase](c)
+  const asks = c.question !== null && c.phase === 'awaiting_input'
+  return [
+    post(c, 'phase', phaseLevels[c.phase] ?? 'info', c.phase, text),
+    {
+      type: 'tracker.report',
+      project: c.project,
+      issue: c.id,
+      key: c.issue.key,
+      kind: asks ? 'question' : 'state',
+      phase: c.phase,
+      text: asks ? c.question!.text : text,
+    },
+  ]
+}
+
+export const authorityOf = (c: IssueContext): Authority => (c.stop ? 'stopped' : c.delegated ? 'acting' : 'observing')
+
+export const tellAuthority = (c: IssueContext): IssueReport =>
+  post(
+    c,
+    'authority',
+    'info',
+    authorityOf(c),
+    {
+      acting: 'Signalbox acts on it again',
+      observing: 'Taken back: facts are still taken in, nothing is written',
+      stopped: `Stopped by ${c.stop?.author ?? 'somebody'}: ${c.stop?.reason ?? ''}`,
+    }[authorityOf(c)],
+  )
+
+export const releaseWorktree = (c: IssueContext): IssueReport => ({
+  type: 'worktree.released',
+  project: c.project,
+  key: c.issue.key,
+  branch: c.branch,
+  base: c.base,
+  landed: c.pr?.state === 'merged' ? c.pr.headSha : null,
+})

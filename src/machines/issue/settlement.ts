@@ -1,0 +1,214 @@
+// What a run leaves behind, by how it ended: counters, refunds, what was said to it, and what follows.
+
+import type { RunInput, RunOutput } from '../run/context.ts'
+import { addUsage, noUsage } from '../vocabulary.ts'
+import type { IssueContext } from './context.ts'
+import { presentHead } from './facts.ts'
+import { consume, consumeGiven, give, giveBack } from './inbox.ts'
+import { agentFor, attemptsSpent, backoff, causeOf, lifetimeSpent, neededRun, type Spent } from './policy.ts'
+
+type Patch = Partial<IssueContext>
+
+/** Heads of ours that are remembered. */
+const keptPushes = 20
+
+export const escalate = (c: IssueContext, reason: string): Patch => ({ escalation: { reason, anchor: causeOf(c), at: c.now } })
+
+/** The escalation is about the facts as they are after the change. */
+const andEscalate = (c: IssueContext, patch: Patch, reason: string): Patch => ({ ...patch, ...escalate({ ...c, ...patch }, reason) })
+
+// --- the start -----------------------------------------------------------------------------------
+
+/** Reserves what the run will use, and gives it what people said. */
+export function claim(c: IssueContext): Patch {
+  const type = neededRun(c)!
+  const id = `run-${c.runs + 1}`
+  return {
+    claimed: true,
+    cleared: false,
+    runs: c.runs + 1,
+    run: {
+      id,
+      type,
+      agent: agentFor(c.policy, type),
+      phase: 'claimed',
+      startedAt: c.now,
+      lastSignalAt: null,
+      lastProgressAt: null,
+      usage: noUsage,
+      given: c.inbox.filter((message) => message.givenTo === null).map((message) => message.id),
+    },
+    inbox: give(c, id),
+    attempts: { ...c.attempts, [type]: c.attempts[type] + 1 },
+    spent: { ...c.spent, runs: c.spent.runs + 1 },
+  }
+}
+
+/** Everything that the run is told. */
+export function assignment(c: IssueContext): RunInput {
+  const { pr, issue, policy } = c
+  const { id, type, agent } = c.run!
+  const { reviews, checks, queue } = presentHead(c)
+  const blocking = Object.entries(reviews).find(([, review]) => review.verdict === 'changes_requested')
+  const headSha = pr?.headSha ?? ''
+  return {
+    issue: c.id,
+    project: c.project,
+    key: issue.key,
+    title: issue.title,
+    description: issue.description,
+    url: issue.url,
+    runId: id,
+    type,
+    attempt: c.attempts[type],
+    agent,
+    branch: c.branch,
+    base: c.base,
+    published: pr?.state === 'open' ? pr.headSha : null,
+    past: type === 'implementation' || pr?.state !== 'open' ? null : pr.headSha,
+    keep: c.keep,
+    restartFrom: c.restartFrom,
+    messages: c.inbox.filter((message) => message.givenTo === id),
+    question: c.answered,
+    review: blocking ? { reviewer: blocking[0], body: blocking[1].body, comments: blocking[1].comments, headSha } : null,
+    checks: checks?.state === 'failed' ? { headSha, failures: checks.failures } : null,
+    incident: queue?.state === 'evicted' ? queue.incident : null,
+    lastFailure: c.lastFailure?.reason ?? null,
+    limits: policy.limits,
+  }
+}
+
+// --- the end -------------------------------------------------------------------------------------
+
+/** What every ended run leaves, whatever became of it. */
+function settled(c: IssueContext, event: RunOutput): Patch {
+  const run = c.run!
+  return {
+    run: null,
+    inbox: giveBack(consume(c.inbox, event.steered), run),
+    keep: event.dirty.length > 0 && event.outcome !== 'interrupted',
+    restartFrom: null,
+    pushed: event.headAfter === null ? c.pushed : remembered(c.pushed, event.headAfter),
+    spent: {
+      runs: c.spent.runs,
+      ms: c.spent.ms + Math.max(0, c.now - run.startedAt),
+      usage: addUsage(c.spent.usage, event.usage),
+    },
+  }
+}
+
+export const remembered = (pushed: string[], head: string): string[] =>
+  [...pushed.filter((other) => other !== head), head].slice(-keptPushes)
+
+/** The run did what it was asked: what it was given is consumed, and what an operator asked for is done. */
+const answered = (c: IssueContext, event: RunOutput): Patch => ({
+  ...settled(c, event),
+  inbox: consumeGiven(consume(c.inbox, event.steered), c.run!),
+  answered: null,
+  asked: null,
+  lastFailure: null,
+})
+
+/** Gives back exactly the attempt that this run had reserved. */
+function refundAttempt(c: IssueContext): Patch {
+  const { type } = c.run!
+  return { attempts: { ...c.attempts, [type]: Math.max(0, c.attempts[type] - 1) } }
+}
+
+/** What it used of time and tokens is gone; the run and its attempt are given back. */
+function refunded(c: IssueContext, event: RunOutput): Patch {
+  const patch = settled(c, event)
+  return { ...patch, ...refundAttempt(c), spent: { ...patch.spent!, runs: Math.max(0, patch.spent!.runs - 1) } }
+}
+
+const failureOf = (c: IssueContext, event: RunOutput): IssueContext['lastFailure'] => ({
+  class: event.failure ?? 'interrupted',
+  reason: event.reason || event.summary,
+  at: c.now,
+})
+
+const noFailures: Patch = { interruptions: 0, recoveries: 0, environmentFailures: 0, capacityFailures: 0, notBefore: 0 }
+
+export const settleCompleted = (c: IssueContext, event: RunOutput): Patch => ({
+  ...answered(c, event),
+  ...noFailures,
+  // Nothing is decided about the change before the forge has told of the head that was published.
+  published: event.headAfter !== null && c.heads[event.headAfter] === undefined ? event.headAfter : null,
+})
+
+/** We ended it: an approval made it needless, or a person took the issue back. What an operator asked for is off the table too. */
+export const settleCalledOff = (c: IssueContext, event: RunOutput): Patch => ({ ...refunded(c, event), asked: null })
+
+export const settleWithQuestion = (c: IssueContext, event: RunOutput): Patch => ({
+  ...answered(c, event),
+  ...refundAttempt(c),
+  ...noFailures,
+  question: { text: event.question ?? event.summary, at: c.now },
+})
+
+export const settleWithoutChange = (c: IssueContext, event: RunOutput): Patch =>
+  andEscalate(c, { ...answered(c, event), ...noFailures }, `The agent changed nothing: ${event.summary || event.reason}`)
+
+export const settleInterrupted = (c: IssueContext, event: RunOutput): Patch => ({
+  ...refunded(c, event),
+  interruptions: event.progressed ? 0 : c.interruptions + 1,
+  recoveries: event.progressed ? 0 : c.recoveries,
+  restartFrom: event.headBefore ?? c.restartFrom,
+  notBefore: 0,
+})
+
+export const settleForRecovery = (c: IssueContext, event: RunOutput): Patch => ({
+  ...refunded(c, event),
+  recoveries: c.recoveries + 1,
+  restartFrom: event.headBefore ?? c.restartFrom,
+  lastFailure: failureOf(c, event),
+  notBefore: c.now + backoff(c.policy.delays.recovery, c.recoveries + 1),
+})
+
+export const settleShortage = (c: IssueContext, event: RunOutput): Patch => ({
+  ...refunded(c, event),
+  capacityFailures: c.capacityFailures + 1,
+  lastFailure: failureOf(c, event),
+  notBefore: c.now + backoff(c.policy.delays.recovery, c.capacityFailures + 1),
+})
+
+export const settleEnvironmentFailure = (c: IssueContext, event: RunOutput): Patch => ({
+  ...refunded(c, event),
+  environmentFailures: c.environmentFailures + 1,
+  lastFailure: failureOf(c, event),
+  notBefore: c.now + backoff(c.policy.delays.recovery, c.environmentFailures + 1),
+})
+
+export const settleAgentFailure = (c: IssueContext, event: RunOutput): Patch => ({
+  ...settled(c, event),
+  lastFailure: failureOf(c, event),
+  notBefore: c.now + backoff(c.policy.delays.recovery, c.attempts[c.run!.type]),
+})
+
+/** Failures that the agent is to blame for; nothing is given back for these. */
+const blamed: readonly RunOutput['failure'][] = ['agent', 'dirty', 'bug']
+
+/** Only a person can mend it. */
+export function settleForHuman(c: IssueContext, event: RunOutput): Patch {
+  const patch = blamed.includes(event.failure) ? settled(c, event) : refunded(c, event)
+  return andEscalate(c, { ...patch, lastFailure: failureOf(c, event) }, event.reason || event.summary)
+}
+
+/** Its actor was given up by an operator, or broke without an answer. */
+export const settleBroken = (c: IssueContext, message: string): Patch =>
+  andEscalate(c, { run: null, inbox: c.run ? giveBack(c.inbox, c.run) : c.inbox }, `A run was given up: ${message}`)
+
+// --- budgets -------------------------------------------------------------------------------------
+
+const amount = ({ used, limit }: Spent): string => `${Math.round(used * 100) / 100} of ${limit}`
+
+export const attemptsText = (c: IssueContext): string => {
+  const spent = attemptsSpent(c)!
+  const last = c.lastFailure ? ` Last: ${c.lastFailure.reason}` : ''
+  return `All attempts at ${spent.name.replace('_', ' ')} are used up (${amount(spent)}). A retry or a message gives new ones.${last}`
+}
+
+export const lifetimeText = (c: IssueContext): string => {
+  const spent = lifetimeSpent(c)!
+  return `the budget '${spent.name}' of this issue is used up (${amount(spent)}): an operator resets or raises it`
+}
