@@ -52,7 +52,8 @@ function importViolations(path: string, text: string): string[] {
 }
 
 function mayImport(path: string, own: string, specifier: string, to: string | null): boolean {
-  if (own === 'inspector') return to !== null && to.startsWith('inspector/')
+  // The server hands the page its store library; everything else it has is its own.
+  if (own === 'inspector') return specifier === '@xstate/store' || (to !== null && to.startsWith('inspector/'))
   if (own === 'machines') return to === null ? specifier === 'xstate' : to.startsWith('src/machines/')
   if (to === null) return own !== 'errors'
   if (!to.startsWith('src/')) return /(^|\/)package\.json$/.test(to)

@@ -71,10 +71,13 @@ async function readRefs(path: string): Promise<Map<string, string>> {
 async function put(path: string, ref: string, to: string | null, from: string | null): Promise<boolean> {
   if (from !== null) return update(path, to === null ? ['-d', ref, from] : [ref, to, from])
   if (to === null) return false
-  if (await update(path, [ref, to])) return true
-  // It is not missing but unreadable, and git writes over such a file only when it is gone.
+  const fresh = [ref, to, '0'.repeat(to.length)]
+  if (await update(path, fresh)) return true
+  // A push of ours may have made it since; else it is not missing but unreadable, and git makes it only when the file is gone.
+  const { exitCode } = await git(['rev-parse', '--verify', '--quiet', ref], { cwd: path, allow: [0, 1, 128] })
+  if (exitCode === 0) return false
   await rm(join(path, ref), { force: true })
-  return update(path, [ref, to])
+  return update(path, fresh)
 }
 
 async function update(path: string, args: string[]): Promise<boolean> {

@@ -78,6 +78,8 @@ export interface ActiveRun {
   type: RunType
   agent: string
   phase: string
+  /** The pull request's head that it started from; null when there was none. */
+  head: string | null
   startedAt: number
   lastSignalAt: number | null
   lastProgressAt: number | null

@@ -1,6 +1,7 @@
 // How facts become context: the newest truth wins, and what is said of one head never speaks for another.
 
 import type { ChecksFact, HeadFacts, IssueContext, PullRequestState, QueueFact } from './context.ts'
+import type { Published } from '../run/context.ts'
 import type { EventOf, IssueEvent, PullRequestFact, ReconcileEvent, TrackerFact } from './events.ts'
 
 type Patch = Partial<IssueContext>
@@ -109,6 +110,15 @@ export function takePullRequest(c: IssueContext, fact: PullRequestFact, observed
       : {}),
     ...(isForeign ? restored(c) : {}),
   }
+}
+
+/** Our own publication, as its run tells it: taken unless the pull request has moved on since the run began. */
+export function takePublication(c: IssueContext, published: Published | null, from: string | null): Patch {
+  if (published === null || (c.pr !== null && c.pr.headSha !== from)) return {}
+  const fact: PullRequestFact = { ...published, author: '' }
+  const { headSha, state } = published
+  // As old as what is known: the forge's own fact, which has a later time, goes over it.
+  return { ...takePullRequest({ ...c, pushed: [...c.pushed, headSha] }, fact, c.pr?.observedAt ?? 0, state), published: headSha }
 }
 
 /** What a foreign head, a human message, or an operator's retry or reset gives back (design §4). */

@@ -26,8 +26,8 @@ export const run = issueSetup.createStateConfig({
     // The answer came before, as `run.finished`; a run that ends without one is broken.
     'xstate.done.actor.*': [{ guard: 'isOwnRun', target: '.idle', actions: ['dropRun', 'settleBroken'] }, { actions: 'dropRun' }],
     'xstate.error.actor.*': [{ guard: 'isOwnRun', target: '.idle', actions: ['dropRun', 'settleBroken'] }, { actions: 'dropRun' }],
-    // An answer to a request that was taken back: its place went back with the request.
-    'capacity.granted': { actions: 'keepTime' },
+    // A place that nobody needs goes back at once.
+    'capacity.granted': { actions: 'returnPlace' },
     'capacity.revoked': { actions: 'keepTime' },
   },
   states: {
@@ -84,7 +84,8 @@ export const run = issueSetup.createStateConfig({
           entry: 'requestPlace',
           exit: 'withdrawRequest',
           on: {
-            'capacity.granted': { guard: 'canTakePlace', actions: 'takePlace' },
+            // An answer to an older request says nothing: its place went back with that request.
+            'capacity.granted': [{ guard: 'canTakePlace', actions: 'takePlace' }, { actions: 'keepTime' }],
             'capacity.revoked': { guard: 'isOwnPlace', target: 'deciding' },
           },
           always: [
@@ -98,12 +99,14 @@ export const run = issueSetup.createStateConfig({
       tags: 'running',
       meta: { description: 'A run is alive.', waitsFor: 'agent' },
       entry: ['rememberRunSince', 'spawnRun'],
+      on: { 'capacity.granted': { actions: 'keepTime' } },
       always: { guard: 'isRunUnwanted', target: 'stopping' },
     },
     stopping: {
       tags: 'running',
       meta: { description: 'The run is being ended; nothing starts until it has.', waitsFor: 'agentEnding' },
       entry: ['rememberRunSince', 'stopRun'],
+      on: { 'capacity.granted': { actions: 'keepTime' } },
     },
   },
 })

@@ -132,10 +132,13 @@ const repairs: Partial<Record<Phase, RunType>> = {
   repairing_queue: 'queue_repair',
 }
 
+/** The forge says something else than what a run of ours has published: it has not caught up yet, so nothing is decided. */
+export const isUnconfirmed = (c: IssueContext): boolean => c.published !== null && c.pr?.headSha !== c.published
+
 /** The run that the facts ask for; null for none. An operator's choice goes before, but there is nothing to repair without a pull request. */
 export function neededRun(c: IssueContext): RunType | null {
   const phase = phaseOf(c)
-  if (c.published !== null) return null
+  if (isUnconfirmed(c)) return null
   if (phase === 'delegated' || phase === 'implementing') return 'implementation'
   if (phase === 'pr_open') return c.asked ?? (hasOpenRequest(c) ? 'review_fix' : null)
   const repair = repairs[phase] ?? null

@@ -3,9 +3,9 @@
 import type { RunInput, RunOutput } from '../run/context.ts'
 import { addUsage, noUsage } from '../vocabulary.ts'
 import type { IssueContext } from './context.ts'
-import { presentHead } from './facts.ts'
+import { presentHead, takePublication } from './facts.ts'
 import { consume, consumeGiven, give, giveBack } from './inbox.ts'
-import { agentFor, attemptsSpent, backoff, causeOf, lifetimeSpent, neededRun, type Spent } from './policy.ts'
+import { agentFor, attemptsSpent, backoff, causeOf, lifetimeSpent, neededRun, openPullRequest, type Spent } from './policy.ts'
 
 type Patch = Partial<IssueContext>
 
@@ -32,6 +32,7 @@ export function claim(c: IssueContext): Patch {
       type,
       agent: agentFor(c.policy, type),
       phase: 'claimed',
+      head: openPullRequest(c)?.headSha ?? null,
       startedAt: c.now,
       lastSignalAt: null,
       lastProgressAt: null,
@@ -129,12 +130,10 @@ const failureOf = (c: IssueContext, event: RunOutput): IssueContext['lastFailure
 
 const noFailures: Patch = { interruptions: 0, recoveries: 0, environmentFailures: 0, capacityFailures: 0, notBefore: 0 }
 
-export const settleCompleted = (c: IssueContext, event: RunOutput): Patch => ({
-  ...answered(c, event),
-  ...noFailures,
-  // Nothing is decided about the change before the forge has told of the head that was published.
-  published: event.headAfter !== null && c.heads[event.headAfter] === undefined ? event.headAfter : null,
-})
+export function settleCompleted(c: IssueContext, event: RunOutput): Patch {
+  const patch = { ...answered(c, event), ...noFailures }
+  return { ...patch, ...takePublication({ ...c, ...patch }, event.pr, c.run!.head) }
+}
 
 /** We ended it: an approval made it needless, or a person took the issue back. What an operator asked for is off the table too. */
 export const settleCalledOff = (c: IssueContext, event: RunOutput): Patch => ({ ...refunded(c, event), asked: null })

@@ -124,6 +124,9 @@ export const issueSetup = setup({
       enqueue.assign({ capacity: 'none' })
       enqueue.emit(reports.aboutPlace(c, 'capacity.withdrawn'))
     }),
+    returnPlace: enqueueActions(({ context: c, enqueue }) => {
+      enqueue.emit(reports.aboutPlace(c, 'capacity.released'))
+    }),
     takePlace: take(() => ({ capacity: 'granted' })),
     releasePlace: enqueueActions(({ context: c, enqueue }) => {
       if (c.capacity !== 'granted') return

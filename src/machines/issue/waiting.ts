@@ -4,7 +4,7 @@ import type { Party, Waiting } from '../vocabulary.ts'
 import type { IssueContext } from './context.ts'
 import { presentHead } from './facts.ts'
 import { isActing } from './guards.ts'
-import { checksState, openBlockers, reviewState } from './policy.ts'
+import { checksState, isUnconfirmed, openBlockers, reviewState } from './policy.ts'
 import { escalationText } from './reports.ts'
 import { lifetimeText } from './settlement.ts'
 
@@ -47,7 +47,9 @@ export const waiting = {
   answer: (c) => [row('human', `an answer to: ${c.question?.text ?? ''}`, c.question?.at ?? c.since.lifecycle)],
   decision: (c) => [row('human', escalationText(c), c.escalation?.at ?? c.since.lifecycle)],
   publication: (c) =>
-    c.published === null ? [] : [row('provider', `the forge to tell of ${c.published.slice(0, 10)}, which was published`, c.since.run)],
+    c.published === null || !isUnconfirmed(c)
+      ? []
+      : [row('provider', `the forge to tell of ${c.published.slice(0, 10)}, which was published`, c.since.run)],
   blockers: (c) => openBlockers(c).map((key) => row('dependency', `blocked by ${key}`, c.since.run)),
   budget: (c) => [row('operator', lifetimeText(c), c.since.run)],
   pause: (c, timers) => [

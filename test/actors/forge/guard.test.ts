@@ -120,18 +120,39 @@ describe('refs that were moved without us', () => {
     expect(fixture.forge.refIncidents()).toMatchObject([{ ref: branch, expected: null }])
   })
 
-  test('many publications and comparisons at once report nothing', async () => {
+  test('many publications and landings while refs are compared all the time report nothing', async () => {
     const fixture = await createForge()
     await fixture.forge.start()
-    const head = fixture.work({ a: 'a' })
-    const publications = Array.from({ length: 8 }, (_, i) =>
-      fixture.publish({ head, branch: `signalbox/${i}`, issue: `issue-${i}`, key: `APP-${i}` }),
+    const heads = Array.from({ length: 8 }, (_, i) => fixture.work({ [`file-${i}`]: 'x' }))
+    let busy = true
+    const compare = async () => {
+      const found = []
+      while (busy) found.push(...(await fixture.forge.checkRefs()))
+      return found
+    }
+    const comparisons = [compare(), compare()]
+    const numbers = await Promise.all(
+      heads.map(async (head, i) => {
+        const { number } = await fixture.publish({ head, branch: `signalbox/${i}`, issue: `issue-${i}`, key: `APP-${i}` })
+        while ((await fixture.land({ number, headSha: head })).kind !== 'landed');
+        return number
+      }),
     )
-    const comparisons = Array.from({ length: 4 }, () => fixture.forge.checkRefs())
-    const [published, compared] = await Promise.all([Promise.all(publications), Promise.all(comparisons)])
-    expect(new Set(published.map((pullRequest) => pullRequest.number)).size).toBe(8)
-    expect(compared.flat()).toEqual([])
+    busy = false
+    expect(new Set(numbers).size).toBe(8)
+    expect((await Promise.all(comparisons)).flat()).toEqual([])
     expect(await fixture.forge.checkRefs()).toEqual([])
+    expect(run(fixture.bare, 'for-each-ref', '--format=%(refname)')).toBe('refs/heads/main')
+    expect(run(fixture.user, 'status', '--porcelain')).toBe('')
+  })
+
+  test('the branch of a landed pull request that a kill kept from being removed is removed without a word', async () => {
+    const fixture = await createForge()
+    const pullRequest = await fixture.open('one', { a: 'a' })
+    await fixture.land(pullRequest)
+    run(fixture.bare, 'update-ref', 'refs/heads/one', pullRequest.headSha)
+    expect((await fixture.restart().start()).incidents).toEqual([])
+    expect(run(fixture.bare, 'for-each-ref', '--format=%(refname)')).toBe('refs/heads/main')
   })
 })
 

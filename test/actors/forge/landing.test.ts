@@ -300,8 +300,16 @@ describe('landing on a branch that is checked out', () => {
     ] as const) {
       run(fixture.user, 'config', name, value)
     }
-    write(fixture.user, { 'README.md': 'dirty\n' })
-    expect(await fixture.land(await fixture.open('one', { 'new.txt': 'new\n' }))).toMatchObject({ kind: 'landed' })
+    const pullRequest = await fixture.open('one', { 'new.txt': 'new\n', 'src/a.txt': 'landed\n' })
+    write(fixture.user, { 'README.md': 'dirty\n', 'src/a.txt': 'dirty\n' })
+    // It is not stashed away to be merged afterwards.
+    expect(await fixture.land(pullRequest)).toMatchObject({ kind: 'blocked', files: ['src/a.txt'] })
+    expect(readFileSync(join(fixture.user, 'src/a.txt'), 'utf8')).toBe('dirty\n')
+    run(fixture.user, 'checkout', '-q', 'src/a.txt')
+    rmSync(trace, { force: true }) // the user's own checkout runs their hooks
+    const landing = await candidate(fixture, pullRequest)
+    expect(await fixture.forge.landCandidate(landing)).toMatchObject({ kind: 'landed' })
+    expect(heads(fixture.user)).toBe(landing.commit)
     expect(existsSync(trace)).toBe(false)
     expect(readFileSync(join(fixture.user, 'README.md'), 'utf8')).toBe('dirty\n')
     expect(run(fixture.user, 'stash', 'list')).toBe('')

@@ -227,7 +227,7 @@ test('many children of one parent', async () => {
   )
   const it = await rig({ b: brood })
   await it.spawn('b', '1')
-  const broods = process.env['SIGNALBOX_NIGHTLY'] ? 100 : 20
+  const broods = process.env['SIGNALBOX_NIGHTLY'] ? 100 : 10
   for (let i = 0; i < broods; i++) await it.send('b/1', 'BEAR')
   expect(it.store.counts().actors).toBe(1 + broods * 100)
   await it.crash()

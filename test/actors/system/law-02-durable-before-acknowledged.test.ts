@@ -170,7 +170,7 @@ test('law 2: stopping waits for what was accepted and refuses what comes after',
 test('law 2: a listener that throws is reported and disturbs nobody', async () => {
   const it = await rig({ counter: counter() })
   await it.spawn('counter', 'a')
-  const heard = vi.fn()
+  const heard = vi.fn<() => void>()
   it.system.ref('counter/a').subscribe(() => {
     throw new Error('bad listener')
   })
@@ -178,7 +178,7 @@ test('law 2: a listener that throws is reported and disturbs nobody', async () =
   it.system.inspect(() => {
     throw new Error('bad inspector')
   })
-  const inspected = vi.fn()
+  const inspected = vi.fn<() => void>()
   it.system.inspect(inspected)
   await it.send('counter/a', 'ADD')
   expect(heard).toHaveBeenCalledTimes(1)

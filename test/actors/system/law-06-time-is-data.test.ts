@@ -50,6 +50,16 @@ test('law 6: an after and a delayed event fire once, after their due time and no
   expect(it.store.counts().timers).toBe(0)
 })
 
+test('law 6: a timer that comes due takes no later one along', async () => {
+  const it = await rig({ c: clockwork })
+  await it.spawn('c', 'a')
+  for (const ms of [100, 101, 130]) await it.send('c/a', { type: 'REMIND', text: String(ms), in: ms })
+  await it.clock.advance(100)
+  expect((await it.context('c/a')).log).toEqual(['100'])
+  await it.clock.advance(29)
+  expect((await it.context('c/a')).log).toEqual(['100', '101'])
+})
+
 test('law 6: what came due while nothing ran fires at boot, oldest first, over all actors', async () => {
   const it = await rig({ c: clockwork })
   const order: string[] = []

@@ -218,7 +218,7 @@ test('law 10: acts on an actor that is not faulted are refused', async () => {
 })
 
 test('law 10: results of effects and timers wait for a faulted actor as events do', async () => {
-  let finish = (_: unknown): void => {}
+  let finish: (value: unknown) => void = () => {}
   const machine = chart(
     {
       id: 'm',

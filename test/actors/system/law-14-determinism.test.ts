@@ -72,7 +72,7 @@ test('law 14: the same script gives the same journal on every store', async () =
       input: sample.input,
       path: join(folder, `${samples.indexOf(sample)}.db`),
     })
-    expect(again.journal, sample.name).toBe(first.journal)
+    expect(`${sample.name}\n${again.journal}`).toBe(`${sample.name}\n${first.journal}`)
   }
 })
 

@@ -48,7 +48,8 @@ test('the example in the docs is the example that is tested', () => {
 })
 
 test('what the docs call by name is exported', () => {
-  for (const name of ['createSystem', 'defineActor', 'verify', 'replay', 'virtualClock', 'seededRandom', 'realClock'] as const)
-    expect(library[name]).toBeDefined()
+  const names = Object.keys(library)
+  for (const name of ['createSystem', 'defineActor', 'verify', 'replay', 'virtualClock', 'seededRandom', 'realClock'])
+    expect(names).toContain(name)
   for (const law of Array.from({ length: 15 }, (_, i) => i + 1)) expect(tests).toContain(`law ${law}: `)
 })
