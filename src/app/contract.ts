@@ -87,6 +87,8 @@ export interface Explanation {
   phase: string
   authority: string
   states: { id: string; description: string }[]
+  /** The actions that are accepted now. */
+  actions: string[]
   waitsFor: IssueDocument['waitsFor']
   /** Each event that some active state accepts: who can cause it, and for each guard that is false now, the values it read. */
   events: {

@@ -36,7 +36,13 @@ const git = { attempts: 4, backoff: { initial: 1_000, max: 10_000 }, onRestart: 
 /** The time between two reports of an agent's progress that reach the journal. */
 const progressEvery = 2_000
 
-export function createEffects(host: EffectsHost): { effects: Record<string, EffectPolicy>; sessions: Sessions } {
+/** What works on the world at this moment, agents' turns apart. */
+export interface Works {
+  /** Resolves when all of it has ended, or after `timeout` ms: a git that outlives us would go on writing. */
+  ended: (timeout: number) => Promise<void>
+}
+
+export function createEffects(host: EffectsHost): { effects: Record<string, EffectPolicy>; sessions: Sessions; works: Works } {
   const { config, forge, workspace } = host
   const { sessions, logic, endOf } = createSessions<SessionInput>({
     keyOf: ({ issue, runId }) => `${issue}/${runId}`,
@@ -50,10 +56,21 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
     progressEvery,
     after: host.after,
   })
+  const underWay = new Set<Promise<unknown>>()
+  const works: Works = {
+    async ended(timeout) {
+      const limit = Promise.withResolvers<void>()
+      const cancel = host.after(timeout, limit.resolve)
+      await Promise.race([Promise.allSettled(underWay), limit.promise])
+      cancel()
+    },
+  }
   const effect = <I, O>(work: (input: I, signal: AbortSignal) => Promise<O> | O) =>
     fromPromise<O, I>(async ({ input, signal }) => {
       await host.ready
-      return work(input, signal)
+      const done = Promise.resolve(work(input, signal))
+      underWay.add(done)
+      return done.finally(() => underWay.delete(done))
     })
   const delivery = <R>(work: (delivery: Delivery<R>) => Promise<void> | void) => effect<Delivery<R>, void>(work)
   /** The base branch has one name, the repository's; a machine that was made while it was out of reach does not have it. */
@@ -96,7 +113,7 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
       logic: delivery<Parameters<Workspace['remove']>[0]>(async ({ report }) => void (await workspace.remove(await withBase(report)))),
     },
   }
-  return { effects, sessions }
+  return { effects, sessions, works }
 }
 
 /** Writes the run's folder and describes the turn. */

@@ -7,7 +7,9 @@ import { replay, verify, type Kind } from '../actors/system/index.ts'
 import { chainOf, entriesOf, toView, type ActorView } from '../actors/system/index.ts'
 import { describeMachine } from '../machines/definition.ts'
 import { explainIssue } from '../machines/explain.ts'
-import { toDocument } from '../machines/issue/document.ts'
+import { acceptedActions } from '../machines/issue/actions.ts'
+import type { IssueContext } from '../machines/issue/context.ts'
+import { isTerminal, toDocument } from '../machines/issue/document.ts'
 import type { SqliteDatabase } from '../persistence/database.ts'
 import { readFeed, type FeedRow } from '../persistence/feed.ts'
 import { findIssue, listIssues, type IssueKey } from '../persistence/issue-keys.ts'
@@ -109,6 +111,7 @@ export function createReader({ store, database, kinds, worktreeOf, close }: Read
           timers: store.timersOf(root.id).map(({ name, due }) => ({ name, due })),
           now: root.updatedAt,
         }),
+        actions: acceptedActions(view(root).context as IssueContext, isTerminal(view(root).value)),
         key: document.key,
         phase: document.phase,
         authority: document.authority,

@@ -98,14 +98,14 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
 
   const workspace = createWorkspace({
     folder: config.dataFolder,
-    env: {},
+    env: records.environment,
     prepareHook: (id) => {
       const { prepare, timeout } = projectOf(config, id).hooks
       return prepare === null ? null : { command: prepare, timeout }
     },
     repository: (project) => forge.repository(project),
   })
-  const { effects, sessions } = createEffects({
+  const { effects, sessions, works } = createEffects({
     config,
     ready: opened.promise,
     forge: () => forge,
@@ -391,7 +391,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
         lag.disable()
         await system.stop()
         phase = 'stopped'
-        await sessions.ended(endingTime)
+        await Promise.all([sessions.ended(endingTime), works.ended(endingTime)])
       })()),
   }
 }

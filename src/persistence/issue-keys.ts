@@ -44,7 +44,9 @@ export function findIssue(database: SqliteDatabase, name: string): IssueKey {
   const found = new Map(rows.map((row) => [row.issue, row]))
   if (found.size > 1) {
     const choices = rows.map((row) => `${row.project}/${row.key}`)
-    throw new FatalError('ambiguous-key', `${name} names ${found.size} issues. Say which: ${choices.join(', ')}.`)
+    throw Object.assign(new FatalError('ambiguous-key', `${name} names ${found.size} issues. Say which: ${choices.join(', ')}.`), {
+      keys: choices,
+    })
   }
   const [only] = found.values()
   if (only) return only

@@ -255,6 +255,7 @@ test('explain names who is waited for, what would move it and what holds it back
     phase: 'delegated',
     authority: 'acting',
     states: [{ id: 'issue.lifecycle.delegated', description: 'Handed over' }],
+    actions: ['stop'],
     waitsFor: human,
     events: [
       { type: 'capacity.granted', by: 'capacity', enabled: true, guards: [], target: 'active' },

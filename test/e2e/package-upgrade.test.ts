@@ -95,13 +95,12 @@ async function preparePatches(a: string, b: string): Promise<{ paths: string[]; 
   return { paths, tree: (await git(['rev-parse', 'HEAD^{tree}'], { cwd: scratch })).stdout.trim() }
 }
 
-/** The agent. An interrupted run may have applied its patch, or committed it, already. */
+/** The agent. It cannot be done twice: an interrupted run must find its worktree as it was before. */
 const agent = `#!/bin/sh
 set -eu
-patch="$1/$SIGNALBOX_ISSUE.patch"
-if git apply --reverse --check --binary "$patch" 2>/dev/null; then echo "applied already"; else git apply --binary "$patch"; fi
+git apply --binary "$1/$SIGNALBOX_ISSUE.patch"
 git add --all --force
-git diff --cached --quiet || git commit --quiet --message "Apply $SIGNALBOX_ISSUE"
+git commit --quiet --message "Apply $SIGNALBOX_ISSUE"
 `
 
 /** Files an issue a path and waits until all have landed, the server killed at seeded moments. */

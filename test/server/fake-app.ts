@@ -99,6 +99,7 @@ export function createFakeApp(options: { issues?: number } = {}): FakeApp {
         phase: document.phase,
         authority: document.authority,
         states: [{ id: `issue.lifecycle.${document.phase}`, description: 'What this state is about.' }],
+        actions: [...acceptedBy(document)],
         waitsFor: document.waitsFor,
         events: [
           ...acceptedBy(document).map((action) => ({ type: accepts[action]!, by: 'a human', enabled: true, guards: [], target: null })),

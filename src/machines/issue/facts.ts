@@ -38,6 +38,10 @@ const factOf = ({
   blockedBy,
 })
 
+/** What a new delegation lifts: a decision that was made before it. */
+const lifted = <T extends { at: number }>(decision: T | null, observedAt: number): T | null =>
+  decision !== null && decision.at > observedAt ? decision : null
+
 /** `isHandover`: the fact is that somebody delegated the issue, not merely that it is delegated. */
 export function takeTracker(
   c: IssueContext,
@@ -54,9 +58,9 @@ export function takeTracker(
     delegated: delegated ?? c.delegated,
     removed: c.removed !== null && c.removed > observedAt ? c.removed : null,
     blockers: Object.fromEntries(Object.entries(c.blockers).filter(([, blocker]) => blocker.observedAt > observedAt)),
-    ...(isNew && c.stop !== null && c.stop.at <= observedAt ? { stop: null } : {}),
-    ...(isNew && c.closed !== null && c.closed.at <= observedAt ? { closed: null } : {}),
-    ...(delegated === true && !c.delegated ? { escalation: null } : {}),
+    ...(isNew
+      ? { stop: lifted(c.stop, observedAt), closed: lifted(c.closed, observedAt), escalation: lifted(c.escalation, observedAt) }
+      : {}),
   }
 }
 

@@ -51,6 +51,8 @@ export const run = issueSetup.createStateConfig({
         deciding: {
           meta: { description: 'What it waits for is found out.' },
           always: [
+            { guard: 'isRunNotNeeded', target: '#issue.run.idle' },
+            { guard: 'isOutOfAttempts', target: '#issue.run.idle' },
             { guard: 'isBlocked', target: 'dependency' },
             { guard: 'isOverBudget', target: 'budget' },
             { guard: 'isPausing', target: 'backoff' },

@@ -36,6 +36,8 @@ export async function playOracle(build: Build, lines: readonly Line[], input?: u
   let order = 0
   let doubled = false
   let emitted: unknown[] = []
+  let working = false
+  const later: { type: string }[] = []
   let timeouts = new Map<number, { due: number; fn: () => void }>()
   const dues = new Map<string, { due: number; order: number }>()
 
@@ -60,6 +62,13 @@ export async function playOracle(build: Build, lines: readonly Line[], input?: u
       if (name in (actor as unknown as Live).system.getSnapshot()._scheduledEvents) doubled = true
       dues.set(name, { due: now + delay, order: ++order })
       schedule(source, target, event, delay, id)
+    }
+    // What the root is told while it works waits until it has been restored: a live actor orders some things differently.
+    const { system } = actor as unknown as Live
+    const relay = system._relay
+    system._relay = (source, target, event) => {
+      if (working && target === actor && source !== undefined) later.push(event)
+      else relay(source, target, event)
     }
     actor.subscribe({ error: () => {} })
     actor.on('*', (event) => void emitted.push(event))
@@ -101,6 +110,20 @@ export async function playOracle(build: Build, lines: readonly Line[], input?: u
     return next
   }
 
+  /** Lets `act` happen, and then everything that it makes the actors tell the root, each from a fresh restore. */
+  const happen = async (act: () => void): Promise<void> => {
+    working = true
+    act()
+    for (;;) {
+      await settle()
+      actor = restored(actor)
+      const next = later.shift()
+      if (!next) break
+      ;(actor as unknown as { _send: (event: object) => void })._send(next)
+    }
+    working = false
+  }
+
   let actor = create()
   const look = (): Moment => {
     const describe = (snapshot: Record<string, unknown>): Seen =>
@@ -114,21 +137,14 @@ export async function playOracle(build: Build, lines: readonly Line[], input?: u
     world.log = []
     return moment
   }
-  actor.start()
-  await settle()
-  actor = restored(actor)
+  await happen(() => actor.start())
   const moments = [look()]
   for (const line of lines) {
     if (moments.at(-1)!.root.status === 'error') break
     if ('send' in line) {
-      const to = find(actor, line.to ? line.to.split('/') : [])
-      to?.send(line.send)
-      await settle()
-      actor = restored(actor)
+      await happen(() => find(actor, line.to ? line.to.split('/') : [])?.send(line.send))
     } else if ('act' in line) {
-      world.act(line.key, line.act, line.value)
-      await settle()
-      actor = restored(actor)
+      await happen(() => world.act(line.key, line.act, line.value))
     } else {
       const end = now + line.advance
       for (;;) {
@@ -137,9 +153,7 @@ export async function playOracle(build: Build, lines: readonly Line[], input?: u
         if (!next) break
         timeouts.delete(next[0])
         now = Math.max(now, next[1].due)
-        next[1].fn()
-        await settle()
-        actor = restored(actor)
+        await happen(next[1].fn)
       }
       now = end
     }

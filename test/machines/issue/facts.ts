@@ -4,7 +4,7 @@ import type { RunOutput } from '../../../src/machines/run/context.ts'
 import type { IssueContext } from '../../../src/machines/issue/context.ts'
 import { defaultPolicy, type IssuePolicy } from '../../../src/machines/issue/policy.ts'
 import { noUsage, type CheckFailure, type QueueIncident } from '../../../src/machines/vocabulary.ts'
-import { dawn, start, type Event, type Player } from '../play.ts'
+import { dawn, start, tick, type Event, type Player } from '../player.ts'
 
 export type Issue = Player<IssueContext>
 /** An event, or what makes one of the story so far. */
@@ -49,7 +49,7 @@ export function playOn(issue: Issue, ...happenings: Happening[]): Issue {
     now =
       typeof happening === 'function'
         ? happening(now)
-        : now.send('observedAt' in happening || !isFact(happening) ? happening : { ...happening, observedAt: now.at + 60_000 })
+        : now.send('observedAt' in happening || !isFact(happening) ? happening : { ...happening, observedAt: now.at + tick })
   }
   return now
 }
@@ -156,8 +156,10 @@ export const granted = (issue: Issue): Issue => issue.send({ type: 'capacity.gra
 export const finished =
   (changes: Partial<RunOutput>) =>
   (issue: Issue): Issue => {
-    const runId = issue.context.run!.id
-    return endOf(runId, issue.send({ type: 'run.finished', runId, ...output(changes) }))
+    const { id: runId, head } = issue.context.run!
+    const { headAfter = null } = changes
+    const made = headAfter === null || headAfter === head ? null : ({ ...pr(headAfter), state: 'open' } as const)
+    return endOf(runId, issue.send({ type: 'run.finished', runId, ...output({ pr: made, ...changes }) }))
   }
 /** Keeps what was asked for by the answer itself visible: the child's own end follows at once and asks for nothing. */
 function endOf(runId: string, answered: Issue): Issue {

@@ -1,0 +1,261 @@
+// What becomes of runs that do not end as they should: what they spend, when the next starts, and when a human is asked.
+
+import { describe, expect, it } from 'vitest'
+import { defaultPolicy } from '../../../src/machines/issue/policy.ts'
+import type { RunInput } from '../../../src/machines/run/context.ts'
+import {
+  agentFailed,
+  approved,
+  budgetReset,
+  changesRequested,
+  environmentFailed,
+  finished,
+  granted,
+  green,
+  interrupted,
+  open,
+  opened,
+  paused,
+  phase,
+  play,
+  playOn,
+  playWith,
+  policy,
+  prompted,
+  published,
+  pushed,
+  red,
+  retried,
+  runState,
+  told,
+  type Happening,
+  type Issue,
+} from './facts.ts'
+
+const times = (n: number, ...happenings: Happening[]): Happening[] => Array.from({ length: n }, () => happenings).flat()
+const pauseOf = (issue: Issue): number => [...issue.timers.values()][0]!.due - issue.at
+const runInput = (issue: Issue): RunInput => issue.children.get(issue.context.run!.id)!.input as RunInput
+
+describe('a failure of the agent', () => {
+  it('spends an attempt, and the next one starts after a pause', () => {
+    const issue = play(granted, agentFailed)
+    expect([phase(issue), runState(issue), issue.context.attempts.implementation]).toEqual(['implementing', { waiting: 'backoff' }, 1])
+    expect(pauseOf(issue)).toBeLessThanOrEqual(defaultPolicy.delays.recovery)
+    expect(runInput(playOn(issue, paused, granted))).toMatchObject({ runId: 'run-2', attempt: 2, lastFailure: 'it exited with 1' })
+  })
+
+  it('asks a human when the attempts are used up', () => {
+    const issue = play(granted, agentFailed, ...times(2, paused, granted, agentFailed))
+    expect([phase(issue), runState(issue), issue.context.attempts.implementation]).toEqual(['escalated', 'idle', 3])
+    expect(issue.context.escalation?.reason).toContain('it exited with 1')
+  })
+
+  it('is forgotten when the run after it does its work', () => {
+    const issue = play(granted, agentFailed, paused, granted, published('A'), red(), granted)
+    expect(runInput(issue)).toMatchObject({ type: 'ci_repair', attempt: 1, lastFailure: null })
+  })
+
+  it('keeps what was left uncommitted for the next attempt', () => {
+    const issue = play(granted, finished({ outcome: 'failed', failure: 'agent', reason: 'no', dirty: ['a.ts'] }), paused, granted)
+    expect(runInput(issue).keep).toBe(true)
+  })
+})
+
+describe('a failure of the environment', () => {
+  it('spends neither an attempt nor a run, and is tried again with growing pauses', () => {
+    const first = play(granted, environmentFailed)
+    const second = playOn(first, paused, granted, environmentFailed)
+    expect([first.context.attempts.implementation, first.context.spent.runs]).toEqual([0, 0])
+    expect([runState(second), second.context.attempts.implementation]).toEqual([{ waiting: 'backoff' }, 0])
+    expect(pauseOf(second)).toBeGreaterThan(pauseOf(first))
+  })
+
+  it('asks a human after five in a row', () => {
+    const issue = play(granted, environmentFailed, ...times(4, paused, granted, environmentFailed))
+    expect([phase(issue), issue.context.attempts.implementation, issue.context.escalation?.reason]).toEqual([
+      'escalated',
+      0,
+      'no such command',
+    ])
+  })
+})
+
+describe('a provider without capacity', () => {
+  const shortage = finished({ outcome: 'failed', failure: 'capacity', reason: 'overloaded' })
+
+  it('spends nothing and is waited for', () => {
+    const issue = play(granted, ...times(5, shortage, paused, granted))
+    expect([issue.context.attempts.implementation, issue.context.spent.runs]).toEqual([1, 1])
+    expect([runState(issue), issue.context.environmentFailures]).toEqual(['active', 0])
+  })
+
+  it('is not waited for without end', () => {
+    const issue = play(granted, shortage, ...times(24, paused, granted, shortage))
+    expect(phase(issue)).toBe('escalated')
+  })
+})
+
+describe('a failed login', () => {
+  it('asks a human at once, and spends nothing', () => {
+    const issue = play(granted, finished({ outcome: 'failed', failure: 'auth', reason: 'log in first' }))
+    expect([phase(issue), issue.context.escalation?.reason, issue.context.attempts.implementation]).toEqual([
+      'escalated',
+      'log in first',
+      0,
+    ])
+  })
+})
+
+describe('a bug of ours', () => {
+  it('asks a human at once', () => {
+    expect(phase(play(granted, finished({ outcome: 'failed', failure: 'bug', reason: 'oops' })))).toBe('escalated')
+  })
+})
+
+describe('an interruption', () => {
+  it('spends nothing, and the next run starts at once from where the interrupted one began', () => {
+    const issue = play(granted, interrupted)
+    expect([runState(issue), issue.context.attempts.implementation, issue.context.spent.runs]).toEqual([{ waiting: 'capacity' }, 0, 0])
+    expect(runInput(granted(issue))).toMatchObject({ runId: 'run-2', attempt: 1, restartFrom: 'base' })
+  })
+
+  it('costs the time and the tokens that were used', () => {
+    const usage = { inputTokens: 10, cachedTokens: 0, outputTokens: 5, usd: 0.5 }
+    const issue = play(granted, finished({ outcome: 'interrupted', usage }))
+    expect(issue.context.spent).toMatchObject({ usage, ms: 60_000 })
+  })
+
+  it('is followed by pauses only after five in a row without progress', () => {
+    const five = play(granted, ...times(5, interrupted, granted))
+    expect(runState(five)).toBe('active')
+    const sixth = playOn(five, interrupted)
+    expect([runState(sixth), pauseOf(sixth)]).toEqual([{ waiting: 'backoff' }, 15_000 - 1_000])
+  })
+
+  it('with progress begins the count anew', () => {
+    const issue = play(granted, ...times(5, interrupted, granted), finished({ outcome: 'interrupted', progressed: true }))
+    expect([runState(issue), issue.context.interruptions]).toEqual([{ waiting: 'capacity' }, 0])
+  })
+
+  it('asks a human after five pauses', () => {
+    const issue = play(granted, ...times(5, interrupted, granted), ...times(5, interrupted, paused, granted), interrupted)
+    expect([phase(issue), issue.context.attempts.implementation]).toEqual(['escalated', 0])
+  })
+})
+
+describe('a run without a change', () => {
+  it('asks a human, with what the agent said', () => {
+    const issue = play(granted, finished({ outcome: 'no_change', summary: 'it is there already' }))
+    expect([phase(issue), issue.context.escalation?.reason]).toEqual(['escalated', 'The agent changed nothing: it is there already'])
+  })
+})
+
+describe('a run that leaves its work uncommitted', () => {
+  it('asks a human with the names of the files, and keeps them', () => {
+    const issue = play(
+      granted,
+      finished({ outcome: 'failed', failure: 'dirty', reason: 'Uncommitted after its second turn: a.ts', dirty: ['a.ts'] }),
+    )
+    expect([phase(issue), issue.context.escalation?.reason, issue.context.keep]).toEqual([
+      'escalated',
+      'Uncommitted after its second turn: a.ts',
+      true,
+    ])
+    expect(runInput(playOn(issue, retried(), granted)).keep).toBe(true)
+  })
+})
+
+describe('a run whose actor is given up', () => {
+  it('asks a human, gives the place back and the messages to the next run', () => {
+    const issue = play(prompted('and quickly'), granted).fail('run-1', { message: 'abandoned' })
+    expect([phase(issue), runState(issue), issue.context.run]).toEqual(['escalated', 'idle', null])
+    expect(issue.reports('capacity.released')).toHaveLength(1)
+    expect(issue.context.inbox).toMatchObject([{ text: 'and quickly', givenTo: null }])
+  })
+
+  it('is seen also when it ends without having answered', () => {
+    expect(phase(play(granted).done('run-1', {}))).toBe('escalated')
+  })
+})
+
+describe('an answer of a run that is not the active one', () => {
+  it('changes nothing', () => {
+    const issue = play(granted)
+    const late = issue.send({ type: 'run.finished', runId: 'run-0', outcome: 'completed' })
+    expect({ ...late.context, now: 0 }).toEqual({ ...issue.context, now: 0 })
+  })
+})
+
+describe('an escalation', () => {
+  const escalated = [...open, changesRequested(), granted, finished({ outcome: 'failed', failure: 'auth', reason: 'log in' })]
+
+  it('is about its facts: an approval of the same head is over it', () => {
+    expect(phase(playOn(play(...escalated), approved(), green()))).toBe('awaiting_queue')
+  })
+
+  it('is over when somebody else pushes, and the attempts are given back', () => {
+    const issue = play(...open, red(), granted, agentFailed, paused, granted, finished({ outcome: 'no_change' }), pushed('B'))
+    expect([phase(issue), issue.context.attempts.ci_repair, issue.context.escalation]).toEqual(['pr_open', 0, null])
+  })
+
+  it('stays when the same facts are told again', () => {
+    expect(phase(playOn(play(...escalated), changesRequested(), opened(), green()))).toBe('changes_requested')
+    expect(phase(playOn(play(...escalated), opened(), green()))).toBe('escalated')
+  })
+
+  it('is over by a retry, a message or a new delegation of what was taken back', () => {
+    for (const word of [retried(), prompted('try the other way'), told('go on')]) {
+      expect([phase(playOn(play(...escalated), word)), word.type]).toEqual(['changes_requested', word.type])
+    }
+  })
+})
+
+describe('a budget for the whole life', () => {
+  it('holds the next run, says whose word lifts it, and spends nothing meanwhile', () => {
+    const issue = playWith({ policy: policy({ budgets: { ...defaultPolicy.budgets, runs: 1 } }) }, ...open, red())
+    expect([phase(issue), runState(issue)]).toEqual(['repairing_ci', { waiting: 'budget' }])
+    expect(issue.reports('feed.posted').map(({ kind }) => kind)).toContain('budget')
+    expect(runState(playOn(issue, retried()))).toEqual({ waiting: 'budget' })
+    expect(runState(playOn(issue, prompted('go on')))).toEqual({ waiting: 'budget' })
+    expect(runState(playOn(issue, budgetReset))).toEqual({ waiting: 'capacity' })
+    expect(runState(playOn(issue, { type: 'policy.changed', policy: policy() }))).toEqual({ waiting: 'capacity' })
+  })
+
+  it('counts hours, tokens and money too', () => {
+    const spent = (budgets: object, usage: object = {}) =>
+      runState(
+        playWith(
+          { policy: policy({ budgets: { ...defaultPolicy.budgets, ...budgets } }) },
+          granted,
+          finished({ outcome: 'failed', failure: 'agent', usage: { inputTokens: 0, cachedTokens: 0, outputTokens: 0, usd: 0, ...usage } }),
+        ),
+      )
+    expect(spent({ hours: 1 / 60 })).toEqual({ waiting: 'budget' })
+    expect(spent({ tokens: 10 }, { inputTokens: 6, outputTokens: 4 })).toEqual({ waiting: 'budget' })
+    expect(spent({ usd: 1 }, { usd: 1 })).toEqual({ waiting: 'budget' })
+    expect(spent({ tokens: 11, usd: 2 }, { inputTokens: 6, outputTokens: 4, usd: 1 })).toEqual({ waiting: 'backoff' })
+  })
+})
+
+describe('between a publication and the forge', () => {
+  const completed = finished({ headAfter: 'B' })
+
+  it('the pull request is known at once, also before the forge tells of it', () => {
+    const issue = play(granted, finished({ headAfter: 'A' }))
+    expect([phase(issue), runState(issue), issue.context.pr?.headSha]).toEqual(['pr_open', 'idle', 'A'])
+  })
+
+  it('no second run starts, also when an older fact comes in between', () => {
+    const issue = play(...open, red(), granted, completed)
+    expect([phase(issue), runState(issue)]).toEqual(['pr_open', 'idle'])
+    const older = issue.send({ ...opened('A'), observedAt: issue.context.pr!.observedAt })
+    expect([phase(older), runState(older)]).toEqual(['repairing_ci', 'idle'])
+    const caughtUp = playOn(older, pushed('B'))
+    expect([phase(caughtUp), runState(caughtUp), caughtUp.context.published]).toEqual(['pr_open', 'idle', null])
+  })
+
+  it('our own push gives no attempts back', () => {
+    expect(play(...open, red(), granted, completed, pushed('B')).context.attempts.ci_repair).toBe(1)
+    expect(play(...open, red(), granted, published('B')).context.attempts.ci_repair).toBe(1)
+  })
+})

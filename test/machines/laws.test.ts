@@ -1,0 +1,342 @@
+// The laws of design §4 and §7 over random histories of an issue: whatever happens, in any order, late, twice or about a former head.
+
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { restoreSnapshot } from '../../src/actors/system/index.ts'
+import type { IssueContext } from '../../src/machines/issue/context.ts'
+import { isTerminal, phaseIn, waitingFor } from '../../src/machines/issue/document.ts'
+import * as guards from '../../src/machines/issue/guards.ts'
+import { defaultPolicy } from '../../src/machines/issue/policy.ts'
+import { failureClasses, noUsage, runOutcomes, runTypes } from '../../src/machines/vocabulary.ts'
+import { dawn, kinds, start, type Event, type Player } from './player.ts'
+
+type Issue = Player<IssueContext>
+
+const numRuns = process.env['SIGNALBOX_NIGHTLY'] ? 20_000 : 300
+const minute = 60_000
+
+const tracked = (changes: object) => ({
+  ...{ key: 'APP-1', title: 'T', description: '', url: 'u', state: 'Todo', stateType: 'unstarted', priority: 0, labels: [], parent: null },
+  ...{ children: [], blockedBy: [] },
+  ...changes,
+})
+
+const begin = (): Issue =>
+  start<IssueContext>('issue', {
+    ...{ id: '1', project: 'app', branch: 'b', base: 'main', observedAt: dawn, delegated: true, issue: tracked({}) },
+    // Small budgets, so that short histories reach their ends; a deployment, so that it is reached too.
+    policy: { ...defaultPolicy, budgets: { ...defaultPolicy.budgets, implementation: 2, ci_repair: 2, recovery: 2, runs: 9 } },
+  })
+
+// --- what may happen: an event, or what a run, a place or a timer of the moment does ------------------
+
+/** The index of a history's entry is its hour: `age` says how many hours before that a fact was observed. */
+type Happening = { fact: Event; age: number } | { word: Event } | { act: 'grant' | 'oldGrant' | 'timer' | 'broken' } | { run: Event }
+
+const head = fc.constantFrom('A', 'B', 'C')
+const age = fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: 1, max: 6 }) })
+const fact = (event: fc.Arbitrary<Event>) => fc.record({ fact: event, age })
+const failures = [{ name: 'ci', url: null, summary: 's', logTail: '', signature: 'x' }]
+
+const ofTracker = fc.record({
+  type: fc.constantFrom('tracker.updated', 'tracker.updated', 'tracker.delegated', 'tracker.undelegated'),
+  stateType: fc.constantFrom('unstarted', 'unstarted', 'unstarted', 'started', 'completed', 'canceled'),
+  blocked: fc.constantFrom(null, null, false, true),
+})
+const ofPullRequest = fc.record({
+  type: fc.constantFrom('pr.opened', 'pr.pushed', 'pr.pushed', 'pr.updated', 'pr.closed', 'pr.reopened', 'pr.merged'),
+  headSha: head,
+  draft: fc.constantFrom(false, false, false, true),
+})
+const ofReview = fc.record({
+  type: fc.constantFrom('review.approved', 'review.approved', 'review.changesRequested', 'review.commented', 'review.dismissed'),
+  headSha: head,
+  reviewer: fc.constantFrom('ada', 'grace'),
+})
+const ofChecks = fc.record({ type: fc.constantFrom('checks.pending', 'checks.passed', 'checks.passed', 'checks.failed'), headSha: head })
+const ofQueue = fc.record({
+  type: fc.constantFrom('queue.entered', 'queue.evicted', 'queue.left'),
+  headSha: head,
+  kind: fc.constantFrom('conflict', 'checks', 'environment', 'base_rewound'),
+})
+const pullRequest = { number: 7, url: 'u', headRef: 'b', baseRef: 'main', author: 'Signalbox' }
+
+const facts = fc.oneof(
+  fact(
+    ofTracker.map(({ type, stateType, blocked }) => ({
+      type,
+      ...tracked({ stateType, blockedBy: blocked === null ? [] : [{ key: 'APP-2', resolved: !blocked }] }),
+    })),
+  ),
+  fact(fc.constantFrom({ type: 'tracker.removed' }, { type: 'child.changed', key: 'APP-3', state: 'Done' })),
+  fact(fc.boolean().map((resolved) => ({ type: 'blocker.changed', key: 'APP-2', resolved }))),
+  fact(ofPullRequest.map((event) => ({ ...pullRequest, mergedSha: event.type === 'pr.merged' ? 'M' : null, ...event }))),
+  fact(ofReview.map((event) => ({ body: 'b', comments: [], ...event }))),
+  fact(ofChecks.map((event) => ({ names: ['ci'], failures: event.type === 'checks.failed' ? failures : [], ...event }))),
+  fact(
+    ofQueue.map(({ kind, ...event }) => ({
+      ...event,
+      incident:
+        event.type === 'queue.evicted'
+          ? { class: kind, files: [], failures: [], baseSha: 'b', headSha: event.headSha, summary: 's' }
+          : null,
+    })),
+  ),
+)
+
+const words = fc.constantFrom<Event>(
+  { type: 'tracker.prompted', text: 't', author: 'ada', via: 'session' },
+  { type: 'tracker.prompted', text: 't', author: 'ada', via: 'comment' },
+  { type: 'tracker.stopRequested', author: 'ada' },
+  { type: 'operator.prompted', text: 't' },
+  { type: 'operator.stopped', author: 'ada' },
+  { type: 'operator.retried' },
+  { type: 'operator.retried', runType: 'ci_repair' },
+  { type: 'operator.retried', runType: 'nonsense' },
+  { type: 'operator.closed', as: 'failed' },
+  { type: 'operator.budgetReset' },
+  { type: 'capacity.revoked', issue: '1' },
+  { type: 'queue.held', headSha: 'A', reason: 'dirty', files: ['a'] },
+  { type: 'queue.resumed', headSha: 'A' },
+  { type: 'deploy.succeeded', sha: 'M', url: null },
+  { type: 'deploy.failed', sha: 'M', url: null },
+  { type: 'who.knows' },
+)
+
+const answers = fc.oneof(
+  fc.record({ type: fc.constant('run.publishing'), head }),
+  fc.record({
+    ...{
+      type: fc.constant('run.progressed'),
+      phase: fc.constant('working'),
+      lastSignalAt: fc.constant(dawn),
+      lastProgressAt: fc.constant(dawn),
+    },
+    usage: fc.constant(noUsage),
+  }),
+  fc
+    .record({
+      outcome: fc.constantFrom(...runOutcomes, 'completed' as const),
+      failure: fc.constantFrom(...failureClasses),
+      published: fc.option(head),
+      progressed: fc.boolean(),
+      dirty: fc.constantFrom<string[]>([], ['a.ts']),
+      steered: fc.constantFrom<string[]>([], ['message-1']),
+    })
+    .map(({ outcome, failure, published, progressed, dirty, steered }) => {
+      const headAfter = outcome === 'completed' ? published : null
+      const pr = headAfter && { number: 7, url: 'u', headSha: headAfter, headRef: 'b', baseRef: 'main', draft: false, state: 'open' }
+      return {
+        ...{ type: 'run.finished', outcome, failure: outcome === 'failed' ? failure : null, reason: 'r', summary: 's' },
+        ...{ question: outcome === 'needs_input' ? 'which?' : null, usage: { ...noUsage, inputTokens: 5 }, headBefore: 'base' },
+        ...{ headAfter, pr, steered, progressed, dirty },
+      }
+    }),
+)
+
+const happening: fc.Arbitrary<Happening> = fc.oneof(
+  { weight: 8, arbitrary: facts },
+  { weight: 2, arbitrary: words.map((word) => ({ word })) },
+  {
+    weight: 4,
+    arbitrary: fc.constantFrom('grant', 'grant', 'grant', 'oldGrant', 'timer', 'timer', 'broken').map((act) => ({ act }) as Happening),
+  },
+  { weight: 5, arbitrary: answers.map((run) => ({ run })) },
+)
+const history = fc.array(happening, { minLength: 1, maxLength: 40 })
+
+/** The event of the moment; null when there is nothing of the kind now. */
+function eventOf(issue: Issue, what: Happening, hour: number): Event | null {
+  if ('fact' in what) return { ...what.fact, observedAt: dawn + (hour + 1 - what.age) * 60 * minute }
+  if ('word' in what) return { ...what.word, observedAt: dawn + (hour + 1) * 60 * minute }
+  if ('run' in what) return issue.context.run && { ...what.run, runId: issue.context.run.id }
+  if (what.act === 'grant') return { type: 'capacity.granted', issue: '1', request: issue.context.requests }
+  if (what.act === 'oldGrant') return { type: 'capacity.granted', issue: '1', request: issue.context.requests - 1 }
+  return null
+}
+
+function play(issue: Issue, what: Happening, hour: number): Issue {
+  const at = dawn + (hour + 1) * 60 * minute
+  const event = eventOf(issue, what, hour)
+  if (event !== null) return issue.send({ ...event, at })
+  if (!('act' in what)) return issue
+  if (what.act === 'timer') {
+    const [name] = issue.timers.keys()
+    return name === undefined ? issue : issue.fire(name.split('.')[2]!)
+  }
+  const [child] = issue.children.keys()
+  return what.act === 'broken' && child !== undefined ? issue.fail(child, { message: 'it broke' }) : issue
+}
+
+/** Checks a law after every step of random histories. `law` gets the issue before and after it. */
+function holds(law: (before: Issue, after: Issue, what: Happening, hour: number) => void): void {
+  fc.assert(
+    fc.property(history, (happenings) => {
+      let issue = begin()
+      for (const [hour, what] of happenings.entries()) {
+        const after = play(issue, what, hour)
+        // There was nothing of the kind: no step was taken.
+        if (after === issue) continue
+        law(issue, after, what, hour)
+        issue = after
+        // A child that has given its answer ends before anything else happens.
+        const settled =
+          'run' in what && what.run.type === 'run.finished' && [...issue.children.keys()].find((id) => id !== issue.context.run?.id)
+        if (settled) issue = issue.done(settled, {})
+      }
+    }),
+    { numRuns },
+  )
+}
+
+const spawned = ({ commands }: Issue) => commands.filter((command) => command.type === 'spawn')
+const factsOf = ({ value, context }: Issue) => {
+  const { now: _now, ...rest } = context
+  return { value, context: rest }
+}
+
+describe('whatever happens to an issue', () => {
+  it('no run starts unless it is delegated and not stopped, and one at a time', () => {
+    holds((before, after) => {
+      const starts = spawned(after)
+      expect(starts.length).toBeLessThanOrEqual(1)
+      if (starts.length === 0) return
+      expect(after.context).toMatchObject({ stop: null, delegated: true })
+      expect((after.value as { authority: string }).authority).toBe('acting')
+      expect(before.context.run).toBeNull()
+      expect(starts[0]).toMatchObject({ src: 'run', child: `run-${before.context.runs + 1}` })
+    })
+  })
+
+  it('its active run is exactly the child that is alive, and no other state of the region has one', () => {
+    holds((_before, { context, value, children }) => {
+      const isAlive = ['active', 'stopping'].includes((value as { run: string }).run)
+      expect(context.run !== null).toBe(isAlive)
+      if (context.run) expect([...children.keys()]).toContain(context.run.id)
+      expect(context.capacity === 'granted').toBe(isAlive)
+    })
+  })
+
+  it('a landing is asked for only of a head that is approved, green, not evicted and present (P4)', () => {
+    holds((_before, after) => {
+      for (const { headSha } of after.reports('landing.requested')) {
+        const { pr, heads, stop, delegated } = after.context
+        expect({ state: pr?.state, headSha: pr?.headSha, draft: pr?.draft }).toEqual({ state: 'open', headSha, draft: false })
+        const { reviews, checks, queue } = heads[headSha as string]!
+        const verdicts = Object.values(reviews).map(({ verdict }) => verdict)
+        expect(verdicts).toContain('approved')
+        expect(verdicts).not.toContain('changes_requested')
+        expect([checks?.state, stop, delegated]).toEqual(['passed', null, true])
+        expect(queue?.state).not.toBe('evicted')
+      }
+    })
+  })
+
+  it('a landing that was asked for and may not be any more is withdrawn in the same step, unless it is decided', () => {
+    holds((before, after) => {
+      const { landing } = before.context
+      if (landing === null || after.context.landing === landing) return
+      const isDecided = after.context.pr?.state === 'merged' || after.context.heads[landing]?.queue?.state === 'evicted'
+      expect(after.reports('landing.withdrawn').map(({ headSha }) => headSha)).toEqual(isDecided ? [] : [landing])
+    })
+  })
+
+  it('stop leads to stopped from every state, and nothing starts until a person undoes it (P1)', () => {
+    holds((_before, after, _what, hour) => {
+      const stopped = after.send({ type: 'operator.stopped', author: 'ada', at: dawn + (hour + 1) * 60 * minute })
+      expect((stopped.value as { authority: string }).authority).toBe('stopped')
+      expect([...spawned(stopped), ...stopped.reports('landing.requested'), ...stopped.reports('capacity.requested')]).toEqual([])
+      expect((stopped.value as { run: string }).run).toMatch(/^(idle|stopping)$/)
+    })
+  })
+
+  it('a stop is undone only by a retry, a prompt or a new delegation', () => {
+    holds((before, after, what) => {
+      if (before.context.stop === null || after.context.stop !== null) return
+      const { type, via } = ('fact' in what ? what.fact : 'word' in what ? what.word : { type: '' }) as Event
+      expect(['operator.retried', 'operator.prompted', 'tracker.prompted', 'tracker.delegated', 'tracker.updated']).toContain(type)
+      expect(via).not.toBe('comment')
+      if (type === 'tracker.updated') expect([before.context.delegated, after.context.delegated]).toEqual([false, true])
+    })
+  })
+
+  it('no counter is below zero, and what a life has spent falls only on a reset or by what a run had reserved (P3)', () => {
+    holds((before, after, what) => {
+      const { attempts, spent, interruptions, recoveries, environmentFailures, capacityFailures, runs } = after.context
+      const counters = [...runTypes.map((type) => attempts[type]), spent.runs, spent.ms, interruptions, recoveries, environmentFailures]
+      for (const counter of [...counters, capacityFailures, runs]) expect(counter).toBeGreaterThanOrEqual(0)
+      expect(runs).toBeGreaterThanOrEqual(before.context.runs)
+      if ('word' in what && what.word.type === 'operator.budgetReset') return
+      expect(spent.ms).toBeGreaterThanOrEqual(before.context.spent.ms)
+      expect(spent.usage.inputTokens).toBeGreaterThanOrEqual(before.context.spent.usage.inputTokens)
+      expect(before.context.spent.runs - spent.runs).toBeLessThanOrEqual(before.context.run !== null && after.context.run === null ? 1 : 0)
+    })
+  })
+
+  it('exactly one phase holds, and it is the state of the chart', () => {
+    const phases = Object.entries({
+      delegated: guards.isDelegated,
+      implementing: guards.isImplementing,
+      pr_open: guards.isOpen,
+      changes_requested: guards.isChangesRequested,
+      repairing_ci: guards.isRepairingCi,
+      awaiting_queue: guards.isAwaitingQueue,
+      repairing_queue: guards.isRepairingQueue,
+      deploying: guards.isDeploying,
+      awaiting_input: guards.isAwaitingInput,
+      escalated: guards.isEscalated,
+      failed: guards.isFailed,
+      done: guards.isDone,
+    })
+    holds((_before, { context, value }) => {
+      const holding = phases.flatMap(([phase, guard]) => (guard({ context }) ? [phase] : []))
+      expect(holding).toEqual([phaseIn(value)])
+      expect(context.phase).toBe(phaseIn(value))
+    })
+  })
+
+  it('it never waits silently: some party, or a timer (P5)', () => {
+    holds((_before, { context, value, timers }) => {
+      const pending = [...timers].map(([name, { due }]) => ({ name, due }))
+      if (isTerminal(value)) return
+      expect(waitingFor(context, value, pending).length + pending.length).toBeGreaterThan(0)
+    })
+  })
+
+  it('a fact told twice equals once, at once (P7)', () => {
+    holds((before, after, what, hour) => {
+      if (!('fact' in what)) return
+      const again = play(after, what, hour)
+      expect(factsOf(again)).toEqual(factsOf(after))
+      expect(again.commands.filter(({ type }) => type !== 'cancel' && type !== 'timer')).toEqual([])
+      expect(before.status).toBe('active')
+    })
+  })
+
+  it('its snapshot survives being stored and restored, byte for byte', () => {
+    const kind = kinds.get('issue')!
+    holds((_before, { bytes }) => {
+      const restored = restoreSnapshot(kind, 'issue/1', bytes)
+      expect(JSON.stringify(kind.logic.getPersistedSnapshot(restored as never))).toBe(bytes)
+    })
+  })
+
+  it('a terminal fact of the tracker reaches an end from everywhere (P9)', () => {
+    holds((_before, after, _what, hour) => {
+      const observedAt = dawn + (hour + 2) * 60 * minute
+      const canceled = after.send({ type: 'tracker.updated', ...tracked({ stateType: 'canceled' }), observedAt, at: observedAt })
+      // A merged change whose deployment is watched has landed: the tracker's word comes after it.
+      expect(isTerminal(canceled.value) || canceled.context.pr?.state === 'merged').toBe(true)
+      expect(spawned(canceled)).toEqual([])
+    })
+  })
+})
+
+describe('a message', () => {
+  it('belongs to at most one run, and is gone or free when that run has ended', () => {
+    holds((_before, { context }) => {
+      for (const { givenTo } of context.inbox) expect([null, context.run?.id ?? null]).toContain(givenTo)
+      expect(new Set(context.inbox.map(({ id }) => id)).size).toBe(context.inbox.length)
+    })
+  })
+})
