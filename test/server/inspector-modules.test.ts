@@ -54,14 +54,14 @@ test('a state value lights its states and all around them', () => {
   const { root } = machines[0]!
   const names = (value: unknown) =>
     [...(activeIds(root, value) as Set<string>)].map((id) => id.split('.').slice(1).join('.')).filter(Boolean)
-  expect(names({ authority: 'acting', lifecycle: 'done', run: { waiting: 'queued' } }).toSorted()).toEqual([
+  expect(names({ authority: 'acting', lifecycle: 'done', run: { waiting: 'capacity' } }).toSorted()).toEqual([
     'authority',
     'authority.acting',
     'lifecycle',
     'lifecycle.done',
     'run',
     'run.waiting',
-    'run.waiting.queued',
+    'run.waiting.capacity',
   ])
   expect(names({ lifecycle: 'of another version' })).toEqual(['lifecycle'])
   expect(names(null)).toEqual([])

@@ -5,11 +5,11 @@ import type { CheckFailure, Finding, QueueIncident } from '../vocabulary.ts'
 import type { IssuePolicy } from './policy.ts'
 
 /** `at` is the epoch ms of the commit, put on by the system; `observedAt` the provider's own time of the object. */
-interface Told {
+export interface Told {
   at?: number
   source?: 'webhook' | 'poll' | 'agent' | 'operator' | 'system' | 'self'
 }
-interface Fact extends Told {
+export interface Fact extends Told {
   observedAt: number
 }
 

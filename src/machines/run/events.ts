@@ -2,7 +2,7 @@
 
 import type { SessionResult } from './context.ts'
 
-interface Told {
+export interface Told {
   at?: number
 }
 

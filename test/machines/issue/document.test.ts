@@ -1,0 +1,256 @@
+// What users are shown of an issue: its document, whom it waits for, and what it accepts; all of it from the snapshot alone.
+
+import { describe, expect, it } from 'vitest'
+import { acceptedActions } from '../../../src/machines/issue/actions.ts'
+import { isTerminal, phaseIn, toDocument } from '../../../src/machines/issue/document.ts'
+import { defaultPolicy } from '../../../src/machines/issue/policy.ts'
+import { phases } from '../../../src/machines/vocabulary.ts'
+import { dawn, definitions } from '../player.ts'
+import {
+  agentFailed,
+  approved,
+  changesRequested,
+  closedAs,
+  entered,
+  evicted,
+  finished,
+  granted,
+  green,
+  merged,
+  open,
+  opened,
+  pending,
+  phase,
+  play,
+  playWith,
+  policy,
+  prClosed,
+  published,
+  pushed,
+  red,
+  stopped,
+  undelegated,
+  type Issue,
+} from './facts.ts'
+
+const documentOf = ({ value, context, timers }: Issue, changes: object = {}) =>
+  toDocument({
+    issue: { value, context, version: 3, updatedAt: dawn },
+    timers: [...timers].map(([name, { due }]) => ({ name, due })),
+    worktree: '/w',
+    faulted: null,
+    run: null,
+    ...changes,
+  })
+const waits = (issue: Issue): string[] => documentOf(issue).waitsFor.map(({ party, reason }) => `${party}: ${reason}`)
+
+describe('whom an issue waits for', () => {
+  const blocked = {
+    issue: {
+      blockedBy: [
+        { key: 'APP-0', resolved: false },
+        { key: 'APP-9', resolved: true },
+      ],
+    },
+  }
+  const question = finished({ outcome: 'needs_input', question: 'Which file?' })
+  const landing = [...open, approved(), green()]
+  it.each<[string, Issue, string[]]>([
+    ['a place', play(), ['capacity: a free place for its run']],
+    ['blockers', playWith(blocked), ['dependency: blocked by APP-0']],
+    ['the agent', play(granted), ['agent: run-1: implementation by scripted']],
+    [
+      'the end of the agent',
+      play(granted, stopped),
+      ['human: stopped by ada (not now): a retry, a prompt or a new delegation goes on', 'agent: the end of run-1'],
+    ],
+    ['a pause', play(granted, agentFailed), ['timer: a pause after: it exited with 1']],
+    [
+      'the provider',
+      play(granted, finished({ outcome: 'failed', failure: 'capacity', reason: 'overloaded' })),
+      ['provider: a pause after: overloaded'],
+    ],
+    [
+      'an interrupted run',
+      play(
+        granted,
+        ...Array.from({ length: 5 }, () => [finished({ outcome: 'interrupted', reason: 'killed' }), granted]).flat(),
+        finished({ outcome: 'interrupted', reason: 'killed' }),
+      ),
+      ['timer: a pause after: killed'],
+    ],
+    ['review and checks', play(...open), ['ci: checks of A', 'reviewer: a review of pull request #7']],
+    [
+      'checks that cannot run',
+      play(...open, pending('A', { obstacle: 'npm is not there' })),
+      ['operator: the checks cannot run: npm is not there', 'reviewer: a review of pull request #7'],
+    ],
+    [
+      'a draft',
+      play(granted, opened('A', { draft: true }), finished({ headAfter: 'A' }), approved(), green()),
+      ['human: the pull request is a draft'],
+    ],
+    ['the queue', play(...landing), ['queue: its turn in the landing queue']],
+    ['its landing', play(...landing, entered()), ['queue: in the landing queue']],
+    [
+      "the user's checkout",
+      play(...landing, entered(), { type: 'queue.held', headSha: 'A', reason: 'local changes', files: ['a.ts', 'b.ts'] }),
+      ['human: local changes: a.ts, b.ts'],
+    ],
+    ['a lock in it', play(...landing, { type: 'queue.held', headSha: 'A', reason: 'a lock', files: [] }), ['human: a lock']],
+    [
+      'its landing again',
+      play(...landing, { type: 'queue.held', headSha: 'A', reason: 'a lock', files: [] }, { type: 'queue.resumed', headSha: 'A' }),
+      ['queue: its turn in the landing queue'],
+    ],
+    [
+      'somebody who lands it',
+      playWith({ policy: policy({ landing: 'manual' }) }, ...landing),
+      ['human: approved and green: to be landed by hand'],
+    ],
+    ['a delegation', playWith({ delegated: false }), ['human: not delegated: `signalbox delegate` gives it back']],
+    [
+      'a delegation, to land',
+      play(...open, undelegated, approved(), green()),
+      ['human: not delegated: `signalbox delegate` gives it back'],
+    ],
+    ['an answer', play(granted, question), ['human: an answer to: Which file?']],
+    ['a decision', play(granted, finished({ outcome: 'failed', failure: 'auth', reason: 'log in' })), ['human: log in']],
+    ['a decision about a closed pull request', play(...open, prClosed), ['human: pull request #7 was closed: retry, or close the issue']],
+    ['a decision about the queue', play(...landing, evicted('environment')), ['human: it could not land: environment']],
+    [
+      'the forge',
+      play(...open, red(), granted, finished({ headAfter: 'B' }), (issue) =>
+        issue.send({ ...opened('A'), observedAt: issue.context.pr!.observedAt }),
+      ),
+      ['provider: the forge to tell of B, which was published'],
+    ],
+    [
+      'an operator, for a budget',
+      playWith({ policy: policy({ budgets: { ...defaultPolicy.budgets, runs: 0 } }) }),
+      ["operator: the budget 'runs' of this issue is used up (0 of 0): an operator resets or raises it"],
+    ],
+    ['a deployment', playWith({ policy: policy({ deploy: { timeout: 60_000 } }) }, ...landing, merged()), ['deploy: the deployment of M']],
+    ['nobody, when it is over', play(...landing, merged()), []],
+  ])('%s', (_whom, issue, rows) => expect(waits(issue)).toEqual(rows))
+
+  it('until when is the time of its timer', () => {
+    const issue = play(granted, agentFailed)
+    const [timer] = issue.timers.values()
+    expect(documentOf(issue).waitsFor[0]).toMatchObject({
+      since: new Date(issue.context.since.run).toISOString(),
+      until: new Date(timer!.due).toISOString(),
+    })
+  })
+})
+
+describe('a deployment that is watched', () => {
+  const landed = playWith({ policy: policy({ deploy: { timeout: 60_000 } }) }, ...open, approved(), green(), merged())
+  it('ends well, badly, or by its timeout', () => {
+    expect(phase(landed)).toBe('deploying')
+    expect(phase(landed.send({ type: 'deploy.succeeded', sha: 'M', url: null, observedAt: dawn }))).toBe('done')
+    expect(phase(landed.send({ type: 'deploy.failed', sha: 'M', url: null, observedAt: dawn }))).toBe('escalated')
+    expect(phase(landed.fire('deployTimeout'))).toBe('done')
+  })
+})
+
+describe('the document', () => {
+  it('says what the contract asks for', () => {
+    const issue = play(...open, changesRequested(), granted)
+    expect(documentOf(issue)).toMatchObject({
+      key: 'APP-1',
+      phase: 'changes_requested',
+      authority: 'acting',
+      run: {
+        id: 'run-2',
+        type: 'review_fix',
+        phase: 'claimed',
+        agent: 'scripted',
+        startedAt: new Date(issue.context.run!.startedAt).toISOString(),
+        lastSignalAt: null,
+      },
+      pr: { number: 7, state: 'open', headSha: 'A', draft: false, review: 'changes_requested', checks: 'pending', mergeable: 'unknown' },
+      question: null,
+      branch: 'signalbox/APP-1-say-which-file',
+      worktree: '/w',
+      budgets: { review_fix: { used: 1, limit: 10 }, runs: { used: 2, limit: 40 }, tokens: { used: 0, limit: null } },
+      attempts: { implementation: 1, review_fix: 1 },
+      version: 3,
+    })
+  })
+
+  it('takes what a live run knows better from the run itself', () => {
+    const usage = { inputTokens: 7, cachedTokens: 0, outputTokens: 0, usd: 0 }
+    const run = {
+      value: { working: { signal: 'alive', progress: 'moving' } },
+      context: { usage, lastSignalAt: dawn, lastProgressAt: dawn },
+    }
+    expect(documentOf(play(granted), { run }).run).toMatchObject({ phase: 'working', usage, lastProgressAt: new Date(dawn).toISOString() })
+    expect(documentOf(play(granted), { run: { ...run, value: { verifying: 'judging' } } }).run?.phase).toBe('verifying')
+  })
+
+  it('shows blockers as they are known now', () => {
+    const issue = playWith(
+      { issue: { blockedBy: [{ key: 'APP-0', resolved: false }] } },
+      { type: 'blocker.changed', key: 'APP-0', resolved: true },
+    )
+    expect(documentOf(issue).blockedBy).toEqual([{ key: 'APP-0', resolved: true }])
+  })
+
+  it('names as phases exactly the states of the lifecycle, in their order', () => {
+    const lifecycle = definitions.issue.root.states.find((state) => state.key === 'lifecycle')!
+    expect(lifecycle.states.map((state) => state.meta['phase'])).toEqual([...phases])
+    expect(lifecycle.states.map((state) => state.key)).toEqual([...phases])
+    expect(
+      phases.map((name) =>
+        phaseIn({ authority: 'acting', lifecycle: name === 'awaiting_queue' ? { [name]: 'asked' } : name, run: 'idle' }),
+      ),
+    ).toEqual([...phases])
+  })
+
+  it('is over only where the machine says so', () => {
+    expect([isTerminal(play().value), isTerminal(play(closedAs('failed')).value), isTerminal(play(...open, merged()).value)]).toEqual([
+      false,
+      true,
+      true,
+    ])
+  })
+})
+
+describe('the actions that are accepted', () => {
+  const accepted = (issue: Issue): string => acceptedActions(issue.context, isTerminal(issue.value)).join(' ')
+  it.each<[string, Issue, string]>([
+    ['at the start', play(), 'prompt stop retry close delegate undelegate comment cancel'],
+    ['with an open pull request', play(...open), 'prompt stop retry close delegate undelegate approve request_changes comment cancel'],
+    ['when taken back', play(undelegated), 'prompt stop close delegate comment cancel'],
+    ['when closed', play(closedAs('done')), 'retry delegate comment'],
+    ['when landed', play(...open, merged()), 'comment'],
+  ])('%s', (_when, issue, list) => expect(accepted(issue)).toBe(list))
+})
+
+describe('what people are told', () => {
+  const kinds = (issue: Issue): string[] => issue.reports('feed.posted').map(({ kind, status }) => `${kind as string} ${status as string}`)
+
+  it('is every phase and every run, once', () => {
+    expect(kinds(play())).toEqual(['phase delegated'])
+    expect(kinds(play(granted))).toEqual(['run.started implementation', 'phase implementing'])
+    expect(kinds(play(...open))).toEqual(['run.finished completed'])
+    expect(kinds(play(...open, green(), approved()))).toEqual(['phase awaiting_queue'])
+    expect(kinds(play(...open, green(), approved(), approved('A', 'ada')))).toEqual([])
+  })
+
+  it('is that a person stopped it, took it back or gave it again', () => {
+    expect(kinds(play(stopped))).toEqual(['authority stopped'])
+    expect(kinds(play(undelegated))).toEqual(['authority observing'])
+  })
+
+  it('is no longer than a sentence in the feed', () => {
+    const [posted] = play(granted, finished({ outcome: 'no_change', summary: 'x'.repeat(5_000) })).reports('feed.posted')
+    expect(String(posted!['summary']).length).toBeLessThanOrEqual(300)
+  })
+
+  it('is nothing about phases that are only passed through', () => {
+    const issue = play(granted, opened(), green(), approved(), pushed('B'), published('C'))
+    expect(issue.reports('tracker.report').map((report) => report['phase'])).toEqual([])
+  })
+})

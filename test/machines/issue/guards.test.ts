@@ -1,0 +1,541 @@
+// The truth table of every guard of the issue's chart.
+
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { createContext, type HeadFacts, type IssueContext } from '../../../src/machines/issue/context.ts'
+import * as guards from '../../../src/machines/issue/guards.ts'
+import { defaultPolicy, phaseOf } from '../../../src/machines/issue/policy.ts'
+import { noUsage, phases, type QueueIncident } from '../../../src/machines/vocabulary.ts'
+import { dawn } from '../player.ts'
+import { failure, incident, input, pr } from './facts.ts'
+
+type Changes = Partial<IssueContext>
+type Row = [when: string, holds: boolean, changes: Changes, event?: object]
+
+const now = dawn + 1_000
+const context = (changes: Changes = {}): IssueContext => ({ ...createContext({ input: input() }), now, ...changes })
+
+const about = { observedAt: dawn }
+const open = { pr: { ...pr('A'), state: 'open' as const, mergeable: 'unknown' as const, mergedSha: null, ...about }, claimed: true }
+const closed = { pr: { ...open.pr, state: 'closed' as const } }
+const merged = { pr: { ...open.pr, state: 'merged' as const } }
+const said = (facts: Partial<HeadFacts>): Changes => ({
+  ...open,
+  heads: { A: { reviews: {}, checks: null, queue: null, ...about, ...facts } },
+})
+const verdict = (word: 'approved' | 'changes_requested' | 'dismissed') => ({ grace: { verdict: word, body: '', comments: [], ...about } })
+const checks = (state: 'pending' | 'passed' | 'failed') => ({
+  ...{ state, names: ['ci'], failures: state === 'failed' ? [failure()] : [], obstacle: null, ...about },
+})
+const evicted = (kind: QueueIncident['class']) => ({ state: 'evicted' as const, incident: incident(kind), ...about })
+const landable = said({ reviews: verdict('approved'), checks: checks('passed') })
+const decision = { author: 'ada', reason: '', at: dawn }
+const stopped = { stop: decision }
+const taken = { delegated: false }
+const run = (changes: object = {}) => ({
+  claimed: true,
+  run: {
+    ...{ id: 'run-1', type: 'implementation' as const, agent: 'x', phase: 'claimed', head: null, startedAt: dawn, lastSignalAt: null },
+    ...{ lastProgressAt: null, usage: noUsage, given: [] },
+    ...changes,
+  },
+})
+const message = (changes: object = {}) => ({
+  inbox: [{ id: 'message-1', text: 't', author: 'ada', via: 'session', at: dawn, givenTo: null, ...changes }],
+})
+const blocked = { issue: { ...context().issue, blockedBy: [{ key: 'APP-0', resolved: false }] } }
+const ended = (stateType: 'completed' | 'canceled') => ({ issue: { ...context().issue, stateType } })
+const budgets = (changes: object) => ({ policy: { ...defaultPolicy, budgets: { ...defaultPolicy.budgets, ...changes } } })
+const attempts = (changes: object) => ({ attempts: { ...context().attempts, ...changes } })
+const escalation = { escalation: { reason: '', anchor: 'implementation', at: dawn } }
+const question = { question: { text: '?', at: dawn } }
+const finished = (changes: object) => ({ type: 'run.finished', failure: null, ...changes })
+
+const tables: Record<keyof typeof guards, Row[]> = {
+  // --- the phase
+  isDelegated: [
+    ['nothing has happened', true, {}],
+    ['a run was claimed', false, { claimed: true }],
+    ['there is a pull request', false, open],
+    ['it is over', false, ended('completed')],
+  ],
+  isImplementing: [
+    ['a run was claimed', true, { claimed: true }],
+    ['a run is alive', true, run()],
+    ['nothing has happened', false, {}],
+    ['there is a pull request', false, open],
+  ],
+  isOpen: [
+    ['nothing is decided about its head', true, open],
+    ['its checks run', true, said({ reviews: verdict('approved'), checks: checks('pending') })],
+    ['its review is open', true, said({ checks: checks('passed') })],
+    ['it is a draft', true, { ...landable, pr: { ...open.pr, draft: true } }],
+    ['a person wants more', true, { ...landable, ...message() }],
+    ['an operator asked for a run', true, { ...landable, asked: 'ci_repair' }],
+    ['a run is alive', true, { ...landable, ...run() }],
+    ['an approval was dismissed', true, said({ reviews: verdict('dismissed'), checks: checks('passed') })],
+    ['what is said is about another head', true, { ...landable, pr: { ...open.pr, headSha: 'B' } }],
+    ['it can land', false, landable],
+    ['there is none', false, {}],
+  ],
+  isChangesRequested: [
+    ['a reviewer asks', true, said({ reviews: verdict('changes_requested') })],
+    ['whatever the checks say', true, said({ reviews: verdict('changes_requested'), checks: checks('failed') })],
+    ['a reviewer approves', false, said({ reviews: verdict('approved') })],
+    ['the queue gave it back', false, said({ reviews: verdict('changes_requested'), queue: evicted('conflict') })],
+    ['a human is needed', false, { ...said({ reviews: verdict('changes_requested') }), ...escalation }],
+  ],
+  isRepairingCi: [
+    ['the checks are red', true, said({ checks: checks('failed') })],
+    ['and it is approved', true, said({ reviews: verdict('approved'), checks: checks('failed') })],
+    ['the project declares none', false, { ...said({ checks: checks('failed') }), policy: { ...defaultPolicy, checks: false } }],
+    ['they are pending', false, said({ checks: checks('pending') })],
+    ['a reviewer asks for changes', false, said({ reviews: verdict('changes_requested'), checks: checks('failed') })],
+  ],
+  isAwaitingQueue: [
+    ['approved and green', true, landable],
+    ['nobody reviews', true, { ...said({ checks: checks('passed') }), policy: { ...defaultPolicy, review: 'none' } }],
+    ['no checks are declared', true, { ...said({ reviews: verdict('approved') }), policy: { ...defaultPolicy, checks: false } }],
+    [
+      'nobody reviews, but one asks for changes',
+      false,
+      { ...said({ reviews: verdict('changes_requested'), checks: checks('passed') }), policy: { ...defaultPolicy, review: 'none' } },
+    ],
+    ['not green', false, said({ reviews: verdict('approved'), checks: checks('pending') })],
+    ['not approved', false, said({ checks: checks('passed') })],
+    ['given back', false, said({ reviews: verdict('approved'), checks: checks('passed'), queue: evicted('checks') })],
+    ['it has landed', false, { ...landable, ...merged }],
+  ],
+  isRepairingQueue: [
+    ['a conflict', true, said({ queue: evicted('conflict') })],
+    ['red checks of the merge', true, said({ queue: evicted('checks') })],
+    ['the environment', false, said({ queue: evicted('environment') })],
+    ['in the queue', false, said({ queue: { state: 'queued', incident: null, ...about } })],
+  ],
+  isDeploying: [
+    ['landed, deployment under way', true, { ...merged, deploy: { sha: 'M', state: 'pending', since: dawn } }],
+    ['landed, nothing to watch', false, merged],
+    ['deployed', false, { ...merged, deploy: { sha: 'M', state: 'succeeded', since: dawn } }],
+    ['the deployment failed', false, { ...merged, deploy: { sha: 'M', state: 'failed', since: dawn } }],
+    [
+      'closed by a person',
+      false,
+      { ...merged, deploy: { sha: 'M', state: 'pending', since: dawn }, closed: { as: 'done', by: 'ada', at: dawn } },
+    ],
+  ],
+  isAwaitingInput: [
+    ['a question is open', true, question],
+    ['about a pull request', true, { ...landable, ...question }],
+    ['and a human is needed anyway', false, { ...question, ...escalation }],
+    ['it is over', false, { ...question, ...ended('canceled') }],
+    ['there is none', false, {}],
+  ],
+  isEscalated: [
+    ['a human is needed', true, escalation],
+    ['its pull request was closed', true, closed],
+    ['the queue could not test it', true, said({ queue: evicted('environment') })],
+    ['the deployment failed', true, { ...merged, deploy: { sha: 'M', state: 'failed', since: dawn } }],
+    ['it is over', false, { ...escalation, ...ended('completed') }],
+    ['it has landed', false, { ...escalation, ...merged }],
+    ['nothing of the kind', false, {}],
+  ],
+  isFailed: [
+    ['closed as failed', true, { closed: { as: 'failed', by: 'ada', at: dawn } }],
+    ['cancelled', true, ended('canceled')],
+    ['removed', true, { removed: dawn }],
+    ['landed, then cancelled', false, { ...merged, ...ended('canceled') }],
+    ['escalated', false, escalation],
+  ],
+  isDone: [
+    ['landed', true, merged],
+    ['completed', true, ended('completed')],
+    ['closed as done', true, { closed: { as: 'done', by: 'ada', at: dawn } }],
+    ['open', false, open],
+    ['completed, but a person closed it as failed', false, { ...ended('completed'), closed: { as: 'failed', by: 'ada', at: dawn } }],
+  ],
+
+  // --- the entries
+  hasBecomeDelegated: [
+    ['it was not', true, { phase: 'implementing' }],
+    ['it was', false, { phase: 'delegated' }],
+    ['it is not', false, { phase: 'delegated', claimed: true }],
+  ],
+  hasBecomeImplementing: [
+    ['it was not', true, { claimed: true }],
+    ['it was', false, { claimed: true, phase: 'implementing' }],
+    ['it is not', false, {}],
+  ],
+  hasBecomeOpen: [
+    ['it was not', true, open],
+    ['it was', false, { ...open, phase: 'pr_open' }],
+    ['it is not', false, {}],
+  ],
+  hasBecomeChangesRequested: [
+    ['it was not', true, said({ reviews: verdict('changes_requested') })],
+    ['it was', false, { ...said({ reviews: verdict('changes_requested') }), phase: 'changes_requested' }],
+    ['it is not', false, open],
+  ],
+  hasBecomeRepairingCi: [
+    ['it was not', true, said({ checks: checks('failed') })],
+    ['it was', false, { ...said({ checks: checks('failed') }), phase: 'repairing_ci' }],
+    ['it is not', false, open],
+  ],
+  hasBecomeAwaitingQueue: [
+    ['it was not', true, landable],
+    ['it was', false, { ...landable, phase: 'awaiting_queue' }],
+    ['it is not', false, open],
+  ],
+  hasBecomeRepairingQueue: [
+    ['it was not', true, said({ queue: evicted('conflict') })],
+    ['it was', false, { ...said({ queue: evicted('conflict') }), phase: 'repairing_queue' }],
+    ['it is not', false, open],
+  ],
+  hasBecomeDeploying: [
+    ['it was not', true, { ...merged, deploy: { sha: 'M', state: 'pending', since: dawn } }],
+    ['it was', false, { ...merged, deploy: { sha: 'M', state: 'pending', since: dawn }, phase: 'deploying' }],
+    ['it is not', false, merged],
+  ],
+  hasBecomeAwaitingInput: [
+    ['it was not', true, question],
+    ['it was', false, { ...question, phase: 'awaiting_input' }],
+    ['it is not', false, {}],
+  ],
+  hasBecomeEscalated: [
+    ['it was not', true, escalation],
+    ['it was', false, { ...escalation, phase: 'escalated' }],
+    ['it is not', false, {}],
+  ],
+  hasBecomeFailed: [
+    ['it was not', true, ended('canceled')],
+    ['it was', false, { ...ended('canceled'), phase: 'failed' }],
+    ['it is not', false, {}],
+  ],
+  hasBecomeDone: [
+    ['it was not', true, merged],
+    ['it was', false, { ...merged, phase: 'done' }],
+    ['it is not', false, {}],
+  ],
+
+  // --- authority
+  isStopped: [
+    ['stopped', true, stopped],
+    ['stopped and taken back', true, { ...stopped, ...taken }],
+    ['neither', false, {}],
+  ],
+  isObserving: [
+    ['taken back', true, taken],
+    ['stopped and taken back', false, { ...stopped, ...taken }],
+    ['ours', false, {}],
+  ],
+  isActing: [
+    ['ours', true, {}],
+    ['stopped', false, stopped],
+    ['taken back', false, taken],
+  ],
+
+  // --- runs
+  isRunNeeded: [
+    ['nothing has happened', true, {}],
+    ['a repair is due', true, said({ checks: checks('failed') })],
+    ['a person wants more', true, { ...open, ...message() }],
+    ['a person only commented', false, { ...open, ...message({ via: 'comment' }) }],
+    ['a run was given what the person wants', false, { ...open, ...message({ givenTo: 'run-1' }) }],
+    ['an answer waits for its run', true, { ...open, answered: '?' }],
+    ['nothing is to be done', false, landable],
+    ['one is alive', false, run()],
+    ['stopped', false, stopped],
+    ['taken back', false, taken],
+    ['the forge has not told of what we published', false, { ...said({ checks: checks('failed') }), published: 'B' }],
+    ['it has', true, { ...said({ checks: checks('failed') }), published: 'A' }],
+    ['a question is open', false, question],
+    ['a human is needed', false, escalation],
+  ],
+  isRunNotNeeded: [
+    ['nothing is to be done', true, landable],
+    ['nothing has happened', false, {}],
+  ],
+  isBlocked: [
+    ['another issue has to be resolved', true, blocked],
+    ['it was', false, { ...blocked, blockers: { 'APP-0': { resolved: true, observedAt: dawn + 1 } } }],
+    ['there is a pull request already', false, { ...blocked, ...said({ checks: checks('failed') }) }],
+    ['no run is needed', false, { ...blocked, ...stopped }],
+    ['nothing is in the way', false, {}],
+  ],
+  isNotBlocked: [
+    ['nothing is in the way', true, {}],
+    ['another issue has to be resolved', false, blocked],
+  ],
+  isOutOfAttempts: [
+    ['as many as the budget', true, attempts({ implementation: 3 })],
+    ['one less', false, attempts({ implementation: 2 })],
+    ['of another type', false, attempts({ ci_repair: 10 })],
+    ['blocked anyway', false, { ...attempts({ implementation: 3 }), ...blocked }],
+    ['no run is needed', false, { ...attempts({ implementation: 3 }), ...stopped }],
+  ],
+  isOverBudget: [
+    ['runs', true, { ...budgets({ runs: 2 }), spent: { runs: 2, ms: 0, usage: noUsage } }],
+    ['hours', true, { ...budgets({ hours: 1 }), spent: { runs: 0, ms: 3_600_000, usage: noUsage } }],
+    ['tokens', true, { ...budgets({ tokens: 5 }), spent: { runs: 0, ms: 0, usage: { ...noUsage, inputTokens: 3, outputTokens: 2 } } }],
+    ['money', true, { ...budgets({ usd: 1 }), spent: { runs: 0, ms: 0, usage: { ...noUsage, usd: 1 } } }],
+    [
+      'cached tokens are not counted',
+      false,
+      { ...budgets({ tokens: 5 }), spent: { runs: 0, ms: 0, usage: { ...noUsage, cachedTokens: 9 } } },
+    ],
+    ['nothing is spent', false, {}],
+    ['no run is needed', false, { ...budgets({ runs: 0 }), ...stopped }],
+  ],
+  hasBudget: [
+    ['nothing is spent', true, {}],
+    ['all runs are spent', false, budgets({ runs: 0 })],
+  ],
+  isPausing: [
+    ['the pause ends later', true, { notBefore: now + 1 }],
+    ['it ends now', false, { notBefore: now }],
+    ['by the time of the event it is over', false, { notBefore: now + 1 }, { at: now + 1 }],
+    ['an event without a time', true, { notBefore: now + 1 }, {}],
+  ],
+  isNotPausing: [
+    ['there is no pause', true, {}],
+    ['the pause ends later', false, { notBefore: now + 1 }],
+  ],
+  canStart: [
+    ['nothing holds it back', true, {}],
+    ['not needed', false, stopped],
+    ['blocked', false, blocked],
+    ['pausing', false, { notBefore: now + 1 }],
+    ['over budget', false, budgets({ runs: 0 })],
+    ['out of attempts', false, attempts({ implementation: 3 })],
+  ],
+  cannotStart: [
+    ['pausing', true, { notBefore: now + 1 }],
+    ['nothing holds it back', false, {}],
+  ],
+  canTakePlace: [
+    ['the grant answers the request', true, { capacity: 'requested', requests: 2 }, { request: 2 }],
+    ['the grant does not say which', true, { capacity: 'requested', requests: 2 }, {}],
+    ['it answers an older one', false, { capacity: 'requested', requests: 2 }, { request: 1 }],
+    ['nothing was asked for', false, { requests: 2 }, { request: 2 }],
+    ['it has one', false, { capacity: 'granted', requests: 2 }, { request: 2 }],
+    ['it cannot start', false, { capacity: 'requested', requests: 2, ...stopped }, { request: 2 }],
+  ],
+  hasPlace: [
+    ['granted', true, { capacity: 'granted' }],
+    ['asked for', false, { capacity: 'requested' }],
+    ['neither', false, {}],
+  ],
+  isOwnPlace: [
+    ['of the newest request', true, { requests: 2 }, { request: 2 }],
+    ['of any', true, { requests: 2 }, {}],
+    ['of an older one', false, { requests: 2 }, { request: 1 }],
+  ],
+  isRunUnwanted: [
+    ['it is needed', false, run()],
+    ['there is none', false, stopped],
+    ['stopped', true, { ...run(), ...stopped }],
+    ['taken back', true, { ...run(), ...taken }],
+    ['over: done', true, { ...run(), ...ended('completed') }],
+    ['over: failed', true, { ...run(), ...ended('canceled') }],
+    ['landed, the deployment is watched', true, { ...run(), ...merged, deploy: { sha: 'M', state: 'pending', since: dawn } }],
+    ['its pull request was closed', true, { ...run(), ...closed }],
+    ['a fix of a review that approves', true, { ...said({ reviews: verdict('approved') }), ...run({ type: 'review_fix' }) }],
+    [
+      'a fix that a person asked for',
+      false,
+      { ...said({ reviews: verdict('approved') }), ...run({ type: 'review_fix', given: ['message-1'] }) },
+    ],
+    ['another repair of what is approved', false, { ...said({ reviews: verdict('approved') }), ...run({ type: 'ci_repair' }) }],
+    ['an implementation that is blocked by now', true, { ...run(), ...blocked }],
+    ['a repair that is blocked by now', false, { ...open, ...run({ type: 'ci_repair' }), ...blocked }],
+  ],
+  isOfOtherRun: [
+    ['its id is another', true, run(), { runId: 'run-0' }],
+    ['none is alive', true, {}, { runId: 'run-1' }],
+    ['its id', false, run(), { runId: 'run-1' }],
+  ],
+  isOwnRun: [
+    ['its id', true, run(), { actorId: 'run-1' }],
+    ['another', false, run(), { actorId: 'run-0' }],
+    ['none is alive', false, {}, { actorId: 'run-1' }],
+  ],
+
+  // --- how a run ended
+  isCompleted: [
+    ['completed', true, run(), finished({ outcome: 'completed' })],
+    ['no change', false, run(), finished({ outcome: 'no_change' })],
+  ],
+  isCalledOff: [
+    ['released', true, run(), finished({ outcome: 'released' })],
+    ['superseded', true, run(), finished({ outcome: 'superseded' })],
+    ['interrupted', false, run(), finished({ outcome: 'interrupted' })],
+  ],
+  isQuestion: [
+    ['a question', true, run(), finished({ outcome: 'needs_input' })],
+    ['completed', false, run(), finished({ outcome: 'completed' })],
+  ],
+  isWithoutChange: [
+    ['no change', true, run(), finished({ outcome: 'no_change' })],
+    ['completed', false, run(), finished({ outcome: 'completed' })],
+  ],
+  isFreeInterruption: [
+    ['the first', true, run(), finished({ outcome: 'interrupted', progressed: false })],
+    ['the fifth in a row', true, { ...run(), interruptions: 4 }, finished({ outcome: 'interrupted', progressed: false })],
+    ['the sixth in a row', false, { ...run(), interruptions: 5 }, finished({ outcome: 'interrupted', progressed: false })],
+    ['the sixth, with progress', true, { ...run(), interruptions: 5 }, finished({ outcome: 'interrupted', progressed: true })],
+    ['a failure', false, run(), finished({ outcome: 'failed', failure: 'agent', progressed: true })],
+  ],
+  isRecoverable: [
+    ['some are left', true, { ...run(), recoveries: 4 }, finished({ outcome: 'interrupted' })],
+    ['none is left', false, { ...run(), recoveries: 5 }, finished({ outcome: 'interrupted' })],
+    ['a failure', false, run(), finished({ outcome: 'failed', failure: 'agent' })],
+  ],
+  isShortage: [
+    ['the provider has no room', true, { ...run(), capacityFailures: 23 }, finished({ outcome: 'failed', failure: 'capacity' })],
+    ['for hours', false, { ...run(), capacityFailures: 24 }, finished({ outcome: 'failed', failure: 'capacity' })],
+    ['another failure', false, run(), finished({ outcome: 'failed', failure: 'environment' })],
+  ],
+  isEnvironmentFailure: [
+    ['the fourth', true, { ...run(), environmentFailures: 3 }, finished({ outcome: 'failed', failure: 'environment' })],
+    ['the fifth', false, { ...run(), environmentFailures: 4 }, finished({ outcome: 'failed', failure: 'environment' })],
+    ['another failure', false, run(), finished({ outcome: 'failed', failure: 'capacity' })],
+  ],
+  isAgentFailure: [
+    ['attempts are left', true, { ...run(), ...attempts({ implementation: 2 }) }, finished({ outcome: 'failed', failure: 'agent' })],
+    ['none is left', false, { ...run(), ...attempts({ implementation: 3 }) }, finished({ outcome: 'failed', failure: 'agent' })],
+    ['nobody runs', false, {}, finished({ outcome: 'failed', failure: 'agent' })],
+    ['work left uncommitted', false, run(), finished({ outcome: 'failed', failure: 'dirty' })],
+  ],
+
+  // --- people, landing
+  canRetry: [
+    ['always', true, {}, { type: 'operator.retried' }],
+    ['with a run type that exists', true, {}, { runType: 'ci_repair' }],
+    ['stopped', true, stopped, {}],
+    ['over', true, ended('canceled'), {}],
+    ['with one that does not', false, {}, { runType: 'magic' }],
+    ['landed', false, merged, {}],
+    ['taken back', false, taken, {}],
+  ],
+  canLand: [
+    ['approved and green', true, landable],
+    ['not green', false, said({ reviews: verdict('approved') })],
+    ['closed', false, { ...landable, ...closed }],
+  ],
+  canAskToLand: [
+    ['it can land', true, landable],
+    ['by hand', false, { ...landable, policy: { ...defaultPolicy, landing: 'manual' } }],
+    ['stopped', false, { ...landable, ...stopped }],
+    ['taken back', false, { ...landable, ...taken }],
+    ['a question is open', false, { ...landable, ...question }],
+    ['it cannot land', false, open],
+  ],
+  cannotAskToLand: [
+    ['it cannot land', true, open],
+    ['it can', false, landable],
+  ],
+  isOtherHeadAsked: [
+    ['a former head', true, { ...landable, landing: 'Z' }],
+    ['the present one', false, { ...landable, landing: 'A' }],
+    ['none', false, landable],
+  ],
+}
+
+describe('every guard', () => {
+  it('has a truth table that says yes and no', () => {
+    expect(Object.keys(tables).sort()).toEqual(Object.keys(guards).sort())
+    for (const [name, rows] of Object.entries(tables)) expect([name, new Set(rows.map(([, holds]) => holds)).size]).toEqual([name, 2])
+  })
+
+  const rows = Object.entries(tables).flatMap(([name, own]) =>
+    own.map(([when, holds, changes, event = {}]) => ({ name, when, holds, changes, event })),
+  )
+  it.each(rows)('$name: $when: $holds', ({ name, holds, changes, event }) => {
+    const guard = guards[name as keyof typeof guards] as (args: object) => boolean
+    expect(guard({ context: context(changes), event: { type: 'any', at: now, ...event } })).toBe(holds)
+  })
+})
+
+describe('the phases', () => {
+  const one = <T>(...values: T[]) => fc.constantFrom(...values)
+  const anyContext: fc.Arbitrary<IssueContext> = fc
+    .record({
+      pr: one<IssueContext['pr']>(null, open.pr, closed.pr, merged.pr, { ...open.pr, draft: true }),
+      reviews: one<HeadFacts['reviews']>({}, verdict('approved'), verdict('changes_requested'), verdict('dismissed')),
+      checks: one<HeadFacts['checks']>(null, checks('pending'), checks('passed'), checks('failed')),
+      queue: one<HeadFacts['queue']>(null, { state: 'queued', incident: null, ...about }, evicted('conflict'), evicted('environment')),
+      review: one('human' as const, 'none' as const),
+      declared: fc.boolean(),
+      stateType: one('unstarted' as const, 'completed' as const, 'canceled' as const),
+      removed: one(null, dawn),
+      closed: one<IssueContext['closed']>(null, { as: 'done', by: '', at: dawn }, { as: 'failed', by: '', at: dawn }),
+      deploy: one<IssueContext['deploy']>(
+        null,
+        { sha: 'M', state: 'pending', since: 0 },
+        { sha: 'M', state: 'failed', since: 0 },
+        { sha: 'M', state: 'succeeded', since: 0 },
+      ),
+      escalation: one<IssueContext['escalation']>(null, escalation.escalation),
+      question: one<IssueContext['question']>(null, question.question),
+      claimed: fc.boolean(),
+      asked: one<IssueContext['asked']>(null, 'ci_repair'),
+      inbox: one<IssueContext['inbox']>([], message().inbox),
+      delegated: fc.boolean(),
+      stop: one<IssueContext['stop']>(null, decision),
+      phase: one(...phases),
+    })
+    .map(({ reviews, checks: checked, queue, review, declared, stateType, ...rest }) =>
+      context({
+        ...rest,
+        heads: { A: { reviews, checks: checked, queue, ...about } },
+        policy: { ...defaultPolicy, review, checks: declared },
+        issue: { ...context().issue, stateType },
+      }),
+    )
+  const among = (prefix: 'is' | 'hasBecome', c: IssueContext): string[] => {
+    const names = ['Delegated', 'Implementing', 'Open', 'ChangesRequested', 'RepairingCi', 'AwaitingQueue', 'RepairingQueue']
+    names.push('Deploying', 'AwaitingInput', 'Escalated', 'Failed', 'Done')
+    return names.filter((name) =>
+      (guards[`${prefix}${name}` as keyof typeof guards] as (args: object) => boolean)({ context: c, event: { type: '' } }),
+    )
+  }
+
+  it('exclude one another, and one always holds', () => {
+    fc.assert(
+      fc.property(anyContext, (c) => among('is', c).length === 1),
+      { numRuns: 5_000 },
+    )
+  })
+
+  it('are entered one at a time, and never again while they hold', () => {
+    fc.assert(
+      fc.property(anyContext, (c) => {
+        const entered = among('hasBecome', c)
+        expect(entered).toEqual(c.phase === phaseOf(c) ? [] : among('is', c))
+      }),
+      { numRuns: 5_000 },
+    )
+  })
+
+  it('are three for authority', () => {
+    fc.assert(
+      fc.property(
+        anyContext,
+        (c) => [guards.isActing, guards.isObserving, guards.isStopped].filter((guard) => guard({ context: c })).length === 1,
+      ),
+    )
+  })
+
+  it('never land without approval and green checks where these are asked for (P4)', () => {
+    fc.assert(
+      fc.property(anyContext, (c) => {
+        if (!guards.canLand({ context: c })) return
+        const { reviews, checks: checked } = c.heads['A']!
+        expect(Object.values(reviews).map((review) => review.verdict)).not.toContain('changes_requested')
+        if (c.policy.review !== 'none') expect(reviews['grace']?.verdict).toBe('approved')
+        if (c.policy.checks) expect(checked?.state).toBe('passed')
+        expect(c.pr).toMatchObject({ state: 'open', headSha: 'A', draft: false })
+      }),
+      { numRuns: 5_000 },
+    )
+  })
+})

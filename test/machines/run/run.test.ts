@@ -1,0 +1,416 @@
+// One run: from a claimed place to a settled answer, and everything that can end it before.
+
+import { describe, expect, it } from 'vitest'
+import type { Inspection, RunContext, RunInput, RunOutput } from '../../../src/machines/run/context.ts'
+import { endingTime, mostResumes, reportEvery } from '../../../src/machines/run/policy.ts'
+import { dawn, start, type Event, type Player } from '../player.ts'
+
+type Run = Player<RunContext>
+type Happening = (run: Run) => Run
+
+const minute = 60_000
+const input = (changes: Partial<RunInput> = {}): RunInput => ({
+  ...{ issue: '1', project: 'app', key: 'APP-1', title: 'Say which file', description: 'd', url: 'u', runId: 'run-1', attempt: 1 },
+  ...{ agent: 'scripted', branch: 'b', base: 'main', published: null, past: null, keep: false, restartFrom: null, messages: [] },
+  ...{
+    question: null,
+    review: null,
+    checks: null,
+    incident: null,
+    lastFailure: null,
+    limits: { run: 120 * minute, progress: 15 * minute },
+  },
+  type: 'implementation',
+  ...changes,
+})
+
+const play = (changes: Partial<RunInput>, ...happenings: Happening[]): Run =>
+  playOn(start<RunContext>('run', input(changes)), ...happenings)
+const playOn = (run: Run, ...happenings: Happening[]): Run => happenings.reduce((now, happening) => happening(now), run)
+
+const says =
+  (event: Event): Happening =>
+  (run) =>
+    run.says('session', event)
+const prepared: Happening = (run) => run.done('prepare', { path: '/w', head: 'base', baseHead: 'base', dirty: [] })
+const started = says({ type: 'session.started', process: { pid: 1, group: 1, startTime: '1' } })
+const threaded = says({ type: 'session.started', process: { pid: 1, group: 1, startTime: '1' }, thread: 'thread-1' })
+const progressed = says({ type: 'session.progressed', line: 'hm' })
+const finishes = (result: object): Happening =>
+  says({ type: 'session.finished', result: { outcome: 'completed', summary: 'did it', ...result } })
+const inspection = (changes: Partial<Inspection> = {}): Inspection => ({
+  ...{
+    head: 'A',
+    branch: 'b',
+    dirty: [],
+    operation: null,
+    descendsFromSince: true,
+    commitsAhead: 1,
+    files: ['a.ts'],
+    patchId: 'p',
+    tree: 't',
+  },
+  ...changes,
+})
+const inspected =
+  (changes: Partial<Inspection> = {}): Happening =>
+  (run) =>
+    run.done('verify', inspection(changes))
+const request = { number: 7, url: 'u', headSha: 'A', headRef: 'b', baseRef: 'main', draft: false, state: 'open' }
+const published: Happening = (run) => run.done('publish', { ...request, title: 'T', adopted: false })
+const interrupted: Happening = (run) => run.fail('session', { code: 'interrupted' })
+const send =
+  (event: Event): Happening =>
+  (run) =>
+    run.send(event)
+const stop = send({ type: 'run.stop', outcome: 'released', reason: 'Stopped by ada.' })
+const ended: Happening = (run) => run.done('closing')
+const fires =
+  (delay: string): Happening =>
+  (run) =>
+    run.fire(delay)
+
+const working = [prepared, started]
+const verifying = [...working, progressed, finishes({})]
+const output = (run: Run): RunOutput => {
+  expect([run.value, run.status]).toEqual(['settled', 'done'])
+  return run.output as RunOutput
+}
+const answers = (run: Run) => run.messages('parent').filter(({ type }) => type === 'run.finished')
+
+describe('a run that does its work', () => {
+  it('prepares the worktree, starts the agent, looks at what it left, publishes it, and answers', () => {
+    expect(play({}).value).toBe('preparing')
+    expect(play({}, prepared).value).toBe('starting')
+    expect(play({}, ...working).value).toEqual({ working: { signal: 'alive', progress: 'moving' } })
+    expect(play({}, ...verifying).value).toEqual({ verifying: 'inspecting' })
+    expect(play({}, ...verifying, inspected()).value).toBe('publishing')
+    const run = play({}, ...verifying, inspected(), published)
+    expect(output(run)).toEqual({
+      ...{
+        outcome: 'completed',
+        failure: null,
+        reason: '',
+        summary: 'did it',
+        question: null,
+        headBefore: 'base',
+        headAfter: 'A',
+        pr: request,
+      },
+      ...{ steered: [], progressed: true, dirty: [], usage: { inputTokens: 0, cachedTokens: 0, outputTokens: 0, usd: 0 } },
+    })
+    expect(answers(run)).toEqual([{ type: 'run.finished', runId: 'run-1', ...output(run) }])
+    expect(run.children.size).toBe(0)
+  })
+
+  it('asks for each effect with what it needs', () => {
+    const given = { keep: true, restartFrom: 'X', published: 'P' }
+    const inputs = (run: Run, child: string) => run.children.get(child)?.input
+    expect(inputs(play(given), 'prepare')).toEqual({
+      project: 'app',
+      key: 'APP-1',
+      branch: 'b',
+      base: 'main',
+      keep: true,
+      restartFrom: 'X',
+      runId: 'run-1',
+    })
+    expect(inputs(play(given, prepared), 'session')).toEqual({
+      ...input(given),
+      turn: 1,
+      uncommitted: null,
+      thread: null,
+      worktree: '/w',
+      timeout: 120 * minute,
+    })
+    expect(inputs(play(given, ...verifying), 'verify')).toEqual({ project: 'app', key: 'APP-1', branch: 'b', base: 'main', since: 'P' })
+    expect(inputs(play({}, ...verifying), 'verify')).toMatchObject({ since: 'base' })
+    expect(inputs(play(given, ...working, finishes({ prTitle: 'T', prBody: 'B' }), inspected()), 'publish')).toEqual({
+      ...{
+        project: 'app',
+        issue: '1',
+        key: 'APP-1',
+        branch: 'b',
+        base: 'main',
+        head: 'A',
+        expected: 'P',
+        title: 'T',
+        body: 'B',
+        draft: false,
+      },
+    })
+    expect(inputs(play({}, ...verifying, inspected()), 'publish')).toMatchObject({
+      expected: null,
+      title: 'Say which file',
+      body: 'did it',
+    })
+  })
+
+  it('says that it has started, and which head is ours before anything is pushed', () => {
+    expect(play({}, ...working).messages('parent')).toEqual([{ type: 'run.started', runId: 'run-1' }])
+    const run = play({}, ...verifying, inspected())
+    expect(run.messages('parent')).toEqual([{ type: 'run.publishing', runId: 'run-1', head: 'A' }])
+    expect(run.commands.map(({ type }) => type).filter((type) => type === 'send' || type === 'spawn')).toEqual(['send', 'spawn'])
+  })
+
+  it('tells of progress, but not all the time', () => {
+    const told = (run: Run): number => run.messages('parent').filter(({ type }) => type === 'run.progressed').length
+    const first = play({}, ...working, progressed)
+    expect(told(first)).toBe(1)
+    expect(first.messages('parent')[0]).toMatchObject({ phase: 'working', lastProgressAt: first.at })
+    const soon = first.says('session', { type: 'session.progressed', line: '', at: first.at + reportEvery - 1 })
+    expect(told(soon)).toBe(0)
+    expect(soon.context.lastProgressAt).toBe(first.at + reportEvery - 1)
+    expect(told(soon.says('session', { type: 'session.progressed', line: '', at: first.at + reportEvery }))).toBe(1)
+  })
+
+  it('has started when it progresses, also without saying so', () => {
+    expect(play({}, prepared, progressed).messages('parent')).toMatchObject([{ type: 'run.started' }])
+    expect(play({}, prepared, finishes({})).value).toEqual({ verifying: 'inspecting' })
+  })
+
+  it('adds up what its turns used', () => {
+    const usage = { inputTokens: 1, cachedTokens: 2, outputTokens: 3, usd: 4 }
+    const run = play(
+      {},
+      ...working,
+      finishes({ usage }),
+      inspected({ dirty: ['a.ts'] }),
+      started,
+      finishes({ usage }),
+      inspected(),
+      published,
+    )
+    expect(output(run).usage).toEqual({ inputTokens: 2, cachedTokens: 4, outputTokens: 6, usd: 8 })
+  })
+})
+
+describe('what the agent says', () => {
+  it('a question is answered to the issue', () => {
+    expect(output(play({}, ...working, finishes({ outcome: 'needs_input', question: 'Which?' })))).toMatchObject({
+      outcome: 'needs_input',
+      question: 'Which?',
+    })
+    expect(output(play({}, ...working, finishes({ outcome: 'needs_input', summary: 'Which one?' })))).toMatchObject({
+      question: 'Which one?',
+    })
+  })
+
+  it.each(['capacity', 'auth', 'environment', 'agent', 'bug'] as const)('a failure of class %s keeps its class', (failure) => {
+    const run = play({}, ...working, finishes({ outcome: 'failed', failure, reason: 'because' }))
+    expect(output(run)).toMatchObject({ outcome: 'failed', failure, reason: 'because', progressed: false })
+  })
+
+  it("a failure without a class is the agent's", () => {
+    expect(output(play({}, ...working, finishes({ outcome: 'failed', summary: 'exit 1' })))).toMatchObject({
+      failure: 'agent',
+      reason: 'exit 1',
+    })
+  })
+
+  it('that nothing had to be changed is believed only of an unchanged tree', () => {
+    expect(
+      output(play({}, ...working, finishes({ outcome: 'no_change', summary: 'fine' }), inspected({ head: 'base', commitsAhead: 0 }))),
+    ).toMatchObject({
+      outcome: 'no_change',
+      reason: 'fine',
+    })
+    expect(play({}, ...working, finishes({ outcome: 'no_change' }), inspected()).value).toBe('publishing')
+  })
+
+  it('that it is done is not believed of an unchanged tree', () => {
+    expect(output(play({}, ...verifying, inspected({ commitsAhead: 0 })))).toMatchObject({ outcome: 'no_change', headAfter: null })
+  })
+})
+
+describe('what is published', () => {
+  it.each([
+    ['a head that is published already', { published: 'A' }],
+    ['the head that was found wanting', { published: 'P', past: 'A' }],
+  ])('is not %s', (_what, changes) => {
+    expect(output(play(changes, ...verifying, inspected()))).toMatchObject({ outcome: 'no_change' })
+  })
+
+  it('is work of an earlier attempt too, that nobody has seen', () => {
+    expect(play({}, ...verifying, inspected({ head: 'base' })).value).toBe('publishing')
+  })
+
+  it.each([
+    ['on another branch', { branch: 'other' }, 'The agent left the worktree on other instead of b.'],
+    ['on no branch', { branch: null }, 'The agent left the worktree on no branch instead of b.'],
+    ['with rewritten commits', { descendsFromSince: false }, 'The agent rewrote commits that were there before.'],
+  ])('is nothing of a worktree that is left %s', (_how, changes, reason) => {
+    expect(output(play({}, ...verifying, inspected(changes)))).toMatchObject({ outcome: 'failed', failure: 'agent', reason })
+  })
+
+  it('is nothing of a worktree that is gone, or cannot be read', () => {
+    const unreadable =
+      (code: string): Happening =>
+      (run) =>
+        run.fail('verify', { code, message: 'no .git' })
+    expect(output(play({}, ...verifying, unreadable('worktree-broken')))).toMatchObject({
+      failure: 'agent',
+      reason: 'The agent left no usable worktree: no .git',
+    })
+    expect(output(play({}, ...verifying, unreadable('git-failed')))).toMatchObject({ failure: 'environment', reason: 'no .git' })
+  })
+})
+
+describe('uncommitted work', () => {
+  const dirty = inspected({ dirty: ['a.ts', 'b.ts'] })
+
+  it('gets one turn that commits it, with the names of the files', () => {
+    const run = play({}, ...verifying, dirty)
+    expect(run.value).toBe('starting')
+    expect(run.children.get('session')?.input).toMatchObject({ turn: 2, uncommitted: ['a.ts', 'b.ts'] })
+    const done = playOn(run, started, finishes({ summary: 'committed' }), inspected(), published)
+    expect(output(done)).toMatchObject({ outcome: 'completed', summary: 'did it', dirty: [] })
+  })
+
+  it('that is still there is kept, and named to a human', () => {
+    const run = play({}, ...verifying, dirty, started, finishes({}), dirty)
+    expect(output(run)).toMatchObject({
+      outcome: 'failed',
+      failure: 'dirty',
+      reason: 'Uncommitted after its second turn: a.ts, b.ts',
+      dirty: ['a.ts', 'b.ts'],
+    })
+  })
+
+  it('is an operation in progress too', () => {
+    const merging = inspected({ operation: 'merge' })
+    expect(play({}, ...verifying, merging).value).toBe('starting')
+    expect(output(play({}, ...verifying, merging, started, finishes({}), merging))).toMatchObject({
+      failure: 'dirty',
+      reason: 'A merge is in progress after its second turn.',
+    })
+  })
+
+  it('of very many files is named in short', () => {
+    const many = inspected({ dirty: Array.from({ length: 12 }, (_, i) => `f${i}`) })
+    expect(output(play({}, ...verifying, many, started, finishes({}), many)).reason).toMatch(/f9, …$/)
+  })
+})
+
+describe('failures around the agent', () => {
+  it("are the environment's", () => {
+    const fails =
+      (child: string): Happening =>
+      (run) =>
+        run.fail(child, { message: 'no room' })
+    const failed = { outcome: 'failed', failure: 'environment', reason: 'no room' }
+    expect(output(play({}, fails('prepare')))).toMatchObject(failed)
+    expect(output(play({}, prepared, fails('session')))).toMatchObject(failed)
+    expect(output(play({}, ...working, fails('session')))).toMatchObject(failed)
+    expect(output(play({}, ...verifying, inspected(), fails('publish')))).toMatchObject({ ...failed, headAfter: null })
+  })
+})
+
+describe('an interruption', () => {
+  it('without a thread settles, with how far it got', () => {
+    expect(output(play({}, prepared, interrupted))).toMatchObject({
+      outcome: 'interrupted',
+      failure: null,
+      progressed: false,
+      headBefore: 'base',
+    })
+    expect(output(play({}, ...working, progressed, interrupted))).toMatchObject({ outcome: 'interrupted', progressed: true })
+  })
+
+  it('of a thread resumes it, a bounded number of times', () => {
+    let run = play({}, prepared, threaded)
+    for (let i = 1; i <= mostResumes; i++) {
+      run = playOn(run, interrupted)
+      expect([run.value, run.children.get('session')?.input]).toMatchObject(['starting', { thread: 'thread-1', turn: 1 }])
+      run = playOn(run, threaded)
+    }
+    expect(output(playOn(run, interrupted))).toMatchObject({ outcome: 'interrupted' })
+  })
+})
+
+describe('the clocks', () => {
+  it('end a turn without progress; nothing follows until the agent has ended', () => {
+    const run = play({}, ...working, fires('stall'))
+    expect([run.value, [...run.children.keys()]]).toEqual(['ending', ['closing']])
+    expect(output(playOn(run, ended))).toMatchObject({ outcome: 'failed', failure: 'agent', reason: 'No progress for 15 minutes.' })
+  })
+
+  it('begin again with every progress', () => {
+    const run = play({}, ...working)
+    const later = run.says('session', { type: 'session.progressed', line: '', at: run.at + 10 * minute })
+    expect([...later.timers].find(([name]) => name.includes('.stall.'))![1].due).toBe(later.at + 15 * minute)
+  })
+
+  it('tell signs of life from progress', () => {
+    const limits = { run: 120 * minute, progress: 15 * minute, signal: 5 * minute }
+    const silent = play({ limits }, ...working, fires('silence'), ended)
+    expect(output(silent)).toMatchObject({ failure: 'environment', reason: 'No sign of life for 5 minutes.' })
+    const steered = play({ limits }, ...working, says({ type: 'session.steered', id: 'm', taken: false }))
+    const due = (run: Run, delay: string) => [...run.timers].find(([name]) => name.includes(`.${delay}.`))![1].due
+    expect([due(steered, 'silence'), due(steered, 'stall')]).toEqual([steered.at + 5 * minute, steered.at - minute + 15 * minute])
+    expect(output(play({ limits }, prepared, fires('silence'), ended))).toMatchObject({ failure: 'environment' })
+  })
+
+  it('give the whole run its limit, however many turns it takes', () => {
+    const run = play({}, ...verifying, inspected({ dirty: ['a.ts'] }))
+    const [, timer] = [...run.timers].find(([name]) => name.includes('.runLimit.'))!
+    expect(timer.due).toBe(dawn + 120 * minute)
+    expect(output(playOn(run, fires('runLimit'), ended))).toMatchObject({
+      failure: 'environment',
+      reason: 'Not done within the limit of 120 minutes for one run.',
+    })
+  })
+
+  it('do not wait for ever for an agent that does not end', () => {
+    const run = play({}, ...working, fires('stall'))
+    expect([...run.timers.values()].map(({ due }) => due - run.at)).toEqual([endingTime])
+    expect(output(playOn(run, fires('ending')))).toMatchObject({ reason: 'No progress for 15 minutes.' })
+  })
+})
+
+describe('a stop', () => {
+  const released = { outcome: 'released', failure: null, reason: 'Stopped by ada.' }
+
+  it('ends the agent first', () => {
+    for (const at of [[prepared], working]) {
+      const run = play({}, ...at, stop)
+      expect([run.value, [...run.children.keys()]]).toEqual(['ending', ['closing']])
+      expect(output(playOn(run, ended))).toMatchObject(released)
+    }
+  })
+
+  it('is taken at once where no agent works', () => {
+    for (const at of [[], verifying, [...verifying, inspected()]])
+      expect(output(play({}, ...at, stop))).toMatchObject({ ...released, headAfter: null })
+  })
+
+  it('stands above what the clocks said', () => {
+    expect(output(play({}, ...working, fires('stall'), stop, ended))).toMatchObject(released)
+  })
+
+  it('leaves nothing for a late word of the agent', () => {
+    const run = play({}, ...working, stop)
+    expect(() => run.says('session', { type: 'session.finished', result: {} })).toThrow('no child')
+  })
+})
+
+describe('steering', () => {
+  const steer = send({ type: 'run.steer', id: 'message-1', text: 'in English' })
+
+  it('is passed on to the agent that works, and its answer to the issue', () => {
+    const run = play({}, ...working, steer)
+    expect(run.messages('session')).toEqual([{ type: 'session.steer', id: 'message-1', text: 'in English' }])
+    const taken = playOn(run, says({ type: 'session.steered', id: 'message-1', taken: true }))
+    expect(taken.messages('parent')).toEqual([{ type: 'run.steered', runId: 'run-1', ids: ['message-1'] }])
+    expect(output(playOn(taken, finishes({}), inspected(), published)).steered).toEqual(['message-1'])
+  })
+
+  it('that the agent did not take in stays with the issue', () => {
+    const run = play({}, ...working, steer, says({ type: 'session.steered', id: 'message-1', taken: false }))
+    expect([run.messages('parent'), run.context.steered]).toEqual([[], []])
+  })
+
+  it('says nothing where no agent works', () => {
+    for (const at of [[], verifying]) expect(play({}, ...at, steer).commands).toEqual([])
+  })
+})
