@@ -1,4 +1,4 @@
-// The issue machine at work: an observed issue (no agent starts for it) with an open pull request, whose checks and head change.
+// The issue machine at work: a delegated issue with an open pull request, whose checks and head change.
 
 import { issueMachine } from '../src/machines/issue/machine.ts'
 import { defaultPolicy } from '../src/machines/issue/policy.ts'
@@ -40,7 +40,7 @@ export const issues: Workload = {
     branch: `signalbox/APP-${n}-keep-the-offset-of-every-token`,
     base: 'main',
     issue: issue(n),
-    delegated: false,
+    delegated: true,
     observedAt: start,
   }),
   event(n, turn) {

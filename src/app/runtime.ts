@@ -168,7 +168,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
 
   async function deliver(fact: Fact): Promise<void> {
     const ref = system.ref(`issue/${fact.issue}`)
-    const isWhole = 'title' in fact.event
+    // Only the tracker's own facts name the issue; a pull request may have a title too.
+    const isWhole = fact.event.type.startsWith('tracker.') && 'title' in fact.event
     if (isWhole) rememberKey(database, { project: projectIdOf(fact), key: String(fact.event['key']), issue: fact.issue })
     if (!ref.exists()) {
       if (!isWhole) throw new FatalError('unknown-issue', `its issue is not known`)

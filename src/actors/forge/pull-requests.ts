@@ -88,7 +88,6 @@ export function createPullRequests(options: {
     source,
     number: row.number,
     url: url(row),
-    title: row.title,
     headSha: row.head_sha,
     headRef: row.head_ref,
     baseRef: row.base_ref,

@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { afterEach } from 'vitest'
+import { afterAll, afterEach } from 'vitest'
 import type { CheckCommand } from '../../../src/actors/forge/checks.ts'
 import { createLocalForge, type LocalForge, type PendingCheck } from '../../../src/actors/forge/local.ts'
 import type { LandingRequest, PublishRequest } from '../../../src/actors/ports.ts'
@@ -20,10 +20,10 @@ afterEach(() => {
   for (const clean of cleanups.splice(0).toReversed()) clean()
 })
 
-const home = mkdtempSync(join(tmpdir(), 'signalbox-home-'))
+const home = mkdtempSync(join(tmpdir(), 'signalbox-forge-home-'))
 process.env['HOME'] = home
 process.env['GIT_CONFIG_NOSYSTEM'] = '1'
-process.once('exit', () => rmSync(home, { recursive: true, force: true }))
+afterAll(() => rmSync(home, { recursive: true, force: true }))
 
 const identity = {
   GIT_AUTHOR_NAME: 'Kim',

@@ -27,6 +27,20 @@ describe('publishing', () => {
     expect(spawned).toEqual([{ project: 'app', issue: 'issue-1', number: 1, headSha: head }])
     expect(wakes()).toBe(1)
     const [opened, pending, ...rest] = told()
+    // Exactly the words of the contract: only the tracker's facts are about the whole issue.
+    expect(Object.keys(opened!).toSorted()).toEqual([
+      'author',
+      'baseRef',
+      'draft',
+      'headRef',
+      'headSha',
+      'mergeable',
+      'number',
+      'observedAt',
+      'source',
+      'type',
+      'url',
+    ])
     expect(opened).toMatchObject({
       type: 'pr.opened',
       source: 'self',
