@@ -120,7 +120,7 @@ export function step(request: StepRequest): StepResult | StaleEvent {
         const child = own(persisted.children, origin.child)
         if (!child || child.snapshot.since !== origin.since) return { stale: 'its child is gone or was replaced' }
       }
-      before = restore(logic, persisted, scope)
+      before = restore(kind, persisted, scope, request.bytes!)
       scope.self.snapshot = before
       next = logic.transition(before, toMachineEvent(entry, body, request.at) as never, scope as never) as StepSnapshot
     }
@@ -135,7 +135,7 @@ export function step(request: StepRequest): StepResult | StaleEvent {
     if (next === before && !ended) {
       return result(persisted!, request.bytes!, commands, scope.microsteps, false)
     }
-    const after = persist(logic, next)
+    const after = persist(kind, before, next, request.bytes)
     for (const child of Object.values(after.children ?? {})) {
       if (child.snapshot.since === undefined) child.snapshot = { ...child.snapshot, since: request.seq }
     }
@@ -162,7 +162,7 @@ export function restoreSnapshot(kind: Kind, address: string, bytes: string): Ste
     if (!kind.isStateId(node.id))
       throw new FatalError('history-missing', `its history names the state '${node.id}', which the machine no longer has`)
   }
-  const snapshot = restore(kind.logic, persisted, scope)
+  const snapshot = restore(kind, persisted, scope, bytes)
   if (snapshot.status === 'error') throw snapshot.error
   return snapshot
 }
@@ -171,9 +171,16 @@ export function restoreSnapshot(kind: Kind, address: string, bytes: string): Ste
 const own = <T>(children: Record<string, T> | undefined, id: string): T | undefined =>
   children && Object.hasOwn(children, id) ? children[id] : undefined
 
-function persist(logic: AnyActorLogic, next: StepSnapshot): Persisted {
+function persist({ logic, original }: Kind, before: StepSnapshot | undefined, next: StepSnapshot, bytes: string | null): Persisted {
+  const persisted = (snapshot: StepSnapshot): Persisted => logic.getPersistedSnapshot(snapshot as never) as Persisted
   try {
-    return logic.getPersistedSnapshot(next as never) as Persisted
+    if (!original || !isRecord(before?.context) || !isRecord(next.context) || holdsReference(bytes!)) return persisted(next)
+    // Only what the step changed can hold a reference to a child.
+    const changed = Object.create(null) as Record<string, unknown>
+    for (const key in next.context) if (next.context[key] !== before.context[key]) changed[key] = next.context[key]
+    const after = persisted({ ...next, context: changed })
+    after.context = { ...next.context, ...(after.context as object) }
+    return after
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
     throw new FatalError('not-json', 'context is too deep or holds a cycle, which JSON does not carry. Keep plain, finite data.', {
@@ -182,11 +189,20 @@ function persist(logic: AnyActorLogic, next: StepSnapshot): Persisted {
   }
 }
 
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** XState looks for references in the whole context, at twice the cost of the step itself; most contexts hold none. */
+const holdsReference = (bytes: string): boolean => bytes.includes('xstate$$type')
+
 const hasSource = (kind: Kind, src: string): boolean =>
   Object.hasOwn((kind.logic as { implementations?: { actors: object } }).implementations?.actors ?? {}, src)
 
-function restore(logic: AnyActorLogic, persisted: Persisted, scope: Scope): StepSnapshot {
-  return (logic.restoreSnapshot ? logic.restoreSnapshot(persisted as never, scope as never) : persisted) as StepSnapshot
+function restore({ logic, original }: Kind, persisted: Persisted, scope: Scope, bytes: string): StepSnapshot {
+  if (!logic.restoreSnapshot) return persisted as StepSnapshot
+  if (!original || holdsReference(bytes)) return logic.restoreSnapshot(persisted as never, scope as never) as StepSnapshot
+  const snapshot = logic.restoreSnapshot({ ...persisted, context: {} } as never, scope as never) as StepSnapshot
+  snapshot.context = persisted.context
+  return snapshot
 }
 
 function initial(logic: AnyActorLogic, scope: Scope, input: unknown, at: number): StepSnapshot {

@@ -166,6 +166,8 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
   const spawning = new Map<string, Promise<unknown>>()
 
   let batch = emptyBatch()
+  /** Events that rest behind a fault, by address: they are part of the backlog that is bounded, for that actor alone. */
+  const behindFault = new Map<string, number>()
   let batchKeys = new Set<string>()
   let owed = new Set<Item>()
   let current: Item | undefined
@@ -606,6 +608,7 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
     settle(unrested as Item, row, now())
     batch.inboxAdded.push({ id, actor: row.id, address: row.address, cause: item.cause, kind: item.kind, body: item.body })
     item.inbox = id
+    if (row.fault !== null) behindFault.set(row.address, (behindFault.get(row.address) ?? 0) + 1)
     delete item.timer
     delete item.effect
     delete item.key
@@ -617,6 +620,7 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
   function fault(item: Item, row: ActorRow, error: StepError): void {
     const data: Fault = { error: error.data, at: now(), entry: typeOf(item.kind, JSON.parse(item.body) as object) }
     row.fault = JSON.stringify(data)
+    behindFault.delete(row.address)
     batch.actors.add(row)
     // All of them get new places: an event that was put to rest earlier may stand behind one that was not.
     for (const waiting of [item, ...mailboxes.take(row.address)]) {
@@ -644,6 +648,7 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
     const waiting = row.fault === null ? [] : waitingFor(row)
     const entry = journal(item, row, null, now())
     row.fault = null
+    behindFault.delete(row.address)
     for (const r of waiting) journal(resting(r), row, 'its actor was stopped', now())
     end(row, entry.seq)
     tellLater(entry, row, item, {}, null)
@@ -724,6 +729,15 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
 
   async function put(address: string, kind: EntryKind, body: object, key?: string): Promise<Receipt> {
     intake()
+    if ((behindFault.get(address) ?? 0) >= limits.backlog) {
+      throw new RetryableError(
+        'backlog-full',
+        `More than ${limits.backlog} events wait behind the fault of '${address}'. Retry, skip or abandon it.`,
+        {
+          retryAfter: 60_000,
+        },
+      )
+    }
     const { promise, resolve, reject } = Promise.withResolvers<Receipt>()
     unacknowledged++
     const settled = <T>(settle: (value: T) => void): ((value: T) => void) => {
@@ -744,6 +758,7 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
     if (!row) throw new FatalError('unknown-actor', `There is no actor '${address}'.`)
     if (row.fault === null) throw new FatalError('not-faulted', `'${address}' is not faulted.`)
     act(row)
+    behindFault.delete(address)
     batch.actors.add(row)
     touched.add(address)
     const done = Promise.withResolvers<void>()
@@ -909,6 +924,7 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
 
   // --- take up what was left ---------------------------------------------------------------------
   try {
+    for (const row of store.faulted()) behindFault.set(row.address, store.inboxOf(row.id).length)
     for (const r of store.inbox()) mailboxes.put(resting(r))
     effects.resume()
     at('boot:resumed')

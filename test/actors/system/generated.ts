@@ -55,8 +55,9 @@ export const events: Line[] = [
 const note = (text: string) => assign({ log: ({ context }: any) => [...context.log, text].slice(-30) })
 // What a chart sends itself could go on for ever, or double each time.
 const fuelled = (...actions: unknown[]) =>
-  enqueueActions(({ enqueue, context }: any) => {
-    if (context.fuel === 0) return
+  enqueueActions(({ enqueue, context, event }: any) => {
+    // Nor is it promised how a chain of events to itself and timers that are due at the same instant interleave.
+    if (context.fuel === 0 || event.type === 'D') return
     enqueue.assign({ fuel: context.fuel - 1 })
     for (const action of actions) enqueue(action)
   })
