@@ -111,6 +111,8 @@ export interface Workspace {
       runId: string
       /** The commit that the branch starts over from; what came after it is saved like uncommitted work. */
       restartFrom?: string | null
+      /** Ends the project's own preparation; git's is carried to its end. */
+      signal?: AbortSignal
     },
   ) => Promise<Worktree>
   /** Contract: read-only. Throws FatalError `worktree-missing` or `worktree-broken` when it is not a worktree any more. */

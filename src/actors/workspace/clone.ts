@@ -204,11 +204,12 @@ async function formatOf(repository: string): Promise<Configuration> {
 /** Puts right what differs: the data folder was moved, the user's identity changed, or an agent wrote there. */
 async function mend(repository: string, clone: string, wanted: Configuration): Promise<void> {
   const file = join(clone, 'config')
+  const format = await formatOf(repository)
   const listed = await git(['config', '--null', '--file', file, '--list'], { cwd: dirname(clone), allow: [0, 1, 3, 128] })
   if (listed.exitCode !== 0) {
     // No git command works here until it can be read again; what else was in it can be looked up in the copy.
     await rename(file, `${file}.damaged`).catch(ignoreAbsent)
-    await writeFile(file, toText([...(await formatOf(repository)), ...wanted]))
+    await writeFile(file, toText([...format, ...wanted]))
     return
   }
   const found = new Map<string, string[]>()
@@ -216,13 +217,19 @@ async function mend(repository: string, clone: string, wanted: Configuration): P
     const [name, ...value] = entry.split('\n')
     found.set(name!, [...(found.get(name!) ?? []), value.join('\n')])
   }
-  for (const [section, name, value] of wanted) {
+  for (const [section, name, value] of [...format, ...wanted]) {
     const values = found.get(`${section}.${name}`) ?? []
     if (values.length === 1 && values[0] === value) continue
     await git(['config', '--file', file, '--replace-all', `${section}.${name}`, value], { cwd: dirname(clone) })
   }
-  if (found.has('core.worktree')) await git(['config', '--file', file, '--unset-all', 'core.worktree'], { cwd: dirname(clone) })
+  const isOurs = (name: string): boolean => format.some(([section, key]) => `${section}.${key}` === name)
+  for (const name of found.keys()) {
+    if (!isOurs(name) && stopsGit(name)) await git(['config', '--file', file, '--unset-all', name], { cwd: dirname(clone) })
+  }
 }
+
+/** Settings that keep every git from working in every worktree: another place, a format that it does not know, a program that hangs. */
+const stopsGit = (name: string): boolean => name === 'core.worktree' || name === 'core.fsmonitor' || name.startsWith('extensions.')
 
 /** The commits of those of `refs` that exist. */
 export async function readRefs(repository: string, refs: readonly string[]): Promise<Map<string, string>> {

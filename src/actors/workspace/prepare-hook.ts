@@ -19,13 +19,14 @@ export interface PrepareHook {
 export async function runPrepareHook(
   { command, timeout }: PrepareHook,
   path: string,
-  { key, branch, base, runId }: WorkspaceRequest & { runId: string },
+  { key, branch, base, runId, signal: abort }: WorkspaceRequest & { runId: string; signal?: AbortSignal },
   env: Record<string, string>,
 ): Promise<void> {
-  const { exitCode, signal, timedOut, stdout, stderr } = await runProcess({
+  const { exitCode, signal, timedOut, aborted, stdout, stderr } = await runProcess({
     command,
     cwd: path,
     timeout,
+    signal: abort,
     env: childEnvironment({
       GIT_TERMINAL_PROMPT: '0',
       ...(await missingGitIdentity(path)),
@@ -37,6 +38,7 @@ export async function runPrepareHook(
       SIGNALBOX_WORKTREE: path,
     }),
   })
+  if (aborted) throw new RetryableError('prepare-hook-aborted', 'hooks.prepare was ended, because its run was.')
   if (exitCode === 0 && !timedOut) return
   const words = (stderr.trim() === '' ? stdout : stderr).trim().slice(-1_000)
   const said = words === '' ? '' : ` It ended with:\n${words}`

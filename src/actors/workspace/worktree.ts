@@ -189,17 +189,22 @@ function ignoreMissing(error: unknown): void {
 /**
  * The commit that the branch goes on from: the published one and what goes on from it locally. Where the two have diverged
  * (the agent rewrote published commits, or somebody pushed others) the published one rules. A branch without commits of its
- * own starts at the base as it is now.
+ * own, or with a history of its own, starts at the base as it is now.
  */
 async function targetOf(place: Place, { base, published, local }: Heads): Promise<string> {
   if (local === null || local === published) return published ?? base
-  if (published === null) return local !== base && (await isAncestor(place, local, base)) ? base : local
+  if (published === null) return (await isAncestor(place, local, base)) || (await isUnrelated(place, local, base)) ? base : local
   return (await isAncestor(place, published, local)) ? local : published
 }
 
 async function isAncestor({ clone }: Place, ancestor: string, commit: string): Promise<boolean> {
   const { exitCode } = await git(['merge-base', '--is-ancestor', ancestor, commit], { cwd: clone, allow: [0, 1] })
   return exitCode === 0
+}
+
+async function isUnrelated({ clone }: Place, one: string, other: string): Promise<boolean> {
+  const { exitCode } = await git(['merge-base', one, other], { cwd: clone, allow: [0, 1] })
+  return exitCode === 1
 }
 
 /** How long a lock is given to go away by itself: nobody works here between two runs, except a human for moments. */
