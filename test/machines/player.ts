@@ -81,7 +81,6 @@ function take<Context>(kind: Kind, before: State, entry: Entry, body: object, at
   const children = new Map(before.children)
   const timers = new Map(before.timers)
   if (entry === 'timer') timers.delete((body as { name: string }).name)
-  if (entry === 'done' || entry === 'error') children.delete((body as { child: string }).child)
   for (const command of result.commands) {
     if (command.type === 'stop') children.delete(command.child)
     if (command.type === 'spawn') children.set(command.child, { src: command.src, input: command.input, since: seq })

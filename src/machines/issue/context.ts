@@ -106,8 +106,12 @@ export interface IssueContext extends Omit<IssueInput, 'issue' | 'observedAt'> {
   issueObservedAt: number
   /** What was heard of a blocker after the issue itself was seen last. */
   blockers: Record<string, { resolved: boolean; observedAt: number }>
-  /** When the tracker was seen without the issue. */
-  removed: number | null
+  /** And of a child. */
+  children: Record<string, { state: string; observedAt: number }>
+  /** The tracker does not have it any more. */
+  removed: boolean
+  /** When that was seen last. */
+  removedAt: number
   pr: PullRequestState | null
   /** A closed pull request that a retry has put aside: what is known of it already says nothing new. */
   formerPr: { number: number; observedAt: number } | null
@@ -198,7 +202,9 @@ export function createContext({ input }: { input?: IssueInput }): IssueContext {
     issue: input?.issue ?? noFact,
     issueObservedAt: observedAt,
     blockers: {},
-    removed: null,
+    children: {},
+    removed: false,
+    removedAt: 0,
     pr: null,
     formerPr: null,
     heads: {},

@@ -97,7 +97,7 @@ export function toDocument({ issue, timers, worktree, faulted, run }: DocumentFa
       ...Object.fromEntries(runTypes.map((type) => [type, budget(c.attempts[type], budgets[type])])),
     } as Record<string, { used: number; limit: number | null }>,
     attempts: { ...c.attempts } as Record<string, number>,
-    blockedBy: c.issue.blockedBy.map(({ key, resolved }) => ({ key, resolved: c.blockers[key]?.resolved ?? resolved })),
+    blockedBy: c.issue.blockedBy,
     delegated: c.delegated,
     faulted,
     version: issue.version,

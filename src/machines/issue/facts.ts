@@ -42,6 +42,19 @@ const factOf = ({
 const lifted = <T extends { at: number }>(decision: T | null, observedAt: number): T | null =>
   decision !== null && decision.at > observedAt ? decision : null
 
+const newerThan = <T extends { observedAt: number }>(known: Record<string, T>, observedAt: number): Record<string, T> =>
+  Object.fromEntries(Object.entries(known).filter(([, one]) => one.observedAt > observedAt))
+
+/** The issue as it was seen, with what was heard of its blockers and children since. */
+const withNews = (fact: TrackerFact, { blockers, children }: Pick<IssueContext, 'blockers' | 'children'>): TrackerFact => ({
+  ...fact,
+  blockedBy: fact.blockedBy.map(({ key, resolved }) => ({ key, resolved: blockers[key]?.resolved ?? resolved })),
+  children: [
+    ...fact.children.filter(({ key }) => children[key] === undefined),
+    ...Object.entries(children).map(([key, { state }]) => ({ key, state })),
+  ],
+})
+
 /** `isHandover`: the fact is that somebody delegated the issue, not merely that it is delegated. */
 export function takeTracker(
   c: IssueContext,
@@ -50,14 +63,15 @@ export function takeTracker(
   delegated: boolean | undefined,
   isHandover = false,
 ): Patch {
-  if (observedAt < c.issueObservedAt) return {}
+  if (observedAt <= c.issueObservedAt) return {}
   const isNew = delegated === true && (isHandover || !c.delegated)
+  const news = { blockers: newerThan(c.blockers, observedAt), children: newerThan(c.children, observedAt) }
   return {
-    issue: factOf(fact),
+    ...news,
+    issue: withNews(factOf(fact), news),
     issueObservedAt: observedAt,
     delegated: delegated ?? c.delegated,
-    removed: c.removed !== null && c.removed > observedAt ? c.removed : null,
-    blockers: Object.fromEntries(Object.entries(c.blockers).filter(([, blocker]) => blocker.observedAt > observedAt)),
+    removed: c.removed && c.removedAt > observedAt,
     ...(isNew
       ? { stop: lifted(c.stop, observedAt), closed: lifted(c.closed, observedAt), escalation: lifted(c.escalation, observedAt) }
       : {}),
@@ -65,31 +79,42 @@ export function takeTracker(
 }
 
 export const takeRemoval = (c: IssueContext, observedAt: number): Patch =>
-  observedAt < c.issueObservedAt ? {} : { removed: Math.max(c.removed ?? 0, observedAt) }
+  observedAt <= Math.max(c.issueObservedAt, c.removedAt) ? {} : { removed: true, removedAt: observedAt }
 
 export function takeBlocker(c: IssueContext, { key, resolved, observedAt }: Of<'blocker.changed'>): Patch {
   if (observedAt <= Math.max(c.issueObservedAt, c.blockers[key]?.observedAt ?? 0)) return {}
-  return { blockers: { ...c.blockers, [key]: { resolved, observedAt } } }
+  const blockers = { ...c.blockers, [key]: { resolved, observedAt } }
+  return { blockers, issue: withNews(c.issue, { blockers, children: c.children }) }
 }
 
 export function takeChild(c: IssueContext, { key, state, observedAt }: Of<'child.changed'>): Patch {
-  if (observedAt < c.issueObservedAt) return {}
-  const others = c.issue.children.filter((child) => child.key !== key)
-  return { issue: { ...c.issue, children: [...others, { key, state }] } }
+  if (observedAt <= Math.max(c.issueObservedAt, c.children[key]?.observedAt ?? 0)) return {}
+  const children = { ...c.children, [key]: { state, observedAt } }
+  return { children, issue: withNews(c.issue, { blockers: c.blockers, children }) }
 }
 
 // --- the pull request ----------------------------------------------------------------------------
 
-/** A pull request as a fact tells it. A new head gives back what the former one had spent, unless we pushed it ourselves. */
+/** A pull request as a fact tells it: taken when it is newer than what is known. */
 export function takePullRequest(c: IssueContext, fact: PullRequestFact, observedAt: number, state: PullRequestState['state']): Patch {
   const { pr, formerPr } = c
-  const known = pr?.number === fact.number ? pr : null
-  if (pr && observedAt < pr.observedAt) return {}
+  if (pr && observedAt <= pr.observedAt) {
+    // Whether it merges depends on the base too: the same pull request, looked at again, may say something new of that.
+    const isSame = observedAt === pr.observedAt && fact.headSha === pr.headSha && fact.number === pr.number
+    return isSame && fact.mergeable !== undefined ? { pr: { ...pr, mergeable: fact.mergeable } } : {}
+  }
   // The end of another pull request of the issue says nothing about the open one, unless it brought the change to the base.
-  if (pr?.state === 'open' && known === null && state === 'closed') return {}
-  // A merge is the end of a pull request: nothing observed later reopens it.
-  if (known?.state === 'merged' && state !== 'merged') return {}
+  if (pr?.state === 'open' && pr.number !== fact.number && state === 'closed') return {}
+  // A merge is the end: nothing observed later reopens it.
+  if (pr?.state === 'merged' && state !== 'merged') return {}
   if (formerPr?.number === fact.number && observedAt <= formerPr.observedAt) return {}
+  return follow(c, fact, observedAt, state)
+}
+
+/** A new head gives back what the former one had spent, unless we pushed it ourselves. */
+function follow(c: IssueContext, fact: PullRequestFact, observedAt: number, state: PullRequestState['state']): Patch {
+  const { pr } = c
+  const known = pr?.number === fact.number ? pr : null
   const next: PullRequestState = {
     number: fact.number,
     url: fact.url,
@@ -108,7 +133,6 @@ export function takePullRequest(c: IssueContext, fact: PullRequestFact, observed
     formerPr: null,
     // The forge has caught up with what we published, or has something newer.
     published: c.published !== null && (c.published === fact.headSha || isForeign || state !== 'open') ? null : c.published,
-    heads: trimmed({ ...c.heads, [fact.headSha]: c.heads[fact.headSha] ?? { ...noHeadFacts, observedAt } }, fact.headSha),
     ...(state === 'merged' && c.policy.deploy !== null && c.deploy === null
       ? { deploy: { sha: next.mergedSha ?? fact.headSha, state: 'pending', since: c.now } }
       : {}),
@@ -122,7 +146,7 @@ export function takePublication(c: IssueContext, published: Published | null, fr
   const fact: PullRequestFact = { ...published, author: '' }
   const { headSha, state } = published
   // As old as what is known: the forge's own fact, which has a later time, goes over it.
-  return { ...takePullRequest({ ...c, pushed: [...c.pushed, headSha] }, fact, c.pr?.observedAt ?? 0, state), published: headSha }
+  return { ...follow({ ...c, pushed: [...c.pushed, headSha] }, fact, c.pr?.observedAt ?? 0, state), published: headSha }
 }
 
 /** What a foreign head, a human message, or an operator's retry or reset gives back (design §4). */
@@ -173,7 +197,7 @@ export function takeReview(c: IssueContext, event: Of<'review.approved'>): Patch
   if (verdict === null) return {}
   const { reviewer, body, comments, observedAt } = event
   return ofHead(c, event.headSha, observedAt, ({ reviews }) =>
-    observedAt < (reviews[reviewer]?.observedAt ?? 0)
+    observedAt <= (reviews[reviewer]?.observedAt ?? 0)
       ? null
       : { reviews: { ...reviews, [reviewer]: { verdict, body: body ?? '', comments: comments ?? [], observedAt } } },
   )
@@ -186,7 +210,7 @@ export function takeChecks(
 ): Patch {
   const { headSha, names, failures, observedAt, obstacle = null } = fact
   return ofHead(c, headSha, observedAt, ({ checks }) =>
-    observedAt < (checks?.observedAt ?? 0) ? null : { checks: { state, names, failures, obstacle, observedAt } },
+    observedAt <= (checks?.observedAt ?? 0) ? null : { checks: { state, names, failures, obstacle, observedAt } },
   )
 }
 
@@ -197,10 +221,16 @@ export function takeQueue(
 ): Patch {
   const { headSha, observedAt } = fact
   const patch = ofHead(c, headSha, observedAt, ({ queue }) =>
-    observedAt < (queue?.observedAt ?? 0) ? null : { queue: { state, incident: fact.incident ?? null, observedAt } },
+    observedAt <= (queue?.observedAt ?? 0) ? null : { queue: { state, incident: fact.incident ?? null, observedAt } },
   )
   return { ...patch, held: c.held?.headSha === headSha && patch.heads !== undefined ? null : c.held }
 }
+
+/** Put aside by a person; what is known of it already says nothing new. */
+export const forgetEviction = (head: HeadFacts): HeadFacts => ({
+  ...head,
+  queue: head.queue && { state: 'none', incident: null, observedAt: head.queue.observedAt },
+})
 
 // --- everything at once --------------------------------------------------------------------------
 

@@ -42,10 +42,7 @@ export const run = issueSetup.createStateConfig({
     waiting: {
       tags: 'waiting',
       meta: { description: 'A run is needed and waits.' },
-      always: [
-        { guard: 'isRunNotNeeded', target: 'idle' },
-        { guard: 'isOutOfAttempts', target: 'idle' },
-      ],
+      always: { guard: 'isRunNotNeeded', target: 'idle' },
       initial: 'deciding',
       states: {
         deciding: {

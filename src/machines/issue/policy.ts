@@ -100,7 +100,7 @@ export const isLandable = (c: IssueContext): boolean => {
 function endOf(c: IssueContext): Phase | null {
   if (c.closed) return c.closed.as
   if (c.pr?.state === 'merged') return c.deploy === null || c.deploy.state === 'succeeded' ? 'done' : 'deploying'
-  if (c.removed !== null || c.issue.stateType === 'canceled') return 'failed'
+  if (c.removed || c.issue.stateType === 'canceled') return 'failed'
   return c.issue.stateType === 'completed' ? 'done' : null
 }
 
@@ -161,7 +161,7 @@ export function causeOf(c: IssueContext): string {
 
 /** Blockers that hold an implementation back; nothing else is held back by them. */
 export const openBlockers = (c: IssueContext): string[] =>
-  c.issue.blockedBy.filter(({ key, resolved }) => !(c.blockers[key]?.resolved ?? resolved)).map((blocker) => blocker.key)
+  c.issue.blockedBy.filter((blocker) => !blocker.resolved).map((blocker) => blocker.key)
 
 export interface Spent {
   name: string

@@ -19,9 +19,11 @@ import {
   merged,
   open,
   opened,
+  output,
   pending,
   phase,
   play,
+  playOn,
   playWith,
   policy,
   prClosed,
@@ -30,6 +32,7 @@ import {
   red,
   stopped,
   undelegated,
+  updated,
   type Issue,
 } from './facts.ts'
 
@@ -92,6 +95,7 @@ describe('whom an issue waits for', () => {
     ],
     ['the queue', play(...landing), ['queue: its turn in the landing queue']],
     ['its landing', play(...landing, entered()), ['queue: in the landing queue']],
+    ['its turn again', play(...landing, entered(), { ...entered(), type: 'queue.left' }), ['queue: its turn in the landing queue']],
     [
       "the user's checkout",
       play(...landing, entered(), { type: 'queue.held', headSha: 'A', reason: 'local changes', files: ['a.ts', 'b.ts'] }),
@@ -121,7 +125,7 @@ describe('whom an issue waits for', () => {
     [
       'the forge',
       play(...open, red(), granted, finished({ headAfter: 'B' }), (issue) =>
-        issue.send({ ...opened('A'), observedAt: issue.context.pr!.observedAt }),
+        issue.send({ ...opened('A'), observedAt: issue.context.pr!.observedAt + 1 }),
       ),
       ['provider: the forge to tell of B, which was published'],
     ],
@@ -133,6 +137,21 @@ describe('whom an issue waits for', () => {
     ['a deployment', playWith({ policy: policy({ deploy: { timeout: 60_000 } }) }, ...landing, merged()), ['deploy: the deployment of M']],
     ['nobody, when it is over', play(...landing, merged()), []],
   ])('%s', (_whom, issue, rows) => expect(waits(issue)).toEqual(rows))
+
+  it('since when is when it began', () => {
+    const since = (issue: Issue) => documentOf(issue).waitsFor.at(-1)!.since
+    const begun = (issue: Issue) => new Date(issue.at).toISOString()
+    const failed = play(granted, (issue) =>
+      issue.send({ type: 'run.finished', runId: 'run-1', ...output({ outcome: 'failed', failure: 'agent' }) }),
+    )
+    const stories = [play(), playWith(blocked), playOn(play(), updated(blocked.issue)), failed, play(granted), play(granted, stopped)]
+    for (const issue of stories) expect(since(issue)).toBe(begun(issue))
+    const held = playWith({ policy: policy({ budgets: { ...defaultPolicy.budgets, ci_repair: 1, runs: 1 } }) }, ...open, red())
+    expect(since(held)).toBe(begun(held))
+    expect(play(...open).context.since.run).toBeGreaterThan(dawn)
+    const later = playOn(play(), updated({ title: 'two' }))
+    expect(since(later)).toBe(new Date(dawn).toISOString())
+  })
 
   it('until when is the time of its timer', () => {
     const issue = play(granted, agentFailed)
@@ -177,6 +196,22 @@ describe('the document', () => {
       attempts: { implementation: 1, review_fix: 1 },
       version: 3,
     })
+  })
+
+  it('knows of its run what the run has told', () => {
+    const usage = { inputTokens: 3, cachedTokens: 0, outputTokens: 0, usd: 0 }
+    const issue = play(granted, { type: 'run.started', runId: 'run-1' })
+    expect(documentOf(issue).run).toMatchObject({ phase: 'working', lastSignalAt: null })
+    const told = playOn(issue, {
+      type: 'run.progressed',
+      runId: 'run-1',
+      phase: 'working',
+      lastSignalAt: dawn,
+      lastProgressAt: dawn,
+      usage,
+    })
+    expect(documentOf(told).run).toMatchObject({ lastSignalAt: new Date(dawn).toISOString(), usage })
+    expect(documentOf(playOn(told, { type: 'run.publishing', runId: 'run-1', head: 'A' })).run?.phase).toBe('publishing')
   })
 
   it('takes what a live run knows better from the run itself', () => {
@@ -237,6 +272,55 @@ describe('what people are told', () => {
     expect(kinds(play(...open))).toEqual(['run.finished completed'])
     expect(kinds(play(...open, green(), approved()))).toEqual(['phase awaiting_queue'])
     expect(kinds(play(...open, green(), approved(), approved('A', 'ada')))).toEqual([])
+  })
+
+  it.each<[string, Issue, string]>([
+    ['delegated', play(), 'info'],
+    ['implementing', play(granted), 'info'],
+    ['pr_open', play(granted, opened()), 'info'],
+    ['changes_requested', play(...open, changesRequested()), 'info'],
+    ['repairing_ci', play(...open, red()), 'info'],
+    ['awaiting_queue', play(...open, green(), approved()), 'info'],
+    ['repairing_queue', play(...open, evicted()), 'warn'],
+    ['deploying', playWith({ policy: policy({ deploy: { timeout: 1 } }) }, ...open, merged()), 'info'],
+    [
+      'awaiting_input',
+      play(granted, (issue) => issue.send({ type: 'run.finished', runId: 'run-1', ...output({ outcome: 'needs_input', question: '?' }) })),
+      'warn',
+    ],
+    ['escalated', play(...open, prClosed), 'error'],
+    ['failed', play(closedAs('failed')), 'warn'],
+    ['done', play(...open, merged()), 'info'],
+  ])('of the phase %s is one sentence in the feed and one report to the tracker', (name, issue, level) => {
+    const posted = issue.reports('feed.posted').filter(({ kind }) => kind === 'phase')
+    expect(posted).toMatchObject([{ issue: 'APP-1', project: 'app', level, phase: name, status: name }])
+    expect(String(posted[0]!['summary'])).toMatch(/^[A-Z].{3,}/)
+    expect(issue.reports('tracker.report')).toMatchObject([
+      { issue: '1', key: 'APP-1', phase: name, kind: name === 'awaiting_input' ? 'question' : 'state' },
+    ])
+  })
+
+  it.each<[string, Parameters<typeof output>[0]]>([
+    ['completed', { headAfter: 'A' }],
+    ['no_change', {}],
+    ['needs_input', { question: '?' }],
+    ['released', {}],
+    ['superseded', {}],
+    ['interrupted', {}],
+    ...(['capacity', 'environment', 'agent', 'auth'] as const).map(
+      (failure) => ['failed', { failure, reason: failure }] as [string, object],
+    ),
+  ])('is how a run ended: %s', (outcome, changes) => {
+    const issue = play(granted, finished({ outcome: outcome as 'completed', ...changes }))
+    expect(issue.reports('feed.posted').filter(({ kind }) => kind === 'run.finished')).toMatchObject([
+      { status: outcome, level: outcome === 'failed' ? 'warn' : 'info' },
+    ])
+    const pausing = play(
+      granted,
+      ...Array.from({ length: 5 }, () => [finished({ outcome: 'interrupted' }), granted]).flat(),
+      finished({ outcome: 'interrupted' }),
+    )
+    expect(kinds(pausing)).toContain('run.finished interrupted')
   })
 
   it('is that a person stopped it, took it back or gave it again', () => {

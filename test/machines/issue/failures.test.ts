@@ -15,6 +15,7 @@ import {
   interrupted,
   open,
   opened,
+  output,
   paused,
   phase,
   play,
@@ -27,6 +28,8 @@ import {
   red,
   retried,
   runState,
+  stopped,
+  updated,
   told,
   type Happening,
   type Issue,
@@ -58,6 +61,33 @@ describe('a failure of the agent', () => {
   it('keeps what was left uncommitted for the next attempt', () => {
     const issue = play(granted, finished({ outcome: 'failed', failure: 'agent', reason: 'no', dirty: ['a.ts'] }), paused, granted)
     expect(runInput(issue).keep).toBe(true)
+  })
+})
+
+describe('a repair that does not help', () => {
+  it('is tried as often as the budget says, then a human is asked', () => {
+    const limited = { policy: policy({ budgets: { ...defaultPolicy.budgets, ci_repair: 2 } }) }
+    const tried = playWith(limited, ...open, red(), granted, published('B'), red('B'), granted, published('C'))
+    expect([phase(tried), tried.context.attempts.ci_repair]).toEqual(['pr_open', 2])
+    const issue = playOn(tried, red('C'))
+    expect([phase(issue), runState(issue)]).toEqual(['escalated', 'idle'])
+    expect(issue.context.escalation?.reason).toBe('All attempts at ci repair are used up (2 of 2). A retry or a message gives new ones.')
+    expect(phase(playOn(issue, changesRequested('C')))).toBe('changes_requested')
+    expect(runState(playOn(issue, retried()))).toEqual({ waiting: 'capacity' })
+  })
+
+  it('gives way to what is needed by now, also while it waits', () => {
+    const limited = { policy: policy({ budgets: { ...defaultPolicy.budgets, review_fix: 0 } }) }
+    expect(phase(playWith(limited, ...open, red(), changesRequested()))).toBe('escalated')
+    expect(phase(playWith(limited, ...open, red(), granted, agentFailed, changesRequested()))).toBe('escalated')
+  })
+})
+
+describe('a pause', () => {
+  it('ends when nothing is to be waited for any more, and gives way to a blocker', () => {
+    const issue = play(granted, agentFailed)
+    expect([runState(playOn(issue, stopped)), [...playOn(issue, stopped).timers]]).toEqual(['idle', []])
+    expect(runState(playOn(issue, updated({ blockedBy: [{ key: 'APP-0', resolved: false }] })))).toEqual({ waiting: 'dependency' })
   })
 })
 
@@ -181,8 +211,16 @@ describe('a run whose actor is given up', () => {
 describe('an answer of a run that is not the active one', () => {
   it('changes nothing', () => {
     const issue = play(granted)
-    const late = issue.send({ type: 'run.finished', runId: 'run-0', outcome: 'completed' })
-    expect({ ...late.context, now: 0 }).toEqual({ ...issue.context, now: 0 })
+    for (const type of ['run.finished', 'run.started', 'run.progressed', 'run.publishing', 'run.steered']) {
+      const late = issue.send({ type, runId: 'run-0', outcome: 'completed', phase: 'verifying', head: 'Z', ids: [] })
+      expect([type, { ...late.context, now: 0, pushed: [] }]).toEqual([type, { ...issue.context, now: 0 }])
+    }
+  })
+
+  it('that breaks after it has answered changes nothing either', () => {
+    const answered = play(granted).send({ type: 'run.finished', runId: 'run-1', ...output({ headAfter: 'A' }) })
+    const broken = playOn(answered, opened()).fail('run-1')
+    expect([phase(broken), runState(broken), broken.children.size]).toEqual(['pr_open', 'idle', 0])
   })
 })
 
@@ -218,6 +256,8 @@ describe('a budget for the whole life', () => {
     expect(runState(playOn(issue, retried()))).toEqual({ waiting: 'budget' })
     expect(runState(playOn(issue, prompted('go on')))).toEqual({ waiting: 'budget' })
     expect(runState(playOn(issue, budgetReset))).toEqual({ waiting: 'capacity' })
+    const none = playWith({ policy: policy({ budgets: { ...defaultPolicy.budgets, runs: 0 } }) })
+    expect(runState(playOn(none, updated({ blockedBy: [{ key: 'APP-0', resolved: false }] })))).toEqual({ waiting: 'dependency' })
     expect(runState(playOn(issue, { type: 'policy.changed', policy: policy() }))).toEqual({ waiting: 'capacity' })
   })
 
@@ -248,7 +288,7 @@ describe('between a publication and the forge', () => {
   it('no second run starts, also when an older fact comes in between', () => {
     const issue = play(...open, red(), granted, completed)
     expect([phase(issue), runState(issue)]).toEqual(['pr_open', 'idle'])
-    const older = issue.send({ ...opened('A'), observedAt: issue.context.pr!.observedAt })
+    const older = issue.send({ ...opened('A'), observedAt: issue.context.pr!.observedAt + 1 })
     expect([phase(older), runState(older)]).toEqual(['repairing_ci', 'idle'])
     const caughtUp = playOn(older, pushed('B'))
     expect([phase(caughtUp), runState(caughtUp), caughtUp.context.published]).toEqual(['pr_open', 'idle', null])

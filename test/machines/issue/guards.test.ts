@@ -142,7 +142,7 @@ const tables: Record<keyof typeof guards, Row[]> = {
   isFailed: [
     ['closed as failed', true, { closed: { as: 'failed', by: 'ada', at: dawn } }],
     ['cancelled', true, ended('canceled')],
-    ['removed', true, { removed: dawn }],
+    ['removed', true, { removed: true }],
     ['landed, then cancelled', false, { ...merged, ...ended('canceled') }],
     ['escalated', false, escalation],
   ],
@@ -256,7 +256,7 @@ const tables: Record<keyof typeof guards, Row[]> = {
   ],
   isBlocked: [
     ['another issue has to be resolved', true, blocked],
-    ['it was', false, { ...blocked, blockers: { 'APP-0': { resolved: true, observedAt: dawn + 1 } } }],
+    ['it was', false, { issue: { ...context().issue, blockedBy: [{ key: 'APP-0', resolved: true }] } }],
     ['there is a pull request already', false, { ...blocked, ...said({ checks: checks('failed') }) }],
     ['no run is needed', false, { ...blocked, ...stopped }],
     ['nothing is in the way', false, {}],
@@ -466,7 +466,7 @@ describe('the phases', () => {
       review: one('human' as const, 'none' as const),
       declared: fc.boolean(),
       stateType: one('unstarted' as const, 'completed' as const, 'canceled' as const),
-      removed: one(null, dawn),
+      removed: fc.boolean(),
       closed: one<IssueContext['closed']>(null, { as: 'done', by: '', at: dawn }, { as: 'failed', by: '', at: dawn }),
       deploy: one<IssueContext['deploy']>(
         null,

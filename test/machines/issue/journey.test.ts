@@ -87,6 +87,7 @@ describe('the way to a landed change', () => {
   it('does not land a draft', () => {
     const issue = play(granted, opened('A', { draft: true }), finished({ headAfter: 'A' }), approved(), green())
     expect(phase(issue)).toBe('pr_open')
+    expect(phase(playOn(issue, { ...opened('A'), type: 'pr.updated' }))).toBe('awaiting_queue')
   })
 })
 

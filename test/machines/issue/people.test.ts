@@ -110,6 +110,7 @@ describe('a message', () => {
     const issue = play(granted, prompted('in English'))
     expect(issue.messages('run-1')).toEqual([{ type: 'run.steer', id: 'message-1', text: 'in English' }])
     expect(texts(playOn(issue, finished({ headAfter: 'A' }), granted))).toEqual(['in English'])
+    expect(play(granted, told('in French')).messages('run-1')).toMatchObject([{ type: 'run.steer', text: 'in French' }])
   })
 
   it('that the running agent took in is not given again', () => {
@@ -207,6 +208,11 @@ describe('taking the issue back', () => {
     expect([authority(issue), issue.context.delegated]).toEqual(['observing', false])
   })
 
+  it('can be followed by a stop, which stands above it', () => {
+    expect(authority(play(undelegated, stopped))).toBe('stopped')
+    expect(authority(play(undelegated, stopped, prompted('go on')))).toBe('observing')
+  })
+
   it('is not undone by an older fact', () => {
     const issue = play(undelegated)
     expect(authority(issue.send({ ...delegated, observedAt: dawn + 1 }))).toBe('observing')
@@ -225,6 +231,11 @@ describe('taking the issue back', () => {
 })
 
 describe('the end by a word', () => {
+  it.each(['done', 'failed'] as const)('%s gives the worktree back at once where no agent works', (as) => {
+    expect(play(closedAs(as)).reports('worktree.released')).toHaveLength(1)
+    expect(play(closedAs(as), stopped, closedAs(as)).reports('worktree.released')).toEqual([])
+  })
+
   it.each(['done', 'failed'] as const)('of an operator is %s, ends the agent, and the worktree goes back when it has ended', (as) => {
     const issue = play(granted, closedAs(as))
     expect([phase(issue), runState(issue), issue.reports('worktree.released')]).toEqual([as, 'stopping', []])
@@ -361,6 +372,7 @@ describe('places', () => {
   it('that are taken away before a run has started are asked for again', () => {
     const issue = play({ type: 'capacity.revoked', issue: '1', request: 1 })
     expect([issue.reports('capacity.withdrawn').length, issue.reports('capacity.requested').length]).toEqual([1, 1])
+    expect(playOn(issue, { type: 'capacity.revoked', issue: '1', request: 1 }).commands).toEqual([])
   })
 })
 

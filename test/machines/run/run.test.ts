@@ -185,6 +185,42 @@ describe('a run that does its work', () => {
   })
 })
 
+describe.each([
+  ['while it starts', [prepared]],
+  ['while it works', working],
+])('what the agent says %s', (_when, before) => {
+  const usage = { inputTokens: 1, cachedTokens: 0, outputTokens: 0, usd: 0 }
+  it('is looked at, answered or counted as a failure', () => {
+    const looked = play({}, ...before, finishes({ usage }))
+    expect([looked.value, [...looked.children.keys()], looked.context.usage]).toEqual([{ verifying: 'inspecting' }, ['verify'], usage])
+    const asked = play({}, ...before, finishes({ outcome: 'needs_input', question: 'Which?', usage }))
+    expect(output(asked)).toMatchObject({ outcome: 'needs_input', question: 'Which?', usage })
+    const failed = play({}, ...before, finishes({ outcome: 'failed', failure: 'auth', reason: 'log in', usage }))
+    expect(output(failed)).toMatchObject({ outcome: 'failed', failure: 'auth', reason: 'log in', usage })
+  })
+
+  it('ends with its process, unless it has a thread', () => {
+    expect(output(play({}, ...before, interrupted)).outcome).toBe('interrupted')
+    const resumed = play({}, ...before, threaded, interrupted)
+    expect([resumed.value, [...resumed.children.keys()]]).toEqual(['starting', ['session']])
+    const again = playOn(resumed, interrupted)
+    expect(again.children.get('session')?.input).toMatchObject({ thread: 'thread-1' })
+  })
+
+  it('is cut off by the limit of the run', () => {
+    expect(play({}, ...before, fires('runLimit')).value).toBe('ending')
+  })
+
+  it('is a sign of life', () => {
+    const due = (run: Run) => [...run.timers].find(([name]) => name.includes('.silence.'))![1].due
+    for (const word of [progressed, threaded]) {
+      const run = play({}, ...before, word)
+      expect(due(run)).toBe(run.at + 120 * minute)
+      expect(run.context.lastSignalAt).toBe(run.at)
+    }
+  })
+})
+
 describe('what the agent says', () => {
   it('a question is answered to the issue', () => {
     expect(output(play({}, ...working, finishes({ outcome: 'needs_input', question: 'Which?' })))).toMatchObject({

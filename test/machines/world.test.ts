@@ -1,0 +1,81 @@
+// The five machines together, from the delegation of several issues to their landings, in whatever order messages and effects arrive.
+
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { createWorld, type Plan } from './world.ts'
+
+const first = (): number => 0
+
+describe('one issue', () => {
+  const phasesOf = (plan: Plan): unknown[] => {
+    const world = createWorld({ a: plan })
+    world.run(first)
+    expect(world.landings).toEqual(['a'])
+    return world.phasesOf('a')
+  }
+
+  it('goes the happy path', () => {
+    expect(phasesOf({})).toEqual(['delegated', 'implementing', 'pr_open', 'awaiting_queue', 'done'])
+  })
+
+  it('is repaired when its checks are red', () => {
+    expect(phasesOf({ red: true })).toEqual(['delegated', 'implementing', 'pr_open', 'repairing_ci', 'pr_open', 'awaiting_queue', 'done'])
+  })
+
+  it('is fixed when a reviewer asks', () => {
+    expect(phasesOf({ objection: true })).toContain('changes_requested')
+  })
+
+  it('is repaired when the queue gives it back', () => {
+    expect(phasesOf({ conflict: true })).toEqual([
+      ...['delegated', 'implementing', 'pr_open', 'awaiting_queue', 'repairing_queue', 'pr_open', 'awaiting_queue', 'done'],
+    ])
+  })
+
+  it('asks, and goes on with the answer', () => {
+    expect(phasesOf({ question: true })).toContain('done')
+  })
+
+  it('survives its agent dying, and uncommitted work', () => {
+    const world = createWorld({ a: { deaths: 7, dirty: true } })
+    world.run(first)
+    expect(world.landings).toEqual(['a'])
+    expect(world.issue('a').context).toMatchObject({ runs: 8, attempts: { implementation: 1 }, spent: { runs: 1 } })
+  })
+})
+
+describe('several issues', () => {
+  const plan: fc.Arbitrary<Plan> = fc.record(
+    {
+      ...{ red: fc.boolean(), objection: fc.boolean(), conflict: fc.boolean(), question: fc.boolean(), dirty: fc.boolean() },
+      deaths: fc.integer({ min: 0, max: 3 }),
+    },
+    { requiredKeys: [] },
+  )
+
+  it('all land, each once, whatever the order; no place is held and nothing is left alive in the end', () => {
+    fc.assert(
+      fc.property(fc.tuple(plan, plan, plan), fc.infiniteStream(fc.nat(1_000)), ([a, b, c], stream) => {
+        const world = createWorld({ a, b, c: { ...c, blockedBy: 'a' } })
+        world.run((n) => (stream.next().value as number) % n)
+        expect([...world.landings].sort()).toEqual(['a', 'b', 'c'])
+        expect(world.landings.indexOf('a')).toBeLessThan(world.landings.indexOf('c'))
+        expect(world.capacity()).toMatchObject({ holders: [], waiting: [] })
+        expect(world.mostRunning()).toBeLessThanOrEqual(2)
+        expect(world.addresses().sort()).toEqual(['capacity/main', 'issue/a', 'issue/b', 'issue/c', 'queue/app'])
+        for (const [id, { red, objection, conflict }] of Object.entries({ a, b, c })) {
+          const { attempts, inbox, pr } = world.issue(id).context
+          expect(pr?.state).toBe('merged')
+          expect(inbox).toEqual([])
+          expect(attempts.implementation).toBe(1)
+          expect([attempts.ci_repair > 0 && !red, attempts.review_fix > 0 && !objection, attempts.queue_repair > 0 && !conflict]).toEqual([
+            false,
+            false,
+            false,
+          ])
+        }
+      }),
+      { numRuns: process.env['SIGNALBOX_NIGHTLY'] ? 3_000 : 60 },
+    )
+  })
+})
