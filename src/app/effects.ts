@@ -51,7 +51,11 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
       if (!agent) throw new FatalError('unknown-agent', `There is no agent '${input.agent}' in the configuration.`)
       return agent
     },
-    prepare: (input) => prepareSession(config, input),
+    prepare: async (input) => {
+      // Nor does an agent start beside one that a dead server left behind.
+      await host.ready
+      return prepareSession(config, input)
+    },
     onLine: (request, line) => host.log({ issue: request.issue, run: request.runId, message: line }),
     progressEvery,
     after: host.after,
@@ -79,8 +83,33 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
     base: (await forge().repository(input.project)).base.name,
   })
 
+  /** One at a time makes or removes a worktree: that of a run that was called off goes on for a moment. */
+  const turns = new Map<string, Promise<unknown>>()
+  const inTurn = <T>({ project, key }: { project: string; key: string }, work: () => Promise<T>): Promise<T> => {
+    const place = `${project}/${key}`
+    const turn = (turns.get(place) ?? Promise.resolve()).then(work)
+    const over = turn.then(
+      () => {},
+      () => {},
+    )
+    turns.set(place, over)
+    void over.then(() => {
+      if (turns.get(place) === over) turns.delete(place)
+    })
+    return turn
+  }
+
   const effects: Record<string, EffectPolicy> = {
-    prepareWorktree: { ...git, limit: 4, logic: effect<PrepareInput, unknown>(async (input) => workspace.prepare(await withBase(input))) },
+    prepareWorktree: {
+      ...git,
+      limit: 4,
+      logic: effect<PrepareInput, unknown>((input, signal) =>
+        inTurn(input, async () => {
+          signal.throwIfAborted()
+          return workspace.prepare({ ...(await withBase(input)), signal })
+        }),
+      ),
+    },
     agentSession: { limit: 1_000, onRestart: 'interrupt', logic },
     endSession: { limit: 1_000, onRestart: 'rerun', logic: fromPromise<void, SessionInput>(async ({ input }) => endOf(input)) },
     verifyWork: { ...git, limit: 4, logic: effect<VerifyInput, unknown>(async (input) => workspace.inspect(await withBase(input))) },
@@ -102,6 +131,7 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
       logic: effect((input: Parameters<LocalForge['runCandidateChecks']>[0], signal) => forge().runCandidateChecks({ ...input, signal })),
     },
     landCandidate: { ...git, logic: effect((input: Parameters<LocalForge['landCandidate']>[0]) => forge().landCandidate(input)) },
+    adoptLanding: { ...git, logic: effect((input: Parameters<LocalForge['adoptLanding']>[0]) => forge().adoptLanding(input)) },
     recordEviction: { ...git, logic: effect((input: Parameters<LocalForge['recordEviction']>[0]) => forge().recordEviction(input)) },
     recordLeft: { ...git, logic: effect((input: Parameters<LocalForge['recordLeft']>[0]) => forge().recordLeft(input)) },
 
@@ -110,7 +140,9 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
     'landing.requested': { logic: delivery<LandingRequest>(({ report }) => forge().requestLanding(report)) },
     'landing.withdrawn': { logic: delivery<LandingRequest & { reason: string }>(({ report }) => forge().withdrawLanding(report)) },
     'worktree.released': {
-      logic: delivery<Parameters<Workspace['remove']>[0]>(async ({ report }) => void (await workspace.remove(await withBase(report)))),
+      logic: delivery<Parameters<Workspace['remove']>[0]>(({ report }) =>
+        inTurn(report, async () => void (await workspace.remove(await withBase(report)))),
+      ),
     },
   }
   return { effects, sessions, works }

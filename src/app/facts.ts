@@ -13,6 +13,8 @@ export interface FactPump {
 }
 
 const pageSize = 500
+/** Milliseconds. */
+const pauseAfterRefusal = 1_000
 
 /**
  * `deliver` resolves when the fact is durable with its actor; its key makes a repeat after a kill harmless.
@@ -30,34 +32,48 @@ export function createFactPump(options: {
   let stopped = false
   const waiting = new Set<() => void>()
 
+  /** Delivers what waits, page by page, unless the runtime ends. */
+  const deliverAll = async (): Promise<void> => {
+    for (;;) {
+      again = false
+      const facts = outbox.undelivered(pageSize)
+      if (facts.length === 0) {
+        if (again) continue
+        return
+      }
+      // Sent without waiting in between: a mailbox keeps the order, and one commit takes many.
+      const outcomes = await Promise.allSettled(facts.map((fact) => deliver(fact)))
+      if (stopped) return
+      const done: number[] = []
+      let pause = 0
+      for (const [i, outcome] of outcomes.entries()) {
+        const fact = facts[i]!
+        if (outcome.status === 'fulfilled') done.push(fact.seq)
+        else if (outcome.reason instanceof RetryableError) pause = Math.max(pause, outcome.reason.retryAfter)
+        else {
+          const { code, message } = toErrorData(outcome.reason)
+          if (code === 'store-failed' || code === 'system-stopped') return
+          onProblem({ code: 'fact-undeliverable', message: `The fact ${fact.event.type} of ${fact.issue} was put aside: ${message}` })
+          done.push(fact.seq)
+        }
+      }
+      outbox.markDelivered(done)
+      if (pause > 0) await sleep(pause)
+    }
+  }
+  const sleep = (ms: number): Promise<void> => new Promise((resolve) => void clock.after(ms, resolve))
   const run = async (): Promise<void> => {
     running = true
     try {
-      for (;;) {
-        again = false
-        const facts = outbox.undelivered(pageSize)
-        if (facts.length === 0) {
-          if (again) continue
+      while (!stopped) {
+        try {
+          await deliverAll()
           break
+        } catch (error) {
+          // The database refuses (a full disk): what was delivered and not marked is delivered again, under the same key.
+          onProblem({ code: 'facts-undelivered', message: `Facts wait to be delivered: ${toErrorData(error).message}` })
+          await sleep(pauseAfterRefusal)
         }
-        // Sent without waiting in between: a mailbox keeps the order, and one commit takes many.
-        const outcomes = await Promise.allSettled(facts.map((fact) => deliver(fact)))
-        if (stopped) return
-        const done: number[] = []
-        let pause = 0
-        for (const [i, outcome] of outcomes.entries()) {
-          const fact = facts[i]!
-          if (outcome.status === 'fulfilled') done.push(fact.seq)
-          else if (outcome.reason instanceof RetryableError) pause = Math.max(pause, outcome.reason.retryAfter)
-          else {
-            const { code, message } = toErrorData(outcome.reason)
-            if (code === 'store-failed' || code === 'system-stopped') return
-            onProblem({ code: 'fact-undeliverable', message: `The fact ${fact.event.type} of ${fact.issue} was put aside: ${message}` })
-            done.push(fact.seq)
-          }
-        }
-        outbox.markDelivered(done)
-        if (pause > 0) await new Promise<void>((resolve) => void clock.after(pause, resolve))
       }
     } finally {
       running = false

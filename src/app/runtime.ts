@@ -166,14 +166,21 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     onProblem: ({ code, message }) => log('error', { code }, message),
   })
 
+  /** Issues whose actors are being made: facts that come in the meantime wait for them. */
+  const births = new Map<string, Promise<unknown>>()
   async function deliver(fact: Fact): Promise<void> {
     const ref = system.ref(`issue/${fact.issue}`)
     // Only the tracker's own facts name the issue; a pull request may have a title too.
     const isWhole = fact.event.type.startsWith('tracker.') && 'title' in fact.event
     if (isWhole) rememberKey(database, { project: projectIdOf(fact), key: String(fact.event['key']), issue: fact.issue })
-    if (!ref.exists()) {
+    if (births.has(fact.issue)) await births.get(fact.issue)
+    else if (!ref.exists()) {
       if (!isWhole) throw new FatalError('unknown-issue', `its issue is not known`)
-      await system.spawn('issue', fact.issue, await inputOf(fact))
+      const birth = inputOf(fact)
+        .then((input) => system.spawn('issue', fact.issue, input))
+        .finally(() => births.delete(fact.issue))
+      births.set(fact.issue, birth)
+      await birth
     }
     await ref.send(fact.event, { key: `fact:${fact.seq}` })
   }
@@ -195,24 +202,33 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   }
 
   // --- start -------------------------------------------------------------------------------------
-  const orphans = await endOrphans(config.dataFolder)
-  if (orphans.groups.length + orphans.marked > 0) {
-    log('warn', { groups: orphans.groups.length, marked: orphans.marked }, 'Processes that outlived the former server were ended')
-  }
-  await system.spawn('capacity', 'main', { limit: config.limits.activeRuns })
-  await system.ref<typeof capacityMachine>('capacity/main').send({ type: 'capacity.limited', limit: config.limits.activeRuns })
-  for (const { id } of config.projects) await system.spawn('queue', id, { project: id })
-  const { incidents, failures } = await forge.start()
-  for (const incident of incidents) log('warn', { ...incident }, `A ref was moved without Signalbox and has been put back: ${incident.ref}`)
-  for (const { project, error } of failures)
-    log('error', { project, error: toErrorData(error) }, `The repository of '${project}' cannot be used: ${toErrorData(error).message}`)
-  if (failures.length === config.projects.length) {
+  try {
+    await takeUp()
+  } catch (error) {
+    // Whoever embeds this may mend the cause and open it again: nothing may go on, and the database is given back.
+    pump.stop()
     await system.stop()
-    throw failures[0]!.error
+    throw error
   }
   opened.resolve()
   await applyPolicies()
   pump.wake()
+
+  async function takeUp(): Promise<void> {
+    const orphans = await endOrphans(config.dataFolder)
+    if (orphans.groups.length + orphans.marked > 0) {
+      log('warn', { groups: orphans.groups.length, marked: orphans.marked }, 'Processes that outlived the former server were ended')
+    }
+    await system.spawn('capacity', 'main', { limit: config.limits.activeRuns })
+    await system.ref<typeof capacityMachine>('capacity/main').send({ type: 'capacity.limited', limit: config.limits.activeRuns })
+    for (const { id } of config.projects) await system.spawn('queue', id, { project: id })
+    const { incidents, failures } = await forge.start()
+    for (const incident of incidents)
+      log('warn', { ...incident }, `A ref was moved without Signalbox and has been put back: ${incident.ref}`)
+    for (const { project, error } of failures)
+      log('error', { project, error: toErrorData(error) }, `The repository of '${project}' cannot be used: ${toErrorData(error).message}`)
+    if (failures.length === config.projects.length) throw failures[0]!.error
+  }
 
   /** A changed configuration reaches the issues that live. */
   async function applyPolicies(): Promise<void> {
@@ -243,6 +259,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     : undefined
   system.stopped.catch((error: unknown) => {
     phase = 'stopped'
+    pump.stop()
     log('error', { error: toErrorData(error) }, toErrorData(error).message)
   })
   const cancels = [

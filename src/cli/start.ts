@@ -35,7 +35,13 @@ export const command: Command = {
     const logger = pino({ base: null }, log)
     const app = await boot(config, logger, context)
     const server = await serve(app, config, logger)
-    announce(server.url, config, context)
+    try {
+      announce(server.url, config, context)
+    } catch (error) {
+      await server.close()
+      await app.stop()
+      throw error
+    }
     const why = await Promise.race([ending, failureOf(app)])
     return await endInTime(server, app, config, context, why)
   },

@@ -1,5 +1,6 @@
 // Opens a SQLite file the way every part of Signalbox needs it, and applies the numbered migrations.
 
+import { existsSync, readFileSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { ConfigurationError, FatalError } from '../errors.ts'
 import { migrations } from './migrations.ts'
@@ -13,7 +14,7 @@ export type SqliteDatabase = Database.Database
 export function openDatabase(path: string, options: { readOnly?: boolean } = {}): SqliteDatabase {
   let database: SqliteDatabase
   try {
-    database = new Database(path, { readonly: options.readOnly ?? false, fileMustExist: options.readOnly ?? false })
+    database = options.readOnly ? openToRead(path) : new Database(path)
     database.pragma('busy_timeout = 5000')
     if (!options.readOnly) {
       database.pragma('journal_mode = WAL')
@@ -32,6 +33,24 @@ export function openDatabase(path: string, options: { readOnly?: boolean } = {})
     throw error instanceof ConfigurationError ? error : unusable(path, error)
   }
   return database
+}
+
+/**
+ * SQLite needs to write beside a WAL database even to read it. On a read-only disk the file is complete when it was closed in
+ * order: then it is read from memory.
+ */
+function openToRead(path: string): SqliteDatabase {
+  const database = new Database(path, { readonly: true, fileMustExist: true })
+  try {
+    userVersion(database)
+    return database
+  } catch (error) {
+    database.close()
+    if ((error as { code?: string }).code !== 'SQLITE_CANTOPEN' || !existsSync(path) || existsSync(`${path}-wal`)) throw error
+    const bytes = readFileSync(path)
+    bytes.fill(1, 18, 20) // the file format of a rollback journal: memory has no WAL
+    return new Database(bytes, { readonly: true })
+  }
 }
 
 /** The number of the newest migration of this build. */

@@ -38,6 +38,7 @@ const statusOfCode: Record<string, number> = {
   'unknown-project': 400,
   'bad-cursor': 400,
   'not-ready': 503,
+  'system-stopped': 503,
 }
 
 /** Lists that the runtime hangs on an error so that the caller can go on: what would be accepted, which keys are meant. */
@@ -64,6 +65,9 @@ const framework: Record<string, { status: number; code: string; message: string 
 export function toErrorAnswer(error: unknown): ErrorAnswer {
   const known = framework[(error as FastifyError | undefined)?.code ?? '']
   if (known) return answer(known.status, known.code, known.message)
+  if ((error as { code?: unknown } | undefined)?.code === 'SQLITE_FULL') {
+    return answer(507, 'disk-full', "The disk of the server's database is full, so nothing was changed. Free space there and try again.")
+  }
   if (!(error instanceof SignalboxError)) return answer(500, 'internal', 'An error inside the server; its log has the cause.')
   if (error instanceof RequestError) return answer(error.statusCode, error.code, error.message, error.details, error.headers)
 

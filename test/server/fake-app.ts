@@ -214,8 +214,8 @@ function page<T extends { seq: number }>(entries: T[], since: number | undefined
 }
 
 function acceptedBy(document: IssueDocument): Action['action'][] {
-  if (document.phase === 'done') return ['retry']
-  return [...(['prompt', 'stop', 'close', 'undelegate'] as const), ...(document.pr ? (['approve', 'request_changes'] as const) : [])]
+  if (document.phase === 'done') return ['retry', 'comment']
+  return [...(['prompt', 'stop', 'close', 'undelegate', 'comment'] as const), ...(document.pr ? (['approve', 'request_changes'] as const) : [])]
 }
 
 function valueOf(phase: string, run: unknown) {

@@ -172,7 +172,7 @@ test('an action that the machine does not accept now is 409 with what it would a
   app.put({ ...fakeDocument(1), phase: 'done' })
   expect(await post(server, '/api/issues/APP-1/actions', { action: 'stop' })).toMatchObject({
     status: 409,
-    body: { error: { code: 'not-accepted', accepted: ['retry'] } },
+    body: { error: { code: 'not-accepted', accepted: ['retry', 'comment'] } },
   })
 })
 

@@ -1,0 +1,14 @@
+// Whatever a machine asks for is there: an effect that nothing provides would be found missing by the first issue that needs it.
+
+import { expect, test } from 'vitest'
+import { createEffects } from '../../src/app/effects.ts'
+import { definitions } from '../../src/app/runtime.ts'
+
+const { effects } = createEffects({} as never)
+const machines = new Set(Object.values(definitions).map(({ machine }) => machine as unknown))
+
+test.each(Object.entries(definitions))('every effect that the %s machine invokes or spawns is provided', (_kind, { machine }) => {
+  const sources = Object.entries(machine.implementations.actors as Record<string, unknown>)
+  const missing = sources.filter(([source, logic]) => !machines.has(logic) && effects[source]?.logic === undefined)
+  expect(missing.map(([source]) => source)).toEqual([])
+})
