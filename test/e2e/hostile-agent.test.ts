@@ -1,0 +1,214 @@
+// Agents that misbehave, each beside the others on one server: what becomes of their issues, and that nothing of theirs is lost
+// or left behind.
+
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { git } from '../../src/actors/git.ts'
+import type { IssueDocument } from '../../src/app.ts'
+import { createWorld, isAlive, plainWork, until, type World } from './harness.ts'
+
+let world: World
+
+beforeAll(async () => {
+  world = createWorld({
+    projects: [
+      { id: 'app', budgets: { implementation: 2 } },
+      { id: 'absent', agentCommand: '/nowhere/an-agent --fast' },
+      { id: 'denied', agentCommand: './notes.txt' },
+      { id: 'none', agentCommand: 'exec true' },
+    ],
+    limits: { activeRuns: 3, progress: '4s', run: '30s' },
+  })
+  await world.start()
+})
+
+afterAll(async () => {
+  await world.close()
+})
+
+const reasonOf = ({ waitsFor }: IssueDocument): string => waitsFor.map(({ reason }) => reason).join('\n')
+
+/** The clone that the worktrees belong to. */
+const clone = (project = 'app'): string => join(world.data, 'clones', `${project}.git`)
+
+describe.concurrent('an agent that cannot be run or fails', () => {
+  it('waits when its command does not exist, spending no attempt, then asks a human', async () => {
+    const key = await world.submit(null, { project: 'absent' })
+    const paused = await world.untilIssue(key, (issue) => issue.waitsFor.some(({ party }) => party === 'timer'))
+    expect(reasonOf(paused)).toContain('exit code 127')
+    expect(paused).toMatchObject({ phase: 'implementing', attempts: { implementation: 0 }, budgets: { runs: { used: 0 } } })
+    const ended = await world.untilIssue(key, 'escalated')
+    expect(ended.attempts['implementation']).toBe(0)
+    expect(reasonOf(ended)).toContain('/nowhere/an-agent')
+  })
+
+  it('waits when its command may not be executed', async () => {
+    const key = await world.submit(null, { project: 'denied' })
+    const paused = await world.untilIssue(key, (issue) => issue.waitsFor.some(({ party }) => party === 'timer'))
+    expect(reasonOf(paused)).toContain('exit code 126')
+  })
+
+  it('is tried as often as its budget says when it exits 1, then a human is asked with its last words', async () => {
+    const key = await world.submit('echo "no such model" >&2; exit 1')
+    const ended = await world.untilIssue(key, 'escalated')
+    expect(reasonOf(ended)).toContain('exit code 1')
+    expect(reasonOf(ended)).toContain('no such model')
+    expect(ended).toMatchObject({ attempts: { implementation: 2 }, pr: null, run: null })
+  })
+
+  it('is refused a result file that is not valid, with what is wrong with it', async () => {
+    const key = await world.submit(`echo '{"outcome":"complete"}' > "$SIGNALBOX_RESULT_FILE"`)
+    expect(reasonOf(await world.untilIssue(key, 'escalated'))).toMatch(/result file is not valid: .*outcome/)
+    const other = await world.submit(`ln -s /etc/passwd "$SIGNALBOX_RESULT_FILE"`)
+    expect(reasonOf(await world.untilIssue(other, 'escalated'))).toContain('symbolic link')
+  })
+
+  it('does nothing: a human is asked, and no pull request is opened', async () => {
+    const key = await world.submit(null, { project: 'none' })
+    const ended = await world.untilIssue(key, 'escalated')
+    expect(reasonOf(ended)).toContain('changed nothing')
+    expect(ended.pr).toBeNull()
+  })
+})
+
+describe.concurrent('an agent that goes on and on', () => {
+  it('has its change landed although it prints 200 MB, of which little is kept', async () => {
+    const key = await world.submit(`yes "a line of output that says nothing at all" | head -c 150000000
+head -c 50000000 /dev/zero | tr '\\0' 'x'
+${plainWork}`)
+    await world.untilIssue(key, 'done')
+    const log = join(world.data, 'runs', key, 'run-1', 'output.log')
+    expect(statSync(log).size).toBeLessThan(20_000_000)
+    expect(statSync(join(world.data, 'signalbox.db')).size).toBeLessThan(20_000_000)
+    expect((await world.ask('/ready')).status).toBe(200)
+  })
+
+  it('is ended with everything that it started when it never ends and says nothing', async () => {
+    const key = await world.submit(`sleep 1000 & echo $! > "$WORLD/$SIGNALBOX_ISSUE.pid"
+trap '' TERM
+sleep 1001`)
+    await world.untilIssue(key, (issue) => issue.run !== null && existsSync(join(world.folder, `${key}.pid`)))
+    const pid = Number(readFileSync(join(world.folder, `${key}.pid`), 'utf8'))
+    const ended = await world.untilIssue(key, 'escalated')
+    expect(reasonOf(ended)).toContain('No progress for 4 s')
+    expect(isAlive(pid)).toBe(false)
+  })
+
+  it('leaves a background process of a session of its own: it is ended, and its change lands', async () => {
+    const key = await world.submit(`setsid sh -c 'echo $$ > "$WORLD/$SIGNALBOX_ISSUE.pid"; exec sleep 1002' >/dev/null 2>&1 &
+while [ ! -s "$WORLD/$SIGNALBOX_ISSUE.pid" ]; do sleep 0.1; done
+${plainWork}`)
+    await world.untilIssue(key, 'done')
+    expect(isAlive(Number(readFileSync(join(world.folder, `${key}.pid`), 'utf8')))).toBe(false)
+  })
+})
+
+describe.concurrent('an agent that harms its worktree', () => {
+  it('deletes its worktree: the next attempt has a new one', async () => {
+    const key = await world.submit(`if [ "$SIGNALBOX_ATTEMPT" = 1 ]; then rm -rf "$PWD"; else ${plainWork.replaceAll('\n', '; ')}; fi`)
+    const ended = await world.untilIssue(key, 'done')
+    expect(ended.attempts['implementation']).toBe(2)
+  })
+
+  it('deletes .git: its files are kept aside, the next attempt has a new worktree', async () => {
+    const key = await world.submit(
+      `if [ "$SIGNALBOX_ATTEMPT" = 1 ]; then echo precious > precious.txt; rm -rf .git; else ${plainWork.replaceAll('\n', '; ')}; fi`,
+    )
+    await world.untilIssue(key, 'done')
+    const aside = join(world.data, 'worktrees', 'app', `.damaged-${key}-1`)
+    expect(readFileSync(join(aside, 'precious.txt'), 'utf8')).toBe('precious\n')
+  })
+
+  it('deletes .git each time: a human is asked', async () => {
+    const key = await world.submit('rm -rf .git')
+    expect(reasonOf(await world.untilIssue(key, 'escalated'))).toContain('no usable worktree')
+  })
+
+  it('switches to a branch of its own: nothing is published, its commits are kept', async () => {
+    const key = await world.submit(`git checkout --quiet -b elsewhere-$SIGNALBOX_ATTEMPT
+${plainWork}`)
+    const ended = await world.untilIssue(key, 'escalated')
+    expect(reasonOf(ended)).toContain('elsewhere-2')
+    expect(ended.pr).toBeNull()
+    const { stdout } = await git(['for-each-ref', '--format=%(objectname)', `refs/signalbox/saved/${key}`, 'refs/heads/elsewhere-*'], {
+      cwd: clone(),
+    })
+    expect(stdout.trim()).not.toBe('')
+  })
+
+  it('leaves changes uncommitted: one continuation, then a human, with the names of the files and the work kept', async () => {
+    const key = await world.submit('echo "turn" >> turns.txt; echo more > left.txt')
+    const ended = await world.untilIssue(key, 'escalated')
+    expect(reasonOf(ended)).toContain('left.txt')
+    expect(reasonOf(ended)).toContain('turns.txt')
+    expect(ended).toMatchObject({ attempts: { implementation: 1 }, pr: null })
+    expect(readFileSync(join(ended.worktree!, 'turns.txt'), 'utf8')).toBe('turn\nturn\n')
+  })
+
+  it('rewrites the history of the base: nothing of it is published, and the next attempt starts at the base again', async () => {
+    const rewriting = `git checkout --quiet --orphan new-root
+echo all-new > README.md
+git add -A
+git commit --quiet -m "A new history"
+git update-ref "refs/heads/$SIGNALBOX_BRANCH" HEAD
+git symbolic-ref HEAD "refs/heads/$SIGNALBOX_BRANCH"`
+    const key = await world.submit(`if [ "$SIGNALBOX_ATTEMPT" = 1 ]; then
+${rewriting}
+else
+${plainWork}
+fi`)
+    const done = await world.untilIssue(key, 'done')
+    expect(done.attempts['implementation']).toBe(2)
+    expect(await world.asUser(['show', 'main:README.md'])).toBe('# app')
+    expect(await world.asUser(['log', '--format=%s', 'main'])).not.toContain('A new history')
+    const { stdout: saved } = await git(['log', '--format=%s', '--no-walk', '--glob', `refs/signalbox/saved/${key}`], { cwd: clone() })
+    expect(saved).toContain('A new history')
+  })
+})
+
+describe('an agent that tries to publish by itself', () => {
+  it('cannot push to origin nor to the repository of the forge; its work lands by the usual way', async () => {
+    const log = join(world.folder, 'pushes.txt')
+    const key = await world.submit(`${plainWork}
+git push origin HEAD:refs/heads/main > "$WORLD/pushes.txt" 2>&1 && echo "PUSHED to origin" >> "$WORLD/pushes.txt" || true
+git push "${world.data}/repos/app.git" HEAD:refs/heads/main >> "$WORLD/pushes.txt" 2>&1 && echo "PUSHED to the forge" >> "$WORLD/pushes.txt" || true
+git push "${world.data}/repos/app.git" HEAD:refs/heads/mine >> "$WORLD/pushes.txt" 2>&1 && echo "PUSHED a branch" >> "$WORLD/pushes.txt" || true`)
+    await world.untilIssue(key, 'done')
+    expect(readFileSync(log, 'utf8')).not.toContain('PUSHED')
+    const subject = await world.asUser(['log', '--format=%s', `--grep=(${key})`, '--fixed-strings', 'main'])
+    expect(subject).toMatch(/^Merge #\d+: /)
+  })
+
+  it('moves a ref of the forge behind its back: it is put back and told', async () => {
+    const key = await world.submit(`${plainWork}
+git rev-parse HEAD~1 > "${world.data}/repos/app.git/refs/heads/sneaked"`)
+    await world.untilIssue(key, 'done')
+    await world.stop()
+    await world.start()
+    const { stdout } = await git(['for-each-ref', 'refs/heads/sneaked'], { cwd: join(world.data, 'repos', 'app.git') })
+    expect(stdout).toBe('')
+    const told = readFileSync(join(world.data, 'log.jsonl'), 'utf8')
+    expect(told).toContain('refs/heads/sneaked')
+  })
+})
+
+it('writes into the configuration that all worktrees share what stops every git there: the next issue is not harmed', async () => {
+  const bad = await world.submit(`git config core.fsmonitor 'sleep 60'
+git config core.repositoryformatversion 1
+git config extensions.nonsense true`)
+  await world.untilIssue(bad, 'escalated')
+  const good = await world.submit(plainWork)
+  await world.untilIssue(good, 'done')
+})
+
+it('has done the work of an agent that behaves, beside all of these', async () => {
+  const key = await world.submit(plainWork)
+  await world.untilIssue(key, 'done')
+  expect(await world.asUser(['show', `main:${key}.txt`])).toBe(key)
+  expect(await world.asUser(['status', '--porcelain'])).toBe('')
+  await until(() => world.processesLeft().length === 1, {
+    what: 'the server to be the only process',
+    saw: () => world.processesLeft().join('\n'),
+  })
+})
