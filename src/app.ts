@@ -2,7 +2,7 @@
 
 import { resolveKinds } from './actors/system/index.ts'
 import { createReader, worktreeFinder } from './app/reader.ts'
-import { definitions } from './app/runtime.ts'
+import { definitions } from './app/definitions.ts'
 import type { Reader } from './app/contract.ts'
 import type { Config } from './config.ts'
 import { sqliteStore } from './persistence/sqlite-store.ts'

@@ -1,7 +1,16 @@
-// The policy of a project's issues, from its configuration: what it does not name stays as the machines have it.
+// A project of the configuration, and the policy of its issues: what it does not name stays as the machines have it.
 
 import type { Config, ProjectConfig } from '../config.ts'
+import { FatalError } from '../errors.ts'
 import { defaultPolicy, type IssuePolicy } from '../machines/issue/policy.ts'
+
+/** Throws FatalError `unknown-project`. */
+export function projectOf(config: Config, id: string): ProjectConfig {
+  const project = config.projects.find((candidate) => candidate.id === id)
+  if (!project)
+    throw new FatalError('unknown-project', `There is no project '${id}'. There are: ${config.projects.map((p) => p.id).join(', ')}.`)
+  return project
+}
 
 export function toPolicy(config: Config, project: ProjectConfig): IssuePolicy {
   const named = <T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>

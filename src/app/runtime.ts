@@ -1,56 +1,35 @@
 // Makes the issue runtime from a configuration: opens the database, joins machines, ports and effects, and carries on what was left.
 
-import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { createCommandAgent } from '../actors/agents/command.ts'
 import { createProcessRecords, endOrphans } from '../actors/agents/orphans.ts'
 import { createLocalForge, type LocalForge } from '../actors/forge/local.ts'
 import type { Agent } from '../actors/ports.ts'
-import {
-  createSystem,
-  defineActor,
-  realClock,
-  type ActorRef,
-  type ActorSystem,
-  type Clock,
-  type Handled,
-  type RandomSource,
-} from '../actors/system/index.ts'
+import { createSystem, realClock, type ActorSystem, type Clock, type RandomSource } from '../actors/system/index.ts'
 import { createLocalTracker, type LocalTracker } from '../actors/tracker/local.ts'
 import { discoverBase } from '../actors/workspace/base.ts'
 import { createWorkspace } from '../actors/workspace/worktree.ts'
-import type { Config, ProjectConfig } from '../config.ts'
-import { ConfigurationError, FatalError, toErrorData } from '../errors.ts'
-import { capacityMachine } from '../machines/capacity/machine.ts'
-import { checkMachine } from '../machines/check/machine.ts'
-import { acceptedActions } from '../machines/issue/actions.ts'
-import type { IssueContext, IssueInput } from '../machines/issue/context.ts'
-import { isTerminal } from '../machines/issue/document.ts'
-import type { TrackerFact } from '../machines/issue/events.ts'
-import { issueMachine } from '../machines/issue/machine.ts'
-import { queueMachine } from '../machines/queue/machine.ts'
-import { runMachine } from '../machines/run/machine.ts'
-import { runTypes } from '../machines/vocabulary.ts'
+import type { Config } from '../config.ts'
+import { toErrorData } from '../errors.ts'
+import type { capacityMachine } from '../machines/capacity/machine.ts'
+import type { IssueContext } from '../machines/issue/context.ts'
+import type { issueMachine } from '../machines/issue/machine.ts'
+import type { queueMachine } from '../machines/queue/machine.ts'
 import type { SqliteDatabase } from '../persistence/database.ts'
-import { createFactOutbox, type Fact } from '../persistence/fact-outbox.ts'
+import { createFactOutbox } from '../persistence/fact-outbox.ts'
 import { addToFeed } from '../persistence/feed.ts'
-import { findIssue, rememberKey, type IssueKey } from '../persistence/issue-keys.ts'
 import { sqliteStore } from '../persistence/sqlite-store.ts'
-import type { Action, App, FeedEntry } from './contract.ts'
+import { announceHandled } from './announcer.ts'
+import type { App, FeedEntry } from './contract.ts'
+import { definitions } from './definitions.ts'
+import { createDelivery } from './delivery.ts'
 import { createEffects } from './effects.ts'
 import { createFactPump, type FactPump } from './facts.ts'
-import { createLiveHub, type LiveHub } from './live.ts'
-import { branchOf, toPolicy } from './policy.ts'
+import { createLagMeter, metricsOf } from './health.ts'
+import { createLiveHub } from './live.ts'
+import { createOperator } from './operator.ts'
+import { projectOf, toPolicy } from './policy.ts'
 import { createReader, worktreeFinder } from './reader.ts'
 import { feedStately, type StatelyFeed } from './stately.ts'
-
-/** The versions of the machines of this build; each change of a chart's states or context raises one. */
-export const definitions = {
-  issue: defineActor(issueMachine, { version: 1 }),
-  run: defineActor(runMachine, { version: 1 }),
-  queue: defineActor(queueMachine, { version: 1 }),
-  capacity: defineActor(capacityMachine, { version: 1 }),
-  check: defineActor(checkMachine, { version: 1 }),
-}
 
 export interface AppOptions {
   clock?: Clock
@@ -70,6 +49,7 @@ const statelyRelay = 'ws://127.0.0.1:8080'
 const endingTime = 8_000
 const sweepEvery = 3_600_000
 const refsEvery = 30_000
+const lagWindow = 10_000
 
 type System = ActorSystem<typeof definitions>
 
@@ -166,40 +146,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     onProblem: ({ code, message }) => log('error', { code }, message),
   })
 
-  /** Issues whose actors are being made: facts that come in the meantime wait for them. */
-  const births = new Map<string, Promise<unknown>>()
-  async function deliver(fact: Fact): Promise<void> {
-    const ref = system.ref(`issue/${fact.issue}`)
-    // Only the tracker's own facts name the issue; a pull request may have a title too.
-    const isWhole = fact.event.type.startsWith('tracker.') && 'title' in fact.event
-    if (isWhole) rememberKey(database, { project: projectIdOf(fact), key: String(fact.event['key']), issue: fact.issue })
-    if (births.has(fact.issue)) await births.get(fact.issue)
-    else if (!ref.exists()) {
-      if (!isWhole) throw new FatalError('unknown-issue', `its issue is not known`)
-      const birth = inputOf(fact)
-        .then((input) => system.spawn('issue', fact.issue, input))
-        .finally(() => births.delete(fact.issue))
-      births.set(fact.issue, birth)
-      await birth
-    }
-    await ref.send(fact.event, { key: `fact:${fact.seq}` })
-  }
-  const projectIdOf = (fact: Fact): string =>
-    (database.prepare('SELECT project FROM tracker_issue WHERE id = ?').get(fact.issue) as { project: string }).project
-  async function inputOf(fact: Fact): Promise<IssueInput> {
-    const project = projectOf(config, projectIdOf(fact))
-    const issue = fact.event as unknown as TrackerFact & { delegated?: boolean }
-    return {
-      id: fact.issue,
-      project: project.id,
-      policy: toPolicy(config, project),
-      branch: branchOf(project.branchPrefix, issue.key, issue.title),
-      base: project.baseBranch ?? '',
-      issue,
-      delegated: issue.delegated ?? false,
-      observedAt: fact.event.observedAt,
-    }
-  }
+  const deliver = createDelivery({ config, system, database })
 
   // --- start -------------------------------------------------------------------------------------
   try {
@@ -250,8 +197,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     await Promise.all(sends)
   }
 
-  const lag = monitorEventLoopDelay({ resolution: 20 })
-  lag.enable()
+  const lag = createLagMeter()
   let phase: 'ready' | 'draining' | 'stopped' = 'ready'
   let stopping: Promise<void> | undefined
   const stately: StatelyFeed | undefined = options.stately
@@ -268,6 +214,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       system.sweep(before)
       outbox.prune(before)
     }),
+    every(clock, lagWindow, lag.turn),
     every(clock, refsEvery, async () => {
       for (const incident of await forge.checkRefs())
         log('warn', { ...incident }, `A ref was moved without Signalbox and has been put back: ${incident.ref}`)
@@ -275,101 +222,13 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   ]
 
   const reader = createReader({ store, database, kinds: system.kinds, worktreeOf: worktreeFinder(config.dataFolder), close() {} })
-  publishLive(system, hub, reader, database)
+  announceHandled(system, hub, reader, database)
 
-  const contextOf = (issue: string): { context: IssueContext; value: unknown } => {
-    const row = store.actor(`issue/${issue}`)
-    if (!row?.snapshot) throw new FatalError('not-ready', 'The issue has just been filed; try again in a moment.')
-    return JSON.parse(row.snapshot) as { context: IssueContext; value: unknown }
-  }
-
-  async function act(key: string, action: Action, idempotencyKey?: string): Promise<void> {
-    const known = findIssue(database, key)
-    await pump.idle()
-    const { context, value } = contextOf(known.issue)
-    const accepted = acceptedActions(context, isTerminal(value))
-    const repeated =
-      idempotencyKey !== undefined &&
-      database.prepare('SELECT 1 FROM tracker_request WHERE key = ?').get(`action:${known.issue}:${idempotencyKey}`)
-    if (repeated) return
-    if (!accepted.includes(action.action)) {
-      throw Object.assign(
-        new FatalError(
-          'not-accepted',
-          `${known.key} does not accept '${action.action.replace('_', '-')}' now. It accepts: ${accepted.join(', ').replaceAll('_', '-')}.`,
-        ),
-        { accepted },
-      )
-    }
-    await perform(known, action, context, idempotencyKey)
-    await pump.idle()
-    if (idempotencyKey !== undefined) {
-      database
-        .prepare('INSERT OR IGNORE INTO tracker_request (key, issue, at) VALUES (?, ?, ?)')
-        .run(`action:${known.issue}:${idempotencyKey}`, known.issue, clock.now())
-    }
-  }
-
-  async function perform(known: IssueKey, action: Action, context: IssueContext, key: string | undefined): Promise<void> {
-    const ref: ActorRef<typeof issueMachine> = system.ref(`issue/${known.issue}`)
-    const author = action.author ?? 'operator'
-    const asking = { author, ...(key === undefined ? {} : { key }) }
-    const tell = (event: Parameters<typeof ref.send>[0]) => ref.send(event, key === undefined ? {} : { key: `action:${key}` })
-    switch (action.action) {
-      case 'prompt':
-        return tracker.prompt(known.issue, action.text, asking)
-      case 'comment':
-        return tracker.comment(known.issue, action.text, asking)
-      case 'delegate':
-        return tracker.delegate(known.issue, asking)
-      case 'undelegate':
-        return tracker.undelegate(known.issue, asking)
-      case 'cancel':
-        return tracker.cancel(known.issue, asking)
-      case 'stop':
-        await tell({ type: 'operator.stopped', author, reason: action.reason ?? 'asked to stop', source: 'operator' })
-        // A faulted actor takes no event: the host ends its agent.
-        for (const child of store.children(store.actor(ref.address)!.id)) {
-          if (store.actor(ref.address)!.fault !== null && child.status === 'active') {
-            await system
-              .ref<typeof runMachine>(child.address)
-              .send({ type: 'run.stop', outcome: 'released', reason: `Stopped by ${author}.` })
-          }
-        }
-        return
-      case 'retry': {
-        const { runType } = action
-        if (runType !== undefined && !runTypes.includes(runType as never)) {
-          throw new ConfigurationError('unknown-run-type', `There is no run type '${runType}'. There are: ${runTypes.join(', ')}.`)
-        }
-        const row = store.actor(ref.address)!
-        for (const faulted of [row, ...store.children(row.id)].filter(({ fault }) => fault !== null))
-          await system.ref(faulted.address).retryFaulted()
-        await tell({ type: 'operator.retried', author, source: 'operator', ...(runType === undefined ? {} : { runType }) })
-        return
-      }
-      case 'close':
-        await tell({ type: 'operator.closed', as: action.as ?? 'done', author, source: 'operator' })
-        return
-      case 'approve':
-      case 'request_changes':
-        forge.review({
-          project: known.project,
-          number: context.pr!.number,
-          verdict: action.action === 'approve' ? 'approved' : 'changes_requested',
-          reviewer: author,
-          ...(action.body === undefined ? {} : { body: action.body }),
-          ...(action.action === 'request_changes' && action.comments ? { comments: action.comments } : {}),
-          ...(key === undefined ? {} : { key }),
-        })
-    }
-  }
-
-  const control = (event: { type: 'operator.paused' | 'operator.resumed'; project?: string } | { type: 'operator.drained' }) => {
-    const { project } = event as { project?: string }
-    if (project !== undefined) projectOf(config, project)
-    return system.ref<typeof capacityMachine>('capacity/main').send(event)
-  }
+  const act = createOperator({ system, store, database, tracker, forge, now: clock.now, settled: () => pump.idle() })
+  const capacity = system.ref<typeof capacityMachine>('capacity/main')
+  /** Throws FatalError `unknown-project`. */
+  const about = (project: string | undefined): { project?: string } =>
+    project === undefined ? {} : { project: projectOf(config, project).id }
   const isRunning = (): boolean => {
     const row = store.actor('capacity/main')!
     return (JSON.parse(row.snapshot!) as { context: { holders: unknown[] } }).context.holders.length > 0
@@ -383,14 +242,14 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       return { key: filed.key, url: filed.url }
     },
     act,
-    pause: async (project) => void (await control({ type: 'operator.paused', ...(project === undefined ? {} : { project }) })),
+    pause: async (project) => void (await capacity.send({ type: 'operator.paused', ...about(project) })),
     async resume(project) {
-      await control({ type: 'operator.resumed', ...(project === undefined ? {} : { project }) })
+      await capacity.send({ type: 'operator.resumed', ...about(project) })
       if (phase === 'draining') phase = 'ready'
     },
     async drain() {
       phase = 'draining'
-      await control({ type: 'operator.drained' })
+      await capacity.send({ type: 'operator.drained' })
       while (isRunning() && phase === 'draining') await new Promise<void>((resolve) => void clock.after(200, resolve))
     },
     retryActor: (address) => system.ref(address).retryFaulted(),
@@ -398,7 +257,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       hub.subscribe({ ...(key === undefined ? {} : { key }), ...(since === undefined ? {} : { since }) }, listener),
     health() {
       const { state, backlog, oldestUnhandledMs, faulted } = system.health()
-      return { state: state === 'ready' ? phase : state, backlog, oldestUnhandledMs, eventLoopLagMs: lag.mean / 1e6 || 0, faulted }
+      return { state: state === 'ready' ? phase : state, backlog, oldestUnhandledMs, eventLoopLagMs: lag.read(), faulted }
     },
     metrics: () => metricsOf(system, sessions.active),
     stop: () =>
@@ -406,7 +265,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
         pump.stop()
         for (const cancel of cancels) cancel()
         stately?.stop()
-        lag.disable()
+        lag.stop()
         await system.stop()
         phase = 'stopped'
         await Promise.all([sessions.ended(endingTime), works.ended(endingTime)])
@@ -420,13 +279,6 @@ function createAgents(config: Config, processes: ReturnType<typeof createProcess
     if (agent.kind === 'command') agents.set(name, createCommandAgent({ name, command: agent.command, env: agent.env, processes }))
   }
   return agents
-}
-
-function projectOf(config: Config, id: string): ProjectConfig {
-  const project = config.projects.find((candidate) => candidate.id === id)
-  if (!project)
-    throw new FatalError('unknown-project', `There is no project '${id}'. There are: ${config.projects.map((p) => p.id).join(', ')}.`)
-  return project
 }
 
 const issueUrl = (config: Config, key: string): string =>
@@ -451,59 +303,4 @@ function every(clock: Clock, ms: number, work: () => unknown): () => void {
     stopped = true
     cancel()
   }
-}
-
-/** Tells the live stream what was handled, once anybody listens. */
-function publishLive(system: System, hub: LiveHub, reader: ReturnType<typeof createReader>, database: SqliteDatabase): void {
-  const keyOf = (id: string): string | null => {
-    try {
-      return findIssue(database, id).key
-    } catch {
-      return null
-    }
-  }
-  const publish = ({ address, seq, at, type, cause, ignored, snapshot }: Handled, key: string): void => {
-    const value = snapshot === null ? undefined : (JSON.parse(snapshot) as { value: unknown }).value
-    const entry = {
-      seq,
-      at: new Date(at).toISOString(),
-      address,
-      event: { type },
-      cause: cause === null ? 'external' : `seq ${cause}`,
-      ...(ignored === null ? {} : { ignored }),
-      ...(value === undefined ? {} : { value }),
-    }
-    hub.publish({ type: 'event', key, entry }, key)
-    if (value !== undefined) hub.publish({ type: 'microstep', key, address, value }, key)
-  }
-  system.onHandled((handled) => {
-    if (!hub.wanted) return
-    const changed = new Set<string>()
-    for (const each of handled) {
-      const [kind, id] = each.address.split('/')
-      if (kind !== 'issue') continue
-      const key = keyOf(id!)
-      if (key === null) continue
-      publish(each, key)
-      changed.add(id!)
-    }
-    for (const id of changed) {
-      const document = reader.issue(id)
-      hub.publish({ type: 'issue', document }, document.key)
-    }
-  })
-}
-
-function metricsOf(system: System, activeTurns: number): string {
-  const { backlog, oldestUnhandledMs, faulted, runningEffects, pendingEffects, cachedBytes } = system.health()
-  const gauges: [string, string, number][] = [
-    ['signalbox_backlog', 'Events that wait to be handled', backlog],
-    ['signalbox_oldest_unhandled_seconds', 'Age of the oldest of them', oldestUnhandledMs / 1_000],
-    ['signalbox_faulted_actors', 'Actors that need an operator', faulted.length],
-    ['signalbox_effects_running', 'Effects at work', runningEffects],
-    ['signalbox_effects_pending', 'Effects that wait for their turn', pendingEffects],
-    ['signalbox_agent_turns', 'Agent turns under way', activeTurns],
-    ['signalbox_cached_bytes', 'Bytes of committed snapshots in memory', cachedBytes],
-  ]
-  return gauges.map(([name, help, value]) => `# HELP ${name} ${help}.\n# TYPE ${name} gauge\n${name} ${value}\n`).join('')
 }

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { createEffects } from '../../src/app/effects.ts'
-import { definitions } from '../../src/app/runtime.ts'
+import { definitions } from '../../src/app/definitions.ts'
 
 const { effects } = createEffects({} as never)
 const machines = new Set(Object.values(definitions).map(({ machine }) => machine as unknown))

@@ -1,0 +1,45 @@
+// How the runtime is doing: the lag of its event loop, and its figures for Prometheus.
+
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import type { ActorSystem } from '../actors/system/index.ts'
+
+/** Milliseconds between two looks at the event loop; what it measures contains them. */
+const resolution = 20
+
+export interface LagMeter {
+  /** How late the event loop was at most in the last one to two windows, in ms. */
+  read: () => number
+  /** Begins the next window. */
+  turn: () => void
+  stop: () => void
+}
+
+export function createLagMeter(): LagMeter {
+  const delay = monitorEventLoopDelay({ resolution })
+  delay.enable()
+  const worst = (): number => (delay.count === 0 ? 0 : Math.max(0, Math.round(delay.max / 1e6 - resolution)))
+  let before = 0
+  return {
+    read: () => Math.max(before, worst()),
+    turn() {
+      before = worst()
+      delay.reset()
+    },
+    stop: () => void delay.disable(),
+  }
+}
+
+/** Prometheus text. */
+export function metricsOf(system: Pick<ActorSystem, 'health'>, activeTurns: number): string {
+  const { backlog, oldestUnhandledMs, faulted, runningEffects, pendingEffects, cachedBytes } = system.health()
+  const gauges: [string, string, number][] = [
+    ['signalbox_backlog', 'Events that wait to be handled', backlog],
+    ['signalbox_oldest_unhandled_seconds', 'Age of the oldest of them', oldestUnhandledMs / 1_000],
+    ['signalbox_faulted_actors', 'Actors that need an operator', faulted.length],
+    ['signalbox_effects_running', 'Effects at work', runningEffects],
+    ['signalbox_effects_pending', 'Effects that wait for their turn', pendingEffects],
+    ['signalbox_agent_turns', 'Agent turns under way', activeTurns],
+    ['signalbox_cached_bytes', 'Bytes of committed snapshots in memory', cachedBytes],
+  ]
+  return gauges.map(([name, help, value]) => `# HELP ${name} ${help}.\n# TYPE ${name} gauge\n${name} ${value}\n`).join('')
+}

@@ -1,0 +1,124 @@
+// What people do to an issue: refused when the machine does not accept it now, done once for each idempotency key.
+
+import type { LocalForge } from '../actors/forge/local.ts'
+import type { ActorRef, ActorSystem } from '../actors/system/index.ts'
+import type { LocalTracker } from '../actors/tracker/local.ts'
+import { ConfigurationError, FatalError } from '../errors.ts'
+import { acceptedActions } from '../machines/issue/actions.ts'
+import type { IssueContext } from '../machines/issue/context.ts'
+import { isTerminal } from '../machines/issue/document.ts'
+import type { issueMachine } from '../machines/issue/machine.ts'
+import type { runMachine } from '../machines/run/machine.ts'
+import { runTypes } from '../machines/vocabulary.ts'
+import type { SqliteDatabase } from '../persistence/database.ts'
+import { findIssue, type IssueKey } from '../persistence/issue-keys.ts'
+import type { StoreReader } from '../persistence/store.ts'
+import type { Action, App } from './contract.ts'
+import type { definitions } from './definitions.ts'
+
+export function createOperator({
+  system,
+  store,
+  database,
+  tracker,
+  forge,
+  now,
+  settled,
+}: {
+  system: ActorSystem<typeof definitions>
+  store: StoreReader
+  database: SqliteDatabase
+  tracker: LocalTracker
+  forge: LocalForge
+  now: () => number
+  /** Resolves when every fact that is known has reached its actor. */
+  settled: () => Promise<void>
+}): App['act'] {
+  const contextOf = (issue: string): { context: IssueContext; value: unknown } => {
+    const row = store.actor(`issue/${issue}`)
+    if (!row?.snapshot) throw new FatalError('not-ready', 'The issue has just been filed; try again in a moment.')
+    return JSON.parse(row.snapshot) as { context: IssueContext; value: unknown }
+  }
+
+  async function perform(known: IssueKey, action: Action, context: IssueContext, key: string | undefined): Promise<void> {
+    const ref: ActorRef<typeof issueMachine> = system.ref(`issue/${known.issue}`)
+    const author = action.author ?? 'operator'
+    const asking = { author, ...(key === undefined ? {} : { key }) }
+    const tell = (event: Parameters<typeof ref.send>[0]) => ref.send(event, key === undefined ? {} : { key: `action:${key}` })
+    switch (action.action) {
+      case 'prompt':
+        return tracker.prompt(known.issue, action.text, asking)
+      case 'comment':
+        return tracker.comment(known.issue, action.text, asking)
+      case 'delegate':
+        return tracker.delegate(known.issue, asking)
+      case 'undelegate':
+        return tracker.undelegate(known.issue, asking)
+      case 'cancel':
+        return tracker.cancel(known.issue, asking)
+      case 'stop':
+        await tell({ type: 'operator.stopped', author, reason: action.reason ?? 'asked to stop', source: 'operator' })
+        // A faulted actor takes no event: the host ends its agent.
+        for (const child of store.children(store.actor(ref.address)!.id)) {
+          if (store.actor(ref.address)!.fault !== null && child.status === 'active') {
+            await system
+              .ref<typeof runMachine>(child.address)
+              .send({ type: 'run.stop', outcome: 'released', reason: `Stopped by ${author}.` })
+          }
+        }
+        return
+      case 'retry': {
+        const { runType } = action
+        if (runType !== undefined && !runTypes.includes(runType as never)) {
+          throw new ConfigurationError('unknown-run-type', `There is no run type '${runType}'. There are: ${runTypes.join(', ')}.`)
+        }
+        const row = store.actor(ref.address)!
+        for (const faulted of [row, ...store.children(row.id)].filter(({ fault }) => fault !== null))
+          await system.ref(faulted.address).retryFaulted()
+        await tell({ type: 'operator.retried', author, source: 'operator', ...(runType === undefined ? {} : { runType }) })
+        return
+      }
+      case 'close':
+        await tell({ type: 'operator.closed', as: action.as ?? 'done', author, source: 'operator' })
+        return
+      case 'approve':
+      case 'request_changes':
+        forge.review({
+          project: known.project,
+          number: context.pr!.number,
+          verdict: action.action === 'approve' ? 'approved' : 'changes_requested',
+          reviewer: author,
+          ...(action.body === undefined ? {} : { body: action.body }),
+          ...(action.action === 'request_changes' && action.comments ? { comments: action.comments } : {}),
+          ...(key === undefined ? {} : { key }),
+        })
+    }
+  }
+
+  return async function act(key: string, action: Action, idempotencyKey?: string): Promise<void> {
+    const known = findIssue(database, key)
+    await settled()
+    const { context, value } = contextOf(known.issue)
+    const accepted = acceptedActions(context, isTerminal(value))
+    const repeated =
+      idempotencyKey !== undefined &&
+      database.prepare('SELECT 1 FROM tracker_request WHERE key = ?').get(`action:${known.issue}:${idempotencyKey}`)
+    if (repeated) return
+    if (!accepted.includes(action.action)) {
+      throw Object.assign(
+        new FatalError(
+          'not-accepted',
+          `${known.key} does not accept '${action.action.replace('_', '-')}' now. It accepts: ${accepted.join(', ').replaceAll('_', '-')}.`,
+        ),
+        { accepted },
+      )
+    }
+    await perform(known, action, context, idempotencyKey)
+    await settled()
+    if (idempotencyKey !== undefined) {
+      database
+        .prepare('INSERT OR IGNORE INTO tracker_request (key, issue, at) VALUES (?, ?, ?)')
+        .run(`action:${known.issue}:${idempotencyKey}`, known.issue, now())
+    }
+  }
+}
