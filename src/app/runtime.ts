@@ -11,8 +11,6 @@ import { createWorkspace } from '../actors/workspace/worktree.ts'
 import type { Config } from '../config.ts'
 import { toErrorData } from '../errors.ts'
 import type { capacityMachine } from '../machines/capacity/machine.ts'
-import type { IssueContext } from '../machines/issue/context.ts'
-import type { issueMachine } from '../machines/issue/machine.ts'
 import type { queueMachine } from '../machines/queue/machine.ts'
 import type { SqliteDatabase } from '../persistence/database.ts'
 import { createFactOutbox } from '../persistence/fact-outbox.ts'
@@ -27,8 +25,10 @@ import { createFactPump, type FactPump } from './facts.ts'
 import { createLagMeter, metricsOf } from './health.ts'
 import { createLiveHub } from './live.ts'
 import { createOperator } from './operator.ts'
-import { projectOf, toPolicy } from './policy.ts'
+import { tellPolicies } from './policies.ts'
+import { projectOf } from './policy.ts'
 import { createReader, worktreeFinder } from './reader.ts'
+import { forget } from './retention.ts'
 import { feedStately, type StatelyFeed } from './stately.ts'
 
 export interface AppOptions {
@@ -158,7 +158,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     throw error
   }
   opened.resolve()
-  await applyPolicies()
+  await tellPolicies(config, { system, store, database })
   pump.wake()
 
   async function takeUp(): Promise<void> {
@@ -177,26 +177,6 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     if (failures.length === config.projects.length) throw failures[0]!.error
   }
 
-  /** A changed configuration reaches the issues that live. */
-  async function applyPolicies(): Promise<void> {
-    const policies = new Map(config.projects.map((project) => [project.id, toPolicy(config, project)]))
-    const sends: Promise<unknown>[] = []
-    for (let after = ''; ;) {
-      const page = store.actors({ kind: 'issue', after, limit: 500 })
-      for (const row of page) {
-        if (row.snapshot === null || row.status !== 'active') continue
-        const { context } = JSON.parse(row.snapshot) as { context: IssueContext }
-        const policy = policies.get(context.project)
-        if (policy && JSON.stringify(policy) !== JSON.stringify(context.policy)) {
-          sends.push(system.ref<typeof issueMachine>(row.address).send({ type: 'policy.changed', policy }))
-        }
-      }
-      if (page.length < 500) break
-      after = page.at(-1)!.address
-    }
-    await Promise.all(sends)
-  }
-
   const lag = createLagMeter()
   let phase: 'ready' | 'draining' | 'stopped' = 'ready'
   let stopping: Promise<void> | undefined
@@ -209,11 +189,16 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     log('error', { error: toErrorData(error) }, toErrorData(error).message)
   })
   const cancels = [
-    every(clock, sweepEvery, () => {
-      const before = clock.now() - config.store.retention
-      system.sweep(before)
-      outbox.prune(before)
-    }),
+    every(clock, sweepEvery, () =>
+      forget(
+        clock.now() - config.store.retention,
+        {
+          ...{ sweep: system.sweep, prune: outbox.prune, database, dataFolder: config.dataFolder },
+          pause: () => new Promise((resolve) => clock.defer(resolve)),
+        },
+        () => phase === 'stopped' || stopping !== undefined,
+      ),
+    ),
     every(clock, lagWindow, lag.turn),
     every(clock, refsEvery, async () => {
       for (const incident of await forge.checkRefs())

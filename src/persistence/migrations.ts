@@ -5,9 +5,11 @@ import { factSchema } from './fact-schema.ts'
 import { feedSchema } from './feed.ts'
 import { forgeSchema } from './forge-schema.ts'
 import { issueKeySchema } from './issue-keys.ts'
+import { projectPolicySchema } from './project-policies.ts'
 import { trackerSchema } from './tracker-schema.ts'
 
 export const migrations: readonly { name: string; sql: string }[] = [
   { name: 'actors', sql: actorSchema },
   { name: 'embedded tracker and forge', sql: [factSchema, trackerSchema, forgeSchema, issueKeySchema, feedSchema].join('\n') },
+  { name: 'what policies were told', sql: projectPolicySchema },
 ]
