@@ -77,10 +77,11 @@ export function createFactPump(options: {
       }
     } finally {
       running = false
-      for (const resolve of waiting) resolve()
-      waiting.clear()
     }
-    if (again && !stopped) wake()
+    // Recorded after the last look: whoever waits, waits for it too.
+    if (again && !stopped) return wake()
+    for (const resolve of waiting) resolve()
+    waiting.clear()
   }
   const wake = (): void => {
     again = true
