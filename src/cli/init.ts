@@ -3,13 +3,14 @@
 import { randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, join, relative, resolve } from 'node:path'
-import { createInterface } from 'node:readline/promises'
+import { createInterface, type Interface } from 'node:readline/promises'
+import { type Base, discoverBase } from '../actors/workspace/base.ts'
 import { configFileName, defaultDataFolder, parseConfig } from '../config.ts'
 import { reasonOf } from '../config-values.ts'
-import { FatalError, suggest, toErrorData } from '../errors.ts'
+import { ConfigurationError, FatalError, toErrorData } from '../errors.ts'
 import { type Command, type Context, wrongUse } from './command.ts'
 import { exit } from './exit.ts'
-import { discoverBase, readRepository, type Repository } from './repository.ts'
+import { findRepository } from './repository.ts'
 import { starterConfig } from './starter-config.ts'
 import { discoverTests } from './toolchain.ts'
 
@@ -34,13 +35,17 @@ export const command: Command = {
       context.output.document({ file, written: false, tokenFile: null, project: null })
       return exit.done
     }
-    const repository = await readRepository(folder)
-    const base = chooseBase(context, repository)
-    const answers = await complete(context, repository)
+    const root = await findRepository(folder)
+    const person = personAt(context)
+    const found = async (): Promise<{ base: Base; answers: Answers }> => ({
+      base: await findBase(context, root, person),
+      answers: await complete(context, root, person),
+    })
+    const { base, answers } = await found().finally(person.leave)
     const project = {
-      id: toProjectId(basename(repository.root)),
-      repo: relative(realpathSync(folder), repository.root) || '.',
-      baseBranch: base,
+      id: toProjectId(basename(root)),
+      repo: relative(realpathSync(folder), root) || '.',
+      baseBranch: base.branch,
     }
     const tokenFile = join(defaultDataFolder(file), 'operator-token')
     const text = starterConfig({ ...project, ...answers, tokenFile })
@@ -48,7 +53,7 @@ export const command: Command = {
     writeToken(tokenFile)
     writeConfig(file, text)
     context.output.document({ file, written: true, tokenFile, project })
-    report(context, file, tokenFile, repository, { ...project, ...answers })
+    report(context, file, tokenFile, root, base, { ...project, ...answers })
     return exit.done
   },
 }
@@ -68,50 +73,59 @@ function toFolder(context: Context): string {
   throw new FatalError('no-such-folder', `DIR: ${folder} is not a folder.`)
 }
 
-function chooseBase(context: Context, repository: Repository): string {
-  const { branches, head, root } = repository
+/** Found as a start finds it, so that what is written here is what a start accepts. */
+async function findBase(context: Context, root: string, person: Person): Promise<Base> {
   const given = context.value('base')
-  const list = branches.length > 0 ? branches.slice(0, 20).join(', ') : 'none'
-  if (given !== undefined) {
-    if (branches.includes(given)) return given
-    const near = suggest(given, branches)
-    throw wrongUse(
-      'invalid-argument',
-      `--base: ${root} has no branch "${given}". ${near ? `Did you mean ${near}? ` : ''}Its branches: ${list}.`,
-    )
+  try {
+    return await discoverBase(root, given ?? null, '--base')
+  } catch (error) {
+    const code = error instanceof ConfigurationError ? error.code : ''
+    if (code !== 'detached-head' && code !== 'base-missing') throw error
+    const { message } = error as Error
+    if (given !== undefined) throw wrongUse('invalid-argument', `--base: ${message}`)
+    if (!person.canAsk) throw wrongUse('missing-argument', `--base is missing: ${message}`)
+    context.output.note(message)
+    return await discoverBase(root, await person.ask('The branch that changes land on: '), '--base')
   }
-  const found = discoverBase(repository)
-  if (found === null) {
-    const why = head === null ? 'HEAD is detached and no branch stands out' : 'no branch stands out'
-    throw wrongUse('missing-argument', `--base is missing: ${why} in ${root}. Its branches: ${list}.`)
+}
+
+interface Person {
+  canAsk: boolean
+  /** An answer from the terminal; asked for again while it is empty and must not be. */
+  ask: (question: string, options?: { mayBeEmpty?: boolean }) => Promise<string>
+  leave: () => void
+}
+
+/** Whoever sits at the terminal, with one reader for all questions. */
+function personAt(context: Context): Person {
+  let terminal: Interface | undefined
+  return {
+    canAsk: process.stdin.isTTY === true && process.stderr.isTTY === true && !context.has('yes'),
+    async ask(question, { mayBeEmpty = false } = {}) {
+      terminal ??= createInterface({ input: process.stdin, output: process.stderr })
+      for (;;) {
+        const answer = (await terminal.question(question)).trim()
+        if (answer !== '' || mayBeEmpty) return answer
+      }
+    },
+    leave: () => terminal?.close(),
   }
-  if (head === null && !repository.bare)
-    context.output.note(`HEAD is detached in ${root}; changes will land on ${found}. --base names another branch.`)
-  return found
 }
 
 /** What could not be found out is asked for; without a terminal the flags that would answer are named. */
-async function complete(context: Context, repository: Repository): Promise<Answers> {
+async function complete(context: Context, root: string, person: Person): Promise<Answers> {
   let agentCommand = context.value('agent-command')
-  let ciCommand = context.value('ci-command') ?? discoverTests(repository.root) ?? undefined
+  let ciCommand = context.value('ci-command') ?? discoverTests(root) ?? undefined
   if (agentCommand === '') throw wrongUse('missing-argument', '--agent-command is empty: give the command line of the coding agent.')
-  const canAsk = process.stdin.isTTY === true && process.stderr.isTTY === true && !context.has('yes')
-  if (!canAsk) {
+  if (!person.canAsk) {
     const missing = [
       ...(agentCommand === undefined ? ['--agent-command C (the command line of your coding agent, run in the worktree)'] : []),
       ...(ciCommand === undefined ? ['--ci-command C (what checks a change, or "" for nothing)'] : []),
     ]
     if (missing.length > 0) throw wrongUse('missing-argument', `Could not find out, please give: ${missing.join('; ')}.`)
   }
-  if (agentCommand === undefined || ciCommand === undefined) {
-    const terminal = createInterface({ input: process.stdin, output: process.stderr })
-    try {
-      while (!agentCommand) agentCommand = (await terminal.question('The command line of your coding agent (run in the worktree): ')).trim()
-      ciCommand ??= (await terminal.question('The command line that checks a change (empty for none): ')).trim()
-    } finally {
-      terminal.close()
-    }
-  }
+  agentCommand ??= await person.ask('The command line of your coding agent (run in the worktree): ')
+  ciCommand ??= await person.ask('The command line that checks a change (empty for none): ', { mayBeEmpty: true })
   return { agentCommand, ciCommand: ciCommand === '' ? null : ciCommand }
 }
 
@@ -157,22 +171,23 @@ function report(
   context: Context,
   file: string,
   tokenFile: string,
-  repository: Repository,
+  root: string,
+  base: Base,
   found: Answers & { id: string; baseBranch: string },
 ): void {
   const { output } = context
   output.line(`Wrote ${file}`)
   output.table([
     ['  project', `${found.id} (issues will be ${found.id.toUpperCase()}-1, …)`],
-    ['  repository', repository.root],
+    ['  repository', root],
     ['  lands on', found.baseBranch],
     ['  agent', found.agentCommand],
     ['  checks', found.ciCommand ?? 'none'],
     ['  token', tokenFile],
   ])
-  if (repository.shallow)
+  if (base.shallow)
     output.note('The repository is a shallow clone: history that it lacks cannot be compared. `git fetch --unshallow` completes it.')
-  if (repository.submodules)
+  if (base.submodules)
     output.note('The repository has submodules: set hooks.prepare to "git submodule update --init" if agents and checks need them.')
   output.line(
     '\nNext:\n  signalbox doctor                  checks all of it\n  signalbox start                   runs the server\n  signalbox submit "Fix the typo"   files an issue',

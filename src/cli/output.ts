@@ -41,7 +41,7 @@ export function createOutput(streams: Streams, environment: Environment, json: b
     document: (value) => void (json && stdout.write(`${JSON.stringify(value, null, 2)}\n`)),
     lineOfJson: (value) => void (json && stdout.write(`${JSON.stringify(value)}\n`)),
     table: (rows) => {
-      for (const text of toColumns(rows, interactive ? (stdout.columns ?? 120) : Infinity)) line(text)
+      for (const text of toColumns(rows, interactive ? stdout.columns || 120 : Infinity)) line(text)
     },
     note: (text) => void stderr.write(`${text}\n`),
     style: (style, text) => (coloured ? styleText(style, text, { validateStream: false }) : text),

@@ -150,7 +150,7 @@ describe('what it finds', () => {
   })
 
   const projects: [string, object, string][] = [
-    ['no repository', { repo: 'nowhere' }, 'nowhere does not exist'],
+    ['no repository', { repo: 'nowhere' }, 'nowhere is not a folder'],
     ['a folder that is none', { repo: '../home' }, 'is not a git repository'],
     ['a base branch that is missing', { repo: '.', baseBranch: 'trunk' }, 'has no branch trunk'],
     ['an address that does not answer', { repo: 'file:///no/such/repository.git' }, 'project app: '],
@@ -162,13 +162,15 @@ describe('what it finds', () => {
   test('an empty repository', async () => {
     execFileSync('git', ['init', '--quiet', 'empty'], { cwd: home.folder, env: home.variables })
     expect(found((await examine({ projects: [{ id: 'app', repo: 'empty', ci }] })).checks, 'FAIL').join()).toContain(
-      'is empty: it has no commit',
+      'has no commits. Make a first one',
     )
   })
 
   test('a detached HEAD', async () => {
     git('checkout', '--quiet', '--detach')
-    expect(found((await examine()).checks, 'WARN').join()).toContain('HEAD is detached')
+    expect(found((await examine()).checks, 'FAIL').join()).toMatch(/HEAD of .* names no branch\. Set baseBranch to one of: main/)
+    const configured = await examine({ projects: [{ id: 'app', repo: '.', baseBranch: 'main', ci }] })
+    expect(found(configured.checks, 'FAIL')).toEqual([])
   })
 
   test('commands that are not there, cannot be run, or cannot be read', async () => {

@@ -96,46 +96,51 @@ describe('in a repository with tests', () => {
 })
 
 describe('the base branch', () => {
-  test('is the only one, whatever its name', async () => {
-    makeRepository(undefined, 'develop')
+  test('is the one that is checked out, whatever its name and whatever others there are', async () => {
+    makeRepository(undefined, 'größe/develop')
+    git('branch', 'main')
     await home.run(['init', ...agent])
-    expect(written().projects[0]!.baseBranch).toBe('develop')
+    expect(written().projects[0]!.baseBranch).toBe('größe/develop')
   })
 
-  test('is what the remote calls its own', async () => {
-    makeRepository(undefined, 'main')
-    git('branch', 'trunk')
-    git('update-ref', 'refs/remotes/origin/trunk', 'HEAD')
-    git('symbolic-ref', 'refs/remotes/origin/HEAD', 'refs/remotes/origin/trunk')
-    await home.run(['init', ...agent])
-    expect(written().projects[0]!.baseBranch).toBe('trunk')
-  })
-
-  test('one that does not exist is refused with those that do', async () => {
+  test('is the one that was named, also when HEAD is detached', async () => {
     makeRepository()
-    const { code, stderr } = await home.run(['init', ...agent, '--base', 'mian'])
-    expect(stderr).toContain('has no branch "mian". Did you mean main? Its branches: main.')
-    expect(code).toBe(2)
+    git('branch', 'release')
+    git('checkout', '--quiet', '--detach')
+    expect((await home.run(['init', ...agent, '--base', 'release'])).code).toBe(0)
+    expect(written().projects[0]!.baseBranch).toBe('release')
+  })
+
+  test.each([
+    ['one that does not exist is refused with the nearest', [], ['--base', 'mian'], /--base: .* has no branch mian\. Did you mean main\?/],
+    [
+      'one that is only at the remote is refused with the command that makes it',
+      [['update-ref', 'refs/remotes/origin/develop', 'HEAD']],
+      ['--base', 'develop'],
+      /--base: .*git branch develop origin\/develop/,
+    ],
+    [
+      'a detached HEAD names the flag and the branches',
+      [
+        ['branch', 'other'],
+        ['checkout', '--quiet', '--detach'],
+      ],
+      [],
+      /--base is missing: HEAD of .* names no branch\. Set --base to one of: main, other/,
+    ],
+    [
+      'a branch without a commit names the flag and the branches',
+      [['checkout', '--quiet', '--orphan', 'unborn']],
+      [],
+      /--base is missing: .*unborn, which has no commit yet.*--base to one of: main/,
+    ],
+  ])('%s', async (_, commands, flags, sentence) => {
+    makeRepository()
+    for (const command of commands) git(...command)
+    const { code, stdout, stderr } = await home.run(['init', ...agent, ...flags])
+    expect(stderr).toMatch(sentence)
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
     expect(existsSync(join(home.folder, name))).toBe(false)
-  })
-
-  test('a detached HEAD is told; the branch is taken when one stands out', async () => {
-    makeRepository()
-    git('checkout', '--quiet', '--detach')
-    const { code, stderr } = await home.run(['init', ...agent])
-    expect(stderr).toContain('HEAD is detached')
-    expect(code).toBe(0)
-    expect(written().projects[0]!.baseBranch).toBe('main')
-  })
-
-  test('a detached HEAD and no branch that stands out names the flag', async () => {
-    makeRepository(undefined, 'one')
-    git('branch', 'two')
-    git('checkout', '--quiet', '--detach')
-    const { code, stderr } = await home.run(['init', ...agent])
-    expect(stderr).toContain('--base is missing: HEAD is detached')
-    expect(stderr).toContain('one, two')
-    expect(code).toBe(2)
   })
 })
 
@@ -162,7 +167,7 @@ describe('what it refuses, leaving nothing behind', () => {
   test('an empty repository', async () => {
     git('init', '--quiet')
     const { code, stderr } = await home.run(['init', ...agent])
-    expect(stderr).toContain('is empty: it has no commit')
+    expect(stderr).toMatch(/has no commits\. Make a first one/)
     expect(code).toBe(1)
   })
 

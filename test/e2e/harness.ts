@@ -34,6 +34,8 @@ export interface WorldOptions {
   /** The size of a file system of its own for the data folder, such as `12m`; needs `canMount()`. */
   disk?: string
   port?: number
+  /** The name of the folder that everything lies in; by default a plain one. */
+  name?: string
 }
 
 export interface Outcome {
@@ -54,7 +56,9 @@ export interface ServerHandle {
 export type World = ReturnType<typeof createWorld>
 
 export function createWorld(options: WorldOptions = {}) {
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'signalbox-e2e-')))
+  const outermost = realpathSync(mkdtempSync(join(tmpdir(), 'signalbox-e2e-')))
+  const folder = options.name === undefined ? outermost : join(outermost, options.name)
+  mkdirSync(folder, { recursive: true })
   const disk = join(folder, 'disk')
   const data = options.disk === undefined ? join(folder, 'data') : join(disk, 'data')
   const scripts = join(folder, 'scripts')
@@ -282,7 +286,7 @@ export function createWorld(options: WorldOptions = {}) {
       for (const child of children) child.kill('SIGKILL')
       for (const line of processesLeft()) endOne(Number(line.split(' ')[0]))
       if (options.disk !== undefined) spawnSync('umount', ['--lazy', disk])
-      rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+      rmSync(outermost, { recursive: true, force: true, maxRetries: 5 })
     }
   }
 

@@ -52,10 +52,7 @@ export function createRepositories(options: RepositoryOptions): OpenRepository {
 
   /** The configured name, else the one discovered first: that the user changes branch must not change what is landed on. */
   async function baseName(project: { id: string; repo: string; baseBranch: string | null }): Promise<string> {
-    const known = baseRef.get(project.id)?.base_ref
-    const name = project.baseBranch ?? known ?? (await options.discoverBase(project.repo))
-    if (name !== known) rememberBase.run(project.id, name)
-    return name
+    return project.baseBranch ?? baseRef.get(project.id)?.base_ref ?? (await options.discoverBase(project.repo))
   }
 
   async function open(id: string): Promise<Repository> {
@@ -64,6 +61,8 @@ export function createRepositories(options: RepositoryOptions): OpenRepository {
     const base = createBaseBranch(project.repo, await baseName(project))
     const path = join(folder, 'repos', `${id}.git`)
     const head = await base.head()
+    // Only a branch that is there: a misspelt one must not be what is used when the setting is taken away again.
+    if (baseRef.get(id)?.base_ref !== base.name) rememberBase.run(id, base.name)
     await make(id, path, base.name, head)
     let identity: Promise<Record<string, string>> | undefined
     // One after the other: two fetches into one ref would fail on its lock.

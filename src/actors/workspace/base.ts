@@ -4,7 +4,7 @@ import { existsSync, realpathSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { ConfigurationError } from '../../errors.ts'
 import { isRemote } from '../forge/base-branch.ts'
-import { emptyRepository, noSuchBase, toRepositoryError } from '../forge/repository-errors.ts'
+import { emptyRepository, missingBase, noSuchBase, toRepositoryError } from '../forge/repository-errors.ts'
 import { git } from '../git.ts'
 
 export interface Base {
@@ -25,13 +25,14 @@ export interface Base {
 
 /**
  * Looks at the repository at a path or URL. Throws ConfigurationError `repository-missing`, `not-a-repository`,
- * `repository-not-root`, `repository-ownership`, `repository-empty`, `detached-head` or `base-missing`.
+ * `repository-not-root`, `repository-ownership`, `repository-empty`, `detached-head` or `base-missing`. `setting` is what the
+ * reader of such an error would set to name another branch.
  */
-export async function discoverBase(repo: string, configured: string | null): Promise<Base> {
-  return isRemote(repo) ? discoverAtUrl(repo, configured) : discoverInFolder(resolve(repo), configured)
+export async function discoverBase(repo: string, configured: string | null, setting = 'baseBranch'): Promise<Base> {
+  return isRemote(repo) ? discoverAtUrl(repo, configured, setting) : discoverInFolder(resolve(repo), configured, setting)
 }
 
-async function discoverInFolder(folder: string, configured: string | null): Promise<Base> {
+async function discoverInFolder(folder: string, configured: string | null, setting: string): Promise<Base> {
   if (!isFolder(folder)) {
     throw new ConfigurationError('repository-missing', `${folder} is not a folder. Set repo to the path or URL of your git repository.`)
   }
@@ -43,11 +44,17 @@ async function discoverInFolder(folder: string, configured: string | null): Prom
   if (branch === null) {
     throw new ConfigurationError(
       'detached-head',
-      `HEAD of ${folder} names no branch. Set baseBranch to one of: ${list(branches)}; or check out a branch there.`,
+      `HEAD of ${folder} names no branch. Set ${setting} to one of: ${list(branches)}; or check out a branch there.`,
     )
   }
   const head = branches.get(branch)
-  if (head === undefined) throw await missing(folder, branch, configured !== null, branches)
+  if (head === undefined) {
+    if (configured !== null) throw await missingBase(folder, branch, setting)
+    throw new ConfigurationError(
+      'base-missing',
+      `${folder} is on the branch ${branch}, which has no commit yet. Commit there, or set ${setting} to one of: ${list(branches)}.`,
+    )
+  }
   const { exitCode } = await git(['cat-file', '-e', `${head}:.gitmodules`], { cwd: folder, allow: [0, 1, 128] })
   return { branch, head, shallow, submodules: exitCode === 0 }
 }
@@ -55,13 +62,6 @@ async function discoverInFolder(folder: string, configured: string | null): Prom
 async function look(folder: string): Promise<{ bare: boolean; shallow: boolean; gitFolder: string }> {
   const args = ['rev-parse', '--is-bare-repository', '--is-shallow-repository', '--absolute-git-dir']
   const { stdout } = await git(args, { cwd: folder }).catch((error: unknown) => {
-    if (/dubious ownership/.test(String(error))) {
-      throw new ConfigurationError(
-        'repository-ownership',
-        `git refuses ${folder} because another user owns it. Allow it with: git config --global --add safe.directory '${folder}'`,
-        { cause: error },
-      )
-    }
     throw toRepositoryError(error, folder)
   })
   const [bare, shallow, ...rest] = stdout.trimEnd().split('\n')
@@ -94,23 +94,7 @@ async function headCommit(folder: string): Promise<string | null> {
   return exitCode === 0 ? stdout.trimEnd() : null
 }
 
-async function missing(folder: string, branch: string, isConfigured: boolean, branches: Map<string, string>): Promise<ConfigurationError> {
-  if (!isConfigured) {
-    return new ConfigurationError(
-      'base-missing',
-      `${folder} is on the branch ${branch}, which has no commit yet. Commit there, or set baseBranch to one of: ${list(branches)}.`,
-    )
-  }
-  const remote = `refs/remotes/origin/${branch}`
-  const { exitCode } = await git(['rev-parse', '--verify', '--quiet', remote], { cwd: folder, allow: [0, 1, 128] })
-  if (exitCode !== 0) return noSuchBase(folder, branch, [...branches.keys()])
-  return new ConfigurationError(
-    'base-missing',
-    `${folder} has ${branch} only at its remote. Make the local branch that changes are to land on: git branch ${branch} origin/${branch}`,
-  )
-}
-
-async function discoverAtUrl(url: string, configured: string | null): Promise<Base> {
+async function discoverAtUrl(url: string, configured: string | null, setting: string): Promise<Base> {
   const { stdout } = await git(['ls-remote', '--symref', '--', url, 'HEAD', 'refs/heads/*'], { cwd: '/' }).catch((error: unknown) => {
     throw toRepositoryError(error, url)
   })
@@ -124,10 +108,10 @@ async function discoverAtUrl(url: string, configured: string | null): Promise<Ba
   if (branches.size === 0) throw emptyRepository(url)
   const branch = configured ?? current
   if (branch === null) {
-    throw new ConfigurationError('detached-head', `HEAD of ${url} names no branch. Set baseBranch to one of: ${list(branches)}.`)
+    throw new ConfigurationError('detached-head', `HEAD of ${url} names no branch. Set ${setting} to one of: ${list(branches)}.`)
   }
   const head = branches.get(branch)
-  if (head === undefined) throw noSuchBase(url, branch, [...branches.keys()])
+  if (head === undefined) throw noSuchBase(url, branch, [...branches.keys()], setting)
   return { branch, head, shallow: false, submodules: false } // neither can be asked without fetching
 }
 
