@@ -8,7 +8,7 @@ import { fileText } from './input.ts'
 export const command: Command = {
   name: 'submit',
   summary: 'File an issue and hand it to the agents; prints its key.',
-  arguments: [{ name: 'TITLE', description: 'What should be done, in one line' }],
+  arguments: [{ name: 'TITLE', description: 'What should be done, in one line of at most 500 characters; the rest goes into the body' }],
   flags: {
     body: { value: 'TEXT', description: 'The description, in Markdown' },
     'body-file': { value: 'F', description: 'Read the description from a file; `-` is standard input' },

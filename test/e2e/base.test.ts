@@ -4,20 +4,24 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { git } from '../../src/actors/git.ts'
 import { createWorld, plainWork, until, type World } from './harness.ts'
 
 let world: World
 
-/** Holds the second check of each change, which is that of the merge, until the test says `go`. */
+/** Holds each check of a merge for as long as the test wants, and counts them. */
 const holdingCheck = (folder: string, id: string): string =>
   `case "$(git log -1 --format=%s)" in
-     Merge*) touch "${folder}/${id}.testing"; while [ -e "${folder}/${id}.hold" ]; do sleep 0.05; done;;
+     Merge*) printf x >> "${folder}/${id}.testing"; n=$(wc -c < "${folder}/${id}.testing")
+             while [ -e "${folder}/${id}.hold-$n" ]; do sleep 0.05; done;;
    esac
    echo checked >> "${folder}/${id}.checks"`
 
 beforeAll(async () => {
   world = createWorld({
-    projects: ['moved', 'rewound', 'dirty', 'touched', 'locked', 'busy', 'elsewhere', 'merged'].map((id) => ({ id })),
+    projects: ['moved', 'rewound', 'undone', 'dirty', 'touched', 'locked', 'held', 'unattended', 'busy', 'elsewhere', 'merged'].map(
+      (id) => ({ id }),
+    ),
   })
   const configuration = JSON.parse(readFileSync(world.config, 'utf8')) as { projects: { id: string; ci: unknown }[] }
   for (const project of configuration.projects) project.ci = { command: holdingCheck(world.folder, project.id) }
@@ -29,14 +33,18 @@ afterAll(async () => {
   await world.close()
 })
 
-/** Files an issue, and does `interfere` when its merge is being tested. */
-async function whileLanding(project: string, interfere: (key: string) => Promise<void>): Promise<string> {
-  const hold = join(world.folder, `${project}.hold`)
-  writeFileSync(hold, '')
+/** Files an issue, and does what `interferences` say, each during one test of its merge. */
+async function whileLanding(project: string, ...interferences: ((key: string) => Promise<void>)[]): Promise<string> {
+  const testing = join(world.folder, `${project}.testing`)
+  const hold = (test: number): string => join(world.folder, `${project}.hold-${test}`)
+  interferences.forEach((_, index) => writeFileSync(hold(index + 1), ''))
   const key = await world.submit(plainWork, { project })
-  await until(() => existsSync(join(world.folder, `${project}.testing`)), { what: `the merge of ${key} to be tested`, patience: 30_000 })
-  await interfere(key)
-  rmSync(hold)
+  for (const [index, interfere] of interferences.entries()) {
+    const isTesting = (): boolean => existsSync(testing) && readFileSync(testing, 'utf8').length > index
+    await until(isTesting, { what: `merge ${index + 1} of ${key} to be tested`, patience: 30_000 })
+    await interfere(key)
+    rmSync(hold(index + 1))
+  }
   return key
 }
 
@@ -54,16 +62,36 @@ describe.concurrent('while a landing is tested, the user', () => {
     expect(await world.asUser(['status', '--porcelain'], 'moved')).toBe('')
   })
 
-  it('rewinds the base: our copy follows, and the change lands on what it is now', async () => {
+  it('rewinds the base behind what the change started from: nothing is merged twice, and no attempt is spent', async () => {
     await world.commitAsUser('regretted.txt', 'oh\n', 'rewound')
     const key = await whileLanding('rewound', async () => void (await world.asUser(['reset', '--hard', '--quiet', 'HEAD~1'], 'rewound')))
-    await until(async () => ['done', 'escalated', 'repairing_queue'].includes((await world.issue(key)).phase), {
-      what: `${key} to settle`,
-      patience: 30_000,
-    })
     const done = await world.untilIssue(key, 'done')
-    expect(done.phase).toBe('done')
+    expect(done.attempts).toMatchObject({ implementation: 1, queue_repair: 0 })
     expect(await world.asUser(['show', `main:${key}.txt`], 'rewound')).toBe(key)
+    expect(await world.asUser(['log', '--first-parent', '--format=%s', 'main'], 'rewound')).toBe(
+      `Merge #1: The issue ${key} (${key})\nThe start`,
+    )
+    expect(await world.asUser(['status', '--porcelain'], 'rewound')).toBe('')
+  })
+
+  it('takes back a commit that the change does not rest on: it is gone, and the change lands on what is there', async () => {
+    const key = await whileLanding(
+      'undone',
+      async () => void (await world.commitAsUser('first.txt', 'first\n', 'undone')),
+      async () => {
+        await world.asUser(['reset', '--hard', '--quiet', 'HEAD~1'], 'undone')
+        await world.commitAsUser('second.txt', 'second\n', 'undone')
+      },
+    )
+    const done = await world.untilIssue(key, 'done')
+    expect(done.attempts).toMatchObject({ implementation: 1, queue_repair: 0 })
+    expect(await world.asUser(['ls-tree', '--name-only', 'main'], 'undone')).toBe(
+      ['README.md', `${key}.txt`, 'notes.txt', 'second.txt'].join('\n'),
+    )
+    const mirror = join(world.data, 'repos', 'undone.git')
+    expect((await git(['rev-parse', 'refs/heads/main'], { cwd: mirror })).stdout.trim()).toBe(
+      await world.asUser(['rev-parse', 'main'], 'undone'),
+    )
   })
 
   it('has an unrelated file dirty and another untracked: both stay as they are', async () => {
@@ -92,6 +120,23 @@ describe.concurrent('while a landing is tested, the user', () => {
       (repo: string) => writeFileSync(join(repo, '.git', 'index.lock'), ''),
       (repo: string) => rmSync(join(repo, '.git', 'index.lock')),
       /index\.lock/,
+    ],
+    [
+      'holds the lock of the branch',
+      'held',
+      (repo: string) => writeFileSync(join(repo, '.git', 'refs', 'heads', 'main.lock'), ''),
+      (repo: string) => rmSync(join(repo, '.git', 'refs', 'heads', 'main.lock')),
+      /main\.lock/,
+    ],
+    [
+      'holds the lock of the branch, which is not checked out',
+      'unattended',
+      (repo: string) => {
+        writeFileSync(join(repo, '.git', 'HEAD'), 'ref: refs/heads/elsewhere\n')
+        writeFileSync(join(repo, '.git', 'refs', 'heads', 'main.lock'), '')
+      },
+      (repo: string) => rmSync(join(repo, '.git', 'refs', 'heads', 'main.lock')),
+      /main\.lock/,
     ],
     [
       'is in the middle of a merge',

@@ -1,6 +1,6 @@
 // Check commands that are absent, endless or loud: what becomes of the pull request, and that nothing of the agent's budget goes.
 
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createWorld, isAlive, plainWork, until, type World } from './harness.ts'
@@ -11,8 +11,8 @@ beforeAll(async () => {
   world = createWorld({
     projects: [
       { id: 'absent', ci: { command: 'no-such-check --all' } },
-      { id: 'endless', ci: { command: 'sleep 1010 & echo $! > "../../../../../check.pid"; sleep 1011', timeout: '1s' } },
-      { id: 'loud', ci: { command: `yes "a line of the check" | head -c 200000000; exit 3` }, budgets: { ci_repair: 1 } },
+      { id: 'endless', ci: { command: 'sleep 1010 & echo $! > "$HOME/check.pid"; sleep 1011', timeout: '1s' } },
+      { id: 'loud', ci: { command: `yes "a line of the check" | head -c 1000000000; exit 3` }, budgets: { ci_repair: 1 } },
       { id: 'plain', ci: { command: 'test -f README.md' } },
     ],
   })
@@ -36,11 +36,10 @@ describe('a check command', () => {
     const waiting = await world.untilIssue(key, ({ waitsFor }) => waitsFor.some(({ party }) => party === 'operator'))
     expect(waiting).toMatchObject({ phase: 'pr_open', attempts: { ci_repair: 0 } })
     expect(waiting.waitsFor.find(({ party }) => party === 'operator')!.reason).toMatch(/1 s|did not end/)
-    const file = [join(world.data, 'check.pid'), join(world.folder, 'check.pid')].find((path) => existsSync(path))
-    if (file !== undefined) expect(isAlive(Number(readFileSync(file, 'utf8')))).toBe(false)
+    expect(isAlive(Number(readFileSync(join(world.folder, 'home', 'check.pid'), 'utf8')))).toBe(false)
   })
 
-  it('that prints 200 MB and fails gives its end to the repair, and keeps little', async () => {
+  it('that prints a gigabyte and fails gives its end to the repair, and keeps little', async () => {
     const key = await world.submit(
       `if [ "$SIGNALBOX_RUN_TYPE" = ci_repair ]; then cp "$SIGNALBOX_CONTEXT_FILE" "$WORLD/repair.json"; exit 1; fi
 ${plainWork}`,

@@ -3,6 +3,7 @@
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createWorld, isAlive, plainWork, until, type World } from './harness.ts'
 
@@ -211,4 +212,79 @@ while [ ! -e "$WORLD/go" ]; do echo waiting; sleep 0.1; done`)
     expect(await world.asUser(['show', 'main:notes.txt'])).toBe('one\nline')
     expect(await world.asUser(['log', '--format=%s', '--no-merges', 'main'])).toBe('Add a line\nThe start')
   })
+
+  it('ended with SIGTERM while several agents ignore theirs is gone within 10 s, and so are they; each run goes on, for free', async () => {
+    world = createWorld({ limits: { activeRuns: 4 } })
+    const { ended } = await world.start()
+    const keys = [
+      await world.submit(`trap '' TERM\n${endless}`),
+      await world.submit(`trap '' TERM INT HUP\n${endless}`),
+      await world.submit(endless),
+    ]
+    for (const key of keys) await untilWorking(key)
+    const pids = keys.flatMap(pidsOf)
+    const waiting = await world.submit(plainWork, { blockedBy: [keys[0]!] })
+    const begun = Date.now()
+    await world.stop('SIGTERM')
+    expect(await ended).toBe('0')
+    expect(Date.now() - begun).toBeLessThan(10_000)
+    expect(pids.filter(isAlive)).toEqual([])
+    expect(world.processesLeft()).toEqual([])
+    expect((await world.run('status', keys[0]!)).stdout).toContain('implementing')
+
+    for (const key of keys) world.setScript(key, plainWork)
+    await world.start()
+    for (const key of [...keys, waiting]) {
+      const done = await world.untilIssue(key, 'done')
+      expect(done.attempts['implementation']).toBe(1)
+    }
+  })
+
+  it('told a second time ends at once; what it left behind is ended by the next start, which goes on for free', async () => {
+    world = createWorld()
+    const server = await world.start()
+    const key = await world.submit(`trap '' TERM\n${endless}`)
+    await untilWorking(key)
+    const pids = pidsOf(key)
+    process.kill(server.pid, 'SIGTERM')
+    await until(() => server.printed().includes('SIGTERM: ending'), { what: 'the server to be ending' })
+    await wait(700)
+    const begun = Date.now()
+    expect(await world.stop('SIGTERM')).toBe('143')
+    expect(Date.now() - begun).toBeLessThan(1_000)
+
+    world.setScript(key, plainWork)
+    await world.start()
+    expect(pids.filter(isAlive)).toEqual([])
+    const done = await world.untilIssue(key, 'done')
+    expect(done.attempts['implementation']).toBe(1)
+  })
+
+  it.each(['SIGTERM', 'SIGKILL'] as const)(
+    'ended with %s while a merge is tested: the test is begun again, and one landing is made',
+    async (signal) => {
+      const check = `case "$(git log -1 --format=%s)" in Merge*) echo $$ >> "$HOME/tests"; test -e "$HOME/go" || sleep 1012;; esac`
+      world = createWorld({ projects: [{ id: 'app', ci: { command: check } }] })
+      await world.start()
+      const key = await world.submit(plainWork)
+      const tests = join(world.folder, 'home', 'tests')
+      await until(() => existsSync(tests), { what: 'the merge to be tested' })
+      const before = await world.asUser(['rev-parse', 'main'])
+      const pid = Number(readFileSync(tests, 'utf8'))
+      const begun = Date.now()
+      expect(await world.stop(signal)).toBe(signal === 'SIGTERM' ? '0' : 'SIGKILL')
+      expect(Date.now() - begun).toBeLessThan(10_000)
+      if (signal === 'SIGTERM') expect(isAlive(pid)).toBe(false)
+      expect(await world.asUser(['rev-parse', 'main'])).toBe(before)
+
+      writeFileSync(join(world.folder, 'home', 'go'), '')
+      await world.start()
+      expect(isAlive(pid)).toBe(false)
+      const done = await world.untilIssue(key, 'done')
+      expect(done.attempts).toMatchObject({ implementation: 1, queue_repair: 0, ci_repair: 0 })
+      expect(readFileSync(tests, 'utf8').trim().split('\n')).toHaveLength(2)
+      expect(await world.asUser(['log', '--first-parent', '--format=%s', 'main'])).toBe(`Merge #1: The issue ${key} (${key})\nThe start`)
+      expect(await world.asUser(['status', '--porcelain'])).toBe('')
+    },
+  )
 })

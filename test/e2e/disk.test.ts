@@ -7,7 +7,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { createApp } from '../../src/app.ts'
 import { realClock, type Clock } from '../../src/actors/system/index.ts'
 import { loadConfig, readEnvironment } from '../../src/config.ts'
-import { canMount, createWorld, mount, plainWork, until, type World } from './harness.ts'
+import { canMount, createWorld, isAlive, mount, plainWork, until, type World } from './harness.ts'
 
 const mayMount = canMount()
 if (!mayMount) console.warn('Skipped: full and read-only disks are tried on file systems that this user may not mount.')
@@ -80,7 +80,52 @@ ${plainWork}`)
   })
 })
 
+describe.runIf(mayMount)('a disk that is full when a killed server is started again', () => {
+  it('is refused with a clear message and nothing lost; once there is room the run goes on, for free', async () => {
+    world = createWorld({ disk: '24m' })
+    await world.start()
+    const landed = await world.submit(plainWork)
+    await world.untilIssue(landed, 'done')
+    const key = await world.submit(`echo $$ > "$WORLD/pid"; while :; do echo working; sleep 0.2; done`)
+    await until(() => existsSync(join(world.folder, 'pid')), { what: 'the agent to work' })
+    await world.stop('SIGKILL')
+    fill(join(world.disk, 'filler'))
+
+    const { code, stdout, stderr } = await world.run('start')
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr).toMatch(/space|full/i)
+    expect(stderr).not.toContain('    at ')
+    const status = await world.run('status', key, '--json')
+    expect(status.code).toBe(0)
+    expect(JSON.parse(status.stdout)).toMatchObject({ key, phase: 'implementing', attempts: { implementation: 1 } })
+
+    rmSync(join(world.disk, 'filler'))
+    world.setScript(key, plainWork)
+    await world.start()
+    expect(isAlive(Number(readFileSync(join(world.folder, 'pid'), 'utf8')))).toBe(false)
+    expect((await world.untilIssue(key, 'done')).attempts['implementation']).toBe(1)
+    expect((await world.issue(landed)).phase).toBe('done')
+  })
+})
+
 describe.runIf(mayMount)('a disk that is read-only', () => {
+  it('refuses to make a database with a clear message, and makes it once it may', async () => {
+    world = createWorld({ disk: '24m' })
+    await world.makeRepositories()
+    mount('-o', 'remount,ro', world.disk)
+    const { code, stdout, stderr } = await world.run('start')
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr).toMatch(/read-only|cannot be written|not writable|cannot write/i)
+    expect(stderr).toContain(world.data)
+    expect(stderr.trim().split('\n')).toHaveLength(1)
+    const doctor = await world.run('doctor', '--json')
+    expect(doctor.code).toBe(3)
+    expect(JSON.parse(doctor.stdout).checks.filter(({ status }: { status: string }) => status === 'FAIL')).not.toEqual([])
+    mount('-o', 'remount,rw', world.disk)
+    await world.start()
+    await world.untilIssue(await world.submit(plainWork), 'done')
+  })
+
   it('refuses to start with a clear message and leaves everything as it was', async () => {
     world = createWorld({ disk: '24m' })
     await world.start()

@@ -17,6 +17,7 @@ beforeAll(async () => {
       { id: 'absent', agentCommand: '/nowhere/an-agent --fast' },
       { id: 'denied', agentCommand: './notes.txt' },
       { id: 'none', agentCommand: 'exec true' },
+      { id: 'reviewed', review: 'human', budgets: { review_fix: 1 } },
     ],
     limits: { activeRuns: 3, progress: '4s', run: '30s' },
   })
@@ -73,9 +74,9 @@ describe.concurrent('an agent that cannot be run or fails', () => {
 })
 
 describe.concurrent('an agent that goes on and on', () => {
-  it('has its change landed although it prints 200 MB, of which little is kept', async () => {
-    const key = await world.submit(`yes "a line of output that says nothing at all" | head -c 150000000
-head -c 50000000 /dev/zero | tr '\\0' 'x'
+  it('has its change landed although it prints a gigabyte, of which little is kept', async () => {
+    const key = await world.submit(`yes "a line of output that says nothing at all" | head -c 800000000
+head -c 200000000 /dev/zero | tr '\\0' 'x'
 ${plainWork}`)
     await world.untilIssue(key, 'done')
     const log = join(world.data, 'runs', key, 'run-1', 'output.log')
@@ -93,6 +94,13 @@ sleep 1001`)
     const ended = await world.untilIssue(key, 'escalated')
     expect(reasonOf(ended)).toContain('No progress for 4 s')
     expect(isAlive(pid)).toBe(false)
+  })
+
+  it('leaves a background process that holds its output: it is ended, and its change lands', async () => {
+    const key = await world.submit(`sleep 1003 & echo $! > "$WORLD/$SIGNALBOX_ISSUE.pid"
+${plainWork}`)
+    await world.untilIssue(key, 'done')
+    expect(isAlive(Number(readFileSync(join(world.folder, `${key}.pid`), 'utf8')))).toBe(false)
   })
 
   it('leaves a background process of a session of its own: it is ended, and its change lands', async () => {
@@ -167,6 +175,37 @@ fi`)
   })
 })
 
+describe('an agent that rewrites what was published', () => {
+  it('in answer to a review: what was published stays, a human is asked, and its commits are kept', async () => {
+    const key = await world.submit(
+      `if [ "$SIGNALBOX_RUN_TYPE" = review_fix ]; then
+  echo better > "$SIGNALBOX_ISSUE.txt"
+  git commit --quiet --amend -am "Rewritten"
+else
+${plainWork}
+fi`,
+      { project: 'reviewed' },
+    )
+    const first = await world.untilIssue(key, ({ pr }) => pr !== null)
+    await world.act(key, { action: 'request_changes', body: 'Better, please.' })
+    const ended = await world.untilIssue(key, 'escalated')
+    expect(reasonOf(ended)).toContain('rewrote commits')
+    expect(ended).toMatchObject({ attempts: { review_fix: 1 }, pr: { number: 1, state: 'open', headSha: first.pr!.headSha } })
+
+    world.setScript(key, `echo better > "$SIGNALBOX_ISSUE.txt"\ngit commit --quiet -am "Better"`)
+    await world.act(key, { action: 'retry' })
+    const better = await world.untilIssue(key, ({ pr, run }) => pr!.headSha !== first.pr!.headSha && run === null)
+    expect(better.pr).toMatchObject({ number: 1, review: 'none' })
+    const { stdout: saved } = await git(['log', '--format=%s', '--no-walk', '--glob', `refs/signalbox/saved/${key}`], {
+      cwd: clone('reviewed'),
+    })
+    expect(saved).toContain('Rewritten')
+    await world.act(key, { action: 'approve' })
+    await world.untilIssue(key, 'done')
+    expect(await world.asUser(['log', '--format=%s', '--no-merges', 'main'], 'reviewed')).toBe(`Better\nDo ${key}\nThe start`)
+  })
+})
+
 describe('an agent that tries to publish by itself', () => {
   it('cannot push to origin nor to the repository of the forge; its work lands by the usual way', async () => {
     const log = join(world.folder, 'pushes.txt')
@@ -200,6 +239,22 @@ git config extensions.nonsense true`)
   await world.untilIssue(bad, 'escalated')
   const good = await world.submit(plainWork)
   await world.untilIssue(good, 'done')
+})
+
+it('goes on and on, with progress all the time: it is ended when its time is up, and a human is asked', async () => {
+  const other = createWorld({ projects: [{ id: 'app', budgets: { implementation: 1, recovery: 1 } }], limits: { run: '2s' } })
+  try {
+    await other.start()
+    const key = await other.submit(`echo $$ > "$WORLD/pid"
+i=0; while :; do i=$((i + 1)); echo "step $i"; echo "$i" > progress.txt; sleep 0.1; done`)
+    const ended = await other.untilIssue(key, 'escalated')
+    expect(reasonOf(ended)).toMatch(/2 s/)
+    expect(ended.pr).toBeNull()
+    expect(isAlive(Number(readFileSync(join(other.folder, 'pid'), 'utf8')))).toBe(false)
+    expect(readFileSync(join(ended.worktree!, 'progress.txt'), 'utf8')).toMatch(/^\d+$/m)
+  } finally {
+    await other.close()
+  }
 })
 
 it('has done the work of an agent that behaves, beside all of these', async () => {

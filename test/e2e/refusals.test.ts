@@ -53,12 +53,28 @@ describe('submit', () => {
     expect(await issueCount()).toBe(0)
   })
 
-  it('refuses a title of 10,000 characters', async () => {
+  it('cannot make a cycle: an issue waits only for ones that are there, and later ones are refused as blockers', async () => {
+    const first = await world.submit('sleep 5', { hold: true })
+    const before = await issueCount()
+    const [, number] = world.nextKey().split('-')
+    const later = `APP-${Number(number) + 1}`
+    // A waits for B, which is to wait for A: B is not there yet.
+    const ahead = await world.run('submit', 'A', '--blocked-by', later)
+    expect(ahead).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining(`there is no issue ${later}`) })
+    const both = await world.run('submit', 'B', '--blocked-by', first, '--blocked-by', world.nextKey())
+    expect(both).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('cannot be blocked by itself') })
+    expect(await issueCount()).toBe(before)
+    await world.act(first, { action: 'close', as: 'failed' })
+  })
+
+  it('refuses a title of 10,000 characters, and says the limit before one meets it', async () => {
+    const before = await issueCount()
     const { code, stdout, stderr } = await world.run('submit', 'A very long title with ümlauts '.repeat(400).slice(0, 10_000))
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(stderr).toMatch(/title.*500/i)
     expect(stderr.length).toBeLessThan(500)
-    expect(await issueCount()).toBe(0)
+    expect((await world.run('submit', '--help')).stdout).toContain('at most 500 characters')
+    expect(await issueCount()).toBe(before)
   })
 
   it('refuses an unknown project and a priority that is none, and files nothing', async () => {
