@@ -31,6 +31,9 @@ export function readEnvironment(variables: Readonly<Record<string, string | unde
   }
 }
 
+/** The source of a secret that stands in the file itself. */
+export const written = 'the configuration'
+
 /** A string that is not printed by mistake: logs, JSON and template strings show `[secret]`. */
 export class Secret {
   /** The key in the file, such as `server.operatorToken`. */
@@ -49,7 +52,7 @@ export class Secret {
   /** The value. Throws ConfigurationError `unreadable-value`, also when it is empty. */
   reveal(): string {
     const value = this.#read()
-    if (value === '') throw unreadable(this.key, this.source, 'is empty')
+    if (value === '') throw unreadable(this.key, this.source, 'it is empty')
     return value
   }
   toString(): string {
@@ -130,5 +133,6 @@ export function reasonOf(error: unknown, file: string): string {
 }
 
 function unreadable(key: string, source: string, reason: string, cause?: unknown): ConfigurationError {
-  return new ConfigurationError('unreadable-value', `${key}: cannot read "${source}": ${reason}.`, { cause })
+  const what = source === written ? 'cannot be used' : `cannot read "${source}"`
+  return new ConfigurationError('unreadable-value', `${key}: ${what}: ${reason}.`, { cause })
 }

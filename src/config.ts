@@ -7,7 +7,7 @@ import { findNodeAtLocation, getNodeValue, type Node, parseTree, type ParseError
 import type { z } from 'zod'
 import { explainIssues, type KeyPath, toKey } from './config-problems.ts'
 import { branchOf, configSchema, type JsonSchema, toJsonSchema } from './config-schema.ts'
-import { type Environment, readEnvironment, reasonOf, Secret, toAbsolute, toReference } from './config-values.ts'
+import { type Environment, readEnvironment, reasonOf, Secret, toAbsolute, toReference, written } from './config-values.ts'
 import { ConfigurationError, FatalError, suggest, toErrorData } from './errors.ts'
 
 export { type Environment, readEnvironment, Secret } from './config-values.ts'
@@ -226,7 +226,7 @@ function replaceString(text: string, schema: JsonSchema | undefined, key: string
   if (expected?.format === 'secret') {
     const secret = reference
       ? new Secret(key, reference.source, reference.file, reference.read)
-      : new Secret(key, 'the configuration', null, () => text)
+      : new Secret(key, written, null, () => text)
     secrets.push(secret)
     return secret
   }

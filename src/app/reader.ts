@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { FatalError } from '../errors.ts'
-import { replay, verify, type Kind } from '../actors/system/index.ts'
+import { replay, retrace, verify, type Kind } from '../actors/system/index.ts'
 import { chainOf, entriesOf, toView, type ActorView } from '../actors/system/index.ts'
 import { describeMachine } from '../machines/definition.ts'
 import { explainIssue } from '../machines/explain.ts'
@@ -79,6 +79,30 @@ export function createReader({ store, database, kinds, worktreeOf, close }: Read
     }
     return entries.sort((a, b) => a.seq - b.seq)
   }
+  /** Adds the state value after each entry that changed it, as far back as the journal can be repeated. */
+  const withValues = (root: ActorRow, entries: TimelineEntry[]): TimelineEntry[] => {
+    const values = new Map<string, unknown>()
+    const wanted = new Set(entries.map(({ address }) => address))
+    for (const row of family(root).filter(({ address }) => wanted.has(address))) {
+      let before: string | undefined
+      try {
+        for (const { seq, bytes } of retrace(store, kinds, row)) {
+          if (bytes === null) continue
+          const { value } = JSON.parse(bytes) as { value?: unknown }
+          const text = JSON.stringify(value)
+          if (text !== before) values.set(`${row.address} ${seq}`, value)
+          before = text
+        }
+      } catch (error) {
+        // Handled by another version, or trimmed: the events are told without their states. `verify` tells what differs.
+        if (!(error instanceof FatalError)) throw error
+      }
+    }
+    return entries.map((entry) => {
+      const value = values.get(`${entry.address} ${entry.seq}`)
+      return value === undefined ? entry : { ...entry, value }
+    })
+  }
   const toFeedEntry = ({ at, ...row }: FeedRow): FeedEntry => ({ ...row, at: iso(at) })
 
   return {
@@ -120,8 +144,9 @@ export function createReader({ store, database, kinds, worktreeOf, close }: Read
       }
     },
     timeline(key, { since = 0, limit = Infinity } = {}) {
-      const entries = timelineOf(need(`issue/${findIssue(database, key).issue}`), since)
-      return limit === Infinity ? entries : entries.slice(0, limit)
+      const root = need(`issue/${findIssue(database, key).issue}`)
+      const entries = timelineOf(root, since)
+      return withValues(root, limit === Infinity ? entries : entries.slice(0, limit))
     },
     snapshot(key, at) {
       const root = need(`issue/${findIssue(database, key).issue}`)

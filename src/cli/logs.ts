@@ -2,7 +2,7 @@
 
 import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Command, wrongUse } from './command.ts'
+import { type Command, type Context, wrongUse } from './command.ts'
 import { exit } from './exit.ts'
 import { follow } from './follow.ts'
 import { oneLine, type Output } from './output.ts'
@@ -23,8 +23,8 @@ export const command: Command = {
     const count = context.value('lines') ?? '200'
     if (!/^\d{1,9}$/.test(count)) throw wrongUse('invalid-argument', `--lines must be a number, not "${count}".`)
     const file = join(context.config().dataFolder, 'log.jsonl')
-    const key = context.value('KEY')
-    const isWanted = (line: LogLine): boolean => key === undefined || isAbout(line, key)
+    const issue = await issueOf(context)
+    const isWanted = (line: LogLine): boolean => issue === undefined || isAbout(line, issue)
     if (!existsSync(file) && !context.has('follow')) {
       output.note(`No log yet at ${file}: \`signalbox start\` writes it.`)
       output.document({ lines: [] })
@@ -53,14 +53,23 @@ export const command: Command = {
 
 type LogLine = Record<string, unknown>
 
-function isAbout(line: LogLine, key: string): boolean {
-  const names = [
-    line['key'],
-    line['issue'],
-    `${String(line['project'])}/${String(line['key'])}`,
-    `${String(line['project'])}/${String(line['issue'])}`,
-  ]
-  return names.includes(key)
+interface Named {
+  key: string
+  project: string | null
+}
+
+/** The issue that KEY names. Without a database nobody can say more of it than its key. */
+async function issueOf(context: Context): Promise<Named | undefined> {
+  const key = context.value('KEY')
+  if (key === undefined) return undefined
+  if (existsSync(context.config().store.path)) return (await context.reader()).issue(key)
+  const slash = key.lastIndexOf('/')
+  return { key: key.slice(slash + 1), project: slash < 0 ? null : key.slice(0, slash) }
+}
+
+function isAbout(line: LogLine, { key, project }: Named): boolean {
+  const isOther = project !== null && typeof line['project'] === 'string' && line['project'] !== project
+  return (line['key'] === key || line['issue'] === key) && !isOther
 }
 
 /** Reads what was added since the last time; starts again when the file was rotated. */

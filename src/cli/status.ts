@@ -2,7 +2,9 @@
 
 import type { IssueDocument, Reader } from '../app.ts'
 import { existsSync } from 'node:fs'
-import type { Command, Context } from './command.ts'
+import { suggest } from '../errors.ts'
+import { phases } from '../machines/vocabulary.ts'
+import { type Command, type Context, wrongUse } from './command.ts'
 import { exit } from './exit.ts'
 import { follow } from './follow.ts'
 import { indent, oneLine, type Output } from './output.ts'
@@ -15,7 +17,7 @@ export const command: Command = {
   flags: {
     follow: { description: 'Print it again whenever it changes; with KEY until the issue is over (exit 0) or needs a human (exit 3)' },
     project: { value: 'ID', description: 'Only issues of this project' },
-    phase: { value: 'PHASE', description: 'Only issues in this phase' },
+    phase: { value: 'PHASE', choices: phases, description: 'Only issues in this phase' },
   },
   json: 'the issue document, or { issues, next }; with --follow one line for each change',
   examples: ['signalbox status', 'signalbox status APP-1', 'signalbox status APP-1 --follow'],
@@ -23,7 +25,7 @@ export const command: Command = {
     const key = context.value('KEY')
     if (key === undefined) return await showAll(context)
     const reader = await context.reader()
-    if (context.has('follow')) return await followOne(reader, key, context.output)
+    if (context.has('follow')) return await followOne(reader, key, context)
     const document = reader.issue(key)
     printIssue(document, context.output)
     context.output.document(document)
@@ -40,12 +42,25 @@ async function showAll(context: Context): Promise<number> {
   }
   const reader = await context.reader()
   const query = { ...pick(context, 'project'), ...pick(context, 'phase') }
+  assertProject(context, reader)
   if (context.has('follow')) return await followAll(reader, query, output)
   const issues = allIssues(reader, query)
   if (issues.length === 0) output.note('No issues. `signalbox submit TITLE` files one.')
   else printTable(issues, output)
   output.document({ issues, next: null })
   return exit.done
+}
+
+/** A project that is not configured any more may still have issues. */
+function assertProject(context: Context, reader: Reader): void {
+  const project = context.value('project')
+  const known = context.config().projects.map(({ id }) => id)
+  if (project === undefined || known.includes(project) || reader.issues({ project, limit: 1 }).issues.length > 0) return
+  const near = suggest(project, known)
+  throw wrongUse(
+    'invalid-argument',
+    `--project: there is no project "${project}". ${near ? `Did you mean ${near}?` : `There are: ${known.join(', ')}.`}`,
+  )
 }
 
 function pick(context: Context, name: 'project' | 'phase'): { [name: string]: string } {
@@ -65,7 +80,12 @@ function allIssues(reader: Reader, query: { project?: string; phase?: string }):
   return all
 }
 
-async function followOne(reader: Reader, key: string, output: Output): Promise<number> {
+async function followOne(reader: Reader, key: string, { output, config }: Context): Promise<number> {
+  const reviewedByHuman = new Set(
+    config()
+      .projects.filter(({ review }) => review.by === 'human')
+      .map(({ id }) => id),
+  )
   let last = ''
   return await follow(() => {
     const document = reader.issue(key)
@@ -75,7 +95,7 @@ async function followOne(reader: Reader, key: string, output: Output): Promise<n
       output.lineOfJson(document)
       output.line(summaryOf(document, output))
     }
-    return endOf(document)
+    return endOf(document, reviewedByHuman)
   })
 }
 
@@ -94,10 +114,11 @@ async function followAll(reader: Reader, query: { project?: string; phase?: stri
 }
 
 /** The exit code with which following ends, or undefined while something other than a human moves the issue. */
-function endOf(document: IssueDocument): number | undefined {
+function endOf(document: IssueDocument, reviewedByHuman: ReadonlySet<string>): number | undefined {
   if (document.phase === 'done' || document.phase === 'failed') return exit.done
   const waits = document.waitsFor
-  const isHumans = waits.length > 0 && waits.every(({ party }) => party === 'human' || party === 'operator')
+  const humans = ['human', 'operator', ...(reviewedByHuman.has(document.project) ? ['reviewer'] : [])]
+  const isHumans = waits.length > 0 && waits.every(({ party }) => humans.includes(party))
   return document.faulted || isHumans ? exit.attention : undefined
 }
 

@@ -45,7 +45,8 @@ function print(entries: TimelineEntry[], output: Output): void {
     entries.map((entry) => [
       output.style('dim', clockOf(entry.at)),
       `#${entry.seq}`,
-      entry.address,
+      // All of it is about this one issue.
+      entry.address.replace(/^issue\/[^/]+\/?/, '') || 'issue',
       entry.ignored === undefined ? entry.event.type : output.style('dim', `${entry.event.type} (${entry.ignored})`),
       output.style('dim', `by ${oneLine(entry.cause)}`),
       entry.value === undefined ? '' : `→ ${valueText(entry.value)}`,

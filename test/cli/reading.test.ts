@@ -50,7 +50,10 @@ beforeEach(() => {
   const text = JSON.stringify({
     store: { path: 's.db' },
     agents: { a: { kind: 'command', command: 'x' } },
-    projects: [{ id: 'app', repo: '.' }],
+    projects: [
+      { id: 'app', repo: '.' },
+      { id: 'agents', repo: '.', review: { by: 'agent' } },
+    ],
   })
   config = parseConfig(text, join(folder, 'signalbox.config.json'), readEnvironment({ HOME: folder }))
   writeFileSync(config.store.path, '')
@@ -165,6 +168,7 @@ describe('status', () => {
     ['failed is an end', { phase: 'failed', waitsFor: [] }, 0],
     ['a human is needed', { waitsFor: human }, 3],
     ['an operator is needed', { waitsFor: [{ ...human[0]!, party: 'operator' as const }] }, 3],
+    ['a review by a human', { waitsFor: [{ ...human[0]!, party: 'reviewer' as const }] }, 3],
     ['a fault is an operator’s', { faulted: { code: 'x', message: 'm', address: 'a' } }, 3],
     ['done, though it waits', { phase: 'done', waitsFor: human }, 0],
   ])('following ends: %s', async (_, more, expected) => {
@@ -174,7 +178,13 @@ describe('status', () => {
   test('following goes on while anyone but a human can move it', async () => {
     const states = [
       issue({ waitsFor: [...human, { ...human[0]!, party: 'timer' as const }] }),
-      issue({ waitsFor: [{ ...human[0]!, party: 'reviewer' as const }] }),
+      issue({ project: 'agents', waitsFor: [{ ...human[0]!, party: 'reviewer' as const }] }),
+      issue({
+        waitsFor: [
+          { ...human[0]!, party: 'reviewer' as const },
+          { ...human[0]!, party: 'ci' as const },
+        ],
+      }),
       issue({ phase: 'done' }),
     ]
     expect((await run(status, ['APP-1', '--follow'], { issue: () => states.shift()! })).code).toBe(0)
@@ -189,8 +199,8 @@ test('timeline prints every entry, with cause and new state', async () => {
   ]
   const reader: Partial<Reader> = { timeline: () => entries }
   const { stdout } = await run(timeline, ['APP-1'], reader)
-  expect(stdout).toMatch(/#1 +issue\/id-1 +tracker\.delegated +by external +→ lifecycle\.delegated/)
-  expect(stdout).toMatch(/#2 +issue\/id-1\/run-1 +run\.started \(stale\) +by seq 1/)
+  expect(stdout).toMatch(/#1 +issue +tracker\.delegated +by external +→ lifecycle\.delegated/)
+  expect(stdout).toMatch(/#2 +run-1 +run\.started \(stale\) +by seq 1/)
   expect(JSON.parse((await run(timeline, ['APP-1', '--json'], reader)).stdout)).toEqual({ key: 'APP-1', entries })
 })
 

@@ -194,7 +194,7 @@ describe('secrets', () => {
     const config = parse({ tracker: { kind: 'linear', clientSecret: '$NOPE', webhookSecret: '$EMPTY' } })
     expect(refusal(() => assertSecrets(config)).message).toContain('tracker.clientSecret: cannot read "$NOPE"')
     const empty = parse({ server: { operatorToken: '$EMPTY' } })
-    expect(refusal(() => operatorTokenOf(empty)).message).toContain('server.operatorToken: cannot read "$EMPTY": is empty')
+    expect(refusal(() => operatorTokenOf(empty)).message).toContain('server.operatorToken: cannot read "$EMPTY": it is empty')
   })
 
   test('without an operator token it says how to make one', () => {

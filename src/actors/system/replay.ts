@@ -33,6 +33,15 @@ export interface Replayed {
  * handled by a machine version that this build does not have.
  */
 export function replay(store: StoreReader, kinds: ReadonlyMap<string, Kind>, row: ActorRow, at = Infinity): Replayed {
+  let last = nothing
+  for (const state of retrace(store, kinds, row, at)) last = state
+  return last
+}
+
+const nothing: Replayed = { seq: 0, at: 0, bytes: null, status: 'pending', version: 0, entries: 0 }
+
+/** As `replay`, with the state after each entry on the way. */
+export function* retrace(store: StoreReader, kinds: ReadonlyMap<string, Kind>, row: ActorRow, at = Infinity): Generator<Replayed> {
   const machines = new Map(store.state().machines.map((m) => [m.id, m]))
   const chain = [...chainOf(store, row.lastSeq)].filter((entry) => entry.seq <= at)
   let start = -1
@@ -44,11 +53,13 @@ export function replay(store: StoreReader, kinds: ReadonlyMap<string, Kind>, row
     const first = [...chainOf(store, row.lastSeq)][0]
     throw new FatalError('before-checkpoint', `'${row.address}' can be replayed from entry ${first?.seq ?? row.lastSeq} on.`)
   }
-  let state: Replayed = { seq: 0, at: 0, bytes: null, status: 'pending', version: 0, entries: 0 }
+  let state = { ...nothing }
   for (const entry of chain.slice(0, start))
     if (entry.ignored === null && entry.kind !== 'stop' && entry.kind !== 'checkpoint') state.version++
-  for (const entry of chain.slice(start)) state = { ...apply(state, entry, row, kinds, machines), seq: entry.seq, at: entry.at }
-  return state
+  for (const entry of chain.slice(start)) {
+    state = { ...apply(state, entry, row, kinds, machines), seq: entry.seq, at: entry.at }
+    yield state
+  }
 }
 
 function apply(
