@@ -163,7 +163,7 @@ function pullRequestState(pr: NonNullable<IssueDocument['pr']>): string {
 
 function printIssue(issue: IssueDocument, output: Output): void {
   output.line(`${output.style('bold', issue.key)}  ${oneLine(issue.title)}`)
-  const row = (name: string, text: string): void => output.line(`${output.style('dim', name.padEnd(12))}${text}`)
+  const row = (name: string, text: string): void => output.line(`${output.style('dim', name.padEnd(14))}${text}`)
   row('phase', phaseText(issue, output))
   for (const wait of issue.waitsFor) row('waits for', waitText(wait))
   if (issue.faulted) row('fault', `${issue.faulted.address}: ${oneLine(issue.faulted.message)} (\`signalbox retry ${issue.key}\`)`)

@@ -49,6 +49,9 @@ async function serversLeft(): Promise<string[]> {
   return ids.filter((_, index) => lines[index]!.includes(`${folder}/signalbox.config.json`))
 }
 
+/** The landed content of every demo so far: the same, whatever the seed and however often the server was killed. */
+const trees = new Set<string>()
+
 async function expectDescribedEnd(ran: { exitCode: number | null; stdout: string; stderr: string }): Promise<void> {
   expect(ran).toMatchObject({ exitCode: 0 })
   const { issues } = JSON.parse(ran.stdout) as { issues: IssueDocument[] }
@@ -65,6 +68,9 @@ async function expectDescribedEnd(ran: { exitCode: number | null; stdout: string
     [0, 0, 1],
     [0, 0, 0],
   ])
+  const { stdout: tree } = await git(['rev-parse', 'main^{tree}'], { cwd: join(folder, 'project') })
+  trees.add(tree)
+  expect(trees.size).toBe(1)
   const landings = await landingsIn(join(folder, 'project'))
   expect(landings.map(({ key }) => key).toSorted()).toEqual(['DEMO-1', 'DEMO-2', 'DEMO-3', 'DEMO-4', 'DEMO-5'])
   expect(landings.findIndex(({ key }) => key === 'DEMO-1')).toBeLessThan(landings.findIndex(({ key }) => key === 'DEMO-5'))
