@@ -2,9 +2,9 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { text as readText } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -165,4 +165,16 @@ test('the launcher is written in syntax of long ago', () => {
   const source = readFileSync(bin, 'utf8')
   for (const modern of [/\bawait\b/, /=>/, /\?\./, /\?\?/, /`[^`]*\$\{/, /\b(const|let)\s/, /from 'node:/])
     expect(source).not.toMatch(modern)
+})
+
+test('a clone is set up without a compiler: the lock tells npm that what brings its binaries is not to be built', () => {
+  const clone = resolve(bin, '../..')
+  const { packages } = JSON.parse(readFileSync(join(clone, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { gypfile?: boolean; hasInstallScript?: boolean }>
+  }
+  const folders = Object.keys(packages).filter((path) => path !== '' && existsSync(join(clone, path)))
+  // `npm install` drops it from the lock again, since it reads it from the package; `npm ci` looks into the lock alone.
+  const built = folders.filter((path) => existsSync(join(clone, path, 'binding.gyp')) && packages[path]!.gypfile !== false)
+  expect(built, 'add "gypfile": false to these in package-lock.json').toEqual([])
+  expect(folders.filter((path) => packages[path]!.hasInstallScript)).toEqual([])
 })
