@@ -1,11 +1,11 @@
 // T8: one issue through the embedded loop with an instant agent; what Signalbox adds to git, the agent and the checks.
 
-import { subscribe } from 'node:diagnostics_channel'
-import type { ChildProcess } from 'node:child_process'
+import { tracingChannel } from 'node:diagnostics_channel'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { Session } from 'node:inspector/promises'
 import { join } from 'node:path'
 import { git } from '../src/actors/git.ts'
+import type { ProcessResult } from '../src/actors/process.ts'
 import { createApp, type App } from '../src/app.ts'
 import { parseConfig } from '../src/config.ts'
 import { folder } from './databases.ts'
@@ -14,13 +14,14 @@ import { figure, rounds, tell, type Figure } from './measure.ts'
 const agent =
   'printf "%s\\n" "$SIGNALBOX_ISSUE" > "$SIGNALBOX_ISSUE.txt" && git add --all && git commit --quiet --message "$SIGNALBOX_ISSUE"'
 
-// Every child process of this one, from before its fork to its end.
-const intervals: { from: number; to: number; command: string }[] = []
-subscribe('child_process', (message) => {
-  const { process: child } = message as { process: ChildProcess }
-  const from = performance.now()
-  child.once('exit', () => intervals.push({ from, to: performance.now(), command: child.spawnargs.slice(0, 3).join(' ') }))
-})
+// Every child process, from before its fork to its end, in whichever process it was forked.
+const intervals: { from: number; to: number }[] = []
+tracingChannel<unknown, { result?: ProcessResult }>('signalbox:process').subscribe({
+  asyncEnd: ({ result }: { result?: ProcessResult }) => {
+    const to = performance.now()
+    if (result) intervals.push({ from: to - result.ms, to })
+  },
+} as never)
 
 /** Milliseconds since `start` in which no child process ran. */
 function ownTime(start: number, end: number): { own: number; processes: number } {

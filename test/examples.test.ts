@@ -47,3 +47,10 @@ test('the reminder is shown once, however often its process is killed and starte
   const third = await run(process.execPath, example, { cwd: folder })
   expect(third.stdout).toBe('It is shown.\n')
 })
+
+test('the packed program runs the demo to its end', async () => {
+  const program = join(folder, 'node_modules', 'signalbox', 'bin', 'signalbox.js')
+  const { stdout } = await run(process.execPath, [program, 'demo', '--seed', '1', '--json', '--dir', join(folder, 'demo')], { cwd: folder })
+  const { issues } = JSON.parse(stdout) as { issues: { phase: string }[] }
+  expect(issues.filter(({ phase }) => phase === 'done').length).toBe(5)
+}, 90_000)

@@ -4,6 +4,7 @@ import { createCommandAgent } from '../actors/agents/command.ts'
 import { createProcessRecords, endOrphans } from '../actors/agents/orphans.ts'
 import { createLocalForge, type LocalForge } from '../actors/forge/local.ts'
 import type { Agent } from '../actors/ports.ts'
+import { useProcessHost } from '../actors/process.ts'
 import { createSystem, realClock, type ActorSystem, type Clock, type RandomSource } from '../actors/system/index.ts'
 import { createLocalTracker, type LocalTracker } from '../actors/tracker/local.ts'
 import { discoverBase } from '../actors/workspace/base.ts'
@@ -119,6 +120,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     onProblem: ({ code, message, address, error }) => log(code === 'dead-letter' ? 'warn' : 'error', { code, address, error }, message),
   })
   database = store.database
+  // What is started by the hundred is not forked from a process as large as this one.
+  const releaseHost = useProcessHost()
 
   let pump: FactPump
   const outbox = createFactOutbox({ database, now: clock.now, wake: () => pump.wake() })
@@ -155,6 +158,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     // Whoever embeds this may mend the cause and open it again: nothing may go on, and the database is given back.
     pump.stop()
     await system.stop()
+    releaseHost()
     throw error
   }
   opened.resolve()
@@ -254,6 +258,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
         await system.stop()
         phase = 'stopped'
         await Promise.all([sessions.ended(endingTime), works.ended(endingTime)])
+        releaseHost()
       })()),
   }
 }

@@ -147,7 +147,7 @@ describe('the preparation of a worktree', () => {
     const key = await world.submit(plainWork)
     await until(() => read('hook.log') !== '', { what: 'the hook to begin' })
     const pid = Number(read('pids'))
-    await world.stop('SIGKILL')
+    await world.stop('SIGKILL', { withHost: true })
     expect(isAlive(pid)).toBe(true)
     writeFileSync(join(world.data, 'worktrees', 'app', 'quick'), '')
     await world.start()
@@ -180,13 +180,29 @@ describe('the server', () => {
     expect(done.attempts['implementation']).toBe(1)
   })
 
-  it('killed leaves its agents behind, which the next start ends before it goes on', async () => {
+  it('killed takes its agents with it, those in sessions of their own at the next start', async () => {
+    world = createWorld()
+    await world.start()
+    const key = await world.submit(endless)
+    await untilWorking(key)
+    const [child, inOtherSession, agent] = pidsOf(key)
+    expect(await world.stop('SIGKILL')).toBe('SIGKILL')
+    await untilEnded([child!, agent!])
+
+    world.setScript(key, `test ! -e begun.txt\n${plainWork}`)
+    await world.start()
+    expect(isAlive(inOtherSession!)).toBe(false)
+    const done = await world.untilIssue(key, 'done')
+    expect(done.attempts['implementation']).toBe(1)
+  })
+
+  it('killed with all that could clean up after it leaves its agents behind, which the next start ends before it goes on', async () => {
     world = createWorld()
     await world.start()
     const key = await world.submit(endless)
     await untilWorking(key)
     const pids = pidsOf(key)
-    expect(await world.stop('SIGKILL')).toBe('SIGKILL')
+    expect(await world.stop('SIGKILL', { withHost: true })).toBe('SIGKILL')
     expect(pids.filter(isAlive)).toEqual(pids)
 
     world.setScript(key, `test ! -e begun.txt\n${plainWork}`)

@@ -175,12 +175,16 @@ export function createWorld(options: WorldOptions = {}) {
     return server
   }
 
-  /** SIGTERM, and how it ended. */
-  async function stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<string> {
+  /** SIGTERM or another signal, and how it ended. */
+  async function stop(signal: NodeJS.Signals = 'SIGTERM', { withHost = false } = {}): Promise<string> {
     if (!server) return 'not started'
     const { child, ended, pid } = server
+    // The process that starts all others would end them: only when it is killed as well is anything left behind.
+    const hosts = withHost ? childrenOf(pid).filter((each) => look(`/proc/${each}/cmdline`).includes('signalbox-processes')) : []
+    for (const host of hosts) process.kill(host, 'SIGSTOP')
     if (child.exitCode === null && child.signalCode === null) process.kill(pid, signal)
     const how = await ended
+    for (const host of hosts) endOne(host)
     server = undefined
     return how
   }
@@ -380,6 +384,8 @@ function look(path: string): string {
     return '' // it has ended, or it is another user's
   }
 }
+
+const childrenOf = (pid: number): number[] => look(`/proc/${pid}/task/${pid}/children`).trim().split(' ').filter(Boolean).map(Number)
 
 function endOne(pid: number): void {
   try {
