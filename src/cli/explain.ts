@@ -23,7 +23,9 @@ export const command: Command = {
     output.line(`${output.style('bold', explanation.key)} is ${explanation.phase} (${explanation.authority}).`)
     for (const { id, description } of explanation.states) output.line(`  ${id}${description ? `: ${oneLine(description)}` : ''}`)
     output.line()
-    output.line(explanation.waitsFor.length > 0 ? 'It waits for' : 'It waits for nobody: it moves by itself.')
+    const isOver = explanation.phase === 'done' || explanation.phase === 'failed'
+    const rest = isOver ? 'It is over.' : 'It waits for nobody: it moves by itself.'
+    output.line(explanation.waitsFor.length > 0 ? 'It waits for' : rest)
     for (const wait of explanation.waitsFor) output.line(`  ${waitText(wait)}`)
     for (const { name, due } of explanation.timers) output.line(`  timer: ${name} ${relative(due)}`)
     if (explanation.actions.length > 0) output.line('\nWhat you can do')
