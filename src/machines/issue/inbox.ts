@@ -2,7 +2,7 @@
 
 import type { HumanMessage } from '../vocabulary.ts'
 import type { ActiveRun, IssueContext } from './context.ts'
-import { restored } from './facts.ts'
+import { restored } from './counters.ts'
 
 type Patch = Partial<IssueContext>
 

@@ -2,7 +2,7 @@
 
 import type { Phase, RunType } from '../vocabulary.ts'
 import type { ChecksFact, IssueContext } from './context.ts'
-import { presentHead } from './facts.ts'
+import { presentHead } from './head-facts.ts'
 
 export interface IssuePolicy {
   /** Attempts by run type, for the issue's life between two heads that are not ours, human words or resets. */

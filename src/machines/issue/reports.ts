@@ -2,7 +2,7 @@
 
 import type { Authority, Phase } from '../vocabulary.ts'
 import type { IssueContext } from './context.ts'
-import { presentHead } from './facts.ts'
+import { presentHead } from './head-facts.ts'
 
 export type FeedLevel = 'info' | 'warn' | 'error'
 

@@ -3,9 +3,11 @@
 import type { RunInput, RunOutput } from '../run/context.ts'
 import { addUsage, noUsage } from '../vocabulary.ts'
 import type { IssueContext } from './context.ts'
-import { presentHead, takePublication } from './facts.ts'
+import { noFailures } from './counters.ts'
+import { presentHead } from './head-facts.ts'
 import { consume, consumeGiven, give, giveBack } from './inbox.ts'
 import { agentFor, attemptsSpent, backoff, causeOf, lifetimeSpent, neededRun, openPullRequest, type Spent } from './policy.ts'
+import { takePublication } from './pull-request-facts.ts'
 
 type Patch = Partial<IssueContext>
 
@@ -127,8 +129,6 @@ const failureOf = (c: IssueContext, event: RunOutput): IssueContext['lastFailure
   reason: event.reason || event.summary,
   at: c.now,
 })
-
-const noFailures: Patch = { interruptions: 0, recoveries: 0, environmentFailures: 0, capacityFailures: 0, notBefore: 0 }
 
 export function settleCompleted(c: IssueContext, event: RunOutput): Patch {
   const patch = { ...answered(c, event), ...noFailures }

@@ -3,15 +3,20 @@
 import { assign, enqueueActions, sendTo, setup, stopChild } from 'xstate'
 import type { RunOutput } from '../run/context.ts'
 import { runMachine } from '../run/machine.ts'
-import { noUsage, type Phase, type RunType } from '../vocabulary.ts'
+import { noUsage, type Phase } from '../vocabulary.ts'
 import type { IssueContext, IssueInput } from './context.ts'
+import { restored } from './counters.ts'
+import * as decisions from './decisions.ts'
 import type { EventOf, IssueEvent, ReconcileEvent } from './events.ts'
-import * as facts from './facts.ts'
 import * as guards from './guards.ts'
+import { takeChecks, takeQueue, takeReview } from './head-facts.ts'
 import * as inbox from './inbox.ts'
-import { causeOf, isEvictedByEnvironment, phaseOf } from './policy.ts'
+import { causeOf, phaseOf } from './policy.ts'
+import { takeEverything } from './poll.ts'
+import { takePullRequest } from './pull-request-facts.ts'
 import * as reports from './reports.ts'
 import * as settlement from './settlement.ts'
+import { takeBlocker, takeChild, takeRemoval, takeTracker } from './tracker-facts.ts'
 import type { WaitsFor } from './waiting.ts'
 
 type Any = { type: string; at?: number; [key: string]: unknown }
@@ -60,27 +65,27 @@ export const issueSetup = setup({
     keepTime: take(() => ({})),
 
     // facts
-    takeDelegation: take((c, event: Of<'tracker.delegated'>) => facts.takeTracker(c, event, event.observedAt, true, true)),
-    takeUndelegation: take((c, event: Of<'tracker.undelegated'>) => facts.takeTracker(c, event, event.observedAt, false)),
-    takeIssue: take((c, event: Of<'tracker.updated'>) => facts.takeTracker(c, event, event.observedAt, event.delegated)),
-    takeRemoval: take((c, event: Of<'tracker.removed'>) => facts.takeRemoval(c, event.observedAt)),
-    takeBlocker: take((c, event: Of<'blocker.changed'>) => facts.takeBlocker(c, event)),
-    takeChild: take((c, event: Of<'child.changed'>) => facts.takeChild(c, event)),
-    takeOpenPullRequest: take((c, event: Of<'pr.opened'>) => facts.takePullRequest(c, event, event.observedAt, 'open')),
-    takeClosedPullRequest: take((c, event: Of<'pr.closed'>) => facts.takePullRequest(c, event, event.observedAt, 'closed')),
-    takeMergedPullRequest: take((c, event: Of<'pr.merged'>) => facts.takePullRequest(c, event, event.observedAt, 'merged')),
-    takeReview: take((c, event: Of<'review.approved'>) => facts.takeReview(c, event)),
-    takePendingChecks: take((c, event: Of<'checks.pending'>) => facts.takeChecks(c, event, 'pending')),
-    takePassedChecks: take((c, event: Of<'checks.passed'>) => facts.takeChecks(c, event, 'passed')),
-    takeFailedChecks: take((c, event: Of<'checks.failed'>) => facts.takeChecks(c, event, 'failed')),
-    takeEntered: take((c, event: Of<'queue.entered'>) => facts.takeQueue(c, event, 'queued')),
-    takeEvicted: take((c, event: Of<'queue.evicted'>) => facts.takeQueue(c, event, 'evicted')),
-    takeLeft: take((c, event: Of<'queue.left'>) => facts.takeQueue(c, event, 'none')),
+    takeDelegation: take((c, event: Of<'tracker.delegated'>) => takeTracker(c, event, event.observedAt, true, true)),
+    takeUndelegation: take((c, event: Of<'tracker.undelegated'>) => takeTracker(c, event, event.observedAt, false)),
+    takeIssue: take((c, event: Of<'tracker.updated'>) => takeTracker(c, event, event.observedAt, event.delegated)),
+    takeRemoval: take((c, event: Of<'tracker.removed'>) => takeRemoval(c, event.observedAt)),
+    takeBlocker: take((c, event: Of<'blocker.changed'>) => takeBlocker(c, event)),
+    takeChild: take((c, event: Of<'child.changed'>) => takeChild(c, event)),
+    takeOpenPullRequest: take((c, event: Of<'pr.opened'>) => takePullRequest(c, event, event.observedAt, 'open')),
+    takeClosedPullRequest: take((c, event: Of<'pr.closed'>) => takePullRequest(c, event, event.observedAt, 'closed')),
+    takeMergedPullRequest: take((c, event: Of<'pr.merged'>) => takePullRequest(c, event, event.observedAt, 'merged')),
+    takeReview: take((c, event: Of<'review.approved'>) => takeReview(c, event)),
+    takePendingChecks: take((c, event: Of<'checks.pending'>) => takeChecks(c, event, 'pending')),
+    takePassedChecks: take((c, event: Of<'checks.passed'>) => takeChecks(c, event, 'passed')),
+    takeFailedChecks: take((c, event: Of<'checks.failed'>) => takeChecks(c, event, 'failed')),
+    takeEntered: take((c, event: Of<'queue.entered'>) => takeQueue(c, event, 'queued')),
+    takeEvicted: take((c, event: Of<'queue.evicted'>) => takeQueue(c, event, 'evicted')),
+    takeLeft: take((c, event: Of<'queue.left'>) => takeQueue(c, event, 'none')),
     takeHold: take((_c, { headSha, reason, files }: Of<'queue.held'>) => ({ held: { headSha, reason, files } })),
     takeResumption: take(() => ({ held: null })),
     takeDeployment: take((c) => ({ deploy: c.deploy && { ...c.deploy, state: 'succeeded' as const } })),
     takeFailedDeployment: take((c) => ({ deploy: c.deploy && { ...c.deploy, state: 'failed' as const } })),
-    takeEverything: take((c, event: ReconcileEvent) => facts.takeEverything(c, event)),
+    takeEverything: take((c, event: ReconcileEvent) => takeEverything(c, event)),
     takePolicy: take((_c, { policy }: Of<'policy.changed'>) => ({ policy })),
 
     // people
@@ -90,28 +95,10 @@ export const issueSetup = setup({
     hearOperator: take((c, { text, author }: Of<'operator.prompted'>, at) =>
       inbox.hear(c, { text, author: author ?? 'operator', via: 'session', at }),
     ),
-    rememberStop: take((c, event: Of<'operator.stopped' | 'tracker.stopRequested'>, at) => {
-      const stop = {
-        author: event.author ?? 'somebody',
-        reason: event.reason ?? 'asked to stop',
-        at: 'observedAt' in event ? event.observedAt : at,
-      }
-      return { stop: c.stop !== null && c.stop.at >= stop.at ? c.stop : stop }
-    }),
-    retry: take((c, event: Of<'operator.retried'>) => ({
-      ...facts.restored(c),
-      stop: null,
-      closed: null,
-      removed: false,
-      question: null,
-      answered: null,
-      asked: (event.runType ?? null) as RunType | null,
-      issue: ['completed', 'canceled'].includes(c.issue.stateType) ? { ...c.issue, stateType: 'unstarted' as const } : c.issue,
-      ...(c.pr?.state === 'closed' ? { pr: null, formerPr: { number: c.pr.number, observedAt: c.pr.observedAt } } : {}),
-      ...(isEvictedByEnvironment(c) ? { heads: { ...c.heads, [c.pr!.headSha]: facts.forgetEviction(facts.presentHead(c)) } } : {}),
-    })),
-    close: take((_c, event: Of<'operator.closed'>, at) => ({ closed: { as: event.as, by: event.author ?? 'operator', at } })),
-    resetBudget: take((c) => ({ ...facts.restored(c), spent: { runs: 0, ms: 0, usage: noUsage } })),
+    rememberStop: take((c, event: Of<'operator.stopped' | 'tracker.stopRequested'>, at) => decisions.stop(c, event, at)),
+    retry: take((c, event: Of<'operator.retried'>) => decisions.retry(c, event)),
+    close: take((_c, event: Of<'operator.closed'>, at) => decisions.close(event, at)),
+    resetBudget: take((c) => ({ ...restored(c), spent: { runs: 0, ms: 0, usage: noUsage } })),
 
     // places
     requestPlace: enqueueActions(({ context, event, enqueue }) => {

@@ -2,7 +2,7 @@
 
 import type { Party, Waiting } from '../vocabulary.ts'
 import type { IssueContext } from './context.ts'
-import { presentHead } from './facts.ts'
+import { presentHead } from './head-facts.ts'
 import { isActing } from './guards.ts'
 import { checksState, isUnconfirmed, openBlockers, reviewState } from './policy.ts'
 import { escalationText } from './reports.ts'

@@ -1,0 +1,35 @@
+// What people decide: to stop, to try again, to close.
+
+import type { RunType } from '../vocabulary.ts'
+import type { IssueContext } from './context.ts'
+import { restored } from './counters.ts'
+import type { EventOf } from './events.ts'
+import { forgetEviction, presentHead } from './head-facts.ts'
+import { isEvictedByEnvironment } from './policy.ts'
+
+type Patch = Partial<IssueContext>
+
+/** The newest stop stands. */
+export function stop(c: IssueContext, event: EventOf<'operator.stopped' | 'tracker.stopRequested'>, now: number): Patch {
+  const at = 'observedAt' in event ? event.observedAt : now
+  if (c.stop !== null && c.stop.at >= at) return {}
+  return { stop: { author: event.author ?? 'somebody', reason: event.reason ?? 'asked to stop', at } }
+}
+
+/** Lifts what a person may lift, and puts aside what ended the issue or keeps it from going on. */
+export const retry = (c: IssueContext, event: EventOf<'operator.retried'>): Patch => ({
+  ...restored(c),
+  stop: null,
+  closed: null,
+  removed: false,
+  question: null,
+  answered: null,
+  asked: (event.runType ?? null) as RunType | null,
+  issue: ['completed', 'canceled'].includes(c.issue.stateType) ? { ...c.issue, stateType: 'unstarted' } : c.issue,
+  ...(c.pr?.state === 'closed' ? { pr: null, formerPr: { number: c.pr.number, observedAt: c.pr.observedAt } } : {}),
+  ...(isEvictedByEnvironment(c) ? { heads: { ...c.heads, [c.pr!.headSha]: forgetEviction(presentHead(c)) } } : {}),
+})
+
+export const close = (event: EventOf<'operator.closed'>, now: number): Patch => ({
+  closed: { as: event.as, by: event.author ?? 'operator', at: now },
+})

@@ -1,0 +1,44 @@
+// How everything that a poll saw at once becomes context: each part by the same rules as when it is told alone.
+
+import type { IssueContext } from './context.ts'
+import type { ReconcileEvent } from './events.ts'
+import { ofHead, takeChecks, takeQueue, takeReview } from './head-facts.ts'
+import { takePullRequest } from './pull-request-facts.ts'
+import { takeRemoval, takeTracker } from './tracker-facts.ts'
+
+type Patch = Partial<IssueContext>
+
+export function takeEverything(context: IssueContext, event: ReconcileEvent): Patch {
+  let patch: Patch = {}
+  const seen = (): IssueContext => ({ ...context, ...patch })
+  const take = (next: Patch): void => {
+    patch = { ...patch, ...next }
+  }
+  const { tracker, pr } = event
+  if (tracker === null) take(takeRemoval(seen(), event.observedAt))
+  else if (tracker) take(takeTracker(seen(), tracker, tracker.observedAt, tracker.delegated))
+  if (pr) {
+    take(takePullRequest(seen(), pr, pr.observedAt, pr.state))
+    for (const { verdict, ...review } of pr.reviews) {
+      const type = verdict === 'approved' ? 'review.approved' : 'review.changesRequested'
+      take(takeReview(seen(), { type, ...review }))
+    }
+    take(dropUnseenVerdicts(seen(), pr))
+    if (pr.checks.headSha !== '') take(takeChecks(seen(), pr.checks, pr.checks.state))
+    if (pr.queue.headSha !== '') take(takeQueue(seen(), pr.queue, pr.queue.state))
+  }
+  return patch
+}
+
+/** A verdict on the present head that the poll did not see any more has been dismissed. */
+function dropUnseenVerdicts(c: IssueContext, { headSha, reviews, observedAt }: NonNullable<ReconcileEvent['pr']>): Patch {
+  const unseen = Object.entries(c.heads[headSha]?.reviews ?? {}).filter(
+    ([reviewer, verdict]) =>
+      verdict.observedAt < observedAt && !reviews.some((review) => review.reviewer === reviewer && review.headSha === headSha),
+  )
+  if (unseen.length === 0) return {}
+  const dismissed = Object.fromEntries(
+    unseen.map(([reviewer]) => [reviewer, { verdict: 'dismissed' as const, body: '', comments: [], observedAt }]),
+  )
+  return ofHead(c, headSha, observedAt, ({ reviews: known }) => ({ reviews: { ...known, ...dismissed } }))
+}

@@ -1,0 +1,87 @@
+// How facts about the issue become context: the newest truth wins.
+
+import type { IssueContext } from './context.ts'
+import type { EventOf, TrackerFact } from './events.ts'
+
+type Patch = Partial<IssueContext>
+
+const factOf = ({
+  key,
+  title,
+  description,
+  url,
+  state,
+  stateType,
+  priority,
+  labels,
+  parent,
+  children,
+  blockedBy,
+}: TrackerFact): TrackerFact => ({
+  key,
+  title,
+  description,
+  url,
+  state,
+  stateType,
+  priority,
+  labels,
+  parent,
+  children,
+  blockedBy,
+})
+
+/** What a new delegation lifts: a decision that was made before it. */
+const lifted = <T extends { at: number }>(decision: T | null, observedAt: number): T | null =>
+  decision !== null && decision.at > observedAt ? decision : null
+
+const newerThan = <T extends { observedAt: number }>(known: Record<string, T>, observedAt: number): Record<string, T> =>
+  Object.fromEntries(Object.entries(known).filter(([, one]) => one.observedAt > observedAt))
+
+/** The issue as it was seen, with what was heard of its blockers and children since. */
+const withNews = (fact: TrackerFact, { blockers, children }: Pick<IssueContext, 'blockers' | 'children'>): TrackerFact => ({
+  ...fact,
+  blockedBy: fact.blockedBy.map(({ key, resolved }) => ({ key, resolved: blockers[key]?.resolved ?? resolved })),
+  children: [
+    ...fact.children.filter(({ key }) => children[key] === undefined),
+    ...Object.entries(children).map(([key, { state }]) => ({ key, state })),
+  ],
+})
+
+/** `isHandover`: the fact is that somebody delegated the issue, not merely that it is delegated. */
+export function takeTracker(
+  c: IssueContext,
+  fact: TrackerFact,
+  observedAt: number,
+  delegated: boolean | undefined,
+  isHandover = false,
+): Patch {
+  if (observedAt <= c.issueObservedAt) return {}
+  const isNew = delegated === true && (isHandover || !c.delegated)
+  const news = { blockers: newerThan(c.blockers, observedAt), children: newerThan(c.children, observedAt) }
+  return {
+    ...news,
+    issue: withNews(factOf(fact), news),
+    issueObservedAt: observedAt,
+    delegated: delegated ?? c.delegated,
+    removed: c.removed && c.removedAt > observedAt,
+    ...(isNew
+      ? { stop: lifted(c.stop, observedAt), closed: lifted(c.closed, observedAt), escalation: lifted(c.escalation, observedAt) }
+      : {}),
+  }
+}
+
+export const takeRemoval = (c: IssueContext, observedAt: number): Patch =>
+  observedAt <= Math.max(c.issueObservedAt, c.removedAt) ? {} : { removed: true, removedAt: observedAt }
+
+export function takeBlocker(c: IssueContext, { key, resolved, observedAt }: EventOf<'blocker.changed'>): Patch {
+  if (observedAt <= Math.max(c.issueObservedAt, c.blockers[key]?.observedAt ?? 0)) return {}
+  const blockers = { ...c.blockers, [key]: { resolved, observedAt } }
+  return { blockers, issue: withNews(c.issue, { blockers, children: c.children }) }
+}
+
+export function takeChild(c: IssueContext, { key, state, observedAt }: EventOf<'child.changed'>): Patch {
+  if (observedAt <= Math.max(c.issueObservedAt, c.children[key]?.observedAt ?? 0)) return {}
+  const children = { ...c.children, [key]: { state, observedAt } }
+  return { children, issue: withNews(c.issue, { blockers: c.blockers, children }) }
+}
