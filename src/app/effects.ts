@@ -137,8 +137,11 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
 
     'tracker.report': { logic: delivery<TrackerReport>(({ report, id }) => host.tracker().report(report, id)) },
     'feed.posted': { logic: delivery<Record<string, unknown>>(({ report, id }) => host.postToFeed(id, report)) },
-    'landing.requested': { logic: delivery<LandingRequest>(({ report }) => forge().requestLanding(report)) },
-    'landing.withdrawn': { logic: delivery<LandingRequest & { reason: string }>(({ report }) => forge().withdrawLanding(report)) },
+    'landing.decided': {
+      logic: delivery<LandingRequest & { wanted: boolean; reason: string | null }>(({ report: { wanted, reason, ...request } }) =>
+        wanted ? forge().requestLanding(request) : forge().withdrawLanding({ ...request, reason: reason ?? '' }),
+      ),
+    },
     'worktree.released': {
       logic: delivery<Parameters<Workspace['remove']>[0]>(({ report }) =>
         inTurn(report, async () => void (await workspace.remove(await withBase(report)))),

@@ -8,6 +8,7 @@ import { isTerminal, phaseIn, waitingFor } from '../../src/machines/issue/docume
 import * as guards from '../../src/machines/issue/guards.ts'
 import { defaultPolicy } from '../../src/machines/issue/policy.ts'
 import { failureClasses, noUsage, runOutcomes, runTypes } from '../../src/machines/vocabulary.ts'
+import { isUnwanted, isWanted } from './issue/facts.ts'
 import { dawn, kinds, start, type Event, type Player } from './player.ts'
 
 type Issue = Player<IssueContext>
@@ -248,7 +249,7 @@ describe('whatever happens to an issue', () => {
 
   it('a landing is asked for only of a head that is approved, green, not evicted and present (P4)', () => {
     holds((_before, after) => {
-      for (const { headSha } of after.reports('landing.requested')) {
+      for (const { headSha } of after.reports('landing.decided').filter(isWanted)) {
         const { pr, heads, stop, delegated } = after.context
         expect({ state: pr?.state, headSha: pr?.headSha, draft: pr?.draft }).toEqual({ state: 'open', headSha, draft: false })
         const { reviews, checks, queue } = heads[headSha as string]!
@@ -266,7 +267,12 @@ describe('whatever happens to an issue', () => {
       const { landing } = before.context
       if (landing === null || after.context.landing === landing) return
       const isDecided = after.context.pr?.state === 'merged' || after.context.heads[landing]?.queue?.state === 'evicted'
-      expect(after.reports('landing.withdrawn').map(({ headSha }) => headSha)).toEqual(isDecided ? [] : [landing])
+      expect(
+        after
+          .reports('landing.decided')
+          .filter(isUnwanted)
+          .map(({ headSha }) => headSha),
+      ).toEqual(isDecided ? [] : [landing])
     })
   })
 
@@ -274,7 +280,11 @@ describe('whatever happens to an issue', () => {
     holds((_before, after, _what, hour) => {
       const stopped = after.send({ type: 'operator.stopped', author: 'ada', at: dawn + (hour + 1) * 60 * minute })
       expect((stopped.value as { authority: string }).authority).toBe('stopped')
-      expect([...spawned(stopped), ...stopped.reports('landing.requested'), ...stopped.reports('capacity.requested')]).toEqual([])
+      expect([
+        ...spawned(stopped),
+        ...stopped.reports('landing.decided').filter(isWanted),
+        ...stopped.reports('capacity.requested'),
+      ]).toEqual([])
       expect((stopped.value as { run: string }).run).toMatch(/^(idle|stopping)$/)
     })
   })

@@ -95,7 +95,7 @@ export function createWorld(plans: Record<string, Plan>, limit = 2) {
   function report(from: string, event: Event): void {
     reports.push({ ...event, from })
     const issue = `issue/${String(event['issue'])}`
-    if (event.type.startsWith('landing.')) send('queue/app', event)
+    if (event.type === 'landing.decided') send('queue/app', { ...event, type: event['wanted'] ? 'landing.requested' : 'landing.withdrawn' })
     else if (event.type === 'capacity.granted' || event.type.startsWith('queue.')) send(issue, event)
     else if (event.type.startsWith('capacity.')) send('capacity/main', event)
     else if (event['kind'] === 'question') {

@@ -14,16 +14,18 @@ export type IssueReport =
       priority: number
       request: number
     }
-  | { type: 'landing.requested'; project: string; issue: string; key: string; number: number; headSha: string; priority: number }
+  /** One kind for both: reports of one kind arrive in order, so that no request overtakes the withdrawal that follows it. */
   | {
-      type: 'landing.withdrawn'
+      type: 'landing.decided'
+      wanted: boolean
       project: string
       issue: string
       key: string
       number: number
       headSha: string
       priority: number
-      reason: string
+      /** Why it is not wanted any more. */
+      reason: string | null
     }
   | {
       type: 'tracker.report'
@@ -67,10 +69,16 @@ const landing = (c: IssueContext, headSha: string) => ({
   priority: c.issue.priority,
 })
 
-export const askToLand = (c: IssueContext): IssueReport => ({ type: 'landing.requested', ...landing(c, c.pr!.headSha) })
+export const askToLand = (c: IssueContext): IssueReport => ({
+  type: 'landing.decided',
+  wanted: true,
+  ...landing(c, c.pr!.headSha),
+  reason: null,
+})
 
 export const withdrawLanding = (c: IssueContext): IssueReport => ({
-  type: 'landing.withdrawn',
+  type: 'landing.decided',
+  wanted: false,
   ...landing(c, c.landing!),
   reason: c.stop ? 'stopped' : c.delegated ? 'no longer approved and green' : 'taken back',
 })

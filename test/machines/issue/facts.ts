@@ -131,6 +131,10 @@ export const evicted = (kind: QueueIncident['class'] = 'conflict', headSha = 'A'
   ...{ type: 'queue.evicted', source: 'system', headSha, incident: incident(kind, headSha) },
 })
 
+/** Of the reports `landing.decided`: a landing is asked for, or what was asked is withdrawn. */
+export const isWanted = ({ wanted }: Event): boolean => wanted === true
+export const isUnwanted = ({ wanted }: Event): boolean => wanted === false
+
 // --- runs ------------------------------------------------------------------------------------------
 
 export const output = (changes: Partial<RunOutput>): RunOutput => ({

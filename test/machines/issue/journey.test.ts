@@ -25,6 +25,8 @@ import {
   red,
   reviewCommented,
   runState,
+  isUnwanted,
+  isWanted,
   type Issue,
 } from './facts.ts'
 
@@ -59,8 +61,18 @@ describe('the way to a landed change', () => {
   it('asks to land when it is approved and green at its very head', () => {
     const issue = play(...open, pending(), approved(), green())
     expect(phase(issue)).toBe('awaiting_queue')
-    expect(issue.reports('landing.requested')).toEqual([
-      { type: 'landing.requested', project: 'app', issue: '1', key: 'APP-1', number: 7, headSha: 'A', priority: 0 },
+    expect(issue.reports('landing.decided').filter(isWanted)).toEqual([
+      {
+        type: 'landing.decided',
+        wanted: true,
+        project: 'app',
+        issue: '1',
+        key: 'APP-1',
+        number: 7,
+        headSha: 'A',
+        priority: 0,
+        reason: null,
+      },
     ])
   })
 
@@ -70,7 +82,7 @@ describe('the way to a landed change', () => {
     expect(issue.reports('worktree.released')).toEqual([
       { type: 'worktree.released', project: 'app', key: 'APP-1', branch: 'signalbox/APP-1-say-which-file', base: 'main', landed: 'A' },
     ])
-    expect(issue.reports('landing.withdrawn')).toEqual([])
+    expect(issue.reports('landing.decided').filter(isUnwanted)).toEqual([])
   })
 
   it('needs no approval where nobody reviews, and no checks where none are declared', () => {
@@ -81,7 +93,7 @@ describe('the way to a landed change', () => {
 
   it('waits for a human to land it where that is the policy', () => {
     const issue = playWith({ policy: policy({ landing: 'manual' }) }, ...open, approved(), green())
-    expect([phase(issue), issue.reports('landing.requested')]).toEqual(['awaiting_queue', []])
+    expect([phase(issue), issue.reports('landing.decided').filter(isWanted)]).toEqual(['awaiting_queue', []])
   })
 
   it('does not land a draft', () => {
@@ -154,24 +166,35 @@ describe('the landing queue', () => {
   it('that gives the head back starts a repair with the incident', () => {
     const issue = play(...waiting, evicted())
     expect([phase(issue), runState(issue)]).toEqual(['repairing_queue', { waiting: 'capacity' }])
-    expect(issue.reports('landing.withdrawn')).toEqual([])
+    expect(issue.reports('landing.decided').filter(isUnwanted)).toEqual([])
     expect(runInput(granted(issue))).toMatchObject({ type: 'queue_repair', past: 'A', incident: { class: 'conflict', files: ['a.ts'] } })
   })
 
   it('is asked again for the repaired head, once that is approved and green', () => {
     const issue = play(...waiting, evicted(), granted, published('B'), approved('B'), green('B'))
-    expect(issue.reports('landing.requested')).toMatchObject([{ headSha: 'B' }])
+    expect(issue.reports('landing.decided').filter(isWanted)).toMatchObject([{ headSha: 'B' }])
   })
 
   it('is told when the approval is lost', () => {
     const issue = play(...waiting, changesRequested())
-    expect(issue.reports('landing.withdrawn')).toMatchObject([{ headSha: 'A', reason: 'no longer approved and green' }])
+    expect(issue.reports('landing.decided').filter(isUnwanted)).toMatchObject([{ headSha: 'A', reason: 'no longer approved and green' }])
     expect(phase(issue)).toBe('changes_requested')
+  })
+
+  it('is told of the request and of its withdrawal by reports of one kind: only these arrive in order', () => {
+    const landing = (issue: Issue) => issue.commands.flatMap((command) => (command.type === 'emit' ? [command.event] : []))
+    const kinds = [play(...open, approved(), green()), play(...waiting, changesRequested())].map(
+      (issue) => landing(issue).find(({ headSha }) => headSha === 'A')?.type,
+    )
+    expect(kinds).toEqual(['landing.decided', 'landing.decided'])
   })
 
   it('is told when the head is not the one it was asked for', () => {
     const issue = playWith({ policy: policy({ review: 'none', checks: false }) }, ...open, pushed('B'))
-    expect([issue.reports('landing.withdrawn'), issue.reports('landing.requested')]).toMatchObject([[{ headSha: 'A' }], [{ headSha: 'B' }]])
+    expect([issue.reports('landing.decided').filter(isUnwanted), issue.reports('landing.decided').filter(isWanted)]).toMatchObject([
+      [{ headSha: 'A' }],
+      [{ headSha: 'B' }],
+    ])
   })
 
   it('gives it back for its own reasons: no run could mend that, a human looks', () => {

@@ -42,6 +42,8 @@ import {
   tracked,
   undelegated,
   updated,
+  isUnwanted,
+  isWanted,
   type Issue,
 } from './facts.ts'
 import { dawn, start } from '../player.ts'
@@ -124,7 +126,7 @@ describe('a message', () => {
   it('about an open pull request starts a run, and nothing lands before it is done', () => {
     const issue = play(...open, approved(), green(), prompted('and rename it'))
     expect([phase(issue), runState(issue)]).toEqual(['pr_open', { waiting: 'capacity' }])
-    expect(issue.reports('landing.withdrawn')).toHaveLength(1)
+    expect(issue.reports('landing.decided').filter(isUnwanted)).toHaveLength(1)
     expect(phase(granted(issue))).toBe('pr_open')
   })
 
@@ -159,7 +161,11 @@ describe('stop', () => {
 
   it('takes a request for a place and for a landing back', () => {
     expect(play(stopped).reports('capacity.withdrawn')).toHaveLength(1)
-    expect(play(...open, approved(), green(), stopped).reports('landing.withdrawn')).toMatchObject([{ headSha: 'A', reason: 'stopped' }])
+    expect(
+      play(...open, approved(), green(), stopped)
+        .reports('landing.decided')
+        .filter(isUnwanted),
+    ).toMatchObject([{ headSha: 'A', reason: 'stopped' }])
   })
 
   it('outlives every fact, and every fact is still taken in', () => {
@@ -220,8 +226,8 @@ describe('taking the issue back', () => {
 
   it('asks nothing of the queue', () => {
     const issue = play(...open, undelegated, approved(), green())
-    expect([phase(issue), issue.reports('landing.requested')]).toEqual(['awaiting_queue', []])
-    expect(playOn(issue, delegated).reports('landing.requested')).toHaveLength(1)
+    expect([phase(issue), issue.reports('landing.decided').filter(isWanted)]).toEqual(['awaiting_queue', []])
+    expect(playOn(issue, delegated).reports('landing.decided').filter(isWanted)).toHaveLength(1)
   })
 
   it('before it was ever given keeps it quiet', () => {
@@ -294,7 +300,7 @@ describe('a retry', () => {
   it('asks the queue again that gave the head back for its own reasons', () => {
     const issue = play(...open, approved(), green(), entered(), evicted('environment'), retried())
     expect(phase(issue)).toBe('awaiting_queue')
-    expect(issue.reports('landing.requested')).toMatchObject([{ headSha: 'A' }])
+    expect(issue.reports('landing.decided').filter(isWanted)).toMatchObject([{ headSha: 'A' }])
   })
 
   it('begins anew after the pull request was closed, and an old fact of that one changes nothing', () => {
@@ -320,7 +326,7 @@ describe('a closed pull request', () => {
 describe('an approval that is dismissed', () => {
   it('takes the landing back', () => {
     const issue = play(...open, approved(), green(), dismissed())
-    expect([phase(issue), issue.reports('landing.withdrawn').length]).toEqual(['pr_open', 1])
+    expect([phase(issue), issue.reports('landing.decided').filter(isUnwanted).length]).toEqual(['pr_open', 1])
   })
 })
 
