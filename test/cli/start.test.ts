@@ -7,7 +7,6 @@ import { type AddressInfo, connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import * as app from '../../src/app.ts'
 import { takeOwnership } from '../../src/persistence/ownership.ts'
 import { bin, createHome, type Home } from './program.ts'
 
@@ -105,8 +104,7 @@ describe('what stops it before anything is touched', () => {
   })
 })
 
-// The runtime itself is not part of the command line: these come alive with it.
-describe.skipIf(!('createApp' in app))('a server', () => {
+describe('a server', () => {
   async function start(args: string[] = []): Promise<{ child: ChildProcess; url: string; errors: () => string }> {
     const child = spawn(process.execPath, [bin, 'start', '--json', ...args], {
       cwd: home.folder,
