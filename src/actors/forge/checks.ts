@@ -37,7 +37,9 @@ export interface CheckRequest {
 /** The name of the one check of the embedded forge. */
 export const checkName = 'ci'
 
+/** In the environment of every check of this data folder, and of one check. */
 const marker = 'SIGNALBOX_CHECKS'
+const ownMarker = 'SIGNALBOX_CHECK'
 const kept = 64 * 1024
 const outputLimit = 16 * 2 ** 20
 
@@ -62,7 +64,8 @@ export function createChecks(options: {
       if (ci === null) return { state: 'passed', failures: [] }
       const repository = await open(project)
       const folder = join(home, project, request.label)
-      const tree = join(folder, `tree-${randomBytes(6).toString('hex')}`)
+      const mark = randomBytes(6).toString('hex')
+      const tree = join(folder, `tree-${mark}`)
       const outputFile = join(folder, 'output.log')
       try {
         await prepare(repository, tree, commit, signal).catch((error: unknown) => {
@@ -81,6 +84,7 @@ export function createChecks(options: {
             SIGNALBOX_BASE: repository.base.name,
             ...request.env,
             [marker]: home,
+            [ownMarker]: mark,
           }),
           timeout: ci.timeout,
           signal,
@@ -88,7 +92,7 @@ export function createChecks(options: {
           outputFile,
           outputLimit,
           onStart: request.onStart,
-        })
+        }).finally(() => endMarked(ownMarker, mark)) // also what left its process group
         return judge(result, { ci, commit, tree, outputFile })
       } finally {
         // What cannot be removed now (files of another user, a busy mount) is tried again at the next start.

@@ -15,6 +15,17 @@ async function opened(
   return { fixture, headSha, check: (signal) => fixture.forge.runChecks({ project: 'app', number: 1, headSha, signal }) }
 }
 
+const processesWith = (seconds: string): string[] =>
+  readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && commandLine(pid) === `sleep ${seconds}`)
+
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').join(' ').trim()
+  } catch {
+    return '' // it has ended
+  }
+}
+
 /** Nothing of a check stays but its output. */
 const left = (fixture: ForgeFixture) =>
   readdirSync(join(fixture.data, 'checks', 'app'), { recursive: true })
@@ -40,11 +51,22 @@ describe('running the checks', () => {
       'MINE',
       'SIGNALBOX_BASE',
       'SIGNALBOX_BRANCH',
+      'SIGNALBOX_CHECK',
       'SIGNALBOX_CHECKS',
       'SIGNALBOX_HEAD',
       'SIGNALBOX_PR',
       'SIGNALBOX_PROJECT',
     ])
+    expect(left(fixture)).toEqual([])
+  })
+
+  test.each(['exit 0', 'exit 1'])('ends what it left behind in a session of its own (%s)', async (end) => {
+    const { fixture, check } = await opened({
+      ci: { command: `setsid sleep 613 >/dev/null 2>&1 & ${end}` },
+    })
+    const { state } = await check()
+    expect(state).toBe(end === 'exit 0' ? 'passed' : 'failed')
+    expect(processesWith('613')).toEqual([])
     expect(left(fixture)).toEqual([])
   })
 
