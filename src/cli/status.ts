@@ -87,6 +87,7 @@ async function followOne(reader: Reader, key: string, { output, config }: Contex
       .map(({ id }) => id),
   )
   let last = ''
+  let before: number | undefined
   return await follow(() => {
     const document = reader.issue(key)
     const text = JSON.stringify(document)
@@ -95,7 +96,11 @@ async function followOne(reader: Reader, key: string, { output, config }: Contex
       output.lineOfJson(document)
       output.line(summaryOf(document, output))
     }
-    return endOf(document, reviewedByHuman)
+    const end = endOf(document, reviewedByHuman)
+    // Between two facts of one change (a pull request, its checks) a human seems to be all that is missing: look once more.
+    const isSure = end !== exit.attention || before === end
+    before = end
+    return isSure ? end : undefined
   })
 }
 

@@ -179,6 +179,7 @@ describe('status', () => {
     const states = [
       issue({ waitsFor: [...human, { ...human[0]!, party: 'timer' as const }] }),
       issue({ project: 'agents', waitsFor: [{ ...human[0]!, party: 'reviewer' as const }] }),
+      issue({ waitsFor: human }), // for the moment between two facts
       issue({
         waitsFor: [
           { ...human[0]!, party: 'reviewer' as const },
