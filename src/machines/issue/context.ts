@@ -86,6 +86,8 @@ export interface ActiveRun {
   usage: Usage
   /** Ids of the messages that this run was given. */
   given: string[]
+  /** The run type that an operator had asked for, when this is its run. */
+  asked: RunType | null
 }
 
 /** A person's or the tracker's decision, and when it was made. */
@@ -131,7 +133,7 @@ export interface IssueContext extends Omit<IssueInput, 'issue' | 'observedAt'> {
   answered: string | null
   inbox: HumanMessage[]
   messages: number
-  /** The run type that an operator asked for. */
+  /** The run type that an operator asked for, and that no run has taken yet. */
   asked: RunType | null
 
   // runs

@@ -40,7 +40,9 @@ export function claim(c: IssueContext): Patch {
       lastProgressAt: null,
       usage: noUsage,
       given: c.inbox.filter((message) => message.givenTo === null).map((message) => message.id),
+      asked: c.asked,
     },
+    asked: null,
     inbox: give(c, id),
     attempts: { ...c.attempts, [type]: c.attempts[type] + 1 },
     spent: { ...c.spent, runs: c.spent.runs + 1 },
@@ -83,14 +85,22 @@ export function assignment(c: IssueContext): RunInput {
 
 // --- the end -------------------------------------------------------------------------------------
 
+/** What the next run finds in the worktree. A run that never had it leaves everything as it was. */
+function worktreeAfter(c: IssueContext, { headBefore, outcome, failure, dirty }: RunOutput): Pick<IssueContext, 'keep' | 'restartFrom'> {
+  if (headBefore === null) return { keep: c.keep, restartFrom: c.restartFrom }
+  if (outcome === 'interrupted') return { keep: false, restartFrom: headBefore }
+  // Asked or stopped in the middle of it, the agent goes on where it was.
+  return { keep: dirty.length > 0 || failure === 'dirty' || outcome === 'needs_input' || outcome === 'released', restartFrom: null }
+}
+
 /** What every ended run leaves, whatever became of it. */
 function settled(c: IssueContext, event: RunOutput): Patch {
   const run = c.run!
   return {
     run: null,
     inbox: giveBack(consume(c.inbox, event.steered), run),
-    keep: event.dirty.length > 0 && event.outcome !== 'interrupted',
-    restartFrom: null,
+    asked: c.asked ?? run.asked,
+    ...worktreeAfter(c, event),
     pushed: event.headAfter === null ? c.pushed : remembered(c.pushed, event.headAfter),
     spent: {
       runs: c.spent.runs,
@@ -108,7 +118,7 @@ const answered = (c: IssueContext, event: RunOutput): Patch => ({
   ...settled(c, event),
   inbox: consumeGiven(consume(c.inbox, event.steered), c.run!),
   answered: null,
-  asked: null,
+  asked: c.asked,
   lastFailure: null,
 })
 
@@ -135,13 +145,14 @@ export function settleCompleted(c: IssueContext, event: RunOutput): Patch {
   return { ...patch, ...takePublication({ ...c, ...patch }, event.pr, c.run!.head) }
 }
 
-/** We ended it: an approval made it needless, or a person took the issue back. What an operator asked for is off the table too. */
-export const settleCalledOff = (c: IssueContext, event: RunOutput): Patch => ({ ...refunded(c, event), asked: null })
+/** We ended it: an approval made it needless, or a person took the issue back. What an operator had asked of it is off the table too. */
+export const settleCalledOff = (c: IssueContext, event: RunOutput): Patch => ({ ...refunded(c, event), asked: c.asked })
 
 export const settleWithQuestion = (c: IssueContext, event: RunOutput): Patch => ({
   ...answered(c, event),
   ...refundAttempt(c),
   ...noFailures,
+  asked: c.asked ?? c.run!.asked,
   question: { text: event.question ?? event.summary, at: c.now },
 })
 
@@ -152,14 +163,12 @@ export const settleInterrupted = (c: IssueContext, event: RunOutput): Patch => (
   ...refunded(c, event),
   interruptions: event.progressed ? 0 : c.interruptions + 1,
   recoveries: event.progressed ? 0 : c.recoveries,
-  restartFrom: event.headBefore ?? c.restartFrom,
   notBefore: 0,
 })
 
 export const settleForRecovery = (c: IssueContext, event: RunOutput): Patch => ({
   ...refunded(c, event),
   recoveries: c.recoveries + 1,
-  restartFrom: event.headBefore ?? c.restartFrom,
   lastFailure: failureOf(c, event),
   notBefore: c.now + backoff(c.policy.delays.recovery, c.recoveries + 1),
 })
@@ -195,7 +204,7 @@ export function settleForHuman(c: IssueContext, event: RunOutput): Patch {
 
 /** Its actor was given up by an operator, or broke without an answer. */
 export const settleBroken = (c: IssueContext, message: string): Patch =>
-  andEscalate(c, { run: null, inbox: c.run ? giveBack(c.inbox, c.run) : c.inbox }, `A run was given up: ${message}`)
+  andEscalate(c, { run: null, inbox: giveBack(c.inbox, c.run!), asked: c.asked ?? c.run!.asked }, `A run was given up: ${message}`)
 
 // --- budgets -------------------------------------------------------------------------------------
 

@@ -58,6 +58,11 @@ describe('a failure of the agent', () => {
     expect(runInput(issue)).toMatchObject({ type: 'ci_repair', attempt: 1, lastFailure: null })
   })
 
+  it('that left an operation in progress keeps it', () => {
+    const left = finished({ outcome: 'failed', failure: 'dirty', reason: 'A rebase is in progress.' })
+    expect(runInput(play(granted, left, retried(), granted)).keep).toBe(true)
+  })
+
   it('keeps what was left uncommitted for the next attempt', () => {
     const issue = play(granted, finished({ outcome: 'failed', failure: 'agent', reason: 'no', dirty: ['a.ts'] }), paused, granted)
     expect(runInput(issue).keep).toBe(true)
@@ -98,6 +103,15 @@ describe('a failure of the environment', () => {
     expect([first.context.attempts.implementation, first.context.spent.runs]).toEqual([0, 0])
     expect([runState(second), second.context.attempts.implementation]).toEqual([{ waiting: 'backoff' }, 0])
     expect(pauseOf(second)).toBeGreaterThan(pauseOf(first))
+  })
+
+  it('before the worktree was ready leaves it as it was for the next run', () => {
+    const notReady = finished({ outcome: 'failed', failure: 'environment', reason: 'no room', headBefore: null })
+    const dirty = play(granted, finished({ outcome: 'failed', failure: 'agent', reason: 'no', dirty: ['a.ts'] }), paused, granted)
+    expect(runInput(playOn(dirty, notReady, paused, granted)).keep).toBe(true)
+    const died = play(granted, interrupted, granted, notReady, paused, granted)
+    expect(runInput(died)).toMatchObject({ keep: false, restartFrom: 'base' })
+    expect(runInput(play(granted, finished({ outcome: 'interrupted', headBefore: null }), granted)).restartFrom).toBeNull()
   })
 
   it('asks a human after five in a row', () => {

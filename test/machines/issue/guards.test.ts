@@ -36,7 +36,7 @@ const run = (changes: object = {}) => ({
   claimed: true,
   run: {
     ...{ id: 'run-1', type: 'implementation' as const, agent: 'x', phase: 'claimed', head: null, startedAt: dawn, lastSignalAt: null },
-    ...{ lastProgressAt: null, usage: noUsage, given: [] },
+    ...{ lastProgressAt: null, usage: noUsage, given: [], asked: null },
     ...changes,
   },
 })

@@ -92,6 +92,10 @@ describe('a question', () => {
     expect([runInput(third).question, texts(third)]).toEqual(['Which file?', ['the second']])
   })
 
+  it('finds its answer where the agent left off: nothing uncommitted is put away', () => {
+    expect(runInput(play(...asked, prompted('the second'), granted)).keep).toBe(true)
+  })
+
   it('about an open pull request is answered into a run for what is needed there', () => {
     const issue = play(...open, red(), granted, finished({ outcome: 'needs_input', question: 'Why?' }), commented('because'), granted)
     expect(runInput(issue)).toMatchObject({ type: 'ci_repair', question: 'Why?' })
@@ -166,6 +170,22 @@ describe('stop', () => {
         .reports('landing.decided')
         .filter(isUnwanted),
     ).toMatchObject([{ headSha: 'A', reason: 'stopped' }])
+  })
+
+  it('while the change is being published does not forget the head that may have been pushed', () => {
+    const issue = play(...open, red(), granted, { type: 'run.publishing', runId: 'run-2', head: 'B' }, stopped)
+    const told = playOn(issue, finished({ outcome: 'released' }), { ...pushed('B'), source: 'self' })
+    expect([phase(told), authority(told), told.context.pr?.headSha, told.context.attempts.implementation]).toEqual([
+      'pr_open',
+      'stopped',
+      'B',
+      1,
+    ])
+  })
+
+  it('keeps what the agent left uncommitted, for whoever goes on', () => {
+    const again = play(granted, stopped, finished({ outcome: 'released' }), prompted('go on'), granted)
+    expect(runInput(again).keep).toBe(true)
   })
 
   it('outlives every fact, and every fact is still taken in', () => {
@@ -286,6 +306,25 @@ describe('a retry', () => {
     expect([phase(issue), runInput(issue).type]).toEqual(['pr_open', 'ci_repair'])
     expect(runInput(playOn(issue, interrupted, granted)).type).toBe('ci_repair')
     expect(phase(playOn(issue, published('B'), approved('B'), green('B')))).toBe('awaiting_queue')
+  })
+
+  it('during another run is for the next one, whatever becomes of that', () => {
+    const during = play(...open, red(), granted, retried('review_fix'))
+    expect(runInput(playOn(during, published('B'), granted)).type).toBe('review_fix')
+    expect(runInput(playOn(during, agentFailed, paused, granted)).type).toBe('review_fix')
+    const stopping = play(...open, red(), granted, stopped, retried('review_fix'))
+    expect(runState(stopping)).toBe('stopping')
+    expect(runInput(playOn(stopping, finished({ outcome: 'released' }), granted)).type).toBe('review_fix')
+  })
+
+  it('of a run type is off the table when its run is called off', () => {
+    const issue = play(...open, retried('ci_repair'), granted, stopped, finished({ outcome: 'released' }), prompted('go on'), granted)
+    expect(runInput(issue).type).toBe('review_fix')
+  })
+
+  it('of a run type whose run asks a question is still of that type when it is answered', () => {
+    const question = finished({ outcome: 'needs_input', question: 'Which?' })
+    expect(runInput(play(...open, retried('ci_repair'), granted, question, prompted('this'), granted)).type).toBe('ci_repair')
   })
 
   it('of a run type that does not exist is refused', () => {
