@@ -115,6 +115,10 @@ export interface IssueContext extends Omit<IssueInput, 'issue' | 'observedAt'> {
   /** When that was seen last. */
   removedAt: number
   pr: PullRequestState | null
+  /** By our clock, when what is known of it came, or when the poll was sent that saw it. */
+  prSeenAt: number
+  /** Heads that it has left, newest last. */
+  formerHeads: string[]
   /** A closed pull request that a retry has put aside: what is known of it already says nothing new. */
   formerPr: { number: number; observedAt: number } | null
   heads: Record<string, HeadFacts>
@@ -208,6 +212,8 @@ export function createContext({ input }: { input?: IssueInput }): IssueContext {
     removed: false,
     removedAt: 0,
     pr: null,
+    prSeenAt: 0,
+    formerHeads: [],
     formerPr: null,
     heads: {},
     held: null,

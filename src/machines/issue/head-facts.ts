@@ -37,15 +37,26 @@ const verdictOf = {
   'review.commented': null,
 } as const
 
+/** Of two facts of the same time the graver one stands, so that their order does not matter: a dismissal is always of an earlier word. */
+const gravity = { none: 0, pending: 1, passed: 2, approved: 1, changes_requested: 2, dismissed: 3, failed: 3 } as const
+type Grave = keyof typeof gravity
+
+const isNews = <T extends { observedAt: number }>(
+  known: T | null | undefined,
+  stateOf: (fact: T) => Grave,
+  observedAt: number,
+  state: Grave,
+) => !known || observedAt > known.observedAt || (observedAt === known.observedAt && gravity[state] > gravity[stateOf(known)])
+
 /** A comment is no verdict. */
 export function takeReview(c: IssueContext, event: EventOf<'review.approved'>): Patch {
   const verdict = verdictOf[event.type]
   if (verdict === null) return {}
   const { reviewer, body, comments, observedAt } = event
   return ofHead(c, event.headSha, observedAt, ({ reviews }) =>
-    observedAt <= (reviews[reviewer]?.observedAt ?? 0)
-      ? null
-      : { reviews: { ...reviews, [reviewer]: { verdict, body: body ?? '', comments: comments ?? [], observedAt } } },
+    isNews(reviews[reviewer], (known) => known.verdict, observedAt, verdict)
+      ? { reviews: { ...reviews, [reviewer]: { verdict, body: body ?? '', comments: comments ?? [], observedAt } } }
+      : null,
   )
 }
 
@@ -56,7 +67,7 @@ export function takeChecks(
 ): Patch {
   const { headSha, names, failures, observedAt, obstacle = null } = fact
   return ofHead(c, headSha, observedAt, ({ checks }) =>
-    observedAt <= (checks?.observedAt ?? 0) ? null : { checks: { state, names, failures, obstacle, observedAt } },
+    isNews(checks, (known) => known.state, observedAt, state) ? { checks: { state, names, failures, obstacle, observedAt } } : null,
   )
 }
 
@@ -71,6 +82,13 @@ export function takeQueue(
   )
   return { ...patch, held: c.held?.headSha === headSha && patch.heads !== undefined ? null : c.held }
 }
+
+/** What holds the landing up that is asked for; a word about another one is late. */
+export const takeHold = (c: IssueContext, { headSha, reason, files }: EventOf<'queue.held'>): Patch =>
+  headSha === c.landing ? { held: { headSha, reason, files } } : {}
+
+export const takeResumption = (c: IssueContext, { headSha }: EventOf<'queue.resumed'>): Patch =>
+  headSha === c.held?.headSha ? { held: null } : {}
 
 /** Put aside by a person; what is known of it already says nothing new. */
 export const forgetEviction = (head: HeadFacts): HeadFacts => ({

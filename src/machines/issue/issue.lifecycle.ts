@@ -67,7 +67,7 @@ export const lifecycle = issueSetup.createStateConfig({
     deploying: {
       meta: { phase: 'deploying', description: 'Landed; its deployment is watched.', waitsFor: 'deployment' },
       entry: 'tellPhase',
-      after: { deployTimeout: { actions: 'takeDeployment' } },
+      after: { deployTimeout: { actions: 'endDeploymentWatch' } },
     },
     awaiting_input: {
       meta: { phase: 'awaiting_input', description: 'The agent has asked a question that a human answers.', waitsFor: 'answer' },

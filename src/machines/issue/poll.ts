@@ -18,7 +18,7 @@ export function takeEverything(context: IssueContext, event: ReconcileEvent): Pa
   if (tracker === null) take(takeRemoval(seen(), event.observedAt))
   else if (tracker) take(takeTracker(seen(), tracker, tracker.observedAt, tracker.delegated))
   if (pr) {
-    take(takePullRequest(seen(), pr, pr.observedAt, pr.state))
+    take(takePullRequest(seen(), pr, { observedAt: pr.observedAt, askedAt: event.observedAt }, pr.state))
     for (const { verdict, ...review } of pr.reviews) {
       const type = verdict === 'approved' ? 'review.approved' : 'review.changesRequested'
       take(takeReview(seen(), { type, ...review }))

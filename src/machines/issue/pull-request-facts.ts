@@ -7,24 +7,54 @@ import type { PullRequestFact } from './events.ts'
 
 type Patch = Partial<IssueContext>
 
-/** A pull request as a fact tells it: taken when it is newer than what is known. */
-export function takePullRequest(c: IssueContext, fact: PullRequestFact, observedAt: number, state: PullRequestState['state']): Patch {
-  const { pr, formerPr } = c
-  if (pr && observedAt <= pr.observedAt) {
-    // Whether it merges depends on the base too: the same pull request, looked at again, may say something new of that.
-    const isSame = observedAt === pr.observedAt && fact.headSha === pr.headSha && fact.number === pr.number
-    return isSame && fact.mergeable !== undefined ? { pr: { ...pr, mergeable: fact.mergeable } } : {}
-  }
-  // The end of another pull request of the issue says nothing about the open one, unless it brought the change to the base.
-  if (pr?.state === 'open' && pr.number !== fact.number && state === 'closed') return {}
-  // A merge is the end: nothing observed later reopens it.
-  if (pr?.state === 'merged' && state !== 'merged') return {}
-  if (formerPr?.number === fact.number && observedAt <= formerPr.observedAt) return {}
-  return follow(c, fact, observedAt, state)
+/** Heads that are remembered: those that we have pushed, and those that the pull request has left. */
+const keptHeads = 20
+
+/** With `head` as the newest. */
+export const remembered = (heads: string[], head: string): string[] => [...heads.filter((other) => other !== head), head].slice(-keptHeads)
+
+/** When a pull request was as a fact says. */
+export interface Sight {
+  /** The forge's own time of the pull request: on GitHub in whole seconds. */
+  observedAt: number
+  /** When a poll was sent that saw it so; null for a fact that came by itself. By our clock, as `prSeenAt`. */
+  askedAt: number | null
 }
 
+/**
+ * Whether a fact of the same time as what is known is news. A poll that was sent after what is known had come is; otherwise only a
+ * head that the pull request has never had before: one that it has left does not come back without a later time.
+ */
+function isNewsOfSameTime(c: IssueContext, pr: PullRequestState, fact: PullRequestFact, askedAt: number | null): boolean {
+  if (askedAt !== null && askedAt > c.prSeenAt) return true
+  return fact.headSha !== pr.headSha && !c.formerHeads.includes(fact.headSha)
+}
+
+/** A pull request as a fact tells it: taken when it is newer than what is known. */
+export function takePullRequest(c: IssueContext, fact: PullRequestFact, sight: Sight, state: PullRequestState['state']): Patch {
+  const { pr, formerPr } = c
+  const { observedAt, askedAt } = sight
+  const seenAt = askedAt ?? c.now
+  if (pr) {
+    const isLanding = state === 'merged' && pr.state !== 'merged' && pr.number === fact.number
+    // A merge is the end: nothing undoes it, however late it is told, and whatever is told afterwards.
+    if (isLanding) return follow(c, fact, Math.max(observedAt, pr.observedAt), seenAt, state)
+    if (pr.state === 'merged' && state !== 'merged') return {}
+    if (observedAt < pr.observedAt) return {}
+    if (observedAt === pr.observedAt && !isNewsOfSameTime(c, pr, fact, askedAt)) return mergeability(pr, fact)
+    // The end of another pull request of the issue says nothing about the open one, unless it brought the change to the base.
+    if (pr.state === 'open' && pr.number !== fact.number && state === 'closed') return {}
+  }
+  if (formerPr?.number === fact.number && observedAt <= formerPr.observedAt) return {}
+  return follow(c, fact, observedAt, seenAt, state)
+}
+
+/** Whether it merges is found out after the fact itself: of the same head, known stands above unknown. */
+const mergeability = (pr: PullRequestState, { number, headSha, mergeable = 'unknown' }: PullRequestFact): Patch =>
+  pr.number === number && pr.headSha === headSha && pr.mergeable === 'unknown' ? { pr: { ...pr, mergeable } } : {}
+
 /** A new head gives back what the former one had spent, unless we pushed it ourselves. */
-function follow(c: IssueContext, fact: PullRequestFact, observedAt: number, state: PullRequestState['state']): Patch {
+function follow(c: IssueContext, fact: PullRequestFact, observedAt: number, seenAt: number, state: PullRequestState['state']): Patch {
   const { pr } = c
   const known = pr?.number === fact.number ? pr : null
   const next: PullRequestState = {
@@ -42,7 +72,11 @@ function follow(c: IssueContext, fact: PullRequestFact, observedAt: number, stat
   const isForeign = pr !== null && pr.headSha !== fact.headSha && !c.pushed.includes(fact.headSha)
   return {
     pr: next,
+    prSeenAt: Math.max(c.prSeenAt, seenAt),
     formerPr: null,
+    ...(pr === null || pr.headSha === fact.headSha
+      ? {}
+      : { formerHeads: remembered(c.formerHeads, pr.headSha).filter((head) => head !== fact.headSha) }),
     // The forge has caught up with what we published, or has something newer.
     published: c.published !== null && (c.published === fact.headSha || isForeign || state !== 'open') ? null : c.published,
     ...(state === 'merged' && c.policy.deploy !== null && c.deploy === null
@@ -58,5 +92,9 @@ export function takePublication(c: IssueContext, published: Published | null, fr
   const fact: PullRequestFact = { ...published, author: '' }
   const { headSha, state } = published
   // As old as what is known: the forge's own fact, which has a later time, goes over it.
-  return { ...follow({ ...c, pushed: [...c.pushed, headSha] }, fact, c.pr?.observedAt ?? 0, state), published: headSha }
+  return { ...follow({ ...c, pushed: remembered(c.pushed, headSha) }, fact, c.pr?.observedAt ?? 0, c.now, state), published: headSha }
 }
+
+/** The deployment of the landed commit. What has been deployed once stays so. */
+export const takeDeployment = (c: IssueContext, { sha }: { sha: string }, state: 'succeeded' | 'failed'): Patch =>
+  c.deploy === null || c.deploy.sha !== sha || c.deploy.state === 'succeeded' ? {} : { deploy: { ...c.deploy, state } }

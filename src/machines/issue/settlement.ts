@@ -7,12 +7,9 @@ import { noFailures } from './counters.ts'
 import { presentHead } from './head-facts.ts'
 import { consume, consumeGiven, give, giveBack } from './inbox.ts'
 import { agentFor, attemptsSpent, backoff, causeOf, lifetimeSpent, neededRun, openPullRequest, type Spent } from './policy.ts'
-import { takePublication } from './pull-request-facts.ts'
+import { remembered, takePublication } from './pull-request-facts.ts'
 
 type Patch = Partial<IssueContext>
-
-/** Heads of ours that are remembered. */
-const keptPushes = 20
 
 export const escalate = (c: IssueContext, reason: string): Patch => ({ escalation: { reason, anchor: causeOf(c), at: c.now } })
 
@@ -109,9 +106,6 @@ function settled(c: IssueContext, event: RunOutput): Patch {
     },
   }
 }
-
-export const remembered = (pushed: string[], head: string): string[] =>
-  [...pushed.filter((other) => other !== head), head].slice(-keptPushes)
 
 /** The run did what it was asked: what it was given is consumed, and what an operator asked for is done. */
 const answered = (c: IssueContext, event: RunOutput): Patch => ({

@@ -9,11 +9,11 @@ import { restored } from './counters.ts'
 import * as decisions from './decisions.ts'
 import type { EventOf, IssueEvent, ReconcileEvent } from './events.ts'
 import * as guards from './guards.ts'
-import { takeChecks, takeQueue, takeReview } from './head-facts.ts'
+import { takeChecks, takeHold, takeQueue, takeResumption, takeReview } from './head-facts.ts'
 import * as inbox from './inbox.ts'
 import { causeOf, phaseOf } from './policy.ts'
 import { takeEverything } from './poll.ts'
-import { takePullRequest } from './pull-request-facts.ts'
+import { remembered, takeDeployment, takePullRequest, type Sight } from './pull-request-facts.ts'
 import * as reports from './reports.ts'
 import * as settlement from './settlement.ts'
 import { takeBlocker, takeChild, takeRemoval, takeTracker } from './tracker-facts.ts'
@@ -35,6 +35,9 @@ const take = (change: (c: IssueContext, event: never, at: number) => Patch) =>
     // The facts that it was about have changed: it is over.
     return escalation === null || escalation.anchor === causeOf({ ...before, ...patch }) ? patch : { ...patch, escalation: null }
   })
+
+/** When a fact was observed that came by itself. */
+const told = ({ observedAt }: { observedAt: number }): Sight => ({ observedAt, askedAt: null })
 
 const settle = (change: (c: IssueContext, event: RunOutput) => Patch) => take((c, event: Of<'run.finished'>) => change(c, event))
 
@@ -71,9 +74,9 @@ export const issueSetup = setup({
     takeRemoval: take((c, event: Of<'tracker.removed'>) => takeRemoval(c, event.observedAt)),
     takeBlocker: take((c, event: Of<'blocker.changed'>) => takeBlocker(c, event)),
     takeChild: take((c, event: Of<'child.changed'>) => takeChild(c, event)),
-    takeOpenPullRequest: take((c, event: Of<'pr.opened'>) => takePullRequest(c, event, event.observedAt, 'open')),
-    takeClosedPullRequest: take((c, event: Of<'pr.closed'>) => takePullRequest(c, event, event.observedAt, 'closed')),
-    takeMergedPullRequest: take((c, event: Of<'pr.merged'>) => takePullRequest(c, event, event.observedAt, 'merged')),
+    takeOpenPullRequest: take((c, event: Of<'pr.opened'>) => takePullRequest(c, event, told(event), 'open')),
+    takeClosedPullRequest: take((c, event: Of<'pr.closed'>) => takePullRequest(c, event, told(event), 'closed')),
+    takeMergedPullRequest: take((c, event: Of<'pr.merged'>) => takePullRequest(c, event, told(event), 'merged')),
     takeReview: take((c, event: Of<'review.approved'>) => takeReview(c, event)),
     takePendingChecks: take((c, event: Of<'checks.pending'>) => takeChecks(c, event, 'pending')),
     takePassedChecks: take((c, event: Of<'checks.passed'>) => takeChecks(c, event, 'passed')),
@@ -81,10 +84,11 @@ export const issueSetup = setup({
     takeEntered: take((c, event: Of<'queue.entered'>) => takeQueue(c, event, 'queued')),
     takeEvicted: take((c, event: Of<'queue.evicted'>) => takeQueue(c, event, 'evicted')),
     takeLeft: take((c, event: Of<'queue.left'>) => takeQueue(c, event, 'none')),
-    takeHold: take((_c, { headSha, reason, files }: Of<'queue.held'>) => ({ held: { headSha, reason, files } })),
-    takeResumption: take(() => ({ held: null })),
-    takeDeployment: take((c) => ({ deploy: c.deploy && { ...c.deploy, state: 'succeeded' as const } })),
-    takeFailedDeployment: take((c) => ({ deploy: c.deploy && { ...c.deploy, state: 'failed' as const } })),
+    takeHold: take((c, event: Of<'queue.held'>) => takeHold(c, event)),
+    takeResumption: take((c, event: Of<'queue.resumed'>) => takeResumption(c, event)),
+    takeDeployment: take((c, event: Of<'deploy.succeeded'>) => takeDeployment(c, event, 'succeeded')),
+    takeFailedDeployment: take((c, event: Of<'deploy.failed'>) => takeDeployment(c, event, 'failed')),
+    endDeploymentWatch: take((c) => ({ deploy: c.deploy && { ...c.deploy, state: 'succeeded' as const } })),
     takeEverything: take((c, event: ReconcileEvent) => takeEverything(c, event)),
     takePolicy: take((_c, { policy }: Of<'policy.changed'>) => ({ policy })),
 
@@ -133,7 +137,7 @@ export const issueSetup = setup({
       run: c.run && { ...c.run, phase, lastSignalAt, lastProgressAt, usage },
     })),
     rememberPushed: take((c, { head, runId }: Of<'run.publishing'>) => ({
-      pushed: settlement.remembered(c.pushed, head),
+      pushed: remembered(c.pushed, head),
       run: c.run?.id === runId ? { ...c.run, phase: 'publishing' } : c.run,
     })),
     rememberSteered: take((c, { ids }: Of<'run.steered'>) => ({ inbox: inbox.consume(c.inbox, ids) })),

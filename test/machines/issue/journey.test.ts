@@ -197,6 +197,15 @@ describe('the landing queue', () => {
     ])
   })
 
+  it('holds only what was asked for: a word about a former head says nothing of the present one', () => {
+    const held = (headSha: string) => ({ type: 'queue.held', headSha, reason: 'dirty', files: ['a.ts'] })
+    const late = play(...open, held('A'), approved(), green())
+    expect(late.context.held).toBeNull()
+    const issue = playOn(play(...waiting), held('B'), held('A'), { type: 'queue.resumed', headSha: 'B' })
+    expect(issue.context.held).toEqual({ headSha: 'A', reason: 'dirty', files: ['a.ts'] })
+    expect(playOn(issue, { type: 'queue.resumed', headSha: 'A' }).context.held).toBeNull()
+  })
+
   it('gives it back for its own reasons: no run could mend that, a human looks', () => {
     const issue = play(...waiting, evicted('environment'))
     expect([phase(issue), runState(issue), authority(issue)]).toEqual(['escalated', 'idle', 'acting'])

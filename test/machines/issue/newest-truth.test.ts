@@ -31,7 +31,9 @@ import {
   tracked,
   undelegated,
   updated,
+  prompted,
   isWanted,
+  type Happening,
   type Issue,
 } from './facts.ts'
 
@@ -116,6 +118,70 @@ describe('the newest truth wins', () => {
     const other = { ...prClosed, number: 6 }
     expect(phase(playOn(play(...open), other))).toBe('pr_open')
     expect(phase(playOn(play(...open), { ...merged(), number: 6 }))).toBe('done')
+  })
+})
+
+describe('facts of the same second', () => {
+  const second = { observedAt: dawn + 10 * minute }
+  const at = (fact: Event): Event => ({ ...fact, ...second })
+  const present = (issue: Issue) => issue.context.pr?.headSha
+
+  it('take a head that was never the present one for the newer, and do not bring back one that was left', () => {
+    const issue = playOn(play(granted), at(opened('A')), at(pushed('B')))
+    expect(present(issue)).toBe('B')
+    expect(present(playOn(issue, at(opened('A')), at(pushed('A'))))).toBe('B')
+  })
+
+  it('do not undo our own publication', () => {
+    const [begin, publish] = open as [Happening, (issue: Issue) => Issue]
+    const opening = publish(playOn(play(), begin))
+    const known = opening.context.pr!.observedAt
+    const again = playOn(opening, prompted('and b'), granted, finished({ headAfter: 'B' }), { ...opened('A'), observedAt: known })
+    expect([present(again), phase(again)]).toEqual(['B', 'pr_open'])
+    expect(present(playOn(again, { ...pushed('B'), observedAt: known }))).toBe('B')
+  })
+
+  it('take a landing for the end, whenever it was observed', () => {
+    const issue = playOn(play(granted), at(opened('A')), at(pushed('B')))
+    expect(phase(playOn(issue, at(merged('B'))))).toBe('done')
+    expect(phase(playOn(issue, at(merged('B')), at(pushed('C')), at(prClosed)))).toBe('done')
+    expect(phase(issue.send({ ...merged('B'), observedAt: dawn + minute }))).toBe('done')
+  })
+
+  it('take the graver of two words of a reviewer, and of two results of the checks, in whatever order they come', () => {
+    const facts = [approved('A'), changesRequested('A'), dismissed('A'), pending('A'), green('A'), red('A')].map(at)
+    const all = { reviews: { grace: { verdict: 'dismissed' } }, checks: { state: 'failed' } }
+    fc.assert(
+      fc.property(fc.shuffledSubarray(facts, { minLength: facts.length, maxLength: facts.length }), (shuffled) => {
+        expect(tell(play(granted, opened('A')), [...shuffled, ...shuffled]).context.heads['A']).toMatchObject(all)
+      }),
+    )
+    expect(tell(play(granted, opened('A')), [pending('A'), green('A')].map(at)).context.heads['A']?.checks?.state).toBe('passed')
+  })
+
+  it('know whether it merges once one of them does', () => {
+    const issue = playOn(play(granted), at(opened('A', { mergeable: 'unknown' })), at(opened('A', { mergeable: 'conflict' })))
+    expect(issue.context.pr?.mergeable).toBe('conflict')
+    expect(playOn(issue, at(opened('A', { mergeable: 'unknown' }))).context.pr?.mergeable).toBe('conflict')
+  })
+
+  it('give way to a poll that was sent after what is known came, and to no other', () => {
+    const poll = (headSha: string, sentAt: number): Event => ({
+      ...{ type: 'reconcile', source: 'poll', observedAt: sentAt },
+      pr: {
+        ...pr(headSha, { state: 'open', mergeable: 'clean', mergedSha: null }),
+        reviews: [],
+        checks: { headSha: '', state: 'none', names: [], failures: [], observedAt: 0 },
+        queue: { headSha: '', state: 'none', incident: null, observedAt: 0 },
+        ...second,
+      },
+    })
+    // The webhooks have come in the wrong order.
+    const issue = playOn(play(granted), at(pushed('B')), at(opened('A')))
+    expect(present(issue)).toBe('A')
+    expect(present(playOn(issue, poll('B', issue.at + 1)))).toBe('B')
+    expect(present(playOn(issue, poll('B', issue.at - 1)))).toBe('A')
+    expect(present(playOn(issue, poll('B', issue.at + 1), poll('A', issue.at)))).toBe('B')
   })
 })
 

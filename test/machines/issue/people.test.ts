@@ -342,6 +342,19 @@ describe('a retry', () => {
     expect(issue.reports('landing.decided').filter(isWanted)).toMatchObject([{ headSha: 'A' }])
   })
 
+  it.each([
+    ['an eviction by the environment', evicted('environment')],
+    ['a cancellation in the tracker', updated({ stateType: 'canceled' })],
+    ['a completion in the tracker', updated({ stateType: 'completed' })],
+    ['a removal in the tracker', removed],
+  ])('is not undone by %s that is told again', (_what, end) => {
+    const before = play(...open)
+    const fact = { ...end, observedAt: before.at + 1 }
+    const again = playOn(before, fact, retried())
+    expect(phase(again)).toBe('pr_open')
+    expect(phase(again.send(fact))).toBe('pr_open')
+  })
+
   it('begins anew after the pull request was closed, and an old fact of that one changes nothing', () => {
     const closed = play(...open, prClosed)
     expect([phase(closed), runState(closed)]).toEqual(['escalated', 'idle'])
