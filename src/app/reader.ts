@@ -220,7 +220,7 @@ const toCursor = (position: number): string => Buffer.from(String(position)).toS
 
 function fromCursor(cursor: string): number {
   const position = Number(Buffer.from(cursor, 'base64url').toString())
-  if (!Number.isInteger(position) || position < 0)
+  if (!Number.isInteger(position) || position < 0 || toCursor(position) !== cursor)
     throw new FatalError('bad-cursor', `'${cursor}' is not a cursor of this list. Use the \`next\` of the page before.`)
   return position
 }

@@ -1,13 +1,14 @@
-// Starts a server on a free port over the fake runtime, and speaks to it over real sockets.
+// Starts a server on a free port over the real runtime of a world, and speaks to it over real sockets.
 
 import { request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
 import { afterEach } from 'vitest'
 import { WebSocket } from 'ws'
+import type { App } from '../../src/app.ts'
 import { createServer, type Server, type ServerOptions } from '../../src/server/server.ts'
-import { createFakeApp, type FakeApp } from './fake-app.ts'
+import { token } from './world.ts'
 
-export const token = 'operator-token-of-the-tests'
+export { token }
 export const bearer = { authorization: `Bearer ${token}` }
 
 const open: (() => unknown)[] = []
@@ -15,11 +16,8 @@ afterEach(async () => {
   for (const close of open.splice(0).toReversed()) await close()
 })
 
-/** Closed after the test. */
-export async function start(
-  options: Partial<ServerOptions> = {},
-  app: FakeApp = createFakeApp(),
-): Promise<{ server: Server; app: FakeApp }> {
+/** Closed after the test; several may serve one runtime. */
+export async function start(app: App, options: Partial<ServerOptions> = {}): Promise<Server> {
   const server = await createServer(app, {
     host: '127.0.0.1',
     port: 0,
@@ -30,7 +28,7 @@ export async function start(
     ...options,
   })
   open.push(() => server.close())
-  return { server, app }
+  return server
 }
 
 export interface Answer {

@@ -1,15 +1,23 @@
 // The page's own modules that need no browser: where states are drawn, and what its state keeps.
 
 import { expect, test } from 'vitest'
+import { getInitialSnapshot } from 'xstate'
 import { describeMachine } from '../../src/machines/definition.ts'
+import { toDocument } from '../../src/machines/issue/document.ts'
 import { issueMachine } from '../../src/machines/issue/machine.ts'
 import { runMachine } from '../../src/machines/run/machine.ts'
-import { fakeDocument } from './fake-app.ts'
 
 const module = (name: string): Promise<any> => import(String(new URL(`../../inspector/${name}.js`, import.meta.url)))
 const { activeIds, layout, walk } = await module('layout')
 const { createState, viewOf } = await module('state')
 const { acceptedActions } = await module('actions')
+
+/** The document of an issue that nothing has happened to. */
+function documentOf(changes: { version?: number; title?: string } = {}) {
+  const { value, context } = getInitialSnapshot(issueMachine, undefined as never)
+  const issue = { value, context: { ...context, id: 'id-1' }, version: 1, updatedAt: 0 }
+  return { ...toDocument({ issue, timers: [], worktree: null, faulted: null, run: null }), ...changes }
+}
 
 interface Box {
   node: { id: string }
@@ -69,7 +77,7 @@ test('a state value lights its states and all around them', () => {
 
 test('an older document never replaces a newer one', () => {
   const state = createState()
-  const arrive = (version: number, title: string) => state.trigger.documentsArrived({ documents: [{ ...fakeDocument(1), version, title }] })
+  const arrive = (version: number, title: string) => state.trigger.documentsArrived({ documents: [documentOf({ version, title })] })
   arrive(2, 'newer')
   arrive(1, 'older')
   expect(state.getSnapshot().context.documents.get('id-1').title).toBe('newer')
@@ -95,7 +103,7 @@ test('an address names a view, a key with its project too', () => {
 })
 
 test('the actions shown are those of the explanation: its list where it has one, else its enabled events', () => {
-  const names = (explanation: unknown) => acceptedActions(fakeDocument(10), explanation).map((one: { action: string }) => one.action)
+  const names = (explanation: unknown) => acceptedActions(documentOf(), explanation).map((one: { action: string }) => one.action)
   expect(names(null)).toEqual([])
   expect(names({ events: [], actions: ['retry', 'comment'] })).toEqual(['retry', 'comment'])
   const event = (type: string, enabled: boolean) => ({ type, by: '', enabled, guards: [], target: null })

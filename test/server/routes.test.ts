@@ -1,59 +1,67 @@
 import { expect, test } from 'vitest'
 import { ConfigurationError, FatalError, ProtocolError, RetryableError } from '../../src/errors.ts'
-import { createFakeApp, fakeDocument } from './fake-app.ts'
-import { ask, bearer, get, post, start } from './harness.ts'
+import { toErrorAnswer } from '../../src/server/errors.ts'
+import { ask, bearer, get, post, start as startServer } from './harness.ts'
+import { createWorld, endless, forgeTells, oneCommit, sharedWorld } from './world.ts'
+
+const world = sharedWorld({ projects: ['app', 'box'] }, async ({ fileMany, app }) => {
+  const held = { submission: { hold: true } }
+  await fileMany([...Array.from({ length: 129 }, () => held), held])
+  await app.act('APP-7', { action: 'close' })
+})
+const start = () => startServer(world().app)
 
 test('issues come in pages', async () => {
-  const { server } = await start({}, createFakeApp({ issues: 130 }))
-  const first = (await get(server, '/api/issues')).body
+  const server = await start()
+  const first = (await get(server, '/api/issues?project=app')).body
   expect(first.issues).toHaveLength(100)
-  const second = (await get(server, `/api/issues?cursor=${encodeURIComponent(first.next)}`)).body
+  const second = (await get(server, `/api/issues?project=app&cursor=${encodeURIComponent(first.next)}`)).body
   expect(second.issues.map((issue: { key: string }) => issue.key)).toEqual(Array.from({ length: 30 }, (_, n) => `APP-${n + 101}`))
   expect(second.next).toBeNull()
-  expect((await get(server, '/api/issues?limit=1000')).body.issues).toHaveLength(130)
+  expect((await get(server, '/api/issues?project=app&limit=1000')).body.issues).toHaveLength(130)
   expect((await get(server, '/api/issues?project=other')).body).toEqual({ issues: [], next: null })
-  expect((await get(server, '/api/issues?phase=done&limit=1')).body.issues).toMatchObject([{ phase: 'done' }])
+  expect((await get(server, '/api/issues?project=app&phase=done&limit=1')).body.issues).toMatchObject([{ key: 'APP-7', phase: 'done' }])
 })
 
 test.each(['limit=0', 'limit=1001', 'limit=x', 'limit=1.5', 'projct=app', 'cursor=!', 'limit=1&limit=2'])(
   'the query ?%s is 400',
   async (query) => {
-    const { server } = await start()
+    const server = await start()
     expect((await get(server, `/api/issues?${query}`)).status).toBe(400)
   },
 )
 
 test('a misspelt query is answered with the key that was meant', async () => {
-  const { server } = await start()
+  const server = await start()
   const { body } = await get(server, '/api/issues?projct=app')
   expect(body.error).toEqual({ code: 'invalid-query', message: 'Unknown key "projct": did you mean "project"?' })
 })
 
 test('one issue, its explanation, timeline and snapshot', async () => {
-  const { server, app } = await start()
-  app.say({
-    type: 'event',
-    key: 'APP-1',
-    entry: { seq: 7, at: '2026-07-01T12:00:00.000Z', address: 'issue/id-1', event: { type: 'pr.pushed' }, cause: 'external' },
-  })
-  expect((await get(server, '/api/issues/APP-1')).body).toEqual(fakeDocument(1))
+  const server = await start()
+  const { app, comment } = world()
+  expect((await get(server, '/api/issues/APP-1')).body).toEqual(app.issue('APP-1'))
   expect((await get(server, '/api/issues/APP-1/explain')).body).toMatchObject({ key: 'APP-1', events: expect.any(Array) })
-  expect((await get(server, '/api/issues/APP-1/timeline')).body).toMatchObject({ key: 'APP-1', entries: [{ seq: 7 }] })
-  expect((await get(server, '/api/issues/APP-1/timeline?since=7')).body.entries).toEqual([])
-  for (const seq of [8, 9]) {
-    app.say({ type: 'event', key: 'APP-1', entry: { seq, at: '', address: 'issue/id-1', event: { type: 'pr.pushed' }, cause: 'external' } })
-  }
+  const { key, entries } = (await get(server, '/api/issues/APP-1/timeline')).body
+  expect({ key, entries }).toEqual({ key: 'APP-1', entries: app.timeline('APP-1') })
+  const first = entries.at(-1).seq
+  expect((await get(server, `/api/issues/APP-1/timeline?since=${first}`)).body.entries).toEqual([])
+  for (let n = 0; n < 3; n++) await comment('APP-1')
+  const types = async (query: string) =>
+    (await get(server, `/api/issues/APP-1/timeline?${query}`)).body.entries.map((entry: { event: { type: string } }) => entry.event.type)
+  expect(await types(`since=${first}`)).toEqual(['tracker.prompted', 'tracker.prompted', 'tracker.prompted'])
   const seqs = async (query: string) =>
     (await get(server, `/api/issues/APP-1/timeline?${query}`)).body.entries.map((entry: { seq: number }) => entry.seq)
-  expect(await seqs('limit=2')).toEqual([8, 9])
-  expect(await seqs('since=0&limit=2')).toEqual([7, 8])
-  expect((await get(server, '/api/issues/APP-1/snapshot')).body).toMatchObject({ key: 'APP-1', at: null, snapshots: [{ seq: 9 }] })
-  expect((await get(server, '/api/issues/APP-1/snapshot?at=3')).body).toMatchObject({ at: 3, snapshots: [{ seq: 3 }] })
+  const [a, b, c] = await seqs(`since=${first}`)
+  expect(await seqs('limit=2')).toEqual([b, c])
+  expect(await seqs(`since=${first}&limit=2`)).toEqual([a, b])
+  expect((await get(server, '/api/issues/APP-1/snapshot')).body).toMatchObject({ key: 'APP-1', at: null, snapshots: [{ seq: c }] })
+  expect((await get(server, `/api/issues/APP-1/snapshot?at=${b}`)).body).toMatchObject({ at: b, snapshots: [{ seq: b }] })
   expect((await get(server, '/api/issues/APP-1/snapshot?at=-1')).status).toBe(400)
 })
 
 test('an unknown key is 404 everywhere', async () => {
-  const { server } = await start()
+  const server = await start()
   for (const path of ['', '/explain', '/timeline', '/snapshot']) {
     expect(await get(server, `/api/issues/NONE-1${path}`)).toMatchObject({ status: 404, body: { error: { code: 'unknown-issue' } } })
   }
@@ -62,68 +70,69 @@ test('an unknown key is 404 everywhere', async () => {
 })
 
 test('a key of two projects is 409 with both, and either can be asked for', async () => {
-  const { server, app } = await start()
-  app.put({ ...fakeDocument(1), id: 'other', project: 'two' })
-  const { status, body } = await get(server, '/api/issues/APP-1')
-  expect({ status, error: body.error }).toMatchObject({ status: 409, error: { code: 'ambiguous-key', keys: ['app/APP-1', 'two/APP-1'] } })
-  expect((await get(server, '/api/issues/two%2FAPP-1')).body).toMatchObject({ id: 'other' })
+  const server = await start()
+  const key = await world().file({ project: 'box' })
+  world().alias(key, 'box', 'APP-2')
+  const { status, body } = await get(server, '/api/issues/APP-2')
+  expect({ status, error: body.error }).toMatchObject({ status: 409, error: { code: 'ambiguous-key', keys: ['app/APP-2', 'box/APP-2'] } })
+  expect((await get(server, '/api/issues/box%2FAPP-2')).body).toMatchObject({ key, project: 'box' })
 })
 
 test('the feed begins after a number', async () => {
-  const { server, app } = await start()
-  for (let seq = 1; seq <= 3; seq++) {
-    app.say({
-      type: 'feed',
-      entry: {
-        seq,
-        at: '2026-07-01T12:00:00.000Z',
-        level: 'info',
-        kind: 'landed',
-        issue: 'APP-1',
-        phase: 'done',
-        status: 'ok',
-        summary: 'Landed.',
-      },
-    })
-  }
-  expect((await get(server, '/api/feed?since=1')).body.entries.map((entry: { seq: number }) => entry.seq)).toEqual([2, 3])
+  const server = await start()
+  const phases = (body: any) => body.entries.filter((entry: any) => entry.kind === 'phase').map((entry: any) => entry.phase)
+  const before = (await get(server, '/api/feed')).body.entries.at(-1).seq
+  await world().app.act('APP-3', { action: 'close', as: 'failed' })
+  await world().app.act('APP-4', { action: 'close' })
+  await expect.poll(async () => phases((await get(server, `/api/feed?since=${before}`)).body)).toEqual(['failed', 'done'])
+  const first = (await get(server, `/api/feed?since=${before}&limit=1`)).body.entries
+  expect(first).toHaveLength(1)
+  expect(phases((await get(server, `/api/feed?since=${first[0].seq}`)).body)).toEqual(['done'])
+  expect(phases((await get(server, `/api/feed?since=${before}&level=warn`)).body)).toEqual(['failed'])
   expect((await get(server, '/api/feed?level=loud')).status).toBe(400)
 })
 
 test('an issue is filed once per idempotency key', async () => {
-  const { server, app } = await start()
+  const server = await start()
+  const blocker = await world().file({ project: 'box' })
+  const parent = await world().file({ project: 'box' })
   const submission = {
     title: 'A',
     body: 'B',
-    project: 'app',
+    project: 'box',
     labels: ['x'],
-    blockedBy: ['APP-1'],
-    parent: 'APP-2',
+    blockedBy: [blocker],
+    parent,
     priority: 1,
     hold: true,
   }
   const headers = { ...bearer, 'idempotency-key': 'once' }
   const first = await post(server, '/api/issues', submission, headers)
   const second = await post(server, '/api/issues', submission, headers)
-  expect(first).toMatchObject({ status: 201, body: { key: 'APP-4' } })
+  const { key } = first.body
+  expect(first).toMatchObject({ status: 201, body: { key: expect.stringMatching(/^BOX-\d+$/), url: expect.any(String) } })
   expect(second.body).toEqual(first.body)
-  expect(app.calls[0]).toEqual(['submit', submission, 'once'])
-  await post(server, '/api/issues', { title: 'only this' })
-  expect(app.calls[2]).toEqual(['submit', { title: 'only this' }, undefined])
+  const { context } = world().app.snapshot(key)[0]! as any
+  expect(context.issue).toMatchObject({ title: 'A', description: 'B', labels: ['x'], parent, priority: 1 })
+  expect(world().app.issue(key)).toMatchObject({ delegated: false, blockedBy: [{ key: blocker, resolved: false }] })
+  const other = await post(server, '/api/issues', { title: 'only this', project: 'box', hold: true })
+  expect(other.body.key).not.toBe(key)
+  expect(world().app.issue(other.body.key)).toMatchObject({ title: 'only this', blockedBy: [], delegated: false })
 })
 
 test.each(['x'.repeat(201), ' ', 'ä', ''])('the idempotency key %j is 400', async (key) => {
-  const { server, app } = await start()
+  const server = await start()
+  const before = world().changes()
   for (const [path, body] of [
     ['/api/issues', { title: 'x' }],
     ['/api/issues/APP-1/actions', { action: 'stop' }],
     ['/api/control', { action: 'pause' }],
-    ['/api/actors/issue/id-1/retry', {}],
+    ['/api/actors/issue/1/retry', {}],
   ] as const) {
     const answer = await post(server, path, body, { ...bearer, 'idempotency-key': key })
     expect(answer).toMatchObject({ status: 400, body: { error: { code: 'invalid-idempotency-key' } } })
   }
-  expect(app.calls).toEqual([])
+  expect(world().changes()).toBe(before)
 })
 
 test.each([
@@ -139,40 +148,70 @@ test.each([
     'Unknown key "__proto__"; known are title, body, project, labels, blockedBy, parent, priority, hold.',
   ],
 ])('a submission %j is 400: %s', async (body, message) => {
-  const { server, app } = await start()
+  const server = await start()
+  const before = world().changes()
   expect(await post(server, '/api/issues', body)).toMatchObject({ status: 400, body: { error: { code: 'invalid-body', message } } })
-  expect(app.calls).toEqual([])
+  expect(world().changes()).toBe(before)
 })
 
 test('what the tracker refuses is 400 with its own code', async () => {
-  const { server } = await start()
-  expect(await post(server, '/api/issues', { title: 'x', blockedBy: ['NONE-1'] })).toMatchObject({
+  const server = await start()
+  expect(await post(server, '/api/issues', { title: 'x', project: 'box', blockedBy: ['NONE-1'] })).toMatchObject({
     status: 400,
     body: { error: { code: 'unknown-blocker' } },
   })
 })
 
 test.each([
-  { action: 'prompt', text: 'go on' },
-  { action: 'stop', reason: 'enough', author: 'me' },
-  { action: 'close', as: 'failed' },
-  { action: 'delegate' },
-  { action: 'undelegate' },
-  { action: 'comment', text: 'hello' },
-  { action: 'cancel' },
-])('the action %j is 202 once it is durable', async (action) => {
-  const { server, app } = await start()
-  const answer = await post(server, '/api/issues/APP-1/actions', action, { ...bearer, 'idempotency-key': 'k' })
-  expect(answer).toMatchObject({ status: 202, body: { key: 'APP-1', action: action.action } })
-  expect(app.calls).toEqual([['act', 'APP-1', action, 'k']])
+  [{ action: 'prompt', text: 'go on' }, 'tracker.prompted', { text: 'go on', author: 'operator', via: 'session' }],
+  [{ action: 'stop', reason: 'enough', author: 'me' }, 'operator.stopped', { reason: 'enough', author: 'me' }],
+  [{ action: 'close', as: 'failed' }, 'operator.closed', { as: 'failed' }],
+  [{ action: 'delegate' }, 'tracker.delegated', {}],
+  [{ action: 'undelegate' }, 'tracker.undelegated', {}],
+  [{ action: 'comment', text: 'hello' }, 'tracker.prompted', { text: 'hello', via: 'comment' }],
+  [{ action: 'cancel' }, 'tracker.updated', { stateType: 'canceled' }],
+])('the action %j is 202 once it is durable, and is done once for its key', async (action, type, payload) => {
+  const server = await start()
+  const key = await world().file({ project: 'box' }, endless)
+  const happened = () =>
+    world()
+      .app.timeline(key)
+      .filter(({ event }) => event.type === type && event['source'] === 'operator')
+  const before = happened().length
+  for (let n = 0; n < 2; n++) {
+    const answer = await post(server, `/api/issues/${key}/actions`, action, { ...bearer, 'idempotency-key': `once-${key}` })
+    expect(answer).toMatchObject({ status: 202, body: { key, action: action.action } })
+  }
+  const events = happened().slice(before)
+  expect(events.map(({ event }) => event)).toEqual([expect.objectContaining(payload)])
+  if (action.action !== 'cancel' && action.action !== 'close') await world().app.act(key, { action: 'close', as: 'failed' })
+})
+
+test('a pull request is sent back with findings, and approved', async () => {
+  const server = await start()
+  const { app, file, until } = world()
+  const key = await file({ project: 'box' }, oneCommit)
+  await until(key, ({ pr }) => pr?.checks === 'passed')
+  const comments = [{ path: 'README.md', line: 1, body: 'Here.' }]
+  expect((await post(server, `/api/issues/${key}/actions`, { action: 'request_changes', body: 'Not yet.', comments })).status).toBe(202)
+  expect(app.timeline(key).find(({ event }) => event.type === 'review.changesRequested')?.event).toMatchObject({
+    body: 'Not yet.',
+    comments,
+  })
+  await until(key, ({ pr, run, waitsFor }) => run === null && pr?.checks === 'passed' && waitsFor.some(({ party }) => party === 'reviewer'))
+  expect((await post(server, `/api/issues/${key}/actions`, { action: 'approve' })).status).toBe(202)
+  expect(app.issue(key).pr?.review).toBe('approved')
 })
 
 test('an action that the machine does not accept now is 409 with what it would accept', async () => {
-  const { server, app } = await start()
-  app.put({ ...fakeDocument(1), phase: 'done' })
-  expect(await post(server, '/api/issues/APP-1/actions', { action: 'stop' })).toMatchObject({
+  const server = await start()
+  const [key] = await world().fileMany([
+    { submission: { project: 'box', hold: true }, facts: [forgeTells.merged] },
+    { submission: { project: 'box', hold: true } },
+  ])
+  expect(await post(server, `/api/issues/${key}/actions`, { action: 'stop' })).toMatchObject({
     status: 409,
-    body: { error: { code: 'not-accepted', accepted: ['retry', 'comment'] } },
+    body: { error: { code: 'not-accepted', accepted: ['comment'] } },
   })
 })
 
@@ -188,65 +227,87 @@ test.each([
   [{ action: 'close', as: 'gone' }, '"as" invalid option: expected one of "done"|"failed".'],
   [{ action: 'request_changes' }, '"body" invalid input: expected string, received undefined.'],
 ])('the action %j is 400: %s', async (body, message) => {
-  const { server, app } = await start()
+  const server = await start()
+  const before = world().changes()
   expect((await post(server, '/api/issues/APP-1/actions', body)).body).toEqual({ error: { code: 'invalid-body', message } })
-  expect(app.calls).toEqual([])
+  expect(world().changes()).toBe(before)
 })
 
 test('capacity is paused, resumed, and drained until the active runs have ended', async () => {
-  const { server, app } = await start()
-  expect(await post(server, '/api/control', { action: 'pause', project: 'app' })).toMatchObject({
+  const server = await start()
+  const { app, file, until } = world()
+  const capacity = () => (app.actor('capacity/main') as { context: any }).context
+  expect(await post(server, '/api/control', { action: 'pause', project: 'box' })).toMatchObject({
     status: 202,
-    body: { action: 'pause', project: 'app' },
+    body: { action: 'pause', project: 'box' },
   })
-  expect((await post(server, '/api/control', { action: 'resume' })).status).toBe(202)
+  const key = await file({ project: 'box' }, endless)
+  await until(key, ({ waitsFor }) => waitsFor.some(({ party }) => party === 'capacity'))
+  expect((await post(server, '/api/control', { action: 'resume', project: 'box' })).status).toBe(202)
+  await until(key, ({ run }) => run?.phase === 'working')
+
   const drained = post(server, '/api/control', { action: 'drain' })
-  await expect.poll(() => app.calls).toEqual([['pause', 'app'], ['resume', undefined], ['drain']])
-  app.finishDrain()
+  await expect.poll(() => app.health().state).toBe('draining')
+  expect(await ask(server, 'GET', '/health')).toMatchObject({ status: 200, body: { status: 'ok', version: '0.0.0-test' } })
+  expect(await ask(server, 'GET', '/ready')).toMatchObject({
+    status: 503,
+    body: { ready: false, state: 'draining' },
+    headers: { 'retry-after': '1' },
+  })
+  expect(capacity().holders).toHaveLength(1)
+  await app.act(key, { action: 'stop' })
   expect(await drained).toMatchObject({ status: 200, body: { drained: true } })
+  expect(capacity().holders).toEqual([])
+  expect((await post(server, '/api/control', { action: 'resume' })).status).toBe(202)
+  expect(await ask(server, 'GET', '/ready')).toMatchObject({ status: 200, body: { ready: true, state: 'ready' } })
+  expect((await post(server, '/api/control', { action: 'pause', project: 'bx' })).body.error.code).toBe('unknown-project')
   expect((await post(server, '/api/control', { action: 'paus' })).body.error.message).toContain('did you mean "pause"?')
 })
 
+test('a runtime that has stopped lives but is not ready', async () => {
+  const { app, close } = await createWorld()
+  const server = await startServer(app)
+  await close()
+  expect(await ask(server, 'GET', '/health')).toMatchObject({ status: 200, body: { status: 'ok', version: '0.0.0-test' } })
+  expect(await ask(server, 'GET', '/ready')).toMatchObject({ status: 503, body: { ready: false, state: 'stopped' } })
+})
+
 test('machines are data', async () => {
-  const { server } = await start()
-  expect((await get(server, '/api/machines')).body).toEqual({
-    machines: [
-      { id: 'issue', version: '1' },
-      { id: 'run', version: '1' },
-    ],
-  })
+  const server = await start()
+  expect((await get(server, '/api/machines')).body).toEqual({ machines: world().app.machines() })
+  expect((await get(server, '/api/machines')).body.machines).toContainEqual({ id: 'issue', version: '1' })
   expect((await get(server, '/api/machines/issue')).body.root.states.map((state: { key: string }) => state.key)).toEqual([
+    'authority',
     'lifecycle',
     'run',
-    'authority',
   ])
   expect((await get(server, '/api/machines/nothing')).status).toBe(404)
 })
 
 test('actors come in pages, one by its address, and a faulted one is tried again', async () => {
-  const { server, app } = await start({}, createFakeApp({ issues: 5 }))
+  const server = await start()
+  const { app, file, fault } = world()
+  const addresses = app.actors('issue').map(({ address }) => address)
   const first = (await get(server, '/api/actors?kind=issue&limit=3')).body
-  expect(first.actors.map((actor: { address: string }) => actor.address)).toEqual(['issue/id-1', 'issue/id-2', 'issue/id-3'])
-  const second = (await get(server, `/api/actors?limit=3&cursor=${first.next}`)).body
-  expect(second).toMatchObject({ actors: [{ address: 'issue/id-4' }, { address: 'issue/id-5' }], next: null })
+  expect(first.actors.map((actor: { address: string }) => actor.address)).toEqual(addresses.slice(0, 3))
+  const second = (await get(server, `/api/actors?kind=issue&limit=1000&cursor=${first.next}`)).body
+  expect(second.actors.map((actor: { address: string }) => actor.address)).toEqual(addresses.slice(3))
+  expect(second.next).toBeNull()
   expect((await get(server, '/api/actors?cursor=%3F')).status).toBe(400)
-  expect((await get(server, '/api/actors?kind=run')).body.actors).toEqual([])
-  expect((await get(server, '/api/actors/issue/id-1')).body.address).toBe('issue/id-1')
-  expect((await get(server, '/api/actors/issue%2Fid-1')).body.address).toBe('issue/id-1')
+  expect((await get(server, '/api/actors?kind=queue')).body.actors).toMatchObject([{ address: 'queue/app' }, { address: 'queue/box' }])
+  const key = await file({ project: 'box' })
+  const { id } = app.issue(key)
+  expect((await get(server, `/api/actors/issue/${id}`)).body.address).toBe(`issue/${id}`)
+  expect((await get(server, `/api/actors/issue%2F${id}`)).body.address).toBe(`issue/${id}`)
   expect((await get(server, '/api/actors/issue/none')).status).toBe(404)
-  expect(await ask(server, 'POST', '/api/actors/issue/id-1/retry', { headers: bearer })).toMatchObject({
-    status: 202,
-    body: { address: 'issue/id-1' },
-  })
+  const retry = () => ask(server, 'POST', `/api/actors/issue/${id}/retry`, { headers: bearer })
+  expect(await retry()).toMatchObject({ status: 409, body: { error: { code: 'not-faulted' } } })
+  await fault(key)
+  const { version } = app.issue(key)
+  expect(await retry()).toMatchObject({ status: 202, body: { address: `issue/${id}` } })
+  // Tried again, it cannot take the same nonsense: it is faulted once more.
+  await expect.poll(() => app.issue(key)).toMatchObject({ version, faulted: { address: `issue/${id}` } })
   expect((await post(server, '/api/actors/issue/none/retry', {})).status).toBe(404)
-  expect(app.calls).toEqual([['retryActor', 'issue/id-1']])
-})
-
-test.each(['booting', 'draining', 'refusing', 'stopped'] as const)('while %s it lives but is not ready', async (state) => {
-  const { server, app } = await start()
-  app.state = state
-  expect(await ask(server, 'GET', '/health')).toMatchObject({ status: 200, body: { status: 'ok', version: '0.0.0-test' } })
-  expect(await ask(server, 'GET', '/ready')).toMatchObject({ status: 503, body: { ready: false, state } })
 })
 
 test.each([
@@ -257,13 +318,24 @@ test.each([
   [new FatalError('bad-cursor', 'Not a cursor.'), 400, 'bad-cursor', undefined],
   [new FatalError('not-ready', 'Try again.'), 503, 'not-ready', '1'],
   [new FatalError('git-failed', 'git ended with 128.'), 500, 'git-failed', undefined],
+  [Object.assign(new Error('full'), { code: 'SQLITE_FULL' }), 507, 'disk-full', undefined],
   [new Error('secret path /home/x'), 500, 'internal', undefined],
   ['a string', 500, 'internal', undefined],
-])('%s is answered in the form of all errors', async (error, status, code, retryAfter) => {
-  const { server, app } = await start()
-  app.failWith = error
-  const answer = await post(server, '/api/issues', { title: 'x' })
-  expect(answer).toMatchObject({ status, body: { error: { code } } })
+])('%s is answered in the form of all errors', (error, status, code, retryAfter) => {
+  const answer = toErrorAnswer(error)
+  expect(answer).toMatchObject({ status, body: { error: { code, message: expect.any(String) } } })
   expect(answer.headers['retry-after']).toBe(retryAfter)
+  expect(JSON.stringify(answer)).not.toContain('secret')
+})
+
+test('a database that refuses to write is 500, says nothing of the inside, and has changed nothing', async () => {
+  const server = await start()
+  const before = world().changes()
+  const { mend } = world().refuse('tracker_issue')
+  const answer = await post(server, '/api/issues', { title: 'x', project: 'box' })
+  expect(answer).toMatchObject({ status: 500, body: { error: { code: 'internal' } } })
   expect(answer.text).not.toContain('secret')
+  expect(world().changes()).toBe(before)
+  mend()
+  expect((await post(server, '/api/issues', { title: 'x', project: 'box', hold: true })).status).toBe(201)
 })

@@ -1,17 +1,20 @@
 import { connect } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
-import { expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ConfigurationError } from '../../src/errors.ts'
-import { createServer } from '../../src/server/server.ts'
-import { createFakeApp } from './fake-app.ts'
-import { ask, bearer, connectLive, get, post, raw, start, token } from './harness.ts'
+import { createServer, type ServerOptions } from '../../src/server/server.ts'
+import { ask, bearer, connectLive, get, post, raw, start as startServer, token } from './harness.ts'
+import { endless, sharedWorld } from './world.ts'
+
+const world = sharedWorld({}, async ({ file }) => void (await file()))
+const start = (options?: Partial<ServerOptions>) => startServer(world().app, options)
 
 const mebibyte = 1_048_576
 const headers = { ...bearer, 'content-type': 'application/json' }
 
 test('a port in use is named, with what to do', async () => {
-  const { server } = await start()
-  const second = createServer(createFakeApp(), {
+  const server = await start()
+  const second = createServer(world().app, {
     host: '127.0.0.1',
     port: server.port,
     publicUrl: null,
@@ -28,13 +31,13 @@ test('an address that is not of this machine is named', async () => {
 })
 
 test('it listens on the name localhost too', async () => {
-  const { server } = await start({ host: 'localhost' })
+  const server = await start({ host: 'localhost' })
   expect(server.url).toBe(`http://localhost:${server.port}`)
   expect((await get(server, '/api/issues')).status).toBe(200)
 })
 
 test('every answer says how it may be used', async () => {
-  const { server } = await start()
+  const server = await start()
   for (const path of ['/api/issues', '/health', '/nothing', '/api/issues/NONE-1']) {
     expect((await get(server, path)).headers).toMatchObject({
       'x-content-type-options': 'nosniff',
@@ -46,7 +49,7 @@ test('every answer says how it may be used', async () => {
 })
 
 test('an unknown path is 404, in the form of all errors', async () => {
-  const { server } = await start()
+  const server = await start()
   expect(await ask(server, 'GET', '/nothing')).toMatchObject({
     status: 404,
     body: { error: { code: 'not-found', message: 'There is no GET /nothing here.' } },
@@ -64,16 +67,18 @@ test.each([
   ['POST', '/health', 'GET, HEAD'],
   ['OPTIONS', '/api/issues', 'GET, HEAD, POST'],
   ['POST', '/', 'GET, HEAD'],
-  ['POST', '/api/actors/issue/id-1', 'GET, HEAD'],
+  ['POST', '/api/actors/issue/1', 'GET, HEAD'],
 ])('%s %s is 405 and says what is allowed', async (method, path, allow) => {
-  const { server, app } = await start()
+  const server = await start()
+  const before = world().changes()
   const answer = await ask(server, method, path, { headers: bearer })
   expect(answer).toMatchObject({ status: 405, headers: { allow }, body: { error: { code: 'method-not-allowed' } } })
-  expect(app.calls).toEqual([])
+  expect(world().changes()).toBe(before)
 })
 
 test('a body over 1 MiB is refused by its Content-Length, before it is sent', async () => {
-  const { server, app } = await start()
+  const server = await start()
+  const before = world().changes()
   const text = `POST /api/issues HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: ${mebibyte + 1}\r\n\r\n`
   const started = performance.now()
   const answer = await raw(server, text)
@@ -82,11 +87,12 @@ test('a body over 1 MiB is refused by its Content-Length, before it is sent', as
   // A closed connection could reset the answer of a client that is still sending.
   expect(answer).not.toMatch(/^connection: close/im)
   expect(performance.now() - started).toBeLessThan(4_000)
-  expect(app.calls).toEqual([])
+  expect(world().changes()).toBe(before)
 })
 
 test('a body over 1 MiB is refused while it is read, and the answer arrives', async () => {
-  const { server, app } = await start()
+  const server = await start()
+  const before = world().changes()
   for (const size of [mebibyte + 1, 8 * mebibyte]) {
     const body = Buffer.alloc(size, 0x20)
     expect(await ask(server, 'POST', '/api/issues', { headers: { ...headers, 'transfer-encoding': 'chunked' }, body })).toMatchObject({
@@ -95,11 +101,11 @@ test('a body over 1 MiB is refused while it is read, and the answer arrives', as
     })
     expect((await fetch(`${server.url}/api/issues`, { method: 'POST', headers, body })).status).toBe(413)
   }
-  expect(app.calls).toEqual([])
+  expect(world().changes()).toBe(before)
 })
 
 test('an endless body is cut off soon after it was refused', async () => {
-  const { server } = await start()
+  const server = await start()
   const socket = connect(server.port, '127.0.0.1')
   socket.on('error', () => {})
   socket.write(`POST /api/issues HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nTransfer-Encoding: chunked\r\n\r\n`)
@@ -113,12 +119,15 @@ test('an endless body is cut off soon after it was refused', async () => {
 })
 
 test('a body of exactly 1 MiB is read', async () => {
-  const { server, app } = await start()
+  const server = await start()
   const frame = JSON.stringify({ title: 'x', body: '' })
   const body = JSON.stringify({ title: 'x', body: 'y'.repeat(mebibyte - frame.length) })
   expect(body.length).toBe(mebibyte)
-  expect((await ask(server, 'POST', '/api/issues', { headers, body })).status).toBe(201)
-  expect(app.calls).toHaveLength(1)
+  // Longer than the tracker takes: it was read, and is refused for what it says.
+  expect(await ask(server, 'POST', '/api/issues', { headers, body })).toMatchObject({
+    status: 400,
+    body: { error: { code: 'invalid-input' } },
+  })
 })
 
 test.each([
@@ -130,17 +139,18 @@ test.each([
   ['[]', 'invalid-body'],
   ['"x"', 'invalid-body'],
 ])('the body %j is 400 %s', async (body, code) => {
-  const { server, app } = await start()
+  const server = await start()
+  const before = world().changes()
   for (const path of ['/api/issues', '/api/control', '/api/issues/APP-1/actions', '/session']) {
     const answer = await ask(server, 'POST', path, { headers, body: Buffer.from(body, 'latin1') })
     expect(answer).toMatchObject({ status: 400, body: { error: { code } } })
     expect(answer.body.error.message).not.toBe('')
   }
-  expect(app.calls).toEqual([])
+  expect(world().changes()).toBe(before)
 })
 
 test('only JSON is taken: what a form of another site can send is not', async () => {
-  const { server } = await start()
+  const server = await start()
   for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x']) {
     const answer = await ask(server, 'POST', '/api/issues', { headers: { ...bearer, 'content-type': type }, body: '{"title":"x"}' })
     expect(answer).toMatchObject({ status: 415, body: { error: { code: 'unsupported-media-type' } } })
@@ -157,14 +167,14 @@ test('only JSON is taken: what a form of another site can send is not', async ()
 })
 
 test('a malformed path is 400, in the form of all errors', async () => {
-  const { server } = await start()
+  const server = await start()
   expect(await raw(server, `GET /%zz HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nConnection: close\r\n\r\n`)).toMatch(
     /^HTTP\/1\.1 400 [\s\S]*"code":"invalid-url"/,
   )
 })
 
 test('what is not HTTP, or has gigantic headers, is answered in the form of all errors', async () => {
-  const { server } = await start()
+  const server = await start()
   expect(await raw(server, 'HELLO\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 [\s\S]*"code":"bad-request"/)
   expect(await raw(server, `GET / HTTP/1.1\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`)).toMatch(
     /^HTTP\/1\.1 431 [\s\S]*"code":"headers-too-large"/,
@@ -172,21 +182,21 @@ test('what is not HTTP, or has gigantic headers, is answered in the form of all 
 })
 
 test('headers and bodies that drip are cut off in time', async () => {
-  const { server } = await start({ limits: { headersTimeout: 200, requestTimeout: 400, keepAliveTimeout: 100 } })
+  const server = await start({ limits: { headersTimeout: 200, requestTimeout: 400, keepAliveTimeout: 100 } })
   expect(await raw(server, 'GET / HTTP/1.1\r\nX: y')).toMatch(/^HTTP\/1\.1 408 [\s\S]*"code":"request-timeout"/)
   const begun = `POST /api/issues HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{`
   expect(await raw(server, begun)).toMatch(/^HTTP\/1\.1 408 /)
 })
 
 test('a connection on which nothing is said is closed', async () => {
-  const { server } = await start({ limits: { connectionTimeout: 200, headersTimeout: 10_000 } })
+  const server = await start({ limits: { connectionTimeout: 200, headersTimeout: 10_000 } })
   const started = performance.now()
   await raw(server, '')
   expect(performance.now() - started).toBeLessThan(3_000)
 })
 
 test('an upgrade to another protocol is a plain request', async () => {
-  const { server } = await start()
+  const server = await start()
   for (const upgrade of ['h2c', 'websocket']) {
     const answer = await raw(
       server,
@@ -196,34 +206,49 @@ test('an upgrade to another protocol is a plain request', async () => {
   }
 })
 
-test('closing lets a running request end, answers new ones with 503, and ends', async () => {
-  const { server, app } = await start({ limits: { closeTimeout: 5_000 } })
-  const draining = post(server, '/api/control', { action: 'drain' })
-  await expect.poll(() => app.calls).toEqual([['drain']])
-  // A connection that is open before the server closes.
-  const late = connect(server.port, '127.0.0.1')
-  let answer = ''
-  late.on('data', (chunk) => (answer += chunk.toString()))
-  late.write(`GET /health HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\n`)
-  await wait(50)
-  const closed = server.close()
-  late.write('\r\n')
-  await expect.poll(() => answer).toMatch(/^HTTP\/1\.1 503 [\s\S]*"code":"stopping"/)
-  app.finishDrain()
-  expect(await draining).toMatchObject({ status: 200, body: { action: 'drain', drained: true } })
-  await closed
-  await expect(get(server, '/health')).rejects.toThrow('ECONNREFUSED')
-})
+describe('while a run is active, so that a drain waits', () => {
+  let key = ''
+  beforeEach(async () => {
+    const { file, until } = world()
+    key = await file({}, endless)
+    await until(key, ({ run }) => run?.phase === 'working')
+  })
+  afterEach(async () => {
+    await world().app.act(key, { action: 'stop' })
+    await world().app.resume()
+  })
+  const isDraining = async () => {
+    await expect.poll(() => world().app.health().state).toBe('draining')
+  }
 
-test('closing takes a bounded time, whatever clients do', async () => {
-  const { server, app } = await start({ limits: { closeTimeout: 300 } })
-  const hanging = post(server, '/api/control', { action: 'drain' }).catch((error: Error) => error)
-  const live = await connectLive(server)
-  live.socket.pause()
-  await expect.poll(() => app.calls).toEqual([['drain']])
-  const started = performance.now()
-  await Promise.all([server.close(), server.close()])
-  expect(performance.now() - started).toBeLessThan(2_500)
-  expect(await hanging).toBeInstanceOf(Error)
-  expect(app.listeners).toBe(0)
+  test('closing lets a running request end, answers new ones with 503, and ends', async () => {
+    const server = await start({ limits: { closeTimeout: 10_000 } })
+    const draining = post(server, '/api/control', { action: 'drain' })
+    await isDraining()
+    // A connection that is open before the server closes.
+    const late = connect(server.port, '127.0.0.1')
+    let answer = ''
+    late.on('data', (chunk) => (answer += chunk.toString()))
+    late.write(`GET /health HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\n`)
+    await wait(50)
+    const closed = server.close()
+    late.write('\r\n')
+    await expect.poll(() => answer).toMatch(/^HTTP\/1\.1 503 [\s\S]*"code":"stopping"/)
+    await world().app.act(key, { action: 'stop' })
+    expect(await draining).toMatchObject({ status: 200, body: { action: 'drain', drained: true } })
+    await closed
+    await expect(get(server, '/health')).rejects.toThrow('ECONNREFUSED')
+  })
+
+  test('closing takes a bounded time, whatever clients do', async () => {
+    const server = await start({ limits: { closeTimeout: 300 } })
+    const hanging = post(server, '/api/control', { action: 'drain' }).catch((error: Error) => error)
+    const live = await connectLive(server)
+    live.socket.pause()
+    await isDraining()
+    const started = performance.now()
+    await Promise.all([server.close(), server.close()])
+    expect(performance.now() - started).toBeLessThan(2_500)
+    expect(await hanging).toBeInstanceOf(Error)
+  })
 })
