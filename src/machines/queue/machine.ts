@@ -88,7 +88,7 @@ export const queueMachine = queueSetup.createMachine({
         ],
       },
       // The landing is in flight: a withdrawal waits for what becomes of it.
-      on: { 'landing.withdrawn': [{ guard: 'isUnderTest', actions: 'rememberWithdrawal' }, { actions: 'dequeue' }] },
+      on: { 'landing.withdrawn': [{ guard: 'isUnderTest', actions: ['rememberWithdrawal', 'dequeue'] }, { actions: 'dequeue' }] },
     },
     adopting: {
       meta: { description: 'The base has the head already: the landing is noted.' },
@@ -97,8 +97,13 @@ export const queueMachine = queueSetup.createMachine({
         src: 'adoptLanding',
         input: adoptInput,
         onDone: 'idle',
-        onError: { target: 'obstructed', actions: 'rememberObstacle' },
+        onError: [
+          { guard: 'isWithdrawn', target: 'leaving' },
+          { target: 'obstructed', actions: 'rememberObstacle' },
+        ],
       },
+      // It has landed: nobody can take that back any more.
+      on: { 'landing.withdrawn': [{ guard: 'isUnderTest', actions: ['rememberWithdrawal', 'dequeue'] }, { actions: 'dequeue' }] },
     },
     held: {
       meta: { description: "The user's checkout of the base holds the landing up; it is tried again." },
@@ -142,7 +147,8 @@ export const queueMachine = queueSetup.createMachine({
       meta: { description: 'The entry is not wanted any more, by its issue or because the pull request has moved on.' },
       entry: 'rememberWithdrawal',
       initial: 'recording',
-      on: { 'landing.withdrawn': [{ guard: 'isUnderTest', actions: 'keepTime' }, { actions: 'dequeue' }] },
+      // It leaves already; it may have been asked for anew.
+      on: { 'landing.withdrawn': { actions: 'dequeue' } },
       states: {
         recording: {
           meta: { description: 'That it left is written where the forge and the issue see it.' },

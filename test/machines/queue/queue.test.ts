@@ -220,6 +220,13 @@ describe('a withdrawal', () => {
     for (const end of [baseMoved, blocked('x', []), failed('land', 'x')]) expect(playOn(queue, end).value).toEqual({ leaving: 'recording' })
   })
 
+  it('does not keep a landing that was found made from being noted', () => {
+    const adopting = play(...under, done('build', { kind: 'already_landed', base: 'b', commit: 'm' }), asked(2), withdrawn(1), withdrawn(2))
+    expect([adopting.value, order(adopting)]).toEqual(['adopting', []])
+    expect(playOn(adopting, done('adopt')).value).toBe('idle')
+    expect(playOn(adopting, failed('adopt', 'x')).value).toEqual({ leaving: 'recording' })
+  })
+
   it('of another head of the same pull request says nothing', () => {
     expect(play(...testing, withdrawn(1, 'older')).value).toBe('testing')
     expect(order(play(...testing, asked(2), withdrawn(2, 'older')))).toEqual([2])
@@ -233,6 +240,16 @@ describe('a withdrawal', () => {
     }
     const again = play(...testing, withdrawn(1), asked(1), done('leave'))
     expect([again.value, again.context.head?.number, again.context.withdrawn]).toEqual(['entering', 1, null])
+  })
+
+  it.each([
+    ['leaves', [...testing, withdrawn(1)], done('leave')],
+    ['lands', [...landing, withdrawn(1)], baseMoved],
+    ['has landed', [...under, done('build', { kind: 'already_landed', base: 'b', commit: 'm' }), withdrawn(1)], done('adopt')],
+  ])('of what was asked for anew while it %s is one too', (_when, before, end) => {
+    const queue = play(...before, asked(1), withdrawn(1))
+    expect(order(queue)).toEqual([])
+    expect(order(playOn(queue, end))).toEqual([])
   })
 
   it('is noted for certain', () => {
