@@ -2,37 +2,41 @@
 
 import { existsSync, readFileSync } from 'node:fs'
 import Database from 'better-sqlite3'
-import { ConfigurationError, FatalError } from '../errors.ts'
+import { ConfigurationError, FatalError, SignalboxError } from '../errors.ts'
 import { migrations } from './migrations.ts'
 
 export type SqliteDatabase = Database.Database
 
 /**
- * Opens `path`; WAL, `synchronous=FULL`, foreign keys, 5 s busy timeout. Migrates unless `readOnly`.
- * Throws ConfigurationError `database-unusable` (with what to do) and `database-newer`.
+ * Opens `path`; WAL, `synchronous=FULL`, foreign keys, 5 s busy timeout. Migrates unless `readOnly`. `within` runs in the
+ * transaction of the migrations: when it throws, the file is as it was.
+ * Throws ConfigurationError `database-unusable` (with what to do) and `database-newer`, and what `within` throws.
  */
-export function openDatabase(path: string, options: { readOnly?: boolean } = {}): SqliteDatabase {
-  let database: SqliteDatabase
+export function openDatabase(
+  path: string,
+  options: { readOnly?: boolean; within?: (database: SqliteDatabase) => void } = {},
+): SqliteDatabase {
+  let database: SqliteDatabase | undefined
   try {
     database = options.readOnly ? openToRead(path) : new Database(path)
     database.pragma('busy_timeout = 5000')
-    if (!options.readOnly) {
-      database.pragma('journal_mode = WAL')
-      database.pragma('synchronous = FULL')
-      database.pragma('wal_autocheckpoint = 8000')
-    }
     database.pragma('foreign_keys = ON')
+    if (options.readOnly) {
+      checkVersion(database, path)
+      return database
+    }
+    database.pragma('synchronous = FULL')
+    upgrade(database, path, options.within)
+    // Only now: it is written into the file's header.
+    database.pragma('journal_mode = WAL')
+    database.pragma('wal_autocheckpoint = 8000')
+    return database
   } catch (error) {
-    throw unusable(path, error)
+    database?.close()
+    // What comes from `within` and not from SQLite is its own affair.
+    const isOurs = database === undefined || error instanceof Database.SqliteError
+    throw isOurs && !(error instanceof SignalboxError) ? unusable(path, error) : error
   }
-  try {
-    if (options.readOnly) checkVersion(database, path)
-    else migrate(database, path)
-  } catch (error) {
-    database.close()
-    throw error instanceof ConfigurationError ? error : unusable(path, error)
-  }
-  return database
 }
 
 /**
@@ -76,19 +80,20 @@ function checkVersion(database: SqliteDatabase, path: string): void {
   }
 }
 
-function migrate(database: SqliteDatabase, path: string): void {
+/** All pending migrations in one transaction, the version inside it: a kill or a refusal leaves the schema that was there. */
+function upgrade(database: SqliteDatabase, path: string, within?: (database: SqliteDatabase) => void): void {
   if (userVersion(database) > schemaVersion) checkVersion(database, path)
-  for (let version = userVersion(database); version < schemaVersion; version++) {
-    // One transaction each, the version inside it: a kill between two migrations leaves a whole schema.
-    database.exec('BEGIN IMMEDIATE')
-    try {
+  database.exec('BEGIN IMMEDIATE')
+  try {
+    for (let version = userVersion(database); version < schemaVersion; version++) {
       database.exec(migrations[version]!.sql)
       database.pragma(`user_version = ${version + 1}`)
-      database.exec('COMMIT')
-    } catch (error) {
-      if (database.inTransaction) database.exec('ROLLBACK')
-      throw error
     }
+    within?.(database)
+    database.exec('COMMIT')
+  } catch (error) {
+    if (database.inTransaction) database.exec('ROLLBACK')
+    throw error
   }
 }
 

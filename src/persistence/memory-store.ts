@@ -36,10 +36,16 @@ export function memoryStore(): Store {
   const distinct = <T extends object>(rows: T[]): T[] => [...new Map(rows.map((row) => [JSON.stringify(row), row])).values()]
 
   return {
-    open() {
+    open(_owner, check) {
       if (open)
         throw new FatalError('database-owned', 'This memory store is in use by another system of this process. Stop that one first.')
       open = true
+      try {
+        check?.()
+      } catch (error) {
+        open = false
+        throw error
+      }
     },
     close() {
       open = false

@@ -1,4 +1,4 @@
-// The numbered migrations, oldest first; each runs in one transaction. Never edit one that has been released: add the next.
+// The numbered migrations, oldest first; all that are pending run in one transaction. Never edit one that has been released: add the next.
 
 import { actorSchema } from './actor-schema.ts'
 import { factSchema } from './fact-schema.ts'

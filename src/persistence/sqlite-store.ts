@@ -38,16 +38,21 @@ export function sqliteStore(path: string, options: { readOnly?: boolean } = {}):
     get database() {
       return db()
     },
-    open(owner) {
+    open(owner, check) {
       ownership = takeOwnership(path, () => describeHolder(path))
       try {
-        connection = openDatabase(path)
-        connection
-          .prepare('INSERT OR REPLACE INTO owner (one, pid, host, since) VALUES (1, ?, ?, ?)')
-          .run(owner.pid, owner.host, owner.since)
+        connection = openDatabase(path, {
+          within(opening) {
+            connection = opening
+            check?.()
+            opening
+              .prepare('INSERT OR REPLACE INTO owner (one, pid, host, since) VALUES (1, ?, ?, ?)')
+              .run(owner.pid, owner.host, owner.since)
+          },
+        })
       } catch (error) {
-        connection?.close()
         connection = undefined
+        sql = undefined
         ownership.release()
         ownership = undefined
         throw error

@@ -154,8 +154,11 @@ export interface StoreReader {
 }
 
 export interface Store extends StoreReader {
-  /** Takes ownership and brings the schema up to date. Throws FatalError `database-owned`, ConfigurationError `database-newer`. */
-  open(owner: { pid: number; host: string; since: number }): void
+  /**
+   * Takes ownership, brings the schema up to date and lets `check` read. Throws FatalError `database-owned`, ConfigurationError `database-newer`.
+   * Contract: what `check` throws is thrown on; the store is then closed, and what it holds as it was, schema included.
+   */
+  open(owner: { pid: number; host: string; since: number }, check?: () => void): void
   /** Contract: all or nothing, durable when it returns. A throw means that nothing was written. */
   commit(batch: Batch): void
   hasKey(actor: number, key: string): boolean

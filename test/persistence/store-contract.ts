@@ -365,6 +365,23 @@ export function storeContract(name: string, create: () => { store: Store; remove
     expect([store.sweep(100, 4), store.sweep(100, 4), store.sweep(100, 4), store.sweep(100, 4)]).toEqual([4, 4, 2, 0])
   })
 
+  test(`${name}: opening lets the check look at the rows; what it throws is thrown on, and the store is closed and as it was`, () => {
+    store.commit(basis)
+    store.close()
+    const refused = new Error('not with this build')
+    let seen: unknown
+    expect(() =>
+      store.open(owner, () => {
+        seen = [store.actor('k/1')?.address, store.state().machines, store.shapesInUse()]
+        throw refused
+      }),
+    ).toThrow(refused)
+    expect(seen).toEqual(['k/1', [{ id: 1, kind: 'k', version: '1' }], []])
+    store.open(owner, () => {})
+    store.commit(batchOf({ actors: [actorRow(2)] }))
+    expect(store.counts().actors).toBe(2)
+  })
+
   test(`${name}: a second owner is refused, and a closed store can be opened again`, () => {
     expect(() => store.open(owner)).toThrow(expect.objectContaining({ code: 'database-owned' }))
     reopen()

@@ -126,15 +126,11 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
 
   assertKnownEffects(kinds, policies)
 
-  store.open({ pid: process.pid, host: hostname(), since: clock.now() })
-  try {
+  store.open({ pid: process.pid, host: hostname(), since: clock.now() }, () => {
     at('boot:owned')
     checkBuild(store, kinds, policies)
     at('boot:checked')
-  } catch (error) {
-    store.close()
-    throw error
-  }
+  })
 
   // --- counters and small tables ---------------------------------------------------------------
   const state = store.state()

@@ -1,6 +1,19 @@
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { assign, fromPromise, spawnChild } from 'xstate'
-import { expect, test } from 'vitest'
-import { defineActor, MachinesIncompatibleError, resolveKinds, restoreSnapshot, verify } from '../../../src/actors/system/index.ts'
+import { expect, onTestFinished, test } from 'vitest'
+import {
+  createSystem,
+  defineActor,
+  MachinesIncompatibleError,
+  resolveKinds,
+  restoreSnapshot,
+  verify,
+} from '../../../src/actors/system/index.ts'
+import { sqliteStore } from '../../../src/persistence/sqlite-store.ts'
+import { actors as parcels } from '../../databases/machines.ts'
 import { chart, rejection, rig } from './rig.ts'
 
 const never = fromPromise(() => new Promise(() => {}))
@@ -83,6 +96,30 @@ for (const [lost, events, problem] of cases) {
     it.system = await it.open()
     await it.clock.settle()
     expect((await it.view('m/a')).address).toBe('m/a')
+  })
+}
+
+for (const journal of ['DELETE', 'WAL'] as const) {
+  test(`law 9: a refused build leaves a file of an older schema as it was, byte for byte (journal mode ${journal})`, async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'signalbox-evolution-'))
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    const path = join(folder, 'a.db')
+    copyFileSync('test/databases/actors-0.1.0.db', path)
+    const before = new Database(path)
+    before.pragma(`journal_mode = ${journal}`)
+    expect(before.pragma('user_version', { simple: true })).toBe(1)
+    before.close()
+    const bytes = readFileSync(path)
+
+    const other = { o: defineActor(chart({ id: 'o', context: {} }), { version: 1 }) }
+    expect(await rejection(createSystem({ store: sqliteStore(path), actors: other }))).toMatchObject({ code: 'machines-incompatible' })
+    expect(readFileSync(path).equals(bytes)).toBe(true)
+    expect(readdirSync(folder).filter((name) => name !== 'a.db.lock')).toEqual(['a.db'])
+
+    const effects = { deliver: { logic: never as never } }
+    const system = await createSystem({ store: sqliteStore(path), actors: parcels, effects })
+    expect(system.ref('parcel/broken').exists()).toBe(true)
+    await system.stop()
   })
 }
 
