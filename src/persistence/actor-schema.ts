@@ -107,3 +107,6 @@ CREATE TABLE dedupe_key (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX dedupe_key_at ON dedupe_key (at);
 `
+
+/** What a machine listened to when its row was last written: a build that has lost one of them is told from an event that nobody ever knew. */
+export const machineEventsSchema = 'ALTER TABLE machine ADD COLUMN events TEXT;'

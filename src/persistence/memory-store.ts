@@ -9,6 +9,7 @@ import type {
   InboxRow,
   JournalRow,
   MachineRow,
+  OwedType,
   ShapeRow,
   Store,
   TimerRow,
@@ -16,7 +17,7 @@ import type {
 
 /** A store that lives as long as its object: closing and opening it again is what a restart sees. */
 export function memoryStore(): Store {
-  const machines: MachineRow[] = []
+  const machines = new Map<number, MachineRow>()
   const shapes: ShapeRow[] = []
   const actors = new Map<number, ActorRow>()
   const addresses = new Map<string, number>()
@@ -51,7 +52,7 @@ export function memoryStore(): Store {
       open = false
     },
     commit(batch) {
-      for (const m of batch.machines) machines.push({ ...m })
+      for (const m of batch.machines) machines.set(m.id, { ...m })
       for (const s of batch.shapes) shapes.push({ ...s })
       for (const a of batch.actors) {
         actors.set(a.id, { ...a })
@@ -98,14 +99,14 @@ export function memoryStore(): Store {
       nextTimer: highest.timer + 1,
       nextEffect: highest.effect + 1,
       nextMessage: highest.message + 1,
-      machines: copies(machines),
+      machines: copies(byId(machines.values())),
       shapes: copies(shapes),
     }),
     actor: (address) => copy(actors.get(addresses.get(address) ?? -1)),
     actorById: (id) => copy(actors.get(id)),
     children: (parent) => copies(byId(actors.values()).filter((a) => a.parent === parent)),
     actors({ kind, roots, after, limit }) {
-      const kinds = kind === undefined ? undefined : new Set(machines.filter((m) => m.kind === kind).map((m) => m.id))
+      const kinds = kind === undefined ? undefined : new Set([...machines.values()].filter((m) => m.kind === kind).map((m) => m.id))
       const rows = [...actors.values()]
         .filter((a) => a.address > (after ?? '') && (!kinds || kinds.has(a.machine)) && (!roots || a.parent === null))
         .sort((a, b) => (a.address < b.address ? -1 : 1))
@@ -137,11 +138,12 @@ export function memoryStore(): Store {
     effectSources: () =>
       distinct([...effects.values()].filter((e) => e.child !== null).map((e) => ({ machine: actors.get(e.actor)!.machine, src: e.src }))),
     reportTypes: () => [...new Set([...effects.values()].filter((e) => e.child === null).map((e) => e.src))].sort(),
-    inboxTypes: () =>
+    inboxTypes: () => distinct([...inbox.values()].map((i) => owedType(actors.get(i.actor)!, i))),
+    delayedTypes: () =>
       distinct(
-        [...inbox.values()].map((i) => {
-          const body = JSON.parse(i.body) as { type?: string; event?: { type?: string } }
-          return { machine: actors.get(i.actor)!.machine, kind: i.kind as EntryKind, type: body.event?.type ?? body.type ?? null }
+        [...timers.values()].flatMap((t) => {
+          const target = addresses.get(t.target)
+          return target === undefined || t.name.startsWith('xstate.after.') ? [] : [owedType(actors.get(target)!, t)]
         }),
       ),
     sweep(before, limit) {
@@ -177,4 +179,9 @@ export function memoryStore(): Store {
       return gone
     },
   }
+}
+
+function owedType({ machine }: ActorRow, { kind, body }: { kind: EntryKind; body: string }): OwedType {
+  const { event, child, after } = JSON.parse(body) as { event?: { type: string }; child?: string; after?: object }
+  return { machine, kind, event: event?.type ?? null, child: child ?? null, after: after ? JSON.stringify(after) : null }
 }

@@ -1,6 +1,6 @@
 // The numbered migrations, oldest first; all that are pending run in one transaction. Never edit one that has been released: add the next.
 
-import { actorSchema } from './actor-schema.ts'
+import { actorSchema, machineEventsSchema } from './actor-schema.ts'
 import { factSchema } from './fact-schema.ts'
 import { feedSchema } from './feed.ts'
 import { forgeSchema } from './forge-schema.ts'
@@ -12,4 +12,5 @@ export const migrations: readonly { name: string; sql: string }[] = [
   { name: 'actors', sql: actorSchema },
   { name: 'embedded tracker and forge', sql: [factSchema, trackerSchema, forgeSchema, issueKeySchema, feedSchema].join('\n') },
   { name: 'what policies were told', sql: projectPolicySchema },
+  { name: 'the events of machines', sql: machineEventsSchema },
 ]

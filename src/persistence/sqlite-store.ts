@@ -4,7 +4,7 @@
 import type { Statement } from 'better-sqlite3'
 import { openDatabase, type SqliteDatabase } from './database.ts'
 import { takeOwnership, type Ownership } from './ownership.ts'
-import type { ActorRow, Batch, EffectRow, EntryKind, InboxRow, JournalRow, Store, StoreState, TimerRow } from './store.ts'
+import type { ActorRow, Batch, EffectRow, InboxRow, JournalRow, OwedType, Store, StoreState, TimerRow } from './store.ts'
 
 export interface SqliteStore extends Store {
   /** The open connection, for the tables beside the actor system's. Undefined before `open`. */
@@ -129,10 +129,14 @@ export function sqliteStore(path: string, options: { readOnly?: boolean } = {}):
       (db().prepare('SELECT DISTINCT src FROM effect WHERE child IS NULL ORDER BY src').all() as { src: string }[]).map((row) => row.src),
     inboxTypes: () =>
       db()
+        .prepare(`SELECT DISTINCT a.machine, i.kind, ${typeColumns('i')} FROM inbox i JOIN actor a ON a.id = i.actor`)
+        .all() as OwedType[],
+    delayedTypes: () =>
+      db()
         .prepare(
-          "SELECT DISTINCT a.machine, i.kind, coalesce(json_extract(i.body, '$.event.type'), json_extract(i.body, '$.type')) AS type FROM inbox i JOIN actor a ON a.id = i.actor",
+          `SELECT DISTINCT a.machine, t.kind, ${typeColumns('t')} FROM timer t JOIN actor a ON a.address = t.target WHERE t.name NOT GLOB 'xstate.after.*'`,
         )
-        .all() as { machine: number; kind: EntryKind; type: string | null }[],
+        .all() as OwedType[],
     sweep: (before, limit) => sweep(db(), before, limit),
     close() {
       connection?.close()
@@ -159,6 +163,9 @@ function describeHolder(path: string): string {
   }
 }
 
+const typeColumns = (table: string): string =>
+  ['event.type', 'child', 'after'].map((path) => `json_extract(${table}.body, '$.${path}') AS ${path.split('.')[0]}`).join(', ')
+
 type Statements = ReturnType<typeof prepare>
 
 function prepare(db: SqliteDatabase) {
@@ -178,7 +185,9 @@ function prepare(db: SqliteDatabase) {
     nextDue: p('SELECT min(due) AS due FROM timer'),
     dueTimers: p('SELECT * FROM timer WHERE due <= ? ORDER BY due, id LIMIT ?'),
     messages: p('SELECT * FROM effect_message WHERE effect = ? ORDER BY id'),
-    putMachine: p('INSERT INTO machine (id, kind, version) VALUES (?, ?, ?)'),
+    putMachine: p(
+      'INSERT INTO machine (id, kind, version, events) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET events = excluded.events',
+    ),
     putShape: p('INSERT INTO shape (id, machine, key) VALUES (?, ?, ?)'),
     putActor: p(
       `INSERT INTO actor (id, address, machine, parent, child, since, status, fault, version, shape, last_seq, sync, created_at, updated_at, snapshot)
@@ -211,7 +220,7 @@ type Written = WeakMap<ActorRow, string>
 const indexed = (a: ActorRow): string => `${a.machine}|${a.since}|${a.status}|${a.fault ?? ''}|${a.shape ?? ''}|${a.sync}`
 
 function write(s: Statements, batch: Batch, written: Written, undo: [ActorRow, string | undefined][]): void {
-  for (const m of batch.machines) s.putMachine.run(m.id, m.kind, m.version)
+  for (const m of batch.machines) s.putMachine.run(m.id, m.kind, m.version, m.events)
   for (const h of batch.shapes) s.putShape.run(h.id, h.machine, h.key)
   for (const a of batch.actors) {
     const before = written.get(a)

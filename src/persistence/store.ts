@@ -31,6 +31,19 @@ export interface MachineRow {
   id: number
   kind: string
   version: string
+  /** JSON list of the event descriptors that the machine has, as of the newest build of that version; null when that is not known. */
+  events: string | null
+}
+
+/** What names the type of events that are owed to actors of `machine`: parts of their bodies. */
+export interface OwedType {
+  machine: number
+  kind: EntryKind
+  /** `event.type` of the body. */
+  event: string | null
+  child: string | null
+  /** JSON of the body's `after`. */
+  after: string | null
 }
 
 /** A distinct (machine, state value, child sources, history ids); what a build must be able to restore. */
@@ -109,7 +122,7 @@ export type TimerOperation =
   | { op: 'cancel'; actor: number; name: string }
   | { op: 'clear'; actor: number }
 
-/** Everything one transaction writes. Operations within a list apply in order. */
+/** Everything one transaction writes. Operations within a list apply in order; a machine whose id is there is replaced. */
 export interface Batch {
   machines: MachineRow[]
   shapes: ShapeRow[]
@@ -177,8 +190,10 @@ export interface Store extends StoreReader {
   effectSources(): { machine: number; src: string }[]
   /** Distinct types of reports that are not delivered yet. */
   reportTypes(): string[]
-  /** Distinct (machine, kind, event type) of unhandled events. */
-  inboxTypes(): { machine: number; kind: EntryKind; type: string | null }[]
+  /** Distinct types of unhandled events. */
+  inboxTypes(): OwedType[]
+  /** Distinct types of delayed events that are pending, by the machine that gets them; an `after` is in `timerNames`. */
+  delayedTypes(): OwedType[]
   /** Forgets dedupe keys and finished root actors last touched before `before` (epoch ms), at most `limit` of each; answers how many rows went. */
   sweep(before: number, limit: number): number
   close(): void

@@ -1,4 +1,4 @@
-// Makes the database of this version beside this file: `node test/databases/make.ts`. Existing ones are never made again.
+// Makes the database of this build's schema beside this file: `node test/databases/make.ts`. Existing ones are never made again.
 
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -6,11 +6,11 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Database from 'better-sqlite3'
 import { createSystem, virtualClock } from '../../src/actors/system/index.ts'
+import { schemaVersion } from '../../src/persistence/database.ts'
 import { sqliteStore } from '../../src/persistence/sqlite-store.ts'
 import { actors } from './machines.ts'
 
-const { version } = (await import('../../package.json', { with: { type: 'json' } })).default
-const target = fileURLToPath(new URL(`actors-${version}.db`, import.meta.url))
+const target = fileURLToPath(new URL(`actors-schema-${schemaVersion}.db`, import.meta.url))
 if (existsSync(target)) throw new Error(`${target} exists already: a database that was released stays as it is.`)
 
 const folder = mkdtempSync(join(tmpdir(), 'signalbox-database-'))

@@ -6,6 +6,7 @@ import {
   type ActorRow,
   type Batch,
   type EffectRow,
+  type EntryKind,
   type JournalRow,
   type Store,
   type TimerRow,
@@ -69,7 +70,11 @@ const effectRow = (id: number, more: Partial<EffectRow> = {}): EffectRow => ({
   ...more,
 })
 export const batchOf = (more: Partial<Batch>): Batch => ({ ...emptyBatch(), ...more })
-export const basis = batchOf({ machines: [{ id: 1, kind: 'k', version: '1' }], actors: [actorRow(1)], journal: [journalRow(1, 1)] })
+export const basis = batchOf({
+  machines: [{ id: 1, kind: 'k', version: '1', events: null }],
+  actors: [actorRow(1)],
+  journal: [journalRow(1, 1)],
+})
 
 /** `create` makes a store that holds nothing; closing and opening it again must show what was committed. */
 export function storeContract(name: string, create: () => { store: Store; remove?: () => void }): void {
@@ -111,7 +116,8 @@ export function storeContract(name: string, create: () => { store: Store; remove
       store.effectSources(),
       store.reportTypes(),
       store.inboxTypes(),
-    ]).toEqual(Array.from({ length: 8 }, () => []))
+      store.delayedTypes(),
+    ]).toEqual(Array.from({ length: 9 }, () => []))
   })
 
   test(`${name}: what was committed is there after a reopening, exactly`, () => {
@@ -130,7 +136,7 @@ export function storeContract(name: string, create: () => { store: Store; remove
     const effect = effectRow(1, { sync: true, status: 'waiting', attempt: 2, due: 50, startedAt: 40 })
     store.commit(
       batchOf({
-        machines: [{ id: 1, kind: 'k', version: '1' }],
+        machines: [{ id: 1, kind: 'k', version: '1', events: null }],
         shapes: [{ id: 3, machine: 1, key: '["a",[],[]]' }],
         actors: [actor, child],
         journal: [entry],
@@ -150,7 +156,7 @@ export function storeContract(name: string, create: () => { store: Store; remove
       nextTimer: 2,
       nextEffect: 2,
       nextMessage: 2,
-      machines: [{ id: 1, kind: 'k', version: '1' }],
+      machines: [{ id: 1, kind: 'k', version: '1', events: null }],
       shapes: [{ id: 3, machine: 1, key: '["a",[],[]]' }],
     })
     expect([store.actor('k/1'), store.actorById(2), store.children(1), store.faulted()]).toEqual([actor, child, [child], [actor]])
@@ -174,7 +180,9 @@ export function storeContract(name: string, create: () => { store: Store; remove
     expect(store.actor('k/1')).toEqual(row)
     const again = store.actor('k/1')!
     Object.assign(again, { status: 'stopped', fault: '{}', since: 9, machine: 2, sync: true, snapshot: null, shape: 1 })
-    store.commit(batchOf({ machines: [{ id: 2, kind: 'k', version: '2' }], shapes: [{ id: 1, machine: 2, key: 'x' }], actors: [again] }))
+    store.commit(
+      batchOf({ machines: [{ id: 2, kind: 'k', version: '2', events: null }], shapes: [{ id: 1, machine: 2, key: 'x' }], actors: [again] }),
+    )
     reopen()
     expect(store.actor('k/1')).toEqual(again)
   })
@@ -242,13 +250,66 @@ export function storeContract(name: string, create: () => { store: Store; remove
     expect(
       store
         .inboxTypes()
-        .map((row) => row.type)
+        .map((row) => row.event)
         .sort(),
     ).toEqual(['X', 'Y'])
     // Added and removed within one commit.
     store.commit(batchOf({ inboxAdded: [inbox(5, 1)], inboxRemoved: [1, 5] }))
     reopen()
     expect([store.inbox().map((row) => row.id), store.state().nextInbox]).toEqual([[3], expect.any(Number)])
+  })
+
+  test(`${name}: what names the types of events that are owed, each once, by the machine that gets them`, () => {
+    store.commit(basis)
+    const after = { delay: '5', state: 'k.a' }
+    const inbox = (id: number, kind: EntryKind, body: object) => ({
+      id,
+      actor: 1,
+      address: 'k/1',
+      cause: null,
+      kind,
+      body: JSON.stringify(body),
+    })
+    store.commit(
+      batchOf({
+        machines: [{ id: 2, kind: 'other', version: '1', events: '["X"]' }],
+        actors: [actorRow(2, { machine: 2 })],
+        inboxAdded: [
+          inbox(1, 'event', { event: { type: 'X', n: 1 } }),
+          inbox(2, 'event', { event: { type: 'X', n: 2 } }),
+          inbox(3, 'timer', { name: 'xstate.after.5.k.a', after }),
+          inbox(4, 'done', { child: 'c', since: 1, output: 1 }),
+          inbox(5, 'emitted', { child: 'c', since: 1, n: 1, event: { type: 'SAID' } }),
+        ],
+        timers: [
+          timerRow(1, 10, { name: '~1.0', body: JSON.stringify({ name: '~1.0', event: { type: 'LATER' } }) }),
+          timerRow(2, 10, { name: '~1.1', body: JSON.stringify({ name: '~1.1', event: { type: 'LATER' } }) }),
+          timerRow(3, 10, { name: 'xstate.after.5.k.a', body: JSON.stringify({ name: 'xstate.after.5.k.a', after }) }),
+          timerRow(4, 10, { name: 'm', kind: 'message', target: 'k/2', body: JSON.stringify({ from: 'k/1', event: { type: 'SENT' } }) }),
+          timerRow(5, 10, {
+            name: 'e',
+            kind: 'message',
+            target: 'k/1/effect',
+            body: JSON.stringify({ from: 'k/1', event: { type: 'TOLD' } }),
+          }),
+        ].map((row) => ({ op: 'add' as const, row })),
+      }),
+    )
+    const none = { machine: 1, event: null, child: null, after: null }
+    expect(store.inboxTypes().toSorted((a, b) => (a.kind < b.kind ? -1 : 1))).toEqual([
+      { ...none, kind: 'done', child: 'c' },
+      { ...none, kind: 'emitted', child: 'c', event: 'SAID' },
+      { ...none, kind: 'event', event: 'X' },
+      { ...none, kind: 'timer', after: JSON.stringify(after) },
+    ])
+    expect(store.delayedTypes().toSorted((a, b) => (a.kind < b.kind ? 1 : -1))).toEqual([
+      { ...none, kind: 'timer', event: 'LATER' },
+      { ...none, kind: 'message', machine: 2, event: 'SENT' },
+    ])
+    // A machine of a number that is there is replaced.
+    store.commit(batchOf({ machines: [{ id: 2, kind: 'other', version: '1', events: '["Y"]' }] }))
+    reopen()
+    expect(store.state().machines.map((row) => row.events)).toEqual([null, '["Y"]'])
   })
 
   test(`${name}: effects are changed and removed with their messages; their ids never come back`, () => {
@@ -278,9 +339,9 @@ export function storeContract(name: string, create: () => { store: Store; remove
     store.commit(
       batchOf({
         machines: [
-          { id: 1, kind: 'k', version: '1' },
-          { id: 2, kind: 'k', version: '2' },
-          { id: 3, kind: 'other', version: '1' },
+          { id: 1, kind: 'k', version: '1', events: null },
+          { id: 2, kind: 'k', version: '2', events: null },
+          { id: 3, kind: 'other', version: '1', events: null },
         ],
       }),
     )
@@ -305,7 +366,10 @@ export function storeContract(name: string, create: () => { store: Store; remove
 
   test(`${name}: the distinct shapes in use, with one actor that has each`, () => {
     store.commit(
-      batchOf({ machines: [{ id: 1, kind: 'k', version: '1' }], shapes: [1, 2, 3].map((id) => ({ id, machine: 1, key: `${id}` })) }),
+      batchOf({
+        machines: [{ id: 1, kind: 'k', version: '1', events: null }],
+        shapes: [1, 2, 3].map((id) => ({ id, machine: 1, key: `${id}` })),
+      }),
     )
     store.commit(
       batchOf({
@@ -376,7 +440,7 @@ export function storeContract(name: string, create: () => { store: Store; remove
         throw refused
       }),
     ).toThrow(refused)
-    expect(seen).toEqual(['k/1', [{ id: 1, kind: 'k', version: '1' }], []])
+    expect(seen).toEqual(['k/1', [{ id: 1, kind: 'k', version: '1', events: null }], []])
     store.open(owner, () => {})
     store.commit(batchOf({ actors: [actorRow(2)] }))
     expect(store.counts().actors).toBe(2)

@@ -1,8 +1,9 @@
 // Whether this build can carry on what a database holds: looked at in distinct shapes, before anything is touched.
 
 import { FatalError, toErrorData } from '../../errors.ts'
-import type { StoreReader, Store } from '../../persistence/store.ts'
+import type { OwedType, StoreReader, Store } from '../../persistence/store.ts'
 import type { Kind } from './definition.ts'
+import { typeOf } from './journal.ts'
 import { restoreSnapshot } from './step.ts'
 
 /** Says per item what this build cannot carry on. */
@@ -17,7 +18,7 @@ export class MachinesIncompatibleError extends FatalError {
   }
 }
 
-type Checked = Pick<Store, 'shapesInUse' | 'timerNames' | 'effectSources' | 'reportTypes' | 'inboxTypes'> &
+type Checked = Pick<Store, 'shapesInUse' | 'timerNames' | 'effectSources' | 'reportTypes' | 'inboxTypes' | 'delayedTypes'> &
   Pick<StoreReader, 'state' | 'actorById' | 'faulted'>
 
 /** Throws MachinesIncompatibleError. Reads only; its cost grows with distinct shapes, not with actors. */
@@ -73,14 +74,25 @@ export function checkBuild(store: Checked, kinds: ReadonlyMap<string, Kind>, pol
   for (const type of store.reportTypes()) {
     if (!Object.hasOwn(policies, type)) problems.push(`a report '${type}' is not delivered yet, and effects has no delivery for it`)
   }
-  for (const { machine, kind: entry, type } of store.inboxTypes()) {
+  /** The type, when this build's machine does not know it and a former one did; any actor may be sent what none ever knew. */
+  const lost = ({ machine, kind: entry, event, child, after }: OwedType): string | undefined => {
     const kind = kindAt(machine)
-    // The version that accepted it may not know it either, as any actor may be sent anything; only a new one can have lost it.
-    if (kind?.version === machineOf.get(machine)!.version) continue
-    if (!kind?.original || type === null || (entry !== 'event' && entry !== 'message')) continue
-    if (!accepts(kind, type))
-      problems.push(`an unhandled event '${type}' waits for kind '${kind.name}', which ${kind.name} ${kind.version} does not accept`)
+    if (!kind?.events || entry === 'init' || entry === 'stop') return undefined
+    const type = typeOf(entry, { event: { type: event }, child, ...(after === null ? {} : { after: JSON.parse(after) as object }) })
+    if (accepts(kind.events, type)) return undefined
+    const { version, events } = machineOf.get(machine)!
+    const wasKnown = machines.some((m) => m.kind === kind.name && m.events !== null && accepts(JSON.parse(m.events) as string[], type))
+    return wasKnown || (events === null && version !== kind.version) ? type : undefined
   }
+  const describe = (types: OwedType[], say: (type: string, kind: Kind) => string): void => {
+    for (const owed of types) {
+      const type = lost(owed)
+      const kind = kindAt(owed.machine)!
+      if (type !== undefined) problems.push(`${say(type, kind)}, which ${kind.name} ${kind.version} does not know`)
+    }
+  }
+  describe(store.inboxTypes(), (type, kind) => `an unhandled event '${type}' waits for kind '${kind.name}'`)
+  describe(store.delayedTypes(), (type, kind) => `a delayed event '${type}' for kind '${kind.name}' is pending`)
   if (problems.length > 0) throw new MachinesIncompatibleError(problems)
 }
 
@@ -111,8 +123,8 @@ function hasAfter(kind: Kind, name: string): boolean {
   return false
 }
 
-function accepts(kind: Kind, type: string): boolean {
-  return kind.original!.events.some((descriptor: string) => {
+function accepts(descriptors: readonly string[], type: string): boolean {
+  return descriptors.some((descriptor) => {
     if (descriptor === '*' || descriptor === type) return true
     return descriptor.endsWith('.*') && (type === descriptor.slice(0, -2) || type.startsWith(descriptor.slice(0, -1)))
   })

@@ -38,6 +38,8 @@ export interface Kind {
   /** Sources that are actors stepped like this one; every other source is an effect. */
   readonly children: Map<string, Kind>
   readonly isStateId: (id: string) => boolean
+  /** Every event descriptor that a state names, inert ones included: what the machine knows of. Undefined for a reducer, which may take anything. */
+  readonly events: readonly string[] | undefined
 }
 
 export const isMachine = (logic: unknown): logic is AnyStateMachine =>
@@ -84,6 +86,7 @@ export function resolveKinds(definitions: Record<string, ActorDefinition>, overr
       migrations,
       children,
       isStateId: (id) => (original as unknown as { idMap: Map<string, unknown> } | undefined)?.idMap.has(id) ?? false,
+      events: original && [...new Set([...stateNodes(original.root)].flatMap((node) => [...node.transitions.keys()]))].sort(),
     }
     kinds.set(name, kind)
     if (!original) return kind

@@ -207,14 +207,18 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
   )
 
   const kindOf = (row: ActorRow): Kind | undefined => kinds.get(machineKinds.get(row.machine)!.kind)
+  const putMachine = (id: number, kind: Kind): void => {
+    const row = { id, kind: kind.name, version: kind.version, events: eventsOf(kind) }
+    machineKinds.set(id, row)
+    batch.machines.push(row)
+  }
   const machineId = (kind: Kind): number => {
     const key = `${kind.name}@${kind.version}`
     let id = machineIds.get(key)
     if (id === undefined) {
       id = nextMachine++
       machineIds.set(key, id)
-      machineKinds.set(id, { id, kind: kind.name, version: kind.version })
-      batch.machines.push({ id, kind: kind.name, version: kind.version })
+      putMachine(id, kind)
     }
     return id
   }
@@ -920,6 +924,10 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
 
   // --- take up what was left ---------------------------------------------------------------------
   try {
+    for (const { id, kind: name, version, events } of state.machines) {
+      const kind = kinds.get(name)
+      if (kind?.version === version && events !== eventsOf(kind)) putMachine(id, kind)
+    }
     for (const row of store.faulted()) behindFault.set(row.address, store.inboxOf(row.id).length)
     for (const r of store.inbox()) mailboxes.put(resting(r))
     effects.resume()
@@ -933,6 +941,8 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
   wake()
   return system
 }
+
+const eventsOf = ({ events }: Kind): string | null => (events === undefined ? null : JSON.stringify(events))
 
 const bare = <T>(record: Record<string, T> | undefined): Record<string, T> =>
   Object.assign(Object.create(null) as Record<string, T>, record)
