@@ -138,8 +138,11 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
     'tracker.report': { logic: delivery<TrackerReport>(({ report, id }) => host.tracker().report(report, id)) },
     'feed.posted': { logic: delivery<Record<string, unknown>>(({ report, id }) => host.postToFeed(id, report)) },
     'landing.decided': {
-      logic: delivery<LandingRequest & { wanted: boolean; reason: string | null }>(({ report: { wanted, reason, ...request } }) =>
-        wanted ? forge().requestLanding(request) : forge().withdrawLanding({ ...request, reason: reason ?? '' }),
+      logic: delivery<LandingRequest & { wanted: boolean; reason: string | null }>(
+        ({ report: { wanted, reason, project, issue, key, number, headSha, priority } }) => {
+          const request = { project, issue, key, number, headSha, priority }
+          return wanted ? forge().requestLanding(request) : forge().withdrawLanding({ ...request, reason: reason ?? '' })
+        },
       ),
     },
     'worktree.released': {

@@ -138,9 +138,9 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     discoverBase: async (repo) => (await discoverBase(repo, null)).branch,
     spawnCheck: async (check) => void (await system.spawn('check', `${check.project}.${check.number}.${check.headSha}`, check)),
     requestQueue: async (request) =>
-      void (await system.ref<typeof queueMachine>(`queue/${request.project}`).send({ type: 'landing.requested', ...request })),
+      void (await system.ref<typeof queueMachine>(`queue/${request.project}`).send({ ...request, type: 'landing.requested' })),
     withdrawQueue: async (request) =>
-      void (await system.ref<typeof queueMachine>(`queue/${request.project}`).send({ type: 'landing.withdrawn', ...request })),
+      void (await system.ref<typeof queueMachine>(`queue/${request.project}`).send({ ...request, type: 'landing.withdrawn' })),
   })
   pump = createFactPump({
     outbox,
