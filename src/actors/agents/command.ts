@@ -50,6 +50,10 @@ async function turn(options: CommandAgentOptions, request: AgentRequest, callbac
   const files = filesOf(request.folder)
   const progress = createProgress(callbacks.onProgress, limits.progress ?? 250)
   let forget: (() => void) | undefined
+  let group: number | undefined
+  // Beside the group and not after it: both may take all of the time that they are given.
+  const endOthers = (): void => void endMarked('SIGNALBOX_RUN', mark, limits.grace, group)
+  callbacks.signal.addEventListener('abort', endOthers, { once: true })
   try {
     if (callbacks.signal.aborted) return ended
     await writeFiles(request, files)
@@ -71,6 +75,7 @@ async function turn(options: CommandAgentOptions, request: AgentRequest, callbac
       outputAppend: true, // a continuation of the same run has the same folder
       outputLimit: limits.output,
       onStart: (identity) => {
+        group = identity.group
         forget = processes.add(identity, `${request.project}/${request.issue} ${request.runId}`)
         callbacks.onStart(identity)
       },
@@ -84,6 +89,7 @@ async function turn(options: CommandAgentOptions, request: AgentRequest, callbac
     const { message } = toErrorData(error)
     return failed('environment', `The agent '${options.name}' could not be run: ${message}`)
   } finally {
+    callbacks.signal.removeEventListener('abort', endOthers)
     progress.end()
     forget?.()
   }

@@ -107,13 +107,13 @@ function isStill({ pid, group, startTime }: ProcessIdentity): boolean {
 /**
  * Ends every process that was started with NAME=VALUE in its environment, whatever its group and session: the
  * grandchildren that left with `setsid`. Answers how many there were. Linux only, elsewhere 0. Never throws.
- * A process that was started with an emptied environment escapes it.
+ * A process that was started with an emptied environment escapes it. `except` is a group that is ended by others.
  */
-export async function endMarked(name: string, value: string, grace: number = defaultGrace): Promise<number> {
+export async function endMarked(name: string, value: string, grace: number = defaultGrace, except?: number): Promise<number> {
   const ended = new Set<string>()
   // Again until a look finds none: a process may fork between the look and the signal.
   for (let round = 0; round < 10; round++) {
-    const found = await findMarked(`${name}=${value}`)
+    const found = (await findMarked(`${name}=${value}`)).filter(({ group }) => group !== except)
     if (found.length === 0) break
     for (const process of found) {
       ended.add(`${process.pid} ${process.startTime}`)

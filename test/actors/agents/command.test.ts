@@ -294,6 +294,21 @@ test('an abort ends its group and what left it with setsid, and settles', async 
   expect(records()).toEqual([])
 })
 
+test('an abort gives its group and what left it their time together, not one after the other', async () => {
+  // Whoever inherits it ignores the polite signal as well.
+  const command =
+    'trap "" TERM; setsid sh -c "echo \\$\\$ > far; exec sleep 60" & while [ ! -s far ]; do sleep 0.01; done; echo ready; while :; do sleep 0.1; done'
+  let abortedAt = 0
+  const { turn, controller, worktree } = agentOf(command, { limits: { grace: 1_000 } })
+  const { result } = await turn({}, () => {
+    abortedAt = performance.now()
+    controller.abort()
+  })
+  expect(result).toMatchObject({ outcome: 'failed', failure: 'environment' })
+  expect(performance.now() - abortedAt).toBeLessThan(1_900)
+  expect(isAlive(Number(read(worktree, 'far')))).toBe(false)
+})
+
 test('what a finished turn leaves in the background is ended, also what left with setsid', async () => {
   const command =
     'setsid sh -c "echo \\$\\$ > far; exec sleep 60" > /dev/null 2>&1 & sleep 60 & echo $! > near; while [ ! -s far ]; do sleep 0.01; done'
