@@ -1,9 +1,13 @@
 // The four ports to the world. Machines speak only of these; each implementation passes the port's contract suite.
 
+import type { PolledIssue, PolledPullRequest } from '../machines/issue/events.ts'
+import type { IssueReport } from '../machines/issue/reports.ts'
+import type { Inspection, SessionResult } from '../machines/run/context.ts'
+import type { PublishInput } from '../machines/run/setup.ts'
 import type { CheckFailure, Finding, QueueIncident, RunType, Usage } from '../machines/vocabulary.ts'
 import type { ProcessIdentity } from './process.ts'
 
-export type { CheckFailure, Finding, QueueIncident, RunType, Usage }
+export type { CheckFailure, Finding, Inspection, PolledIssue, PublishInput, QueueIncident, RunType, Usage }
 
 // --- Agent ---------------------------------------------------------------------------------------
 
@@ -28,19 +32,9 @@ export interface AgentRequest {
   thread: string | null
 }
 
-export interface AgentResult {
-  outcome: 'completed' | 'needs_input' | 'no_change' | 'failed'
-  /** Only with `failed`: which policy applies (design.md §5). */
-  failure?: 'capacity' | 'auth' | 'environment' | 'agent' | 'bug'
-  reason?: string
-  summary: string
-  question?: string
-  prTitle?: string
-  prBody?: string
-  usage?: Usage
+export interface AgentResult extends SessionResult {
   verdict?: 'approve' | 'request_changes'
   findings?: Finding[]
-  thread?: string
 }
 
 export interface AgentCallbacks {
@@ -81,25 +75,6 @@ export interface Worktree {
   dirty: string[]
 }
 
-/** What the worktree holds after a run; what verification decides on. */
-export interface WorkInspection {
-  head: string
-  branch: string | null
-  /** Paths with uncommitted changes, untracked ones included. */
-  dirty: string[]
-  /** `merge`, `rebase`, … when one is in progress. */
-  operation: string | null
-  /** True when `since` is an ancestor of head: nothing that was published has been rewritten. */
-  descendsFromSince: boolean
-  /** Commits on head that are not on the base. */
-  commitsAhead: number
-  /** Files changed between the merge base and head. */
-  files: string[]
-  /** `git patch-id --stable` of merge base..head; null when there is no difference. */
-  patchId: string | null
-  tree: string
-}
-
 export interface Workspace {
   /**
    * Contract: idempotent. Creates or adopts the issue's worktree on its branch. Uncommitted work that is there is kept
@@ -116,7 +91,7 @@ export interface Workspace {
     },
   ) => Promise<Worktree>
   /** Contract: read-only. Throws FatalError `worktree-missing` or `worktree-broken` when it is not a worktree any more. */
-  inspect: (request: WorkspaceRequest & { since: string }) => Promise<WorkInspection>
+  inspect: (request: WorkspaceRequest & { since: string }) => Promise<Inspection>
   /** Contract: saves everything uncommitted and the head under refs/signalbox/saved/KEY/…; answers the commit or null when there was nothing. */
   save: (request: WorkspaceRequest & { reason: string }) => Promise<string | null>
   /** Contract: removes only a clean worktree whose head is `landed` or pushed (P10); otherwise answers why not. Idempotent. */
@@ -124,22 +99,6 @@ export interface Workspace {
 }
 
 // --- Forge ---------------------------------------------------------------------------------------
-
-export interface PublishRequest {
-  project: string
-  /** The issue's immutable id and its key. */
-  issue: string
-  key: string
-  branch: string
-  base: string
-  /** The commit to publish. */
-  head: string
-  /** The head published before, for the lease; null for a first publication. */
-  expected: string | null
-  title: string
-  body: string
-  draft: boolean
-}
 
 export interface PullRequest {
   number: number
@@ -166,7 +125,7 @@ export interface LandingRequest {
 export interface Forge {
   readonly kind: string
   /** Contract: pushes with lease and opens or updates the one pull request of the branch. The same request twice gives the same pull request. */
-  publish: (request: PublishRequest) => Promise<PullRequest>
+  publish: (request: PublishInput) => Promise<PullRequest>
   /** Contract: asks for the landing of exactly this head. Idempotent by (number, headSha). */
   requestLanding: (request: LandingRequest) => Promise<void>
   /** Contract: takes the pull request out of the queue unless it is being landed at this moment. Idempotent. */
@@ -175,72 +134,17 @@ export interface Forge {
   facts: (request: { project: string; issue: string; number: number | null; branch: string }) => Promise<PullRequestFacts | null>
 }
 
-/** All that is known about a pull request at `observedAt` (epoch ms). */
-export interface PullRequestFacts {
-  number: number
-  url: string
-  title: string
-  author: string
-  state: 'open' | 'closed' | 'merged'
-  headSha: string
-  headRef: string
-  baseRef: string
-  draft: boolean
-  mergeable: 'clean' | 'conflict' | 'unknown'
-  mergedSha: string | null
-  reviews: {
-    id: string
-    reviewer: string
-    verdict: 'approved' | 'changes_requested'
-    headSha: string
-    body: string
-    comments: Finding[]
-    observedAt: number
-  }[]
-  checks: {
-    headSha: string
-    state: 'none' | 'pending' | 'passed' | 'failed'
-    names: string[]
-    failures: CheckFailure[]
-    observedAt: number
-  }
-  queue: { headSha: string; state: 'none' | 'queued' | 'evicted'; incident: QueueIncident | null; observedAt: number }
-  observedAt: number
-}
+export type PullRequestFacts = PolledPullRequest & { title: string; mergeable: 'clean' | 'conflict' | 'unknown'; mergedSha: string | null }
 
 // --- Tracker -------------------------------------------------------------------------------------
 
-export interface TrackerReport {
-  project: string
-  issue: string
-  key: string
-  /** `state`: what the tracker should show. `comment`: a text for people. `question`: an answer is awaited. */
-  kind: 'state' | 'comment' | 'question'
-  phase: string
-  text: string
-}
+/** `state`: what the tracker should show. `comment`: a text for people. `question`: an answer is awaited. */
+export type TrackerReport = Omit<Extract<IssueReport, { type: 'tracker.report' }>, 'type'>
 
 export interface Tracker {
   readonly kind: string
   /** Contract: idempotent by `id` (a marker in the comment, the state itself). */
   report: (report: TrackerReport, id: string) => Promise<void>
   /** Contract: the issue as it is now, as the payload of `reconcile`; null when it has been removed. */
-  facts: (request: { project: string; issue: string }) => Promise<TrackerFacts | null>
-}
-
-/** The tracker's side of an issue at `observedAt` (epoch ms). */
-export interface TrackerFacts {
-  key: string
-  title: string
-  description: string
-  url: string
-  state: string
-  stateType: 'backlog' | 'unstarted' | 'started' | 'completed' | 'canceled'
-  priority: number
-  labels: string[]
-  parent: string | null
-  children: { key: string; state: string }[]
-  blockedBy: { key: string; resolved: boolean }[]
-  delegated: boolean
-  observedAt: number
+  facts: (request: { project: string; issue: string }) => Promise<PolledIssue | null>
 }

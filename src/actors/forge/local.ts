@@ -3,7 +3,7 @@
 import { FatalError } from '../../errors.ts'
 import type { SqliteDatabase } from '../../persistence/database.ts'
 import { createFactOutbox } from '../../persistence/fact-outbox.ts'
-import type { CheckFailure, Forge, LandingRequest, PublishRequest, PullRequest, PullRequestFacts } from '../ports.ts'
+import type { CheckFailure, Forge, LandingRequest, PublishInput, PullRequest, PullRequestFacts } from '../ports.ts'
 import type { ProcessIdentity } from '../process.ts'
 import { createCheckRecords } from './check-records.ts'
 import { createChecks, type CheckCommand, type CheckResult } from './checks.ts'
@@ -115,7 +115,7 @@ export function createLocalForge(options: LocalForgeOptions): LocalForge {
     headSha: row.head_sha,
   })
 
-  async function publish(request: PublishRequest): Promise<PullRequest> {
+  async function publish(request: PublishInput): Promise<PullRequest> {
     const { row, adopted } = await publisher.publish(request)
     // Also when it was published before: a kill may have come between the commit and this line.
     if (row.state === 'open' && records.isPending(row)) await spawnCheck(toPending(row))

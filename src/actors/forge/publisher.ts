@@ -3,7 +3,7 @@
 import { FatalError } from '../../errors.ts'
 import type { FactOutbox } from '../../persistence/fact-outbox.ts'
 import { git } from '../git.ts'
-import type { PublishRequest } from '../ports.ts'
+import type { PublishInput } from '../ports.ts'
 import type { CheckRecords } from './check-records.ts'
 import type { PullRequestRow, PullRequests } from './pull-requests.ts'
 import type { PushGuard } from './push-guard.ts'
@@ -35,7 +35,7 @@ export function createPublisher(options: {
     return row.pending
   }
 
-  async function push(repository: Repository, request: PublishRequest): Promise<void> {
+  async function push(repository: Repository, request: PublishInput): Promise<void> {
     const { project, branch, head, expected } = request
     const ref = `refs/heads/${branch}`
     // What was pushed but never answered (no row tells of it) is nobody's last word.
@@ -80,7 +80,7 @@ export function createPublisher(options: {
 
   return {
     /** Contract: the same request twice gives the same pull request and one set of facts. Throws FatalError `stale-lease`, `unknown-head`, `push-failed`. */
-    async publish(request: PublishRequest): Promise<{ row: PullRequestRow; adopted: boolean }> {
+    async publish(request: PublishInput): Promise<{ row: PullRequestRow; adopted: boolean }> {
       const { project, branch, head } = request
       const ref = `refs/heads/${branch}`
       const done = pullRequests.published(request)

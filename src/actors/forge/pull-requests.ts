@@ -3,7 +3,7 @@
 import { FatalError } from '../../errors.ts'
 import type { SqliteDatabase } from '../../persistence/database.ts'
 import type { FactEvent, FactOutbox } from '../../persistence/fact-outbox.ts'
-import type { PublishRequest, PullRequest, PullRequestFacts, QueueIncident } from '../ports.ts'
+import type { PublishInput, PullRequest, PullRequestFacts, QueueIncident } from '../ports.ts'
 
 export interface PullRequestRow {
   project: string
@@ -97,7 +97,7 @@ export function createPullRequests(options: {
   })
 
   /** The pull request that a publication of `head` on `branch` is about already; null when a new one must be opened. */
-  function current(request: PublishRequest): PullRequestRow | null {
+  function current(request: PublishInput): PullRequestRow | null {
     const row = byBranch.get(request.project, request.branch)
     if (row === undefined) return null
     // One that has ended is only adopted by the very publication that it ended with; a closed one is opened again by new work.
@@ -124,7 +124,7 @@ export function createPullRequests(options: {
     },
 
     /** What the request asks for is so already. */
-    published(request: PublishRequest): PullRequestRow | null {
+    published(request: PublishInput): PullRequestRow | null {
       const row = current(request)
       if (row === null || row.head_sha !== request.head) return null
       const same = row.title === toSubject(request) && row.body === request.body && row.draft === Number(request.draft)
@@ -132,7 +132,7 @@ export function createPullRequests(options: {
     },
 
     /** Writes what a push has made true: the pull request opened, opened again, at a new head, or with a new text. */
-    publish(request: PublishRequest): { row: PullRequestRow; adopted: boolean } {
+    publish(request: PublishInput): { row: PullRequestRow; adopted: boolean } {
       const title = toSubject(request)
       const draft = request.draft ? 1 : 0
       const { head, body, branch, base } = request

@@ -1,9 +1,9 @@
 // Reads and writes the rows of one issue of the embedded tracker, and turns them into the facts of the port.
 
 import type { SqliteDatabase } from '../../persistence/database.ts'
-import type { TrackerFacts } from '../ports.ts'
+import type { PolledIssue } from '../ports.ts'
 
-export type StateType = TrackerFacts['stateType']
+export type StateType = PolledIssue['stateType']
 
 export interface IssueRow {
   id: string
@@ -127,7 +127,7 @@ export function createIssueRows(options: {
     /** The issue that an earlier request with this key was about. */
     requested: (key: string) => findRequest.get(key)?.issue,
     rememberRequest: (key: string, issue: string) => void addRequest.run(key, issue, now()),
-    facts(row: IssueRow): TrackerFacts {
+    facts(row: IssueRow): PolledIssue {
       return {
         key: row.key,
         title: row.title,

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { FatalError } from '../../errors.ts'
 import type { SqliteDatabase } from '../../persistence/database.ts'
 import { createFactOutbox, type FactEvent } from '../../persistence/fact-outbox.ts'
-import type { Tracker, TrackerFacts } from '../ports.ts'
+import type { Tracker, PolledIssue } from '../ports.ts'
 import { createIssueRows, isClosed, stateNames, type CommentRow, type IssueRow, type StateType } from './issue-rows.ts'
 import { createReferences } from './references.ts'
 import { parseChange, parseMessage, parseSubmission, type Change, type Submission } from './submission.ts'
@@ -22,7 +22,7 @@ export interface LocalTrackerOptions {
 }
 
 /** An issue as people and the operator API see it. Times are epoch ms. */
-export interface TrackerIssue extends Omit<TrackerFacts, 'observedAt'> {
+export interface TrackerIssue extends Omit<PolledIssue, 'observedAt'> {
   id: string
   project: string
   createdAt: number

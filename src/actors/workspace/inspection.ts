@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { FatalError } from '../../errors.ts'
 import { git, type GitRequest, type GitResult } from '../git.ts'
-import type { WorkInspection, Workspace } from '../ports.ts'
+import type { Inspection, Workspace } from '../ports.ts'
 import { readRefs } from './clone.ts'
 import { lookAt, operationIn, type Place } from './place.ts'
 import { statusOf, type Status } from './status.ts'
@@ -15,7 +15,7 @@ const patchLimit = 32 * 2 ** 20
 /** A branch with more commits than this (an unrelated history) counts as this many. */
 const countedCommits = 100_000
 
-export async function inspectWork(place: Place, request: Parameters<Workspace['inspect']>[0]): Promise<WorkInspection> {
+export async function inspectWork(place: Place, request: Parameters<Workspace['inspect']>[0]): Promise<Inspection> {
   const standing = lookAt(place)
   if (standing.kind === 'missing') throw new FatalError('worktree-missing', `The worktree ${place.path} was deleted.`)
   if (standing.kind === 'broken') throw new FatalError('worktree-broken', `The worktree ${place.path} is broken: ${standing.reason}.`)

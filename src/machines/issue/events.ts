@@ -76,34 +76,34 @@ type QueueEvent =
 
 type DeployEvent = Fact & { type: 'deploy.succeeded' | 'deploy.failed'; sha: string; url: string | null }
 
-/** Every observed fact at once, as a poll gives them. A part that is absent was not asked for; null means that there is none. */
-export type ReconcileEvent = Fact & {
-  type: 'reconcile'
-  tracker?: (TrackerFact & { delegated: boolean; observedAt: number }) | null
-  pr?:
-    | (PullRequestFact & {
-        state: 'open' | 'closed' | 'merged'
-        reviews: {
-          id: string
-          reviewer: string
-          verdict: 'approved' | 'changes_requested'
-          headSha: string
-          body: string
-          comments: Finding[]
-          observedAt: number
-        }[]
-        checks: {
-          headSha: string
-          state: 'none' | 'pending' | 'passed' | 'failed'
-          names: string[]
-          failures: CheckFailure[]
-          observedAt: number
-        }
-        queue: { headSha: string; state: 'none' | 'queued' | 'evicted'; incident: QueueIncident | null; observedAt: number }
-        observedAt: number
-      })
-    | null
+/** The tracker's side of an issue as it was at `observedAt`. */
+export type PolledIssue = TrackerFact & { delegated: boolean; observedAt: number }
+
+/** All that is known about a pull request at `observedAt`. */
+export type PolledPullRequest = PullRequestFact & {
+  state: 'open' | 'closed' | 'merged'
+  reviews: {
+    id: string
+    reviewer: string
+    verdict: 'approved' | 'changes_requested'
+    headSha: string
+    body: string
+    comments: Finding[]
+    observedAt: number
+  }[]
+  checks: {
+    headSha: string
+    state: 'none' | 'pending' | 'passed' | 'failed'
+    names: string[]
+    failures: CheckFailure[]
+    observedAt: number
+  }
+  queue: { headSha: string; state: 'none' | 'queued' | 'evicted'; incident: QueueIncident | null; observedAt: number }
+  observedAt: number
 }
+
+/** Every observed fact at once, as a poll gives them. A part that is absent was not asked for; null means that there is none. */
+export type ReconcileEvent = Fact & { type: 'reconcile'; tracker?: PolledIssue | null; pr?: PolledPullRequest | null }
 
 type RunEvent =
   | (Told & { type: 'run.started'; runId: string })

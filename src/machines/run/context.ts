@@ -74,6 +74,7 @@ export interface Published {
 /** What the agent's turn answers. */
 export interface SessionResult {
   outcome: 'completed' | 'needs_input' | 'no_change' | 'failed'
+  /** Only with `failed`: which policy applies (design §5). */
   failure?: 'capacity' | 'auth' | 'environment' | 'agent' | 'bug'
   reason?: string
   summary: string
@@ -84,14 +85,21 @@ export interface SessionResult {
   thread?: string
 }
 
+/** What the worktree holds after a run; what verification decides on. */
 export interface Inspection {
   head: string
   branch: string | null
+  /** Paths with uncommitted changes, untracked ones included. */
   dirty: string[]
+  /** `merge`, `rebase`, … when one is in progress. */
   operation: string | null
+  /** True when `since` is an ancestor of head: nothing that was published has been rewritten. */
   descendsFromSince: boolean
+  /** Commits on head that are not on the base. */
   commitsAhead: number
+  /** Files changed between the merge base and head. */
   files: string[]
+  /** `git patch-id --stable` of merge base..head; null when there is no difference. */
   patchId: string | null
   tree: string
 }

@@ -37,11 +37,14 @@ export interface VerifyInput {
 
 export interface PublishInput {
   project: string
+  /** The issue's immutable id and its key. */
   issue: string
   key: string
   branch: string
   base: string
+  /** The commit to publish. */
   head: string
+  /** The head published before, for the lease; null for a first publication. */
   expected: string | null
   title: string
   body: string

@@ -1,7 +1,7 @@
 // The contract of the port `Forge`: every implementation passes it.
 
 import { describe, expect, test } from 'vitest'
-import type { Forge, LandingRequest, PublishRequest } from '../../../src/actors/ports.ts'
+import type { Forge, LandingRequest, PublishInput } from '../../../src/actors/ports.ts'
 
 export interface ForgeContractFixture {
   forge: Forge
@@ -31,7 +31,7 @@ export function forgeContract(name: string, create: () => Promise<ForgeContractF
     }
   }
   const branch = 'signalbox/APP-1-change'
-  const toRequest = ({ project, base }: ForgeContractFixture, head: string, more: Partial<PublishRequest> = {}): PublishRequest => ({
+  const toRequest = ({ project, base }: ForgeContractFixture, head: string, more: Partial<PublishInput> = {}): PublishInput => ({
     project,
     issue: 'issue-1',
     key: 'APP-1',

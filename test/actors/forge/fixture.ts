@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path'
 import { afterAll, afterEach } from 'vitest'
 import type { CheckCommand } from '../../../src/actors/forge/checks.ts'
 import { createLocalForge, type LocalForge, type PendingCheck } from '../../../src/actors/forge/local.ts'
-import type { LandingRequest, PublishRequest } from '../../../src/actors/ports.ts'
+import type { LandingRequest, PublishInput } from '../../../src/actors/ports.ts'
 import { createFactOutbox, type FactEvent } from '../../../src/persistence/fact-outbox.ts'
 import { factSchema } from '../../../src/persistence/fact-schema.ts'
 import { forgeSchema } from '../../../src/persistence/forge-schema.ts'
@@ -93,7 +93,7 @@ export interface ForgeFixture {
   told: () => FactEvent[]
   /** Commits files in an agent's worktree on `from` (default: the mirrored base), and answers the commit. */
   work: (files: Files, from?: string) => string
-  publish: (request: Partial<PublishRequest> & { head: string }) => ReturnType<LocalForge['publish']>
+  publish: (request: Partial<PublishInput> & { head: string }) => ReturnType<LocalForge['publish']>
   /** A published change of the files: its number and head. */
   open: (branch: string, files: Files, from?: string) => Promise<{ number: number; headSha: string }>
   /** Builds and lands the pull request without checks. */

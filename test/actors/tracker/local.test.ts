@@ -424,7 +424,7 @@ describe('time and order', () => {
     told()
     await tracker.report({ project: 'app', issue: 'id-1', key: 'APP-1', kind: 'state', phase: 'pr_open', text: '' }, 'r')
     expect(told()).toEqual([])
-    await expect(tracker.report({ project: 'app', issue: 'no', key: 'X-1', kind: 'comment', phase: '', text: 't' }, 's')).rejects.toThrow(
+    await expect(tracker.report({ project: 'app', issue: 'no', key: 'X-1', kind: 'comment', phase: 'done', text: 't' }, 's')).rejects.toThrow(
       expect.objectContaining({ code: 'unknown-issue' }),
     )
   })
