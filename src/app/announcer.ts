@@ -1,4 +1,4 @@
-// Tells the live stream what was handled, once anybody listens.
+// Tells the live stream what was handled and which issues have changed, once anybody listens.
 
 import type { ActorSystem, Handled } from '../actors/system/index.ts'
 import type { SqliteDatabase } from '../persistence/database.ts'
@@ -31,18 +31,24 @@ export function announceHandled(system: ActorSystem<typeof definitions>, hub: Li
   }
   system.onHandled((handled) => {
     if (!hub.wanted) return
-    const changed = new Set<string>()
     for (const each of handled) {
-      const [kind, id] = each.address.split('/')
-      if (kind !== 'issue') continue
-      const key = keyOf(id!)
-      if (key === null) continue
-      publish(each, key)
-      changed.add(id!)
+      const id = issueOf(each.address)
+      const key = id === undefined ? null : keyOf(id)
+      if (key !== null) publish(each, key)
     }
-    for (const id of changed) {
+  })
+  // Faults and their ends too, which are no events.
+  system.onChanged((addresses) => {
+    if (!hub.wanted) return
+    for (const id of new Set(addresses.map(issueOf))) {
+      if (id === undefined || keyOf(id) === null) continue
       const document = reader.issue(id)
       hub.publish({ type: 'issue', document }, document.key)
     }
   })
+}
+
+const issueOf = (address: string): string | undefined => {
+  const [kind, id] = address.split('/')
+  return kind === 'issue' ? id : undefined
 }

@@ -38,7 +38,8 @@ export function createReader({ store, database, kinds, worktreeOf, close }: Read
     if (!row) throw new FatalError('unknown-actor', `There is no actor '${address}'.`)
     return row
   }
-  const view = (row: ActorRow): ActorView => toView(row, machineOf(row.machine))
+  const faulted = (): string[] => store.faulted().map(({ address }) => address)
+  const view = (row: ActorRow): ActorView => toView(row, machineOf(row.machine), faulted())
 
   /** The actor and everything below it, parents first. */
   const family = (root: ActorRow): ActorRow[] => [root, ...store.children(root.id).flatMap(family)]

@@ -87,7 +87,7 @@ export function sqliteStore(path: string, options: { readOnly?: boolean } = {}):
         .all(...parameters)
         .map(toActorRow)
     },
-    faulted: () => db().prepare('SELECT * FROM actor WHERE fault IS NOT NULL ORDER BY id').all().map(toActorRow),
+    faulted: () => q().faulted.all().map(toActorRow),
     entry: (seq) => q().entry.get(seq) as JournalRow | undefined,
     timersOf: (actor) => q().timersOf.all(actor) as TimerRow[],
     effectsOf: (actor) => q().effectsOf.all(actor).map(toEffectRow),
@@ -176,6 +176,7 @@ function prepare(db: SqliteDatabase) {
     rollback: p('ROLLBACK'),
     actor: p('SELECT * FROM actor WHERE address = ?'),
     actorById: p('SELECT * FROM actor WHERE id = ?'),
+    faulted: p('SELECT * FROM actor WHERE fault IS NOT NULL ORDER BY id'),
     children: p('SELECT * FROM actor WHERE parent = ? ORDER BY id'),
     entry: p('SELECT * FROM journal WHERE seq = ?'),
     timersOf: p('SELECT * FROM timer WHERE actor = ? ORDER BY due, id'),

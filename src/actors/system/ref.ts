@@ -17,6 +17,8 @@ export interface ActorView<M extends AnyStateMachine = AnyStateMachine> {
   context: ContextFrom<M>
   output: OutputFrom<M>
   fault: Fault | null
+  /** The addresses of faulted actors below this one, at any depth. */
+  faultedChildren: string[]
   /** Steps taken. */
   version: number
   /** The newest journal entry. */
@@ -47,7 +49,7 @@ export interface ActorRef<M extends AnyStateMachine = AnyStateMachine> {
   /** As of the last commit. Rejects with `unknown-actor`. */
   snapshot: () => Promise<ActorView<M>>
   exists: () => boolean
-  /** Calls back after each commit that handled an event of this actor. */
+  /** Calls back after each commit that handled an event of this actor, or in which it or one below it faulted or got over it. */
   subscribe: (listener: (view: ActorView<M>) => void) => { unsubscribe: () => void }
   /** Calls back after the commit of a step that emitted `type` (`*`: any). */
   on: <T extends EmittedFrom<M>['type'] | '*'>(type: T, listener: (event: EmittedFrom<M>) => void) => { unsubscribe: () => void }

@@ -88,6 +88,8 @@ export interface ActorSystem<A extends Record<string, ActorDefinition> = Record<
   inspect: (listener: (event: InspectionEvent) => void) => { unsubscribe: () => void }
   /** Every handled event, after its commit, in order. */
   onHandled: (listener: (handled: Handled[]) => void) => { unsubscribe: () => void }
+  /** The addresses whose view has changed, after the commit: who handled an event, faulted or got over it, and above a fault everyone up to its root. */
+  onChanged: (listener: (addresses: string[]) => void) => { unsubscribe: () => void }
   health: () => Health
   readonly kinds: ReadonlyMap<string, Kind>
   readonly store: Store
@@ -155,6 +157,7 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
   const rows = createRows(store, limits.cacheBytes)
   const inspection = createInspection()
   const handledListeners = new Set<(handled: Handled[]) => void>()
+  const changedListeners = new Set<(addresses: string[]) => void>()
   const views = new Map<string, Set<(view: ActorView) => void>>()
   const emitted = new Map<string, Set<{ type: string; listener: (event: PlainEvent) => void }>>()
   const idleWaiters = new Set<() => void>()
@@ -162,7 +165,7 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
   const spawning = new Map<string, Promise<unknown>>()
 
   let batch = emptyBatch()
-  /** Events that rest behind a fault, by address: they are part of the backlog that is bounded, for that actor alone. */
+  /** Every faulted actor, with the number of events that rest behind its fault: they are part of the backlog that is bounded, for that actor alone. */
   const behindFault = new Map<string, number>()
   let batchKeys = new Set<string>()
   let owed = new Set<Item>()
@@ -171,7 +174,7 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
   let accepted: { resolve: () => void; reject: (error: Error) => void }[] = []
   let deeds: (() => void)[] = []
   let handled: Handled[] = []
-  /** Actors that are faulted or no more, which no handled event tells. */
+  /** Whose view a fault or its end has changed, which no handled event tells. */
   let touched = new Set<string>()
   let phase: Health['state'] = 'ready'
   let turnPending = false
@@ -632,7 +635,7 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
       delete waiting.inbox
       rest(waiting, row)
     }
-    touched.add(row.address)
+    touch(row.address)
     deeds.push(() =>
       problem({
         code: 'actor-faulted',
@@ -643,12 +646,26 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
     )
   }
 
+  /** Its fault is over, one way or another. */
+  function recover(row: ActorRow): void {
+    row.fault = null
+    behindFault.delete(row.address)
+    touch(row.address)
+  }
+
+  /** The view of an actor and of everyone above it has changed. */
+  function touch(address: string): void {
+    for (let at = address; ; at = at.slice(0, at.lastIndexOf('/'))) {
+      touched.add(at)
+      if (isRoot(at)) return
+    }
+  }
+
   function stopActor(item: Item, row: ActorRow): void {
     if (row.status === 'stopped' || row.status === 'done') return ignore(item, row, 'it has finished')
     const waiting = row.fault === null ? [] : waitingFor(row)
     const entry = journal(item, row, null, now())
-    row.fault = null
-    behindFault.delete(row.address)
+    if (row.fault !== null) recover(row)
     for (const r of waiting) journal(resting(r), row, 'its actor was stopped', now())
     end(row, entry.seq)
     tellLater(entry, row, item, {}, null)
@@ -676,7 +693,7 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
   // --- telling -----------------------------------------------------------------------------------
 
   function tellLater(entry: JournalRow, row: ActorRow, item: Item, body: object, snapshot: string | null): void {
-    if (handledListeners.size === 0 && !views.has(row.address)) return
+    if (handledListeners.size === 0 && changedListeners.size === 0 && !views.has(row.address)) return
     handled.push({
       seq: entry.seq,
       at: entry.at,
@@ -695,6 +712,7 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
     for (const listener of handledListeners) guarded(() => listener(told))
     const changed = new Set([...touched, ...told.map((h) => h.address)])
     touched = new Set()
+    for (const listener of changedListeners) guarded(() => listener([...changed]))
     for (const address of changed) {
       const listeners = views.get(address)
       if (!listeners) continue
@@ -713,7 +731,7 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
 
   function viewAt(address: string): ActorView | undefined {
     const row = rows.peek(address)
-    return row && toView(row, machineKinds.get(row.machine)!)
+    return row && toView(row, machineKinds.get(row.machine)!, behindFault.keys())
   }
 
   // --- the public side ---------------------------------------------------------------------------
@@ -758,9 +776,7 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
     if (!row) throw new FatalError('unknown-actor', `There is no actor '${address}'.`)
     if (row.fault === null) throw new FatalError('not-faulted', `'${address}' is not faulted.`)
     act(row)
-    behindFault.delete(address)
     batch.actors.add(row)
-    touched.add(address)
     const done = Promise.withResolvers<void>()
     accepted.push({ resolve: done.resolve, reject: done.reject })
     wake()
@@ -814,7 +830,7 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
     on: (address: string, type: string, listener: (event: PlainEvent) => void) => register(emitted, address, { type, listener }),
     retry: (address: string) =>
       onFaulted(address, (row) => {
-        row.fault = null
+        recover(row)
         takeUp(address, waitingFor(row))
       }),
     skip: (address: string) =>
@@ -827,14 +843,14 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
           )
         }
         if (first) journal(resting(first), row, 'skipped by an operator', now())
-        row.fault = null
+        recover(row)
         takeUp(address, others)
       }),
     abandon: (address: string) =>
       onFaulted(address, (row) => {
         const { error } = JSON.parse(row.fault!) as Fault
         for (const r of waitingFor(row)) journal(resting(r), row, 'abandoned by an operator', now())
-        row.fault = null
+        recover(row)
         journal({ address, kind: 'stop', body: '{}', cause: null, queuedAt: clock.monotonic() }, row, null, now())
         end(row, row.lastSeq)
         const parent = parentOf(row)
@@ -875,6 +891,10 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
     onHandled(listener) {
       handledListeners.add(listener)
       return { unsubscribe: () => void handledListeners.delete(listener) }
+    },
+    onChanged(listener) {
+      changedListeners.add(listener)
+      return { unsubscribe: () => void changedListeners.delete(listener) }
     },
     health() {
       const oldest = mailboxes.oldest()
@@ -970,8 +990,10 @@ const isEmpty = (batch: ReturnType<typeof emptyBatch>): boolean =>
   batch.messagesAdded.length === 0 &&
   batch.messagesRemoved.length === 0
 
-/** A row as its users see it. */
-export function toView(row: ActorRow, machine: { kind: string; version: string }): ActorView {
+const isRoot = (address: string): boolean => address.indexOf('/') === address.lastIndexOf('/')
+
+/** A row as its users see it; `faulted` are the addresses of all faulted actors. */
+export function toView(row: ActorRow, machine: { kind: string; version: string }, faulted: Iterable<string>): ActorView {
   const snapshot = row.snapshot === null ? {} : (JSON.parse(row.snapshot) as { value?: unknown; context?: unknown; output?: unknown })
   return {
     address: row.address,
@@ -982,6 +1004,7 @@ export function toView(row: ActorRow, machine: { kind: string; version: string }
     context: snapshot.context,
     output: snapshot.output,
     fault: row.fault === null ? null : (JSON.parse(row.fault) as Fault),
+    faultedChildren: [...faulted].filter((address) => address.startsWith(`${row.address}/`)).sort(),
     version: row.version,
     seq: row.lastSeq,
     createdAt: row.createdAt,

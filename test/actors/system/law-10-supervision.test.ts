@@ -263,3 +263,66 @@ test("law 10: escalate, XState's way of raising an error at the parent, reaches 
   expect(await it.view('b/1/k')).toMatchObject({ status: 'active', context: { n: 1 } })
   expect(JSON.parse(it.store.actor('b/1')!.snapshot!).children.k.snapshot.status).toBe('active')
 })
+
+/** A root `p/a`, its child `p/a/m`, and below that the fragile `p/a/m/f`. */
+async function threeGenerations() {
+  const middle = chart(
+    {
+      id: 'middle',
+      context: {},
+      entry: spawnChild('fragile', { id: 'f' }),
+      on: { 'xstate.error.actor.*': {}, STOP: { actions: stopChild('f') } },
+    },
+    { actors: { fragile } },
+  )
+  const root = chart(
+    { id: 'root', context: {}, entry: spawnChild('middle', { id: 'm' }), on: { STOP: { actions: stopChild('m') } } },
+    { actors: { middle } },
+  )
+  const it = await rig({ p: root })
+  await it.spawn('p', 'a')
+  await it.spawn('p', 'ab')
+  return it
+}
+
+test('law 10: a faulted child shows on its root and every parent on the way, also after a restart, and on nobody else', async () => {
+  const it = await threeGenerations()
+  expect((await it.view('p/a')).faultedChildren).toEqual([])
+  await it.send('p/a/m/f', 'GUARD')
+  for (const when of ['before', 'after']) {
+    const shown = async (address: string): Promise<unknown> => [
+      when,
+      (await it.view(address)).status,
+      (await it.view(address)).faultedChildren,
+    ]
+    expect(await shown('p/a')).toEqual([when, 'active', ['p/a/m/f']])
+    expect(await shown('p/a/m')).toEqual([when, 'active', ['p/a/m/f']])
+    expect(await shown('p/a/m/f')).toEqual([when, 'faulted', []])
+    expect(await shown('p/ab')).toEqual([when, 'active', []])
+    await it.crash()
+  }
+  await it.send('p/ab/m/f', 'GUARD')
+  await it.settled(it.system.ref('p/a/m/f').skipFaulted())
+  expect([(await it.view('p/a')).faultedChildren, (await it.view('p/ab')).faultedChildren]).toEqual([[], ['p/ab/m/f']])
+})
+
+for (const [how, end] of [
+  ['retried', (it) => ((broken = false), it.system.ref('p/a/m/f').retryFaulted())],
+  ['skipped', (it) => it.system.ref('p/a/m/f').skipFaulted()],
+  ['given up', (it) => it.system.ref('p/a/m/f').abandon()],
+  ['stopped by its parent', (it) => it.system.ref('p/a/m').send({ type: 'STOP' } as never)],
+  ['stopped with its parent', (it) => it.system.ref('p/a').send({ type: 'STOP' } as never)],
+] as [string, (it: Awaited<ReturnType<typeof rig>>) => Promise<unknown>][]) {
+  test(`law 10: who subscribes to a root is told when a child below it faults, and when it is ${how}`, async () => {
+    const it = await threeGenerations()
+    const told: string[][] = []
+    it.system.ref('p/a').subscribe(({ faultedChildren }) => told.push(faultedChildren))
+    const changed: string[] = []
+    it.system.onChanged((addresses) => changed.push(...addresses))
+    await it.send('p/a/m/f', 'GUARD')
+    expect([told, changed]).toEqual([[['p/a/m/f']], ['p/a/m/f', 'p/a/m', 'p/a']])
+    await it.settled(end(it))
+    expect(told.at(-1)).toEqual([])
+    expect(it.system.health().faulted).toEqual([])
+  })
+}
