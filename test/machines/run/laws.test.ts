@@ -1,0 +1,194 @@
+// The laws of a run over random histories: its parent's words at any moment, every answer that an effect or a session may give.
+
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { RunContext, RunOutput } from '../../../src/machines/run/context.ts'
+import { endingTime, mostResumes, mostTurns } from '../../../src/machines/run/policy.ts'
+import { dawn, start, type Event, type Player } from '../player.ts'
+
+type Run = Player<RunContext>
+/** A word of the issue, the n-th of what the session or the effect in flight may say, or a timer. */
+type Happening = { word: Event } | { says: number } | { ends: number } | { timer: number }
+
+const numRuns = process.env['SIGNALBOX_NIGHTLY'] ? 20_000 : 500
+const minute = 60_000
+const limits = { run: 120 * minute, progress: 15 * minute, signal: 10 * minute }
+
+const begin = (): Run =>
+  start<RunContext>('run', {
+    ...{ issue: '1', project: 'app', key: 'APP-1', title: 'T', description: '', url: 'u', runId: 'run-1', type: 'ci_repair', attempt: 1 },
+    ...{ agent: 'a', branch: 'b', base: 'main', published: 'P', past: 'P', keep: false, restartFrom: null, messages: [], question: null },
+    ...{ review: null, checks: null, incident: null, lastFailure: null, limits },
+  })
+
+const process_ = { pid: 1, group: 1, startTime: '1' }
+const finished = (result: object): Event => ({ type: 'session.finished', result: { summary: 's', ...result } })
+const words: Event[] = [
+  { type: 'session.started', process: process_ },
+  { type: 'session.started', process: process_, thread: 'thread-1' },
+  { type: 'session.progressed', line: 'hm' },
+  { type: 'session.steered', id: 'message-1', taken: true },
+  { type: 'session.steered', id: 'message-2', taken: false },
+  finished({ outcome: 'completed', usage: { inputTokens: 1, cachedTokens: 0, outputTokens: 1, usd: 0 } }),
+  finished({ outcome: 'completed' }),
+  finished({ outcome: 'no_change' }),
+  finished({ outcome: 'needs_input', question: '?' }),
+  finished({ outcome: 'failed', failure: 'agent', reason: 'no' }),
+]
+const inspection = {
+  head: 'A',
+  branch: 'b',
+  dirty: [],
+  operation: null,
+  descendsFromSince: true,
+  commitsAhead: 1,
+  files: [],
+  patchId: null,
+  tree: 't',
+}
+const inspections = [
+  {},
+  {},
+  { dirty: ['a.ts'] },
+  { operation: 'merge' },
+  { branch: null },
+  { descendsFromSince: false },
+  { head: 'P' },
+  { commitsAhead: 0 },
+]
+const published = { number: 7, url: 'u', headSha: 'A', headRef: 'b', baseRef: 'main', draft: false, state: 'open' }
+
+function ends(run: Run, n: number): Run {
+  const [child] = run.children.keys()
+  if (child === undefined) return run
+  if (child === 'session' || n % 5 === 4)
+    return run.fail(child, { code: ['interrupted', 'interrupted', 'spawn-failed', 'worktree-broken'][n % 4]! })
+  const outputs: Record<string, unknown> = {
+    prepare: { path: '/w', head: 'base', baseHead: 'base', dirty: [] },
+    verify: { ...inspection, ...inspections[n % inspections.length] },
+    publish: published,
+  }
+  return run.done(child, outputs[child])
+}
+
+function play(run: Run, what: Happening): Run {
+  if (run.status !== 'active') return run
+  if ('word' in what) return run.send(what.word)
+  if ('says' in what) return run.children.has('session') ? run.says('session', words[what.says % words.length]!) : run
+  if ('ends' in what) return ends(run, what.ends)
+  const names = [...run.timers].sort(([, a], [, b]) => a.due - b.due).map(([name]) => name)
+  return names.length === 0 ? run : run.fire(names[0]!.split('.')[2]!)
+}
+
+const happening: fc.Arbitrary<Happening> = fc.oneof(
+  {
+    weight: 1,
+    arbitrary: fc
+      .constantFrom<Event>(
+        { type: 'run.stop', outcome: 'released', reason: 'r' },
+        { type: 'run.stop', outcome: 'superseded', reason: 's' },
+        { type: 'run.steer', id: 'message-1', text: 't' },
+        { type: 'who.knows' },
+      )
+      .map((word) => ({ word })),
+  },
+  { weight: 6, arbitrary: fc.nat(words.length - 1).map((says) => ({ says })) },
+  { weight: 5, arbitrary: fc.nat(39).map((n) => ({ ends: n })) },
+  { weight: 1, arbitrary: fc.constant({ timer: 0 }) },
+)
+
+function holds(law: (before: Run, after: Run, past: Happening[]) => void): void {
+  fc.assert(
+    fc.property(fc.array(happening, { minLength: 1, maxLength: 30, size: 'max' }), (happenings) => {
+      let run = begin()
+      for (const [i, what] of happenings.entries()) {
+        const after = play(run, what)
+        if (after !== run) law(run, after, happenings.slice(0, i + 1))
+        run = after
+      }
+    }),
+    { numRuns },
+  )
+}
+
+const spawned = (run: Run) => run.commands.flatMap((command) => (command.type === 'spawn' ? [command.src] : []))
+const answers = (run: Run) => run.messages('parent').filter(({ type }) => type === 'run.finished')
+const wasStopped = (past: Happening[]): boolean => past.some((what) => 'word' in what && what.word.type === 'run.stop')
+
+describe('whatever happens to a run', () => {
+  it('it never waits silently: an effect, its session or a timer (P5), and in the end nothing is left', () => {
+    holds((_before, { status, children, timers }) => {
+      if (status === 'done') expect([children.size, timers.size]).toEqual([0, 0])
+      else expect(children.size).toBe(1)
+    })
+  })
+
+  it('it answers once, when it settles, and with what it ends with', () => {
+    holds((before, after) => {
+      expect(answers(after)).toEqual(
+        after.status === 'done' ? [{ type: 'run.finished', runId: 'run-1', ...(after.output as RunOutput) }] : [],
+      )
+      expect(before.status).toBe('active')
+    })
+  })
+
+  it('a stop ends it: nothing starts but the end of its agent, and it settles as it was asked to (P1)', () => {
+    holds((_before, after, past) => {
+      if (!wasStopped(past)) return
+      expect(spawned(after).filter((src) => src !== 'endSession')).toEqual([])
+      expect(['ending', 'settled']).toContain(after.value)
+      if (after.status === 'done') expect(['released', 'superseded']).toContain((after.output as RunOutput).outcome)
+    })
+  })
+
+  it('only what was looked at is published: clean, on its branch, on top of what was there, and new', () => {
+    holds((before, after) => {
+      if (!spawned(after).includes('publishChange')) return
+      expect(before.value).toEqual({ verifying: 'inspecting' })
+      expect(after.context.inspection).toEqual(inspection)
+      expect(after.messages('parent')).toEqual([{ type: 'run.publishing', runId: 'run-1', head: 'A' }])
+    })
+  })
+
+  it('an answer of completed is of a published head, and of nothing else is a head told', () => {
+    holds((_before, { output }) => {
+      const answer = output as RunOutput | undefined
+      if (answer) expect([answer.headAfter, answer.pr?.headSha ?? null]).toEqual(answer.outcome === 'completed' ? ['A', 'A'] : [null, null])
+    })
+  })
+
+  it('turns and resumes are bounded, and the limit is one for all of them', () => {
+    holds((_before, { context, timers }) => {
+      expect(context.turns).toBeLessThanOrEqual(mostTurns)
+      expect(context.resumes).toBeLessThanOrEqual(mostResumes)
+      for (const [name, { due }] of timers) {
+        if (name.includes('.runLimit.')) expect(due).toBe(Math.max(dawn + limits.run, context.now))
+      }
+    })
+  })
+
+  it('the agent that works is watched by both clocks, the one that starts by the first', () => {
+    holds((_before, { value, timers }) => {
+      const watches = (delay: string) => [...timers.keys()].some((name) => name.includes(`.${delay}.`))
+      const isWorking = typeof value === 'object' && value !== null && 'working' in value
+      if (isWorking || value === 'starting') expect([watches('silence'), watches('runLimit')]).toEqual([true, true])
+      expect(watches('stall')).toBe(isWorking)
+      expect(watches('ending')).toBe(value === 'ending')
+    })
+  })
+
+  it('the end of its agent is not waited for without end', () => {
+    holds((before, after) => {
+      if (after.value !== 'ending' || before.value === 'ending') return
+      expect([...after.timers.values()].map(({ due }) => due - after.at)).toEqual([endingTime])
+    })
+  })
+
+  it('what it used only grows, and every message that it says was taken was', () => {
+    holds((before, after, past) => {
+      expect(after.context.usage.inputTokens).toBeGreaterThanOrEqual(before.context.usage.inputTokens)
+      const taken = past.some((what) => 'says' in what && what.says === 3)
+      expect(after.context.steered.filter((id) => id !== 'message-1' || !taken)).toEqual([])
+    })
+  })
+})
