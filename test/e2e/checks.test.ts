@@ -39,13 +39,13 @@ describe('a check command', () => {
     expect(isAlive(Number(readFileSync(join(world.folder, 'home', 'check.pid'), 'utf8')))).toBe(false)
   })
 
-  it('that prints a gigabyte and fails gives its end to the repair, and keeps little', async () => {
+  it('that prints a gigabyte and fails gives its end to the repair, and keeps little', { timeout: 150_000 }, async () => {
     const key = await world.submit(
       `if [ "$SIGNALBOX_RUN_TYPE" = ci_repair ]; then cp "$SIGNALBOX_CONTEXT_FILE" "$WORLD/repair.json"; exit 1; fi
 ${plainWork}`,
       { project: 'loud' },
     )
-    const ended = await world.untilIssue(key, 'escalated', 60_000)
+    const ended = await world.untilIssue(key, 'escalated', 120_000)
     expect(ended).toMatchObject({ pr: { checks: 'failed' }, attempts: { ci_repair: 1 } })
     const { checks } = JSON.parse(readFileSync(join(world.folder, 'repair.json'), 'utf8')) as {
       checks: { failures: { logTail: string; summary: string }[] }
