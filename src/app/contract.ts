@@ -120,7 +120,11 @@ export interface Reader {
   feed(options?: { since?: number; level?: FeedEntry['level']; limit?: number }): FeedEntry[]
   machines(): { id: string; version: string }[]
   machine(id: string): MachineDocument
-  actors(kind?: string): { address: string; kind: string; status: string; version: number; updatedAt: string }[]
+  /** By address; `after` is the last address of the page before. Without a limit all of them. */
+  actors(
+    kind?: string,
+    page?: { after?: string; limit?: number },
+  ): { address: string; kind: string; status: string; version: number; updatedAt: string }[]
   actor(address: string): unknown
   /** Replays every journal and compares with the stored snapshots, byte for byte. */
   verify(progress?: (done: number, total: number) => void): {
@@ -190,10 +194,11 @@ export interface App extends Reader {
   submit(submission: Submission, key?: string): Promise<{ key: string; url: string }>
   /** Resolves when durable. Throws FatalError `unknown-issue`, or `not-accepted` with `accepted: string[]` when the machine does not accept it now. */
   act(key: string, action: Action, idempotencyKey?: string): Promise<void>
-  pause(project?: string): Promise<void>
-  resume(project?: string): Promise<void>
+  /** Each key counts once, as for every event. */
+  pause(project?: string, idempotencyKey?: string): Promise<void>
+  resume(project?: string, idempotencyKey?: string): Promise<void>
   /** Starts no new run; resolves when the active ones have ended. */
-  drain(): Promise<void>
+  drain(idempotencyKey?: string): Promise<void>
   retryActor(address: string): Promise<void>
   /** Messages after `since` that are still known, then live ones; the answer unsubscribes. */
   live(options: { key?: string; since?: number }, listener: (message: LiveMessage) => void): () => void

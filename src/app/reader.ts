@@ -3,13 +3,23 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { FatalError } from '../errors.ts'
-import { replay, retrace, verify, type Kind } from '../actors/system/index.ts'
-import { chainOf, entriesOf, toView, type ActorView } from '../actors/system/index.ts'
+import {
+  chainOf,
+  entriesOf,
+  replay,
+  retrace,
+  stateOfShape,
+  toView,
+  verify,
+  type ActorView,
+  type JournalEntry,
+  type Kind,
+} from '../actors/system/index.ts'
 import { describeMachine } from '../machines/definition.ts'
 import { explainIssue } from '../machines/explain.ts'
 import { acceptedActions } from '../machines/issue/actions.ts'
 import type { IssueContext } from '../machines/issue/context.ts'
-import { isTerminal, toDocument } from '../machines/issue/document.ts'
+import { isTerminal, phaseIn, toDocument } from '../machines/issue/document.ts'
 import type { SqliteDatabase } from '../persistence/database.ts'
 import { readFeed, type FeedRow } from '../persistence/feed.ts'
 import { findIssue, listIssues, type IssueKey } from '../persistence/issue-keys.ts'
@@ -50,8 +60,13 @@ export function createReader({ store, database, kinds, worktreeOf, close }: Read
     const { error } = JSON.parse(faulted.fault!) as { error: { code?: string; message: string } }
     return { code: error.code ?? 'step-failed', message: error.message, address: faulted.address }
   }
+  const rootOf = (issue: string): ActorRow => {
+    const root = store.actor(`issue/${issue}`)
+    if (!root?.snapshot) throw new FatalError('not-ready', 'The issue has just been filed; try again in a moment.')
+    return root
+  }
   const documentOf = ({ project, key, issue }: IssueKey): IssueDocument => {
-    const root = need(`issue/${issue}`)
+    const root = rootOf(issue)
     const children = store.children(root.id)
     const live = children.find((row) => row.status === 'active')
     return toDocument({
@@ -62,20 +77,17 @@ export function createReader({ store, database, kinds, worktreeOf, close }: Read
       faulted: faultOf([root, ...children]),
     })
   }
+  /** The shapes in which an issue is in the phase: the machine says so, and no issue is looked at to find it out. */
+  const shapesIn = (phase: string): number[] => {
+    const { machines: known, shapes } = store.state()
+    const issues = new Set(known.filter(({ kind }) => kind === 'issue').map(({ id }) => id))
+    return shapes.filter(({ machine, key }) => issues.has(machine) && phaseIn(stateOfShape(key)) === phase).map(({ id }) => id)
+  }
   const timelineOf = (root: ActorRow, since: number): TimelineEntry[] => {
     const entries: TimelineEntry[] = []
     for (const row of family(root)) {
       for (const entry of entriesOf(store, row.lastSeq)) {
-        if (entry.seq <= since) continue
-        const { event, ...rest } = entry.body as { event?: Record<string, unknown> }
-        entries.push({
-          seq: entry.seq,
-          at: iso(entry.at),
-          address: row.address,
-          event: { ...rest, ...event, type: entry.type },
-          cause: entry.cause === null ? 'external' : `seq ${entry.cause}`,
-          ...(entry.ignored === null ? {} : { ignored: entry.ignored }),
-        })
+        if (entry.seq > since) entries.push(toTimelineEntry(row.address, entry))
       }
     }
     return entries.sort((a, b) => a.seq - b.seq)
@@ -107,27 +119,26 @@ export function createReader({ store, database, kinds, worktreeOf, close }: Read
   const toFeedEntry = ({ at, ...row }: FeedRow): FeedEntry => ({ ...row, at: iso(at) })
 
   return {
-    issues(query = {}) {
-      const limit = query.limit ?? Infinity
-      const issues: IssueDocument[] = []
-      let after = query.cursor === undefined ? 0 : fromCursor(query.cursor)
-      for (;;) {
-        const page = listIssues(database, { after, limit: 200, ...(query.project === undefined ? {} : { project: query.project }) })
-        for (const known of page) {
-          after = known.position
-          if (!store.actor(`issue/${known.issue}`)) continue
-          const document = documentOf(known)
-          if (query.phase !== undefined && document.phase !== query.phase) continue
-          issues.push(document)
-          if (issues.length === limit) return { issues, next: toCursor(after) }
-        }
-        if (page.length < 200) return { issues, next: null }
-      }
+    issues({ project, phase, limit = Infinity, cursor } = {}) {
+      const after = cursor === undefined ? 0 : fromCursor(cursor)
+      // One moment of the database: an issue that was found in a phase is shown in it.
+      return database.transaction(() => {
+        const shapes = phase === undefined ? undefined : shapesIn(phase)
+        if (shapes?.length === 0) return { issues: [], next: null }
+        const known = listIssues(database, {
+          after,
+          limit: limit === Infinity ? -1 : limit + 1,
+          ...(project === undefined ? {} : { project }),
+          ...(shapes === undefined ? {} : { shapes }),
+        })
+        const page = known.slice(0, limit)
+        return { issues: page.map(documentOf), next: known.length > limit ? toCursor(page.at(-1)!.position) : null }
+      })()
     },
     issue: (key) => documentOf(findIssue(database, key)),
     explain(key): Explanation {
       const found = findIssue(database, key)
-      const root = need(`issue/${found.issue}`)
+      const root = rootOf(found.issue)
       const document = documentOf(found)
       return {
         ...explainIssue({
@@ -177,17 +188,20 @@ export function createReader({ store, database, kinds, worktreeOf, close }: Read
         throw new FatalError('unknown-machine', `There is no machine '${id}'. There are: ${[...kinds.keys()].join(', ')}.`)
       return describeMachine(kind.original, { id, version: kind.version })
     },
-    actors: (kind) =>
-      store
-        .actors({ limit: 1_000_000, ...(kind === undefined ? {} : { kind }) })
-        .map(view)
-        .map(({ address, kind: name, status, version, updatedAt }) => ({
-          address,
-          kind: name,
-          status,
-          version,
-          updatedAt: iso(updatedAt),
-        })),
+    actors(kind, { after = '', limit = Infinity } = {}) {
+      const rows: ReturnType<Reader['actors']> = []
+      for (let last = after; rows.length < limit;) {
+        const size = Math.min(limit - rows.length, 1_000)
+        const page = store.actors({ after: last, limit: size, ...(kind === undefined ? {} : { kind }) })
+        for (const { address, machine, fault, status, version, updatedAt } of page) {
+          const shown = fault === null ? status : 'faulted'
+          rows.push({ address, kind: machineOf(machine).kind, status: shown, version, updatedAt: iso(updatedAt) })
+          last = address
+        }
+        if (page.length < size) break
+      }
+      return rows
+    },
     actor(address) {
       const row = need(address)
       return { ...view(row), createdAt: iso(row.createdAt), updatedAt: iso(row.updatedAt) }
@@ -206,6 +220,22 @@ export function createReader({ store, database, kinds, worktreeOf, close }: Read
       return result
     },
     close,
+  }
+}
+
+/** An entry of the journal of the actor at `address`, as people read it. */
+export function toTimelineEntry(
+  address: string,
+  entry: Pick<JournalEntry, 'seq' | 'at' | 'type' | 'body' | 'cause' | 'ignored'>,
+): TimelineEntry {
+  const { event, ...rest } = entry.body as { event?: Record<string, unknown> }
+  return {
+    seq: entry.seq,
+    at: iso(entry.at),
+    address,
+    event: { ...rest, ...event, type: entry.type },
+    cause: entry.cause === null ? 'external' : `seq ${entry.cause}`,
+    ...(entry.ignored === null ? {} : { ignored: entry.ignored }),
   }
 }
 

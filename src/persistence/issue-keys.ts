@@ -57,17 +57,31 @@ export function findIssue(database: SqliteDatabase, name: string): IssueKey {
   throw new FatalError('unknown-issue', `There is no issue '${name}'. \`signalbox status\` lists all.`)
 }
 
-/** Issues in the order in which they became known, after the position `after`, each with its newest key. */
+/**
+ * Issues that have started, in the order in which they became known, after the position `after`, each with its newest key; with
+ * `shapes` only those whose actor has one of them. A negative limit is none. Streams: what is before `after` and behind `limit` is not looked at.
+ */
 export function listIssues(
   database: SqliteDatabase,
-  options: { project?: string; after: number; limit: number },
+  options: { project?: string; shapes?: readonly number[]; after: number; limit: number },
 ): (IssueKey & { position: number })[] {
   return database
     .prepare(
-      `SELECT min(id) AS position, project, issue,
+      `SELECT known.id AS position, known.project, known.issue,
               (SELECT newest.key FROM issue_key newest WHERE newest.issue = known.issue ORDER BY newest.id DESC LIMIT 1) AS key
-       FROM issue_key known WHERE (@project IS NULL OR project = @project)
-       GROUP BY issue HAVING position > @after ORDER BY position LIMIT @limit`,
+       FROM issue_key known CROSS JOIN actor ON actor.address = 'issue/' || known.issue
+       WHERE known.id > @after AND (@project IS NULL OR known.project = @project)
+         AND actor.shape IS NOT NULL AND (@shapes IS NULL OR actor.shape IN (SELECT value FROM json_each(@shapes)))
+         AND NOT EXISTS (
+           SELECT 1 FROM issue_key earlier
+           WHERE earlier.issue = known.issue AND earlier.id < known.id AND (@project IS NULL OR earlier.project = known.project)
+         )
+       ORDER BY known.id LIMIT @limit`,
     )
-    .all({ project: options.project ?? null, after: options.after, limit: options.limit }) as (IssueKey & { position: number })[]
+    .all({
+      project: options.project ?? null,
+      shapes: options.shapes === undefined ? null : JSON.stringify(options.shapes),
+      after: options.after,
+      limit: options.limit,
+    }) as (IssueKey & { position: number })[]
 }

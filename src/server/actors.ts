@@ -13,14 +13,9 @@ const retry = '/retry'
 export function addActorRoutes(server: FastifyInstance, app: App): void {
   server.get('/api/actors', (request) => {
     const { kind, limit, cursor } = readQuery(actorQuery, request)
-    const after = cursor === undefined ? undefined : addressOf(cursor)
-    const rest = app
-      .actors(kind)
-      .filter((actor) => after === undefined || actor.address > after)
-      .toSorted((a, b) => (a.address < b.address ? -1 : 1))
-    const actors = rest.slice(0, limit)
-    const last = actors.at(-1)
-    return { actors, next: last !== undefined && rest.length > limit ? toCursor(last.address) : null }
+    const found = app.actors(kind, { after: cursor === undefined ? '' : addressOf(cursor), limit: limit + 1 })
+    const actors = found.slice(0, limit)
+    return { actors, next: found.length > limit ? toCursor(actors.at(-1)!.address) : null }
   })
 
   server.get<Wild>('/api/actors/*', (request) => app.actor(request.params['*']))
@@ -51,5 +46,5 @@ function toCursor(address: string): string {
 function addressOf(cursor: string): string {
   const address = Buffer.from(cursor, 'base64url').toString()
   if (toCursor(address) === cursor) return address
-  throw new RequestError(400, 'invalid-cursor', 'This cursor is not one that this server gave: use "next" of the page before.')
+  throw new RequestError(400, 'bad-cursor', `'${cursor}' is not a cursor of this list. Use the \`next\` of the page before.`)
 }

@@ -4,7 +4,7 @@ import { FatalError, toErrorData } from '../../errors.ts'
 import type { OwedType, StoreReader, Store } from '../../persistence/store.ts'
 import type { Kind } from './definition.ts'
 import { typeOf } from './journal.ts'
-import { restoreSnapshot } from './step.ts'
+import { restoreSnapshot, stateOfShape } from './step.ts'
 
 /** Says per item what this build cannot carry on. */
 export class MachinesIncompatibleError extends FatalError {
@@ -48,7 +48,7 @@ export function checkBuild(store: Checked, kinds: ReadonlyMap<string, Kind>, pol
       restoreSnapshot(kind, row.address, bytes)
     } catch (error) {
       problems.push(
-        `'${row.address}' (${name} ${version}, state ${JSON.stringify(JSON.parse(key)[0])}) cannot be restored by ${name} ${kind.version}: ${toErrorData(error).message}`,
+        `'${row.address}' (${name} ${version}, state ${JSON.stringify(stateOfShape(key))}) cannot be restored by ${name} ${kind.version}: ${toErrorData(error).message}`,
       )
     }
   }

@@ -21,6 +21,6 @@ export { verify, verifyActor, replay, retrace, type Replayed, type Verdict } fro
 export { chainOf, entriesOf } from './ref.ts'
 export { toView } from './system.ts'
 export { resolveKinds, type Kind } from './definition.ts'
-export { restoreSnapshot } from './step.ts'
+export { restoreSnapshot, stateOfShape } from './step.ts'
 export { MachinesIncompatibleError } from './boot.ts'
 export { faultPoints, type FaultPoint } from './fault-points.ts'

@@ -221,6 +221,9 @@ function initial(logic: AnyActorLogic, scope: Scope, input: unknown, at: number)
   }
 }
 
+/** The state value that a shape (law 9) stands for. */
+export const stateOfShape = (shape: string): unknown => (JSON.parse(shape) as [unknown])[0]
+
 function result(after: Persisted, bytes: string, commands: Command[], microsteps: Microstep[], changed: boolean): StepResult {
   const sources = [...new Set(Object.values(after.children ?? {}).map((child) => String(child.src)))].sort()
   const history = [...new Set(Object.values(after.historyValue ?? {}).flatMap((nodes) => nodes.map((node) => node.id)))].sort()
