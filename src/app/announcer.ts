@@ -6,6 +6,10 @@ import { findIssue } from '../persistence/issue-keys.ts'
 import type { Reader } from './contract.ts'
 import type { definitions } from './definitions.ts'
 import type { LiveHub } from './live.ts'
+import { toTimelineEntry } from './reader.ts'
+
+/** Actors whose state value is remembered to tell whether it has changed. */
+const remembered = 10_000
 
 export function announceHandled(system: ActorSystem<typeof definitions>, hub: LiveHub, reader: Reader, database: SqliteDatabase): void {
   const keyOf = (id: string): string | null => {
@@ -15,16 +19,22 @@ export function announceHandled(system: ActorSystem<typeof definitions>, hub: Li
       return null
     }
   }
-  const publish = ({ address, seq, at, type, cause, ignored, snapshot }: Handled, key: string): void => {
+  const values = new Map<string, string>()
+  /** Of an actor that nothing was told of yet, the first value is news. */
+  const isNews = (address: string, value: unknown): boolean => {
+    const text = JSON.stringify(value)
+    const before = values.get(address)
+    if (before === undefined && values.size >= remembered) values.clear()
+    values.set(address, text)
+    return before !== text
+  }
+  const publish = (handled: Handled, key: string): void => {
+    const { address, seq, snapshot } = handled
     const value = snapshot === null ? undefined : (JSON.parse(snapshot) as { value: unknown }).value
+    const body = JSON.parse(system.store.entry(seq)!.body) as Record<string, unknown>
     const entry = {
-      seq,
-      at: new Date(at).toISOString(),
-      address,
-      event: { type },
-      cause: cause === null ? 'external' : `seq ${cause}`,
-      ...(ignored === null ? {} : { ignored }),
-      ...(value === undefined ? {} : { value }),
+      ...toTimelineEntry(address, { ...handled, body }),
+      ...(value === undefined || !isNews(address, value) ? {} : { value }),
     }
     hub.publish({ type: 'event', key, entry }, key)
     if (value !== undefined) hub.publish({ type: 'microstep', key, address, value }, key)

@@ -90,7 +90,8 @@ export function createOperator({
           reviewer: author,
           ...(action.body === undefined ? {} : { body: action.body }),
           ...(action.action === 'request_changes' && action.comments ? { comments: action.comments } : {}),
-          ...(key === undefined ? {} : { key }),
+          // The forge knows reviews of all issues by one key; a person's key counts for one issue.
+          ...(key === undefined ? {} : { key: `${known.issue}:${key}` }),
         })
     }
   }

@@ -33,6 +33,8 @@ import { forget } from './retention.ts'
 import { feedStately, type StatelyFeed } from './stately.ts'
 
 export interface AppOptions {
+  /** Unhandled events beyond which no more are taken. */
+  limits?: { backlog?: number }
   clock?: Clock
   random?: RandomSource
   /** Structured log lines; `msg` is the sentence. */
@@ -51,6 +53,7 @@ const endingTime = 8_000
 const sweepEvery = 3_600_000
 const refsEvery = 30_000
 const lagWindow = 10_000
+const longestBacklog = 50_000
 
 type System = ActorSystem<typeof definitions>
 
@@ -60,6 +63,7 @@ type System = ActorSystem<typeof definitions>
  */
 export async function createApp(config: Config, options: AppOptions = {}): Promise<App> {
   const clock = options.clock ?? realClock
+  const backlogLimit = options.limits?.backlog ?? longestBacklog
   const logger = options.logger ?? { info() {}, warn() {}, error() {} }
   const hub = createLiveHub()
   const log = (level: 'info' | 'warn' | 'error', line: Record<string, unknown>, message: string): void => {
@@ -116,6 +120,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       'queue.resumed': ({ issue }) => `issue/${String(issue)}`,
     },
     clock,
+    limits: { backlog: backlogLimit },
     ...(options.random ? { random: options.random } : {}),
     onProblem: ({ code, message, address, error }) => log(code === 'dead-letter' ? 'warn' : 'error', { code, address, error }, message),
   })
@@ -135,6 +140,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     ...shared,
     folder: config.dataFolder,
     projects: config.projects.map(({ id, repo, baseBranch, ci }) => ({ id, repo, baseBranch, ci })),
+    // A pull request is looked at on its issue's page.
+    url: ({ key }) => issueUrl(config, key),
     discoverBase: async (repo) => (await discoverBase(repo, null)).branch,
     spawnCheck: async (check) => void (await system.spawn('check', `${check.project}.${check.number}.${check.headSha}`, check)),
     requestQueue: async (request) =>
@@ -231,14 +238,14 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       return { key: filed.key, url: filed.url }
     },
     act,
-    pause: async (project) => void (await capacity.send({ type: 'operator.paused', ...about(project) })),
-    async resume(project) {
-      await capacity.send({ type: 'operator.resumed', ...about(project) })
-      if (phase === 'draining') phase = 'ready'
+    pause: async (project, key) => void (await capacity.send({ type: 'operator.paused', ...about(project) }, keyed(key))),
+    async resume(project, key) {
+      const { duplicate } = await capacity.send({ type: 'operator.resumed', ...about(project) }, keyed(key))
+      if (phase === 'draining' && !duplicate) phase = 'ready'
     },
-    async drain() {
-      phase = 'draining'
-      await capacity.send({ type: 'operator.drained' })
+    async drain(key) {
+      const { duplicate } = await capacity.send({ type: 'operator.drained' }, keyed(key))
+      if (phase === 'ready' && !duplicate) phase = 'draining'
       while (isRunning() && phase === 'draining') await new Promise<void>((resolve) => void clock.after(200, resolve))
     },
     retryActor: (address) => system.ref(address).retryFaulted(),
@@ -246,7 +253,14 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       hub.subscribe({ ...(key === undefined ? {} : { key }), ...(since === undefined ? {} : { since }) }, listener),
     health() {
       const { state, backlog, oldestUnhandledMs, faulted } = system.health()
-      return { state: state === 'ready' ? phase : state, backlog, oldestUnhandledMs, eventLoopLagMs: lag.read(), faulted }
+      const isRefusing = phase === 'ready' && backlog >= backlogLimit
+      return {
+        state: state !== 'ready' ? state : isRefusing ? 'refusing' : phase,
+        backlog,
+        oldestUnhandledMs,
+        eventLoopLagMs: lag.read(),
+        faulted,
+      }
     },
     metrics: () => metricsOf(system, sessions.active),
     stop: () =>
@@ -270,6 +284,8 @@ function createAgents(config: Config, processes: ReturnType<typeof createProcess
   }
   return agents
 }
+
+const keyed = (key: string | undefined): { key?: string } => (key === undefined ? {} : { key: `control:${key}` })
 
 const issueUrl = (config: Config, key: string): string =>
   `${config.server.publicUrl ?? `http://${config.server.host}:${config.server.port}`}/#/issues/${encodeURIComponent(key)}`

@@ -11,19 +11,19 @@ const control = z.discriminatedUnion('action', [
   z.strictObject({ action: z.literal('drain') }),
 ])
 
-/** `POST /api/control`. All three may be repeated without harm, so an idempotency key is only checked. */
+/** `POST /api/control`. */
 export function addControlRoutes(server: FastifyInstance, app: App): void {
   server.post('/api/control', async (request, reply) => {
     const wanted = readBody(control, request)
-    idempotencyKeyOf(request)
+    const key = idempotencyKeyOf(request)
     if (wanted.action === 'drain') {
       // Answers when the runs have ended, which may be hours: the connection is silent until then.
       request.raw.socket.setTimeout(0)
       request.raw.socket.setKeepAlive(true, 30_000)
-      await app.drain()
+      await app.drain(key)
       return { action: 'drain', drained: true }
     }
-    await (wanted.action === 'pause' ? app.pause(wanted.project) : app.resume(wanted.project))
+    await (wanted.action === 'pause' ? app.pause(wanted.project, key) : app.resume(wanted.project, key))
     return reply.code(202).send(wanted)
   })
 }

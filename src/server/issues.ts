@@ -3,11 +3,12 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import type { App } from '../app.ts'
+import { phases } from '../machines/vocabulary.ts'
 import { idempotencyKeyOf, pageLimit, readBody, readQuery, sequence, text } from './validation.ts'
 
 const issueQuery = z.strictObject({
   project: z.string().optional(),
-  phase: z.string().optional(),
+  phase: z.enum(phases).optional(),
   limit: pageLimit,
   cursor: z.string().max(1_000).optional(),
 })

@@ -71,6 +71,19 @@ test('a client hears of every issue, in order', async () => {
   expect(live.messages.at(-1).line).toMatchObject({ issue: key, level: 'warn' })
 })
 
+test('an event is told with all that the timeline has of it', async () => {
+  const server = await start()
+  const { app, file } = world()
+  const live = await connectLive(server, '?types=event')
+  await live.next(isSubscribed)
+  const key = await file({ title: 'Told whole' })
+  await comment(key)
+  await app.act(key, { action: 'stop', reason: 'enough' })
+  const told = () => live.messages.filter((message) => message.key === key && message.type === 'event').map(({ entry }) => entry)
+  await live.next((message) => message.type === 'event' && message.entry.event.type === 'operator.stopped')
+  expect(told()).toEqual(app.timeline(key))
+})
+
 test('a client hears of one issue, by query or by message, and of the types it names', async () => {
   const server = await start()
   const byQuery = await connectLive(server, '?key=APP-1')

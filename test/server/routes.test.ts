@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 import { ConfigurationError, FatalError, ProtocolError, RetryableError } from '../../src/errors.ts'
+import { phases } from '../../src/machines/vocabulary.ts'
 import { toErrorAnswer } from '../../src/server/errors.ts'
 import { ask, bearer, get, post, start as startServer } from './harness.ts'
-import { createWorld, endless, forgeTells, oneCommit, sharedWorld } from './world.ts'
+import { createGate, createWorld, endless, forgeTells, oneCommit, sharedWorld } from './world.ts'
 
 const world = sharedWorld({ projects: ['app', 'box'] }, async ({ fileMany, app }) => {
   const held = { submission: { hold: true } }
@@ -21,6 +22,48 @@ test('issues come in pages', async () => {
   expect((await get(server, '/api/issues?project=app&limit=1000')).body.issues).toHaveLength(130)
   expect((await get(server, '/api/issues?project=other')).body).toEqual({ issues: [], next: null })
   expect((await get(server, '/api/issues?project=app&phase=done&limit=1')).body.issues).toMatchObject([{ key: 'APP-7', phase: 'done' }])
+})
+
+test('a page reads what it shows and no more: a phase, a project, a place deep in the list, actors', async () => {
+  const { app, database, fileMany, close } = await createWorld({ projects: ['app', 'box'] })
+  try {
+    const held = { submission: { hold: true } }
+    const keys = await fileMany([...Array.from({ length: 11 }, () => held), held])
+    const [boxed] = await fileMany([{ submission: { hold: true, project: 'box' } }, held])
+    await app.act(keys[8]!, { action: 'close' })
+    const server = await startServer(app)
+    const { next } = (await get(server, '/api/issues?limit=8')).body
+    const shown = [keys[8]!, boxed!].map((key) => `issue/${app.issue(key).id}`)
+    database.prepare(`UPDATE actor SET snapshot = '{' WHERE address NOT IN (?, ?)`).run(...shown)
+    const keysOf = async (query: string) =>
+      (await get(server, `/api/issues?${query}`)).body.issues?.map((issue: { key: string }) => issue.key)
+    expect(await keysOf('limit=1')).toBeUndefined()
+    expect(await keysOf('phase=done')).toEqual([keys[8]])
+    expect(await keysOf('phase=done&project=box')).toEqual([])
+    expect(await keysOf('project=box')).toEqual([boxed])
+    expect(await keysOf(`limit=1&cursor=${next}`)).toEqual([keys[8]])
+    expect((await get(server, '/api/actors')).body.actors.length).toBeGreaterThan(14)
+  } finally {
+    await close()
+  }
+})
+
+test('the last page of issues says that it is the last', async () => {
+  const server = await start()
+  const first = (await get(server, '/api/issues?project=app&limit=65')).body
+  expect(first.issues).toHaveLength(65)
+  expect((await get(server, `/api/issues?project=app&limit=65&cursor=${first.next}`)).body).toMatchObject({
+    next: null,
+    issues: { length: 65 },
+  })
+})
+
+test('a phase that no issue can be in is 400 and names those there are', async () => {
+  const server = await start()
+  const { status, body } = await get(server, '/api/issues?phase=finished')
+  expect({ status, code: body.error.code }).toEqual({ status: 400, code: 'invalid-query' })
+  for (const phase of phases) expect(body.error.message).toContain(phase)
+  for (const phase of phases) expect((await get(server, `/api/issues?phase=${phase}&limit=1`)).status).toBe(200)
 })
 
 test.each(['limit=0', 'limit=1001', 'limit=x', 'limit=1.5', 'projct=app', 'cursor=!', 'limit=1&limit=2'])(
@@ -58,6 +101,16 @@ test('one issue, its explanation, timeline and snapshot', async () => {
   expect((await get(server, '/api/issues/APP-1/snapshot')).body).toMatchObject({ key: 'APP-1', at: null, snapshots: [{ seq: c }] })
   expect((await get(server, `/api/issues/APP-1/snapshot?at=${b}`)).body).toMatchObject({ at: b, snapshots: [{ seq: b }] })
   expect((await get(server, '/api/issues/APP-1/snapshot?at=-1')).status).toBe(400)
+})
+
+test('a point before the first one that is known is 404 and says which is the first', async () => {
+  const server = await start()
+  const first = world().app.timeline('APP-1')[0]!.seq
+  expect((await get(server, `/api/issues/APP-1/snapshot?at=${first}`)).body).toMatchObject({ snapshots: [{ seq: first }] })
+  expect(await get(server, '/api/issues/APP-1/snapshot?at=0')).toMatchObject({
+    status: 404,
+    body: { error: { code: 'before-checkpoint', message: expect.stringContaining(`from entry ${first} on`) } },
+  })
 })
 
 test('an unknown key is 404 everywhere', async () => {
@@ -203,6 +256,26 @@ test('a pull request is sent back with findings, and approved', async () => {
   expect(app.issue(key).pr?.review).toBe('approved')
 })
 
+test('the same key for two issues is two reviews', async () => {
+  const server = await start()
+  const { app, file, until } = world()
+  const keys = [await file({ project: 'box' }, oneCommit), await file({ project: 'box' }, oneCommit)]
+  for (const key of keys) {
+    await until(key, ({ pr }) => pr?.checks === 'passed')
+    const answer = await post(server, `/api/issues/${key}/actions`, { action: 'approve' }, { ...bearer, 'idempotency-key': 'one-for-both' })
+    expect(answer.status).toBe(202)
+    expect(app.issue(key).pr?.review).toBe('approved')
+  }
+})
+
+test('a pull request is found at an address of the web', async () => {
+  const { file, until } = world()
+  const key = await file({ project: 'box' }, oneCommit)
+  const { url, pr } = await until(key, (issue) => issue.pr !== null)
+  expect(url).toMatch(/^http:/)
+  expect(pr!.url).toBe(url)
+})
+
 test('an action that the machine does not accept now is 409 with what it would accept', async () => {
   const server = await start()
   const [key] = await world().fileMany([
@@ -264,6 +337,43 @@ test('capacity is paused, resumed, and drained until the active runs have ended'
   expect((await post(server, '/api/control', { action: 'paus' })).body.error.message).toContain('did you mean "pause"?')
 })
 
+test('capacity is changed once for a key: a pause that is repeated late pauses nothing', async () => {
+  const server = await start()
+  const paused = () => (world().app.actor('capacity/main') as { context: any }).context.paused
+  const pause = () => post(server, '/api/control', { action: 'pause', project: 'box' }, { ...bearer, 'idempotency-key': 'pause-once' })
+  expect((await pause()).status).toBe(202)
+  expect(paused()).toEqual(['box'])
+  expect((await post(server, '/api/control', { action: 'resume', project: 'box' })).status).toBe(202)
+  expect((await pause()).status).toBe(202)
+  expect(paused()).toEqual([])
+})
+
+test('a runtime whose backlog is full refuses with 503, says when to come again, and is not ready until it has caught up', async () => {
+  const gate = createGate()
+  const { app, file, comment, close } = await createWorld({ app: { clock: gate.clock, limits: { backlog: 3 } } })
+  try {
+    const keys = [await file(), await file(), await file()]
+    const server = await startServer(app)
+    expect(await ask(server, 'GET', '/ready')).toMatchObject({ status: 200, body: { state: 'ready' } })
+    gate.shut()
+    const comments = keys.map((key) => comment(key))
+    await expect.poll(() => app.health().backlog).toBe(3)
+    expect(await ask(server, 'GET', '/ready')).toMatchObject({ status: 503, body: { ready: false, state: 'refusing', backlog: 3 } })
+    expect(await post(server, '/api/control', { action: 'pause' })).toMatchObject({
+      status: 503,
+      headers: { 'retry-after': '1' },
+      body: { error: { code: 'backlog-full' } },
+    })
+    expect((await get(server, '/api/issues')).body.issues).toHaveLength(3)
+    gate.open()
+    await Promise.all(comments)
+    expect(await ask(server, 'GET', '/ready')).toMatchObject({ status: 200, body: { ready: true, state: 'ready' } })
+  } finally {
+    gate.open()
+    await close()
+  }
+})
+
 test('a runtime that has stopped lives but is not ready', async () => {
   const { app, close } = await createWorld()
   const server = await startServer(app)
@@ -293,7 +403,7 @@ test('actors come in pages, one by its address, and a faulted one is tried again
   const second = (await get(server, `/api/actors?kind=issue&limit=1000&cursor=${first.next}`)).body
   expect(second.actors.map((actor: { address: string }) => actor.address)).toEqual(addresses.slice(3))
   expect(second.next).toBeNull()
-  expect((await get(server, '/api/actors?cursor=%3F')).status).toBe(400)
+  expect(await get(server, '/api/actors?cursor=%3F')).toMatchObject({ status: 400, body: { error: { code: 'bad-cursor' } } })
   expect((await get(server, '/api/actors?kind=queue')).body.actors).toMatchObject([{ address: 'queue/app' }, { address: 'queue/box' }])
   const key = await file({ project: 'box' })
   const { id } = app.issue(key)
@@ -317,6 +427,10 @@ test.each([
   [new FatalError('unknown-project', 'There is no such project.'), 400, 'unknown-project', undefined],
   [new FatalError('bad-cursor', 'Not a cursor.'), 400, 'bad-cursor', undefined],
   [new FatalError('not-ready', 'Try again.'), 503, 'not-ready', '1'],
+  [new FatalError('pull-request-closed', 'It is merged.'), 409, 'pull-request-closed', undefined],
+  [new FatalError('stale-head', 'It has moved on.'), 409, 'stale-head', undefined],
+  [new FatalError('unknown-pull-request', 'There is none.'), 404, 'unknown-pull-request', undefined],
+  [new FatalError('other-version', 'Of another version.'), 409, 'other-version', undefined],
   [new FatalError('git-failed', 'git ended with 128.'), 500, 'git-failed', undefined],
   [Object.assign(new Error('full'), { code: 'SQLITE_FULL' }), 507, 'disk-full', undefined],
   [new Error('secret path /home/x'), 500, 'internal', undefined],

@@ -7,6 +7,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, vi } from 'vitest'
+import { realClock, type Clock } from '../../src/actors/system/index.ts'
 import { createLocalTracker, type TrackerIssue } from '../../src/actors/tracker/local.ts'
 import { createApp, type App, type AppOptions, type IssueDocument, type Submission } from '../../src/app.ts'
 import { parseConfig, type Config } from '../../src/config.ts'
@@ -183,6 +184,20 @@ export const asks = (question: string): string => `if [ "$SIGNALBOX_RUN_ID" != r
 cat > "$SIGNALBOX_RESULT_FILE" <<'RESULT'
 ${JSON.stringify({ outcome: 'needs_input', summary: 'A question.', question })}
 RESULT`
+
+/** A clock whose turns wait while it is shut: events are taken in and not handled. */
+export function createGate(): { clock: Clock; shut: () => void; open: () => void } {
+  let isShut = false
+  const waiting: (() => void)[] = []
+  return {
+    clock: { ...realClock, defer: (callback) => (isShut ? void waiting.push(callback) : realClock.defer(callback)) },
+    shut: () => void (isShut = true),
+    open() {
+      isShut = false
+      for (const callback of waiting.splice(0)) realClock.defer(callback)
+    },
+  }
+}
 
 const headSha = 'a94a8fe5ccb19ba61c4c0873d391e987982fbbd3'
 const change = {

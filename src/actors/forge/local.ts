@@ -40,7 +40,7 @@ export interface LocalForgeOptions {
   withdrawQueue: (request: LandingRequest & { reason: string }) => Promise<void>
   discoverBase: (repo: string) => Promise<string>
   /** Where people find a pull request. */
-  url?: (pullRequest: { project: string; number: number }) => string
+  url?: (pullRequest: { project: string; number: number; key: string }) => string
 }
 
 export interface PendingCheck {

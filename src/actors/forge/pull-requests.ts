@@ -41,7 +41,7 @@ export function createPullRequests(options: {
   database: SqliteDatabase
   outbox: FactOutbox
   now: () => number
-  url: (pullRequest: { project: string; number: number }) => string
+  url: (pullRequest: { project: string; number: number; key: string }) => string
 }) {
   const { database, outbox, now, url } = options
   const byNumber = database.prepare<[string, number], PullRequestRow>('SELECT * FROM forge_pull_request WHERE project = ? AND number = ?')
