@@ -1,7 +1,7 @@
 // Why an actor is where it is and what would move it, computed from its machine: the active states, the events they take, and what each
 // guard read to say yes or no.
 
-import { activeNodes, describeMachine, type MachineDefinition } from './definition.ts'
+import { activeNodes, describeMachine, type MachineDefinition, type NodeDefinition, type TransitionDefinition } from './definition.ts'
 import * as issueGuards from './issue/guards.ts'
 import { issueMachine } from './issue/machine.ts'
 import type { Party } from './vocabulary.ts'
@@ -63,16 +63,21 @@ export function readGuard(guards: Guards, name: string, context: object, event: 
   return { reading: { name, holds, reads }, dependsOnEvent }
 }
 
-/** The value behind a proxy that notes the leaves which are read, by their path. */
+/** The value behind a proxy that notes by their path the leaves which are read, and whole what is only looked at. */
 function observed<T extends object>(value: T, path: string, reads: Record<string, unknown>): T {
   return new Proxy(value, {
     get(target, key) {
       const found = Reflect.get(target, key) as unknown
       if (typeof key === 'symbol' || typeof found === 'function') return found
+      // It is looked into: what is found there says more.
+      if (reads[path] === target) delete reads[path]
       const at = path === '' ? key : `${path}.${key}`
-      if (typeof found === 'object' && found !== null) return observed(found, at, reads)
-      reads[at] = found ?? null
-      return found
+      if (typeof found !== 'object' || found === null) {
+        reads[at] = found ?? null
+        return found
+      }
+      if (!Object.keys(reads).some((read) => read.startsWith(`${at}.`))) reads[at] = found
+      return observed(found, at, reads)
     },
   })
 }
@@ -92,6 +97,7 @@ const causes: Record<string, Cause> = {
   session: 'agent',
   xstate: 'agent',
   operator: 'operator',
+  policy: 'operator',
   capacity: 'capacity',
   landing: 'queue',
 }
@@ -105,22 +111,29 @@ function causeOf(event: string): Cause {
 /** Explains a snapshot of any machine; `guards` are the functions that its chart names. */
 export function explainMachine(definition: MachineDefinition, guards: Guards, { value, context, timers, now }: ExplainFacts): Explained {
   const active = activeNodes(definition.root, value)
-  const events = active.flatMap((node) =>
-    node.transitions.map((transition): EventReading => {
-      const found =
-        transition.guard === null ? [] : [readGuard(guards, transition.guard, context as object, { type: transition.event, at: now })]
-      return {
-        type: transition.event === '' ? 'always' : transition.event,
-        by: causeOf(transition.event),
-        enabled: found.every(({ reading, dependsOnEvent }) => reading.holds || dependsOnEvent),
-        guards: found.map(({ reading }) => reading),
-        target: transition.targets[0] ?? null,
-      }
-    }),
-  )
+  /** Events that are taken for certain, by the node that takes them: what comes after that is never asked. */
+  const taken: { type: string; by: string }[] = []
+  const isShadowed = (type: string, node: NodeDefinition): boolean =>
+    taken.some((other) => other.type === type && (other.by === node.id || other.by.startsWith(`${node.id}.`)))
+  const read = (transition: TransitionDefinition, node: NodeDefinition): EventReading => {
+    const { event: type, guard, targets } = transition
+    const found = guard === null ? null : readGuard(guards, guard, context as object, { type, at: now })
+    const isOpen = found === null || found.reading.holds || found.dependsOnEvent
+    const enabled = isOpen && (type === '' || !isShadowed(type, node))
+    if (enabled && (found === null || (found.reading.holds && !found.dependsOnEvent))) taken.push({ type, by: node.id })
+    return {
+      type: type === '' ? 'always' : type,
+      by: causeOf(type),
+      enabled,
+      guards: found === null ? [] : [found.reading],
+      target: targets[0] ?? null,
+    }
+  }
+  // The innermost states are asked first, as in the machine.
+  const byNode = new Map(active.toReversed().map((node) => [node, node.transitions.map((transition) => read(transition, node))]))
   return {
     states: active.slice(1).map((node) => ({ id: node.id, description: node.description ?? '' })),
-    events,
+    events: active.flatMap((node) => byNode.get(node)!),
     timers: timers.map(({ name, due }) => ({ name: name.replace(/^xstate\.after\./, ''), due: new Date(due).toISOString() })),
   }
 }

@@ -4,7 +4,26 @@ import { describe, expect, it } from 'vitest'
 import { explainIssue, explainMachine, readGuard, type EventReading } from '../../src/machines/explain.ts'
 import * as runGuards from '../../src/machines/run/guards.ts'
 import { definitions } from './player.ts'
-import { agentFailed, approved, granted, green, open, play, type Issue } from './issue/facts.ts'
+import { phaseIn, waitingFor } from '../../src/machines/issue/document.ts'
+import {
+  agentFailed,
+  approved,
+  changesRequested,
+  evicted,
+  finished,
+  granted,
+  green,
+  merged,
+  open,
+  play,
+  playWith,
+  policy,
+  red,
+  stopped,
+  undelegated,
+  updated,
+  type Issue,
+} from './issue/facts.ts'
 
 const explain = ({ value, context, timers, at }: Issue) =>
   explainIssue({ value, context, timers: [...timers].map(([name, { due }]) => ({ name, due })), now: at })
@@ -69,6 +88,78 @@ describe('an explanation', () => {
     expect(states.map(({ id }) => id)).toEqual(['run.verifying', 'run.verifying.judging'])
     const again = events.find(({ guards }) => guards[0]?.name === 'canContinue')!
     expect(again).toMatchObject({ enabled: false, guards: [{ reads: { turns: 2 } }] })
+  })
+})
+
+describe('what a person needs to know', () => {
+  const pending = (issue: Issue) => [...issue.timers].map(([name, { due }]) => ({ name, due }))
+  const asked = [granted, finished({ outcome: 'needs_input', question: 'Which?' })]
+  const blocked = updated({ blockedBy: [{ key: 'APP-0', resolved: false }] })
+  const deploying = playWith({ policy: policy({ deploy: { timeout: 60_000 } }) }, ...open, approved(), green(), merged())
+
+  /** A phase, whom it waits for, a guard that says no, and values that it read. */
+  it.each<[string, Issue, string[], string, Record<string, unknown>]>([
+    ['delegated', play(), ['capacity'], 'hasPlace', { capacity: 'requested' }],
+    ['delegated', play(blocked), ['dependency'], 'isNotBlocked', { 'issue.blockedBy.0.resolved': false }],
+    ['delegated', play(undelegated), ['human'], 'isRunNeeded', { delegated: false }],
+    ['delegated', play(stopped), ['human'], 'isActing', { stop: { author: 'ada', reason: 'not now', at: expect.any(Number) } }],
+    ['implementing', play(granted), ['agent'], 'isRunUnwanted', { 'run.type': 'implementation' }],
+    ['implementing', play(granted, agentFailed), ['timer'], 'isNotPausing', { notBefore: expect.any(Number) }],
+    ['pr_open', play(...open), ['ci', 'reviewer'], 'hasBecomeAwaitingQueue', { 'heads.A': null }],
+    [
+      'pr_open',
+      play(...open, green()),
+      ['reviewer'],
+      'hasBecomeAwaitingQueue',
+      { 'heads.A.reviews': expect.toSatisfy((reviews) => Object.keys(reviews).length === 0) },
+    ],
+    [
+      'changes_requested',
+      play(...open, changesRequested()),
+      ['capacity'],
+      'hasBecomeOpen',
+      { 'heads.A.reviews.grace.verdict': 'changes_requested' },
+    ],
+    ['repairing_ci', play(...open, red(), granted), ['agent'], 'hasBecomeOpen', { 'heads.A.checks.state': 'failed' }],
+    ['awaiting_queue', play(...open, approved(), green()), ['queue'], 'hasBecomeDone', { 'pr.state': 'open' }],
+    [
+      'repairing_queue',
+      play(...open, approved(), green(), evicted()),
+      ['capacity'],
+      'hasBecomeAwaitingQueue',
+      { 'heads.A.queue.state': 'evicted' },
+    ],
+    ['deploying', deploying, ['deploy'], 'hasBecomeDone', { 'deploy.state': 'pending' }],
+    ['awaiting_input', play(...asked), ['human'], 'isRunNeeded', { question: { text: 'Which?', at: expect.any(Number) } }],
+    [
+      'escalated',
+      play(granted, finished({ outcome: 'no_change', summary: 's' })),
+      ['human'],
+      'isRunNeeded',
+      { escalation: { reason: 'The agent changed nothing: s', anchor: 'implementation', at: expect.any(Number) } },
+    ],
+  ])('%s: whom it waits for, and which guard says no with which values', (phase, issue, parties, guard, reads) => {
+    expect(phaseIn(issue.value)).toBe(phase)
+    expect(waitingFor(issue.context, issue.value, pending(issue)).map(({ party }) => party)).toEqual(parties)
+    const readings = explain(issue).events.flatMap(({ guards }) => guards.filter(({ name }) => name === guard))
+    expect(readings.length).toBeGreaterThan(0)
+    expect(readings[0]!.holds).toBe(false)
+    expect(readings[0]!.reads).toMatchObject(reads)
+  })
+
+  it('names only what can be taken now: a retry of what is not ours is refused', () => {
+    const enabled = (issue: Issue) => explain(issue).events.find(({ type }) => type === 'operator.retried')!.enabled
+    expect([enabled(play(...open)), enabled(play(undelegated))]).toEqual([true, false])
+  })
+
+  it('leaves out what an inner state takes for certain, and every branch after one that holds', () => {
+    const grants = explain(play(granted)).events.filter(({ type }) => type === 'capacity.granted')
+    expect(grants.map(({ enabled }) => enabled)).toEqual([false, true])
+    const answers = explain(play(stopped)).events.filter(({ type }) => type === 'run.progressed')
+    expect(answers.map(({ guards, enabled }) => [guards[0]?.name, enabled])).toEqual([
+      ['isOfOtherRun', true],
+      [undefined, false],
+    ])
   })
 })
 

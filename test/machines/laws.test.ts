@@ -17,7 +17,7 @@ import { dawn, kinds, start, type Event, type Player } from './player.ts'
 type Issue = Player<IssueContext>
 
 const isNightly = process.env['SIGNALBOX_NIGHTLY'] !== undefined
-const numRuns = isNightly ? 30_000 : 300
+const numRuns = isNightly ? 6_000 : 300
 const minute = 60_000
 
 const tracked = (changes: object) => ({

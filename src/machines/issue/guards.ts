@@ -136,10 +136,8 @@ export const isAgentFailure = ({ context, event }: Args): boolean =>
 // --- people ----------------------------------------------------------------------------------------
 
 /** When the change has not landed, the issue is ours to work on, and the run type, if one is named, exists. */
-export const canRetry = ({ context: c, event }: Args): boolean => {
-  const runType = field(event, 'runType') ?? null
-  return c.pr?.state !== 'merged' && c.delegated && (runType === null || runTypes.includes(runType as RunType))
-}
+export const canRetry = ({ context: c, event }: Args): boolean =>
+  c.pr?.state !== 'merged' && c.delegated && [null, ...runTypes].includes((field(event, 'runType') ?? null) as RunType | null)
 
 // --- landing ---------------------------------------------------------------------------------------
 
