@@ -424,9 +424,9 @@ describe('time and order', () => {
     told()
     await tracker.report({ project: 'app', issue: 'id-1', key: 'APP-1', kind: 'state', phase: 'pr_open', text: '' }, 'r')
     expect(told()).toEqual([])
-    await expect(tracker.report({ project: 'app', issue: 'no', key: 'X-1', kind: 'comment', phase: 'done', text: 't' }, 's')).rejects.toThrow(
-      expect.objectContaining({ code: 'unknown-issue' }),
-    )
+    await expect(
+      tracker.report({ project: 'app', issue: 'no', key: 'X-1', kind: 'comment', phase: 'done', text: 't' }, 's'),
+    ).rejects.toThrow(expect.objectContaining({ code: 'unknown-issue' }))
   })
 
   test('a change that cannot be committed leaves neither row nor fact, and wakes nobody', () => {
