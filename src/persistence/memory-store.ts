@@ -166,7 +166,9 @@ export function memoryStore(): Store {
         actors.delete(id)
         gone++
       }
-      const busy = new Set([...effects.values()].map((e) => e.actor))
+      // An effect keeps its actor and everyone above it.
+      const busy = new Set<number>()
+      for (const e of effects.values()) for (let id: number | null = e.actor; id !== null; id = actors.get(id)!.parent) busy.add(id)
       const finished = [...actors.values()].filter(
         (a) =>
           a.parent === null &&

@@ -355,7 +355,12 @@ function sweep(db: SqliteDatabase, before: number, limit: number): number {
       const newest = (db.prepare('SELECT max(seq) AS seq FROM journal').get() as { seq: number | null }).seq
       const finished = db
         .prepare(`SELECT id FROM actor WHERE parent IS NULL AND status IN ('done', 'stopped') AND updated_at < ? AND fault IS NULL
-           AND NOT EXISTS (SELECT 1 FROM effect WHERE effect.actor = actor.id) LIMIT ?`)
+           AND NOT EXISTS (
+             WITH RECURSIVE family (member) AS (
+               SELECT actor.id UNION ALL SELECT child.id FROM actor child JOIN family ON child.parent = family.member
+             )
+             SELECT 1 FROM family JOIN effect ON effect.actor = family.member
+           ) LIMIT ?`)
         .all(before, limit) as { id: number }[]
       for (const { id } of finished) gone += forget(db, id, newest)
       return gone

@@ -423,6 +423,23 @@ export function storeContract(name: string, create: () => { store: Store; remove
     expect(store.sweep(100, 100)).toBe(0)
   })
 
+  test(`${name}: a sweep leaves a finished root alone while something below it has a report to deliver`, () => {
+    store.commit(basis)
+    store.commit(
+      batchOf({
+        actors: [
+          actorRow(2, { status: 'done', updatedAt: 50 }),
+          actorRow(3, { address: 'k/2/c', parent: 2, child: 'c', status: 'stopped' }),
+          actorRow(4, { address: 'k/2/c/d', parent: 3, child: 'd', status: 'stopped' }),
+        ],
+        effects: [effectRow(1, { actor: 4, child: null, src: 'noted', address: 'k/2/c/d#noted' })],
+      }),
+    )
+    expect([store.sweep(100, 100), store.effects().length]).toEqual([0, 1])
+    store.commit(batchOf({ effectsRemoved: [1] }))
+    expect(store.sweep(100, 100)).toBe(3)
+  })
+
   test(`${name}: a sweep takes no more than its limit`, () => {
     store.commit(basis)
     store.commit(batchOf({ keys: Array.from({ length: 10 }, (_, i) => ({ actor: 1, key: `${i}`, at: i })) }))

@@ -11,6 +11,9 @@ export interface Clock {
   defer(callback: () => void): void
 }
 
+/** 100 years in ms: whatever is longer is a mistake, and the sum with any clock stays an exact integer. */
+export const longestDelay = 100 * 366 * 24 * 3_600_000
+
 const longestTimeout = 2 ** 31 - 1
 
 export const realClock: Clock = {

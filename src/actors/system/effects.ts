@@ -6,7 +6,7 @@
 import { createActor, fromCallback, type AnyActorLogic, type AnyActorRef } from 'xstate'
 import { ConfigurationError, FatalError, ProtocolError, RetryableError, toErrorData, type ErrorData } from '../../errors.ts'
 import type { ActorRow, emptyBatch, EffectRow, Store } from '../../persistence/store.ts'
-import type { Clock } from './clock.ts'
+import { longestDelay, type Clock } from './clock.ts'
 import type { AtFaultPoint } from './fault-points.ts'
 import { assertJson } from './json.ts'
 import type { PlainEvent } from './journal.ts'
@@ -90,6 +90,8 @@ export interface Effects {
   afterCommit: () => void
   /** Takes up what a former process left. */
   resume: () => void
+  /** Starts nothing more: the system is stopping, and what has not begun has not been interrupted. */
+  drain: () => void
   /** Aborts everything alive without recording a result. */
   abandon: () => void
   readonly running: number
@@ -105,6 +107,7 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
   const reports = new Map<string, State[]>()
   let afterCommit: (() => void)[] = []
   let acknowledged: number[] = []
+  let draining = false
   let closed = false
   let running = 0
 
@@ -385,7 +388,7 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
     const { initial, max = 60_000, factor = 2 } = typeof backoff === 'number' ? { initial: backoff } : backoff
     const jittered = Math.round(host.random() * Math.min(max, initial * factor ** (row.attempt - 1)))
     const asked = thrown instanceof RetryableError && Number.isFinite(thrown.retryAfter) ? Math.ceil(thrown.retryAfter) : 0
-    return Math.max(jittered, asked)
+    return Math.min(Math.max(jittered, asked), longestDelay)
   }
   const armRetry = (state: State): void => {
     const wait = Math.max(0, (state.row.due ?? 0) - host.now())
@@ -482,6 +485,7 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
       for (const id of removed.splice(0)) batch.effectsRemoved.add(id)
       batch.messagesRemoved.push(...acknowledged)
       acknowledged = []
+      if (draining) return
       for (const [src, queue] of queues) {
         if (queue.size === 0) continue
         const limit = host.policies[src]?.limit ?? 100
@@ -532,6 +536,9 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
         }
       }
       host.wake()
+    },
+    drain() {
+      draining = true
     },
     abandon() {
       closed = true

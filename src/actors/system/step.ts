@@ -5,6 +5,7 @@
 import type { AnyActorLogic } from 'xstate'
 import { FatalError, toErrorData, type ErrorData } from '../../errors.ts'
 import type { EntryKind } from '../../persistence/store.ts'
+import { longestDelay } from './clock.ts'
 import { assertSpawn, systemIdRefused, type Kind } from './definition.ts'
 import { assertJson } from './json.ts'
 import { originOf, toMachineEvent, toTimerBody, type PlainEvent } from './journal.ts'
@@ -356,9 +357,6 @@ function toCommands(actions: RawAction[], before: StepSnapshot | undefined, next
   assertNoHiddenSpawn(before, next, spawned)
   return commands.filter((c) => !(c.ref !== undefined && gone.has(c.ref))).map(({ ref: _ref, ...command }) => command as Command)
 }
-
-/** 100 years: whatever is longer is a mistake, and the sum with any clock stays an exact integer. */
-const longestDelay = 100 * 366 * 24 * 3_600_000
 
 function toDelay(delay: number, event: PlainEvent, request: StepRequest): number {
   // Written so that NaN is refused too.

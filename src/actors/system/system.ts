@@ -123,7 +123,13 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
   const policies = bare(options.effects)
   const routes = bare(options.routes)
   const at = options.faultPoint ?? (() => {})
-  const problem = options.onProblem ?? (() => {})
+  const problem = (told: Problem): void => {
+    try {
+      options.onProblem?.(told)
+    } catch {
+      // Nobody is left to be told.
+    }
+  }
   const kinds = resolveKinds(options.actors, new Set(Object.entries(policies).flatMap(([src, policy]) => (policy.logic ? [src] : []))))
 
   assertKnownEffects(kinds, policies)
@@ -172,6 +178,8 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
   let current: Item | undefined
   let unacknowledged = 0
   let accepted: { resolve: () => void; reject: (error: Error) => void }[] = []
+  /** What operators asked for, to be done in the next turn. */
+  const acts: { perform: () => void; reject: (error: Error) => void }[] = []
   let deeds: (() => void)[] = []
   let handled: Handled[] = []
   /** Whose view a fault or its end has changed, which no handled event tells. */
@@ -247,44 +255,52 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
     turnPending = false
     if (phase === 'stopped') return
     try {
-      timers.fire(now(), fired)
-      const end = clock.monotonic() + limits.turn
-      for (let steps = 0; steps < limits.steps; steps++) {
-        const item = mailboxes.next()
-        if (!item) break
-        current = item
-        const ofTimer = item.timer !== undefined
-        handle(item)
-        if (ofTimer) timers.next(item.address, fired)
-        if (clock.monotonic() >= end) break
-      }
-      // What a step of this commit has sent must be in this commit, handled or not.
-      for (const item of owed) rest(item, rows.get(item.address)!)
-      owed = new Set()
-      effects.beforeCommit(batch)
-      if (isEmpty(batch)) {
-        rows.settle()
-      } else {
-        at('commit:before')
-        store.commit(batch)
-        at('commit:after')
-        rows.settle()
-        batch = emptyBatch()
-        batchKeys = new Set()
-      }
-      current = undefined
+      takeTurn()
     } catch (error) {
       fail(error)
-      return
     }
-    const [acks, acts, told] = [accepted, deeds, handled]
-    accepted = []
+  }
+
+  function takeTurn(): void {
+    for (let act = acts[0]; act; act = acts[0]) {
+      act.perform()
+      acts.shift()
+    }
+    timers.fire(now(), fired)
+    const end = clock.monotonic() + limits.turn
+    for (let steps = 0; steps < limits.steps; steps++) {
+      const item = mailboxes.next()
+      if (!item) break
+      current = item
+      // Not of one that rested: another of its actor's may stand in the mailbox.
+      const ofTimer = item.timer !== undefined && item.inbox === undefined
+      handle(item)
+      if (ofTimer) timers.next(item.address, fired)
+      if (clock.monotonic() >= end) break
+    }
+    // What a step of this commit has sent must be in this commit, handled or not.
+    for (const item of owed) rest(item, rows.get(item.address)!)
+    owed = new Set()
+    effects.beforeCommit(batch)
+    if (isEmpty(batch)) {
+      rows.settle()
+    } else {
+      at('commit:before')
+      store.commit(batch)
+      at('commit:after')
+      rows.settle()
+      batch = emptyBatch()
+      batchKeys = new Set()
+    }
+    current = undefined
+
+    const [done, told] = [deeds, handled]
     deeds = []
     handled = []
     at('accept:before')
-    for (const ack of acks) ack.resolve()
+    for (const ack of accepted.splice(0)) ack.resolve()
     effects.afterCommit()
-    for (const act of acts) guarded(act)
+    for (const deed of done) guarded(deed)
     if (told.length > 0 || touched.size > 0) tell(told)
     timers.schedule()
     for (const resolve of turnWaiters.splice(0)) resolve()
@@ -292,19 +308,19 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
     else if (!turnPending) for (const resolve of idleWaiters) resolve()
   }
 
-  /** The store cannot commit: nothing of this turn happened, and nothing may happen any more. */
+  /** The store has failed: nothing after its last commit has happened, and nothing may happen any more. */
   function fail(error: unknown): void {
     phase = 'stopped'
     const failure = new FatalError(
       'store-failed',
-      `The system stopped because a turn could not be committed: ${toErrorData(error).message}. Nothing after the last commit has happened; mend the cause and start again.`,
+      `The system stopped because its store failed: ${toErrorData(error).message}. Nothing after the last commit has happened; mend the cause and start again.`,
       { cause: error },
     )
     effects.abandon()
     timers.stop()
     current?.accept?.reject(failure)
     for (let item = mailboxes.next(); item; item = mailboxes.next()) item.accept?.reject(failure)
-    for (const { reject } of accepted) reject(failure)
+    for (const { reject } of [...accepted, ...acts]) reject(failure)
     try {
       store.close()
     } catch {
@@ -328,7 +344,7 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
       owed.delete(item)
       if (item.timer) timers.settle(batch, item.timer)
       if (item.accept) item.accept.reject(new FatalError('unknown-actor', `There is no actor '${item.address}'. Spawn it first.`))
-      else problem({ code: 'dead-letter', message: `An event for '${item.address}' has no receiver`, address: item.address })
+      else tellProblem({ code: 'dead-letter', message: `An event for '${item.address}' has no receiver`, address: item.address })
       return
     }
     if (item.key !== undefined && (batchKeys.has(`${row.id} ${item.key}`) || store.hasKey(row.id, item.key))) {
@@ -463,11 +479,16 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
         throw new FatalError('bad-route', `The route of '${event.type}' answers something that is no address.`)
       }
     } catch (error) {
-      problem({ code: 'route-failed', message: `The route of '${event.type}' threw`, address: row.address, error: toErrorData(error) })
+      tellProblem({ code: 'route-failed', message: `The route of '${event.type}' threw`, address: row.address, error: toErrorData(error) })
     }
     if (target !== undefined) {
       if (rows.get(target)) send(target, 'message', { from: row.address, event }, seq)
-      else problem({ code: 'dead-letter', message: `'${event.type}' is routed to '${target}', which does not exist`, address: row.address })
+      else
+        tellProblem({
+          code: 'dead-letter',
+          message: `'${event.type}' is routed to '${target}', which does not exist`,
+          address: row.address,
+        })
     } else if (!route && policies[event.type]) {
       effects.create(batch, row, { child: null, src: event.type, input: event, sync: false, since: seq })
     }
@@ -627,6 +648,8 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
     batch.actors.add(row)
     // All of them get new places: an event that was put to rest earlier may stand behind one that was not.
     for (const waiting of [item, ...mailboxes.take(row.address)]) {
+      const ofTimer = waiting !== item && waiting.timer !== undefined && waiting.inbox === undefined
+      if (ofTimer) timers.next(row.address, fired)
       if (waiting.timer?.cancelled) {
         ignore(waiting, row, 'it was cancelled')
         continue
@@ -636,14 +659,12 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
       rest(waiting, row)
     }
     touch(row.address)
-    deeds.push(() =>
-      problem({
-        code: 'actor-faulted',
-        message: `'${row.address}' cannot take '${data.entry}': ${data.error.message}`,
-        address: row.address,
-        error: data.error,
-      }),
-    )
+    tellProblem({
+      code: 'actor-faulted',
+      message: `'${row.address}' cannot take '${data.entry}': ${data.error.message}`,
+      address: row.address,
+      error: data.error,
+    })
   }
 
   /** Its fault is over, one way or another. */
@@ -721,6 +742,11 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
     }
   }
 
+  /** After the commit: what it tells of has happened then. */
+  function tellProblem(told: Problem): void {
+    deeds.push(() => problem(told))
+  }
+
   function guarded(act: () => void): void {
     try {
       act()
@@ -769,18 +795,26 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
     return promise
   }
 
-  /** An operator's act on a faulted actor, as a turn of its own. */
+  /** An operator's act on a faulted actor, in the next turn. A FatalError that it throws before it has changed anything refuses it. */
   async function onFaulted(address: string, act: (row: ActorRow) => void): Promise<void> {
     if (phase !== 'ready') throw new FatalError('system-stopped', 'The actor system has stopped.')
-    const row = rows.get(address)
-    if (!row) throw new FatalError('unknown-actor', `There is no actor '${address}'.`)
-    if (row.fault === null) throw new FatalError('not-faulted', `'${address}' is not faulted.`)
-    act(row)
-    batch.actors.add(row)
-    const done = Promise.withResolvers<void>()
-    accepted.push({ resolve: done.resolve, reject: done.reject })
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const perform = (): void => {
+      const row = rows.get(address)
+      if (!row) return reject(new FatalError('unknown-actor', `There is no actor '${address}'.`))
+      if (row.fault === null) return reject(new FatalError('not-faulted', `'${address}' is not faulted.`))
+      try {
+        act(row)
+      } catch (error) {
+        if (!(error instanceof FatalError)) throw error
+        return reject(error)
+      }
+      batch.actors.add(row)
+      accepted.push({ resolve, reject })
+    }
+    acts.push({ perform, reject })
     wake()
-    return done.promise
+    return promise
   }
 
   const resting = (r: InboxRow): Item => ({
@@ -925,6 +959,9 @@ export async function createSystem<A extends Record<string, ActorDefinition>>(op
     async stop() {
       if (phase !== 'ready') return stopped.promise.catch(() => {})
       phase = 'draining'
+      effects.drain()
+      // Called from inside of a turn it lets that one end.
+      await Promise.resolve()
       // Actors that keep one another busy for ever do not hold it up: what they say to one another is rows.
       for (let turns = 0; mailboxes.size > 0 || turnPending; turns++) {
         if (unacknowledged === 0 && turns >= 100) break

@@ -27,6 +27,8 @@ export interface Timers {
 }
 
 const perTurn = 1_000
+/** The alarm looks at the clock at least so often: a platform's timeouts stand still while a laptop sleeps, and know nothing of a clock that is set. */
+const longestAlarm = 60_000
 
 export function createTimers(store: Store, clock: Clock, now: () => number, wake: () => void, firstId: number): Timers {
   let nextId = firstId
@@ -93,7 +95,7 @@ export function createTimers(store: Store, clock: Clock, now: () => number, wake
       cancelAlarm = undefined
       alarmAt = nextDue
       if (nextDue === null) return
-      cancelAlarm = clock.after(Math.max(0, nextDue - now()), () => {
+      cancelAlarm = clock.after(Math.min(Math.max(0, nextDue - now()), longestAlarm), () => {
         cancelAlarm = undefined
         alarmAt = null
         wake()

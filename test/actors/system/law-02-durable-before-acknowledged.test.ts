@@ -1,7 +1,11 @@
-import { assign, fromPromise } from 'xstate'
-import { expect, test, vi } from 'vitest'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { assign, emit, fromPromise, raise, spawnChild } from 'xstate'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { createSystem, defineActor, realClock } from '../../../src/actors/system/index.ts'
 import { memoryStore } from '../../../src/persistence/memory-store.ts'
+import { sqliteStore } from '../../../src/persistence/sqlite-store.ts'
 import { chart, faultyStore, rejection, rig } from './rig.ts'
 
 const counter = (started: string[] = []) =>
@@ -184,4 +188,94 @@ test('law 2: a listener that throws is reported and disturbs nobody', async () =
   expect(heard).toHaveBeenCalledTimes(1)
   expect(inspected.mock.calls.length).toBeGreaterThan(1)
   expect(it.problems.map((problem) => problem.code)).toContain('listener-failed')
+})
+
+test('law 2: a system that is stopped from a listener, a custom action or an effect ends in good order', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'signalbox-stop-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  let stop = (): void => {}
+  const machine = chart(
+    {
+      id: 'm',
+      context: { n: 0 },
+      on: { ACT: { actions: () => stop() }, ADD: { actions: assign({ n: 1 }) }, WORK: { actions: spawnChild('work', { id: 'w' }) } },
+    },
+    { actors: { work: fromPromise(async () => stop()) } },
+  )
+  for (const how of ['ADD', 'ACT', 'WORK']) {
+    const path = join(folder, `${how}.db`)
+    const actors = { m: defineActor(machine, { version: 1 }) }
+    const open = () => createSystem({ store: sqliteStore(path), actors, limits: { cacheBytes: 0 } })
+    const system = await open()
+    const ref = await system.spawn('m', 'a')
+    const other = await system.spawn('m', 'b')
+    stop = () => void system.stop()
+    if (how === 'ADD') ref.subscribe(() => stop())
+    other.subscribe(() => {})
+    await Promise.all([ref.send({ type: how } as never), other.send({ type: 'ADD' } as never)])
+    await system.stopped
+    const again = await open()
+    expect((await again.ref('m/b').snapshot()).context).toEqual({ n: 1 })
+    await again.stop()
+  }
+})
+
+test('law 2: a store that fails after a commit stops the system and lets nothing escape; what was committed is acknowledged', async () => {
+  const machine = chart({
+    id: 'm',
+    context: { n: 0 },
+    on: { ADD: { actions: [assign({ n: ({ context }: any) => context.n + 1 }), raise({ type: 'LATER' }, { delay: 0 })] } },
+  })
+  for (const broken of ['nextDue', 'actor'] as const) {
+    const it = await rig({ m: machine }, { limits: { cacheBytes: 0 } })
+    await it.spawn('m', 'a')
+    const was = it.store[broken] as (...parameters: unknown[]) => never
+    let committed = false
+    it.store.controls.onCommit = () => void (committed = true)
+    it.store[broken] = (...parameters: unknown[]) => {
+      if (committed) throw new Error('disk I/O error')
+      return was(...parameters)
+    }
+    // A subscriber's view is read again, as nothing is cached.
+    it.system.ref('m/a').subscribe(() => {})
+    expect(await it.send('m/a', 'ADD')).toMatchObject({ ignored: null })
+    await it.clock.advance(1)
+    expect(await rejection(it.system.stopped)).toMatchObject({ code: 'store-failed', message: expect.stringContaining('disk I/O error') })
+    it.store[broken] = was
+    it.system = await it.open()
+    expect((await it.context('m/a')).n).toBe(1)
+  }
+})
+
+test('law 2: who is told of problems may throw: nothing comes of it, and nothing is told before the commit', async () => {
+  const reporter = chart({
+    id: 'r',
+    context: {},
+    on: { GO: { actions: emit({ type: 'routed' }) }, BAD: { actions: emit({ type: 'bad' }) } },
+  })
+  const told: string[] = []
+  const it = await rig(
+    { r: reporter },
+    {
+      routes: {
+        routed: () => 'r/nobody',
+        bad: () => {
+          throw new Error('bad route')
+        },
+      },
+      onProblem: ({ code }) => {
+        told.push(code)
+        throw new Error('bad listener')
+      },
+    },
+  )
+  await it.spawn('r', 'a')
+  it.store.controls.onCommit = () => void told.push('commit')
+  it.system.ref('r/a').subscribe(() => {
+    throw new Error('bad subscriber')
+  })
+  await it.send('r/a', 'GO')
+  await it.send('r/a', 'BAD')
+  expect(told).toEqual(['commit', 'dead-letter', 'listener-failed', 'commit', 'route-failed', 'listener-failed'])
+  expect(it.system.health().state).toBe('ready')
 })

@@ -454,3 +454,32 @@ test('law 5: effects of a parent that finishes are aborted with it', async () =>
   expect(world.log).toEqual(['p ended'])
   expect(it.store.counts().effects).toBe(0)
 })
+
+test('law 5: what another side asks to wait is bounded, so that it stays a number that a store can hold', async () => {
+  for (const retryAfter of [1e300, Number.MAX_VALUE, Number.MAX_SAFE_INTEGER]) {
+    const o = await office(
+      fromPromise(async () => {
+        throw new RetryableError('later', 'Later', { retryAfter })
+      }),
+      { attempts: 2, backoff: 10 },
+    )
+    await o.go()
+    const [effect] = o.store.effects()
+    expect(effect).toMatchObject({ status: 'waiting' })
+    expect(Number.isSafeInteger(effect!.due)).toBe(true)
+  }
+})
+
+test('law 5: a system that is stopping starts no effect only to end it: the next one starts it, and nothing was interrupted', async () => {
+  const world = createWorld()
+  const o = await office(world.actors.promise)
+  const asked = o.it.system.ref('boss/b').send({ type: 'GO' } as never)
+  const stopping = o.it.system.stop()
+  await o.it.settled(Promise.all([asked, stopping]))
+  expect(o.store.effects()).toMatchObject([{ status: 'pending', attempt: 0, startedAt: null }])
+  o.it.system = await o.it.open()
+  await o.clock.settle()
+  world.act('w', 'resolve', 'done at last')
+  await o.clock.settle()
+  expect(await o.log()).toEqual(['w done "done at last"'])
+})

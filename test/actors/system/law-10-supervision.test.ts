@@ -326,3 +326,23 @@ for (const [how, end] of [
     expect(it.system.health().faulted).toEqual([])
   })
 }
+
+test('law 10: an act of an operator shows once it is durable, and not before; of two at once the second is refused', async () => {
+  const it = await rig({ f: fragile })
+  await it.spawn('f', 'a')
+  await it.send('f/a', 'ASSIGN')
+  broken = false
+  const retried = it.system.ref('f/a').retryFaulted()
+  const again = rejection(it.system.ref('f/a').abandon())
+  expect((await it.view('f/a')).status).toBe('faulted')
+  await it.settled(retried)
+  expect(await again).toMatchObject({ code: 'not-faulted' })
+  expect(await it.view('f/a')).toMatchObject({ status: 'active', context: { log: ['before'] } })
+  broken = true
+  await it.send('f/a', 'ASSIGN')
+  it.store.controls.broken = () => new Error('disk full')
+  expect(await rejection(it.settled(it.system.ref('f/a').skipFaulted()))).toMatchObject({ code: 'store-failed' })
+  it.store.controls.broken = undefined
+  it.system = await it.open()
+  expect((await it.view('f/a')).status).toBe('faulted')
+})
