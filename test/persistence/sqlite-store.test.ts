@@ -36,13 +36,8 @@ test('a database is in WAL, durable at every commit, with foreign keys and a bus
   const store = sqliteStore(join(folder(), 'a.db'))
   store.open(owner)
   const pragma = (name: string): unknown => store.database.pragma(name, { simple: true })
-  expect([pragma('journal_mode'), pragma('synchronous'), pragma('foreign_keys'), pragma('busy_timeout'), pragma('user_version')]).toEqual([
-    'wal',
-    2,
-    1,
-    5_000,
-    schemaVersion,
-  ])
+  const names = ['journal_mode', 'synchronous', 'foreign_keys', 'busy_timeout', 'wal_autocheckpoint', 'user_version']
+  expect(names.map(pragma)).toEqual(['wal', 2, 1, 5_000, 8_000, schemaVersion])
   store.close()
 })
 

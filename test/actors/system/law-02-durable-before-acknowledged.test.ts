@@ -279,3 +279,25 @@ test('law 2: who is told of problems may throw: nothing comes of it, and nothing
   expect(told).toEqual(['commit', 'dead-letter', 'listener-failed', 'commit', 'route-failed', 'listener-failed'])
   expect(it.system.health().state).toBe('ready')
 })
+
+test('law 2: a transaction holds about five milliseconds of steps, and no more', async () => {
+  let elapsed = 0
+  const slow = chart({
+    id: 'slow',
+    context: {},
+    on: {
+      WORK: {
+        guard: () => {
+          elapsed += 2
+          return true
+        },
+      },
+    },
+  })
+  const it = await rig({ slow })
+  it.clock.monotonic = () => elapsed
+  for (let i = 0; i < 10; i++) await it.spawn('slow', String(i))
+  const before = it.store.controls.commits
+  await it.settled(Promise.all(Array.from({ length: 10 }, (_, i) => it.system.ref(`slow/${i}`).send({ type: 'WORK' } as never))))
+  expect(it.store.controls.commits - before).toBe(4)
+})

@@ -63,6 +63,16 @@ test('law 7: keys outlive a restart, and go with the retention sweep', async () 
   expect(await it.context('c/a')).toEqual({ n: 2 })
 })
 
+test('law 7: a key that was swept is new again at once, in the process that took it first', async () => {
+  const it = await rig({ c: counter })
+  await it.spawn('c', 'a')
+  await it.send('c/a', 'ADD', 'k')
+  await it.clock.advance(1)
+  expect(it.system.sweep(it.clock.now())).toBe(1)
+  expect(await it.send('c/a', 'ADD', 'k')).toMatchObject({ duplicate: false })
+  expect(await it.context('c/a')).toEqual({ n: 2 })
+})
+
 test('law 7: the key of an event that waits behind a fault is taken, before and after it is handled', async () => {
   const it = await rig({ c: counter })
   broken = true

@@ -85,6 +85,20 @@ test('law 8: verify detects a snapshot that was tampered with, and says where', 
   expect(verdict).toMatchObject({ outcome: 'different', message: expect.stringContaining('"n":2') })
 })
 
+test('law 8: verify detects a row whose status or number of steps is not that of its journal', async () => {
+  const it = await rig({ c: counter() })
+  await it.spawn('c', 'a')
+  await it.send('c/a', 'ADD')
+  const { actors } = it.store
+  for (const [wrong, message] of [
+    [{ status: 'done' }, 'status is done, its replay is active'],
+    [{ version: 7 }, 'version is 7, its replay is 2'],
+  ] as const) {
+    it.store.actors = (options) => actors(options).map((row) => ({ ...row, ...wrong }))
+    expect([...verify(it.store, it.system.kinds)]).toMatchObject([{ outcome: 'different', message }])
+  }
+})
+
 test('law 8: a machine that is changed without a new version is found out', async () => {
   const it = await rig({ c: counter() })
   await it.spawn('c', 'a')
