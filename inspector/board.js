@@ -14,6 +14,7 @@ export function createBoard({ state }) {
   const parties = element('.parties', { role: 'group', 'aria-label': 'Waiting for' })
   const groups = element('.groups')
   const empty = element('p.empty', { role: 'status' })
+  const problem = element('p.message.problem', { role: 'alert' })
   const feed = element('ol.feed')
   const root = element(
     '.board',
@@ -23,7 +24,7 @@ export function createBoard({ state }) {
     element(
       '.columns',
       {},
-      element('.issues', {}, empty, groups),
+      element('.issues', {}, problem, empty, groups),
       element('aside', { 'aria-label': 'Activity' }, element('h2', {}, 'Activity'), feed),
     ),
   )
@@ -114,16 +115,9 @@ export function createBoard({ state }) {
       const phases = phasesOf(context.machines.issue)
       if (context.documents !== before?.documents) {
         for (const section of drawRows(context, phases)) section.count(context.partial)
-        empty.textContent =
-          context.documents.size > 0
-            ? ''
-            : context.isLoaded
-              ? 'No issues yet. “signalbox submit TITLE” files the first.'
-              : 'Reading the issues …'
       }
       if (context.partial !== before?.partial) {
         for (const section of sections.values()) section.count(context.partial)
-        if (context.documents.size === 0 && context.isLoaded) empty.textContent = 'No issues yet. “signalbox submit TITLE” files the first.'
       }
       if (context.documents !== before?.documents || context.filter !== before?.filter) drawParties(context)
       if (context.filter !== before?.filter) {
@@ -131,10 +125,20 @@ export function createBoard({ state }) {
         for (const { root: row, issue } of rows.values()) row.hidden = !isShown(issue, context.filter)
         for (const section of sections.values()) section.count(context.partial)
       }
+      const [text, refusal] = [emptyText(context, rows), context.boardRefusal?.message ?? '']
+      if (empty.textContent !== text) empty.textContent = text
+      if (problem.textContent !== refusal) problem.textContent = refusal
       if (context.feed !== before?.feed) drawFeed(feed, context)
       before = context
     },
   }
+}
+
+/** What is said where no issue is shown. */
+function emptyText({ documents, isLoaded, boardRefusal }, rows) {
+  if (documents.size > 0) return [...rows.values()].every(({ root }) => root.hidden) ? 'No issue passes the filter.' : ''
+  if (isLoaded) return 'No issues yet. “signalbox submit TITLE” files the first.'
+  return boardRefusal === null ? 'Reading the issues …' : ''
 }
 
 function createSection(phase) {
@@ -183,16 +187,18 @@ const collator = new Intl.Collator('en', { numeric: true })
 const compare = (a, b) => collator.compare(a.key, b.key) || collator.compare(a.id, b.id)
 
 function createRow(issue, address) {
-  const waits = issue.waitsFor.map(({ party, reason, since, until }) =>
-    element(
+  const waits = partiesOf(issue).map((party) => {
+    const all = issue.waitsFor.filter((wait) => wait.party === party)
+    const [{ since, until }] = all
+    return element(
       'span.wait',
-      { 'data-party': party, title: reason },
-      element('b', {}, labelOf(party)),
+      { 'data-party': party, title: all.map(({ reason }) => reason).join('\n') },
+      element('b', {}, `${labelOf(party)}${all.length > 1 ? ` ×${all.length}` : ''}`),
       ' ',
       time(since),
       until === null ? '' : time(until, ', due '),
-    ),
-  )
+    )
+  })
   return element(
     'li',
     { className: `row${needsPerson(issue) ? ' needs-person' : ''}${issue.faulted ? ' faulted' : ''}`, 'data-id': issue.id },

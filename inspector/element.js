@@ -32,6 +32,11 @@ export function link(address, text, properties = {}) {
     : element('span', {}, text)
 }
 
+/** A sentence in which `commands` stand out. */
+export function prose(text) {
+  return text.split('`').map((part, index) => (index % 2 === 1 ? element('code', {}, part) : part))
+}
+
 /** A point in time, shown as an age that `refreshTimes` keeps true. */
 export function time(iso, prefix = '') {
   if (iso === null || iso === undefined || iso === '') return ''

@@ -14,7 +14,7 @@ export function drawFacts(section, issue) {
         lines(
           `review: ${words(pr.review)}`,
           `checks: ${words(pr.checks)}`,
-          `merge: ${words(pr.mergeable)}`,
+          ...(pr.state === 'open' && pr.mergeable !== 'unknown' ? [`merge: ${words(pr.mergeable)}`] : []),
           element('code', { title: pr.headSha }, pr.headSha.slice(0, 12)),
         ),
       ],
@@ -30,7 +30,9 @@ export function drawFacts(section, issue) {
     ),
     fact(
       'Budgets',
-      Object.entries(issue.budgets).map(([name, budget]) => meter(name, budget)),
+      Object.entries(issue.budgets)
+        .filter(([, { used, limit }]) => used > 0 || limit !== null)
+        .map(([name, budget]) => meter(name, budget)),
     ),
     fact(
       'Attempts',

@@ -10,7 +10,7 @@ import { labelOf, needsPerson, phasesOf } from './lifecycle.js'
 import { drawTimeline } from './timeline.js'
 import { drawMoves, drawWaits } from './waiting.js'
 
-export function createIssue({ act }) {
+export function createIssue({ act, tryAgain }) {
   const head = element('header.issue-head')
   const question = element('section.question', { hidden: true, 'aria-label': 'Question' })
   const waits = element('section.waits-for', { 'aria-label': 'Waiting for' })
@@ -133,7 +133,7 @@ export function createIssue({ act }) {
         () => drawHead(head, issue, machine),
       )
       part('question', [issue.question], () => drawQuestion(issue))
-      part('waits', [issue.waitsFor, issue.faulted], () => drawWaits(waits, issue))
+      part('waits', [issue.waitsFor, issue.faulted], () => drawWaits(waits, issue, tryAgain))
       part('actions', [acceptedActions(issue, open.explanation).map((one) => one.action), issue.key, issue.project], () =>
         drawActions(issue, open.explanation),
       )

@@ -34,6 +34,7 @@ export function createLogin({ signIn }) {
     root,
     update({ view }) {
       if (message.textContent === '' && view.message) message.textContent = view.message
+      message.classList.toggle('plain', view.message === message.textContent)
       if (document.activeElement === document.body) field.focus()
     },
   }

@@ -49,7 +49,7 @@ function draw() {
   const { view } = context
   const identity = `${view.name} ${view.key ?? ''}`
   if (shown?.identity !== identity) {
-    const made = views[view.name]({ state, signIn, act })
+    const made = views[view.name]({ state, signIn, act, tryAgain })
     shown = { identity, made }
     main.replaceChildren(made.root)
     document.title = view.key === undefined ? 'Signalbox' : `${view.key} · Signalbox`
@@ -58,7 +58,7 @@ function draw() {
   signOut.hidden = view.name === 'login'
   connection.textContent =
     view.name === 'login' ? '' : { connecting: 'Connecting …', live: 'Live', lost: 'Connection lost. Trying again …' }[context.connection]
-  connection.dataset['state'] = context.connection
+  connection.dataset['state'] = view.name === 'login' ? '' : context.connection
 }
 
 setInterval(() => refreshTimes(main), 15_000)
@@ -96,6 +96,9 @@ addEventListener('keydown', (event) => {
 
 // --- Reading ----------------------------------------------------------------------------------------
 
+const pauseBeforeReading = 3_000
+let readingAgain
+
 async function load() {
   const { view } = state.getSnapshot().context
   try {
@@ -108,7 +111,13 @@ async function load() {
     // The connection says it, and reads again when it is back.
     if (error.status === 0) return
     const { view: now, issue } = state.getSnapshot().context
-    if (view.name !== 'issue' || now.key !== view.key) return
+    if (now.name !== view.name || now.key !== view.key) return
+    if (view.name === 'board') {
+      state.trigger.boardRefused({ refusal: error })
+      clearTimeout(readingAgain)
+      readingAgain = setTimeout(load, pauseBeforeReading)
+    }
+    if (view.name !== 'issue') return
     // An issue that is not there has no live feed of its own; the connection stays up with the board's.
     if (issue.refusal === null) live.subscribe(boardWish)
     state.trigger.issueRefused({ refusal: error })
@@ -209,6 +218,17 @@ async function act(key, action) {
   try {
     await ask(pathOf(key, '/actions'), action)
     explainSoon(key)
+    return null
+  } catch (refusal) {
+    if (refusal.status === 401) signedOut('')
+    return refusal
+  }
+}
+
+/** Lets a faulted actor take its event again. Answers the refusal, or null when it is under way. */
+async function tryAgain(address) {
+  try {
+    await ask(`api/actors/${address.split('/').map(encodeURIComponent).join('/')}/retry`, {})
     return null
   } catch (refusal) {
     if (refusal.status === 401) signedOut('')

@@ -16,6 +16,8 @@ export const firstState = {
   documents: new Map(),
   /** Whether the board has been read once. */
   isLoaded: false,
+  /** Why the board could not be read the last time. */
+  boardRefusal: null,
   /** Phases of which only the first page was read. */
   partial: new Set(),
   feed: [],
@@ -44,7 +46,8 @@ export function createState() {
         }
         return { ...state, documents }
       },
-      boardLoaded: (state, event) => ({ ...state, isLoaded: true, partial: new Set(event.partial) }),
+      boardLoaded: (state, event) => ({ ...state, isLoaded: true, boardRefusal: null, partial: new Set(event.partial) }),
+      boardRefused: (state, event) => ({ ...state, boardRefusal: event.refusal }),
       feedArrived: (state, event) => ({ ...state, feed: merge(state.feed, event.entries, keptFeed) }),
       issueArrived: (state, event) => ({ ...state, issue: { ...state.issue, id: event.id, refusal: null } }),
       issueRefused: (state, event) => ({ ...state, issue: { ...state.issue, refusal: event.refusal } }),

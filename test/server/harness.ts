@@ -9,6 +9,8 @@ import { createServer, type Server, type ServerOptions } from '../../src/server/
 import { token } from './world.ts'
 
 export { token }
+/** What is polled for may take its time on a busy machine. */
+export const patience = { timeout: 10_000 }
 export const bearer = { authorization: `Bearer ${token}` }
 
 const open: (() => unknown)[] = []

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { phases } from '../../src/machines/vocabulary.ts'
 import type { Server } from '../../src/server/server.ts'
 import { type Browser, chromium, openBrowser, type Page } from './chromium.ts'
-import { ask, post, start, token } from './harness.ts'
+import { ask, post, start, token, patience } from './harness.ts'
 import { asks, createWorld, endless, forgeTells, oneCommit, sharedWorld, type World } from './world.ts'
 
 const question = 'Should the export use a comma or a semicolon as separator? German spreadsheets expect a semicolon.'
@@ -337,6 +337,57 @@ describe.skipIf(chromium === undefined)('in a browser (skipped where no chromium
     }
   })
 
+  test('issues that cannot be read are told, and read again until they can', async () => {
+    const own = await createWorld()
+    try {
+      const address = `issue/${own.app.issue(await own.file()).id}`
+      const write = own.database.prepare('UPDATE actor SET snapshot = ? WHERE address = ?')
+      const snapshot = own.database.prepare('SELECT snapshot FROM actor WHERE address = ?').pluck().get(address)
+      write.run('{', address)
+      const server = await start(own.app)
+      const page = await browser.newPage()
+      await page.open((await post(server, '/api/session-links', {})).body.url)
+      await page.until(`document.querySelector('.board .problem').innerText.includes('its log has the cause')`)
+      write.run(snapshot, address)
+      await page.until(`document.querySelectorAll('.row').length === 1 && document.querySelector('.board .problem').innerText === ''`)
+    } finally {
+      await own.close()
+    }
+  })
+
+  test('a board without issues says how to file one, and a filter that none passes says so', async () => {
+    const own = await createWorld()
+    try {
+      const { page } = await signedIn(own)
+      const empty = `document.querySelector('.issues .empty').innerText`
+      await page.until(`${empty}.includes('signalbox submit TITLE')`)
+      await own.file()
+      await page.until(`document.querySelectorAll('.row').length === 1 && ${empty} === ''`)
+      await page.press('/')
+      await page.type('nothing like it')
+      await page.until(`${empty} === 'No issue passes the filter.'`)
+    } finally {
+      await own.close()
+    }
+  })
+
+  test('a faulted issue is tried again from its page', async () => {
+    const own = await createWorld()
+    try {
+      const key = await own.file()
+      await own.fault(key)
+      const { page } = await signedIn(own)
+      await go(page, key)
+      await page.until(`document.querySelector('.fault')?.innerText.startsWith('Faulted.')`)
+      const at = (own.app.actor(own.app.issue(key).faulted!.address) as { fault: { at: number } }).fault.at
+      await page.read(`document.querySelector('.fault button').click()`)
+      // The same nonsense faults it once more, later.
+      await expect.poll(() => (own.app.actor(own.app.issue(key).faulted?.address ?? '') as any).fault?.at, patience).toBeGreaterThan(at)
+    } finally {
+      await own.close()
+    }
+  })
+
   test('the token signs in; a wrong one is told; signing out ends it', async () => {
     const server = await start(world().app)
     const page = await browser.newPage()
@@ -351,6 +402,7 @@ describe.skipIf(chromium === undefined)('in a browser (skipped where no chromium
     await page.until(`document.querySelectorAll('.row').length === ${countOf(world())}`)
     await page.read(`document.querySelector('#sign-out').click()`)
     await page.until(`document.querySelector('.login .message')?.textContent === 'You are signed out.'`)
+    expect(await page.read(`document.querySelector('#connection').dataset.state`)).toBe('')
     await page.open(`${server.url}/#/issues/APP-1`)
     await page.until(`document.querySelector('#token')`)
   })
