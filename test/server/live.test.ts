@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import type { App } from '../../src/app.ts'
 import type { LiveLimits } from '../../src/server/live.ts'
-import { ask, connectLive, cookieIn, get, type LiveSocket, post, start as startServer, token } from './harness.ts'
+import { ask, connectLive, cookieIn, get, type LiveSocket, post, start as startServer, token, patience } from './harness.ts'
 import { asks, sharedWorld } from './world.ts'
 
 /** So long that the documents of the issue that asks it, which tell it twice, fill a socket soon. */
@@ -164,7 +164,7 @@ test('nothing is listened to while nobody looks, and numbers from before are the
   const { seq } = await first.next(isIssue('APP-1', await comment('APP-1')))
   first.socket.close()
   second.socket.close()
-  await expect.poll(listeners).toBe(0)
+  await expect.poll(listeners, patience).toBe(0)
   const late = await connectLive(server, `?since=${seq}&stream=${stream}`)
   await late.next((message) => message.type === 'reset')
 })
@@ -259,14 +259,14 @@ test('a client that catches up in time misses nothing', async () => {
 
 test('a client that has gone silent is ended', async () => {
   const { app, listeners } = tapped()
-  const server = await startServer(app, { limits: { live: { pingEvery: 40, linger: 10 } } })
+  const server = await startServer(app, { limits: { live: { pingEvery: 150, linger: 10 } } })
   const live = await connectLive(server)
   let pings = 0
   live.socket.on('ping', () => pings++)
-  await expect.poll(() => pings).toBeGreaterThan(3)
+  await expect.poll(() => pings, patience).toBeGreaterThan(3)
   expect(live.socket.readyState).toBe(live.socket.OPEN)
   live.socket.pause()
-  await expect.poll(listeners).toBe(0)
+  await expect.poll(listeners, patience).toBe(0)
 })
 
 test('the server answers a ping, once', async () => {
@@ -278,7 +278,7 @@ test('the server answers a ping, once', async () => {
   let pongs = 0
   live.socket.on('pong', () => pongs++)
   live.socket.ping('again')
-  await expect.poll(() => pongs).toBe(1)
+  await expect.poll(() => pongs, patience).toBe(1)
   await wait(50)
   expect(pongs).toBe(1)
 })
@@ -291,11 +291,13 @@ test('only so many clients at once', async () => {
   first.socket.close()
   await first.closed
   await expect
-    .poll(() =>
-      connectLive(server).then(
-        () => true,
-        () => false,
-      ),
+    .poll(
+      () =>
+        connectLive(server).then(
+          () => true,
+          () => false,
+        ),
+      patience,
     )
     .toBe(true)
 })

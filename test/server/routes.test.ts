@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { ConfigurationError, FatalError, ProtocolError, RetryableError } from '../../src/errors.ts'
 import { phases } from '../../src/machines/vocabulary.ts'
 import { toErrorAnswer } from '../../src/server/errors.ts'
-import { ask, bearer, get, post, start as startServer } from './harness.ts'
+import { ask, bearer, get, post, start as startServer, patience } from './harness.ts'
 import { createGate, createWorld, endless, forgeTells, oneCommit, sharedWorld } from './world.ts'
 
 const world = sharedWorld({ projects: ['app', 'box'] }, async ({ fileMany, app }) => {
@@ -137,7 +137,7 @@ test('the feed begins after a number', async () => {
   const before = (await get(server, '/api/feed')).body.entries.at(-1).seq
   await world().app.act('APP-3', { action: 'close', as: 'failed' })
   await world().app.act('APP-4', { action: 'close' })
-  await expect.poll(async () => phases((await get(server, `/api/feed?since=${before}`)).body)).toEqual(['failed', 'done'])
+  await expect.poll(async () => phases((await get(server, `/api/feed?since=${before}`)).body), patience).toEqual(['failed', 'done'])
   const first = (await get(server, `/api/feed?since=${before}&limit=1`)).body.entries
   expect(first).toHaveLength(1)
   expect(phases((await get(server, `/api/feed?since=${first[0].seq}`)).body)).toEqual(['done'])
@@ -320,7 +320,7 @@ test('capacity is paused, resumed, and drained until the active runs have ended'
   await until(key, ({ run }) => run?.phase === 'working')
 
   const drained = post(server, '/api/control', { action: 'drain' })
-  await expect.poll(() => app.health().state).toBe('draining')
+  await expect.poll(() => app.health().state, patience).toBe('draining')
   expect(await ask(server, 'GET', '/health')).toMatchObject({ status: 200, body: { status: 'ok', version: '0.0.0-test' } })
   expect(await ask(server, 'GET', '/ready')).toMatchObject({
     status: 503,
@@ -357,7 +357,7 @@ test('a runtime whose backlog is full refuses with 503, says when to come again,
     expect(await ask(server, 'GET', '/ready')).toMatchObject({ status: 200, body: { state: 'ready' } })
     gate.shut()
     const comments = keys.map((key) => comment(key))
-    await expect.poll(() => app.health().backlog).toBe(3)
+    await expect.poll(() => app.health().backlog, patience).toBe(3)
     expect(await ask(server, 'GET', '/ready')).toMatchObject({ status: 503, body: { ready: false, state: 'refusing', backlog: 3 } })
     expect(await post(server, '/api/control', { action: 'pause' })).toMatchObject({
       status: 503,
@@ -416,7 +416,7 @@ test('actors come in pages, one by its address, and a faulted one is tried again
   const { version } = app.issue(key)
   expect(await retry()).toMatchObject({ status: 202, body: { address: `issue/${id}` } })
   // Tried again, it cannot take the same nonsense: it is faulted once more.
-  await expect.poll(() => app.issue(key)).toMatchObject({ version, faulted: { address: `issue/${id}` } })
+  await expect.poll(() => app.issue(key), patience).toMatchObject({ version, faulted: { address: `issue/${id}` } })
   expect((await post(server, '/api/actors/issue/none/retry', {})).status).toBe(404)
 })
 

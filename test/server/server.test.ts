@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ConfigurationError } from '../../src/errors.ts'
 import { createServer, type ServerOptions } from '../../src/server/server.ts'
-import { ask, bearer, connectLive, get, post, raw, start as startServer, token } from './harness.ts'
+import { ask, bearer, connectLive, get, post, raw, start as startServer, token, patience } from './harness.ts'
 import { endless, sharedWorld } from './world.ts'
 
 const world = sharedWorld({}, async ({ file }) => void (await file()))
@@ -218,7 +218,7 @@ describe('while a run is active, so that a drain waits', () => {
     await world().app.resume()
   })
   const isDraining = async () => {
-    await expect.poll(() => world().app.health().state).toBe('draining')
+    await expect.poll(() => world().app.health().state, patience).toBe('draining')
   }
 
   test('closing lets a running request end, answers new ones with 503, and ends', async () => {
@@ -233,7 +233,7 @@ describe('while a run is active, so that a drain waits', () => {
     await wait(50)
     const closed = server.close()
     late.write('\r\n')
-    await expect.poll(() => answer).toMatch(/^HTTP\/1\.1 503 [\s\S]*"code":"stopping"/)
+    await expect.poll(() => answer, patience).toMatch(/^HTTP\/1\.1 503 [\s\S]*"code":"stopping"/)
     await world().app.act(key, { action: 'stop' })
     expect(await draining).toMatchObject({ status: 200, body: { action: 'drain', drained: true } })
     await closed
