@@ -17,6 +17,8 @@ import {
 } from '../actors/system/index.ts'
 import { describeMachine } from '../machines/definition.ts'
 import { explainIssue } from '../machines/explain.ts'
+import type { CapacityContext } from '../machines/capacity/context.ts'
+import { heldBack } from '../machines/capacity/policy.ts'
 import { acceptedActions } from '../machines/issue/actions.ts'
 import type { IssueContext } from '../machines/issue/context.ts'
 import { isTerminal, phaseIn, toDocument } from '../machines/issue/document.ts'
@@ -65,7 +67,18 @@ export function createReader({ store, database, kinds, worktreeOf, close }: Read
     if (!root?.snapshot) throw new FatalError('not-ready', 'The issue has just been filed; try again in a moment.')
     return root
   }
-  const documentOf = ({ project, key, issue }: IssueKey): IssueDocument => {
+  /** Answers for each project what keeps places from it; looks once. */
+  const holds = (): ((project: string) => string | null) => {
+    let capacity: CapacityContext | null | undefined
+    return (project) => {
+      if (capacity === undefined) {
+        const snapshot = store.actor('capacity/main')?.snapshot
+        capacity = snapshot ? (JSON.parse(snapshot) as { context: CapacityContext }).context : null
+      }
+      return capacity && heldBack(capacity, project)
+    }
+  }
+  const documentOf = ({ project, key, issue }: IssueKey, holdOf = holds()): IssueDocument => {
     const root = rootOf(issue)
     const children = store.children(root.id)
     const live = children.find((row) => row.status === 'active')
@@ -75,6 +88,7 @@ export function createReader({ store, database, kinds, worktreeOf, close }: Read
       timers: store.timersOf(root.id).map(({ name, due }) => ({ name, due })),
       worktree: worktreeOf(project, key),
       faulted: faultOf([root, ...children]),
+      heldBack: () => holdOf(project),
     })
   }
   /** The shapes in which an issue is in the phase: the machine says so, and no issue is looked at to find it out. */
@@ -132,7 +146,8 @@ export function createReader({ store, database, kinds, worktreeOf, close }: Read
           ...(shapes === undefined ? {} : { shapes }),
         })
         const page = known.slice(0, limit)
-        return { issues: page.map(documentOf), next: known.length > limit ? toCursor(page.at(-1)!.position) : null }
+        const holdOf = holds()
+        return { issues: page.map((each) => documentOf(each, holdOf)), next: known.length > limit ? toCursor(page.at(-1)!.position) : null }
       })()
     },
     issue: (key) => documentOf(findIssue(database, key)),

@@ -11,6 +11,7 @@ import { discoverBase } from '../actors/workspace/base.ts'
 import { createWorkspace } from '../actors/workspace/worktree.ts'
 import type { Config } from '../config.ts'
 import { toErrorData } from '../errors.ts'
+import type { CapacityContext } from '../machines/capacity/context.ts'
 import type { capacityMachine } from '../machines/capacity/machine.ts'
 import type { queueMachine } from '../machines/queue/machine.ts'
 import type { SqliteDatabase } from '../persistence/database.ts'
@@ -188,8 +189,10 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     if (failures.length === config.projects.length) throw failures[0]!.error
   }
 
+  const capacityNow = (): CapacityContext => (JSON.parse(store.actor('capacity/main')!.snapshot!) as { context: CapacityContext }).context
   const lag = createLagMeter()
-  let phase: 'ready' | 'draining' | 'stopped' = 'ready'
+  // A drain outlives a restart: nobody has said that runs may start again.
+  let phase: 'ready' | 'draining' | 'stopped' = capacityNow().closed ? 'draining' : 'ready'
   let stopping: Promise<void> | undefined
   const stately: StatelyFeed | undefined = options.stately
     ? feedStately(system as unknown as ActorSystem, typeof options.stately === 'string' ? options.stately : statelyRelay)
@@ -225,10 +228,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   /** Throws FatalError `unknown-project`. */
   const about = (project: string | undefined): { project?: string } =>
     project === undefined ? {} : { project: projectOf(config, project).id }
-  const isRunning = (): boolean => {
-    const row = store.actor('capacity/main')!
-    return (JSON.parse(row.snapshot!) as { context: { holders: unknown[] } }).context.holders.length > 0
-  }
+  const isRunning = (): boolean => capacityNow().holders.length > 0
 
   return {
     ...reader,

@@ -37,6 +37,7 @@ export const command: Command = {
     const server = await serve(app, config, logger)
     try {
       announce(server.url, config, context)
+      if (app.health().state === 'draining') context.output.note('Drained before: no run starts until `signalbox resume`.')
     } catch (error) {
       await server.close()
       await app.stop()

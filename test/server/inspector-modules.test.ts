@@ -16,7 +16,7 @@ const { acceptedActions } = await module('actions')
 function documentOf(changes: { version?: number; title?: string } = {}) {
   const { value, context } = getInitialSnapshot(issueMachine, undefined as never)
   const issue = { value, context: { ...context, id: 'id-1' }, version: 1, updatedAt: 0 }
-  return { ...toDocument({ issue, timers: [], worktree: null, faulted: null, run: null }), ...changes }
+  return { ...toDocument({ issue, timers: [], worktree: null, faulted: null, heldBack: () => null, run: null }), ...changes }
 }
 
 interface Box {

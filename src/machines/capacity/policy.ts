@@ -36,3 +36,7 @@ export function nextGrants(before: CapacityContext): { context: CapacityContext;
   }
   return { context, granted }
 }
+
+/** What an operator has decided that keeps places from a project, however many are free; null when nothing does. */
+export const heldBack = (c: CapacityContext, project: string): 'draining' | 'paused' | null =>
+  c.closed ? 'draining' : c.pausedAll || c.paused.includes(project) ? 'paused' : null

@@ -13,6 +13,8 @@ export interface DocumentFacts {
   timers: Timers
   worktree: string | null
   faulted: { code: string; message: string; address: string } | null
+  /** Why no place is granted to its project, however many are free; asked only when one is waited for. */
+  heldBack: () => string | null
   /** The live run's own view, newer than what it reported. */
   run: { value: unknown; context: unknown } | null
 }
@@ -48,7 +50,15 @@ export function waitingFor(context: IssueContext, value: unknown, timers: Timers
   return rows.map(({ party, reason, since, until }) => ({ party, reason, since: iso(since), until: isoOrNull(until) }))
 }
 
-export function toDocument({ issue, timers, worktree, faulted, run }: DocumentFacts) {
+/** Who waits for a place while an operator grants none waits for the operator. */
+function withHold(rows: WaitingRow[], heldBack: () => string | null): WaitingRow[] {
+  return rows.map((row) => {
+    const hold = row.party === 'capacity' ? heldBack() : null
+    return hold === null ? row : { ...row, party: 'operator', reason: `${hold}: \`signalbox resume\` lets runs start again` }
+  })
+}
+
+export function toDocument({ issue, timers, worktree, faulted, heldBack, run }: DocumentFacts) {
   const c = issue.context as IssueContext
   const live = run?.context as { usage?: Usage; lastSignalAt?: number | null; lastProgressAt?: number | null } | undefined
   const livePhase = run && activeNodes(runDefinition.root, run.value).findLast((node) => node.meta['phase'] !== undefined)?.meta['phase']
@@ -64,7 +74,7 @@ export function toDocument({ issue, timers, worktree, faulted, run }: DocumentFa
     phase: phaseIn(issue.value),
     authority: (issue.value as { authority: 'acting' | 'observing' | 'stopped' }).authority,
     value: issue.value,
-    waitsFor: waitingFor(c, issue.value, timers),
+    waitsFor: withHold(waitingFor(c, issue.value, timers), heldBack),
     run: c.run && {
       id: c.run.id,
       type: c.run.type as string,

@@ -34,11 +34,16 @@ test('a host that is killed takes nothing with it unsaid: what it ran is ended a
   release = useProcessHost()
   const folder = temporaryFolder()
   const first = await hostOf()
-  const running = runProcess({ command: `echo $$ > "${folder}/pid"; sleep 1200`, cwd: '/', env })
-  const refused = expect(running).rejects.toMatchObject({ name: 'RetryableError', code: 'process-host-lost' })
+  const started = Promise.withResolvers<unknown>()
+  const running = runProcess({ command: `echo $$ > "${folder}/pid"; sleep 1200`, cwd: '/', env, onStart: started.resolve })
+  const refused = running.then(
+    () => null,
+    (error: unknown) => error,
+  )
+  await started.promise
   await eventually(() => existsSync(join(folder, 'pid')) && pidIn(join(folder, 'pid')) > 0)
   process.kill(first, 'SIGKILL')
-  await refused
+  expect(await refused).toMatchObject({ name: 'RetryableError', code: 'process-host-lost' })
   expect(isAlive(pidIn(join(folder, 'pid')))).toBe(false)
   expect(await hostOf()).not.toBe(first)
 })

@@ -42,12 +42,22 @@ const documentOf = ({ value, context, timers }: Issue, changes: object = {}) =>
     timers: [...timers].map(([name, { due }]) => ({ name, due })),
     worktree: '/w',
     faulted: null,
+    heldBack: () => null,
     run: null,
     ...changes,
   })
 const waits = (issue: Issue): string[] => documentOf(issue).waitsFor.map(({ party, reason }) => `${party}: ${reason}`)
 
 describe('whom an issue waits for', () => {
+  it('is the operator, when a place is waited for and none is granted to the project', () => {
+    expect(documentOf(play(), { heldBack: () => 'paused' }).waitsFor).toEqual([
+      expect.objectContaining({ party: 'operator', reason: 'paused: `signalbox resume` lets runs start again' }),
+    ])
+    const asked: string[] = []
+    expect(documentOf(play(granted), { heldBack: () => void asked.push('capacity') }).waitsFor[0]!.party).toBe('agent')
+    expect(asked).toEqual([])
+  })
+
   const blocked = {
     issue: {
       blockedBy: [
