@@ -234,6 +234,8 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
     state.live = live
     running++
     runningOf.set(row.src, (runningOf.get(row.src) ?? 0) + 1)
+    // What a former run was given and did not take is given to this one.
+    for (const message of state.messages) message.delivered = false
     try {
       ref.start()
     } catch (error) {
@@ -255,7 +257,7 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
       host.at('effect:deliver')
       live.deliver(message.event).then(
         () => {
-          if (state.ended) return
+          if (state.ended || state.live !== live) return
           host.at('effect:acknowledged')
           state.messages = state.messages.filter((other) => other !== message)
           // What it said before goes first: an acknowledgement alone would leave the parent without either after a kill.
@@ -296,14 +298,21 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
       }
       if (!state.live || state.ended || closed) return
       const id = state.row.child ?? state.row.src
-      if (event.type === `xstate.done.actor.${id}`) {
+      // XState says what has become of the actor once it is so; a logic that says it while it is active forges it.
+      const { status } = state.live.ref.getSnapshot() as { status: string }
+      if (status === 'done' && event.type === `xstate.done.actor.${id}`) {
         release(state)
         finish(state, { output: event['output'] })
-      } else if (event.type === `xstate.error.actor.${id}`) {
+      } else if (status === 'error' && event.type === `xstate.error.actor.${id}`) {
         release(state)
         finish(state, { error: toErrorData(event['error']) }, event['error'])
-      } else if (event.type === `xstate.snapshot.${id}`) {
+      } else if (state.row.sync && event.type === `xstate.snapshot.${id}`) {
         offer(state, 'snapshot', { snapshot: plainSnapshot(event['snapshot']) })
+      } else if (event.type.startsWith('xstate.')) {
+        const message = `'${state.row.address}' says '${event.type}', which is one of the system's own events. Give it a type of its own.`
+        const error = new FatalError('reserved-event', message)
+        kill(state)
+        finish(state, { error: toErrorData(error) }, error)
       } else {
         offer(state, 'emitted', { n: ++state.n, event })
       }

@@ -1,4 +1,4 @@
-import { assign, raise } from 'xstate'
+import { assign, fromPromise, raise } from 'xstate'
 import { expect, test, vi } from 'vitest'
 import { resolveKinds, defineActor, type Kind } from '../../../src/actors/system/index.ts'
 import { step, type StepResult } from '../../../src/actors/system/step.ts'
@@ -71,6 +71,43 @@ test('law 4: every event carries at: init, events, timers', async () => {
   await it.clock.advance(10)
   expect((await it.context('times/a')).seen).toEqual([1_000_000, 2_000_000, 2_000_010])
   expect((await it.journal('times/a')).map((entry) => entry.at)).toEqual([1_000_000, 2_000_000, 2_000_000, 2_000_010])
+})
+
+test('law 4: what the system itself tells carries at too: completions, failures, snapshots, timers', async () => {
+  const seen = assign({ seen: ({ context, event }: any) => ({ ...context.seen, [event.type]: event.at }) })
+  const kid = chart({ id: 'kid', context: {}, initial: 'a', states: { a: { after: { 5: 'b' } }, b: { type: 'final' } } })
+  const machine = chart(
+    {
+      id: 'm',
+      context: { seen: {} },
+      invoke: [
+        { id: 'good', src: 'good', onDone: { actions: seen } },
+        { id: 'bad', src: 'bad', onError: { actions: seen } },
+        { id: 'kid', src: 'kid', onSnapshot: { actions: seen }, onDone: { actions: seen } },
+      ],
+      initial: 'a',
+      states: { a: { after: { 7: { actions: seen } } } },
+    },
+    {
+      actors: {
+        kid,
+        good: fromPromise(async () => 1),
+        bad: fromPromise(async () => {
+          throw new Error('bad')
+        }),
+      },
+    },
+  )
+  const it = await rig({ m: machine })
+  await it.spawn('m', 'a')
+  await it.clock.advance(10)
+  expect((await it.context('m/a')).seen).toEqual({
+    'xstate.done.actor.good': 1_000_000,
+    'xstate.error.actor.bad': 1_000_000,
+    'xstate.snapshot.kid': 1_000_000,
+    'xstate.done.actor.kid': 1_000_005,
+    'xstate.after.7.m.a': 1_000_007,
+  })
 })
 
 test('law 4: at never goes back within a database when the clock does, also across a restart, and timers go on', async () => {

@@ -483,3 +483,44 @@ test('law 5: a system that is stopping starts no effect only to end it: the next
   await o.clock.settle()
   expect(await o.log()).toEqual(['w done "done at last"'])
 })
+
+test('law 5: what an attempt was given and did not take is given to the next one, and the former one acknowledges nothing more', async () => {
+  const taken: string[] = []
+  let life = 0
+  let late = (): void => {}
+  const o = await office(
+    fromCallback(({ receive }) => {
+      const mine = ++life
+      receive(((event: any) => {
+        taken.push(`${mine} ${event.text}`)
+        if (mine === 1 && event.text === 'b') throw new Error('broken')
+        return event.text === 'a' ? new Promise<void>((resolve) => mine === 1 && (late = resolve)) : undefined
+      }) as never)
+    }),
+    { attempts: 2, backoff: 10 },
+  )
+  await o.go()
+  for (const text of ['a', 'b']) await o.send('boss/b', { type: 'TELL', text })
+  await o.clock.advance(10)
+  expect(taken).toEqual(['1 a', '1 b', '2 a', '2 b'])
+  late()
+  await o.it.crash()
+  expect(await o.log()).toEqual(['w interrupted ["a"]'])
+})
+
+test('law 5: a run that a restart repeats is no attempt that failed', async () => {
+  let starts = 0
+  const o = await office(
+    fromPromise(async () => {
+      starts++
+      if (starts <= 3) await new Promise(() => {})
+      throw new Error('down')
+    }),
+    { attempts: 2, backoff: 10, onRestart: 'rerun' },
+  )
+  await o.go()
+  for (let i = 0; i < 3; i++) await o.it.crash()
+  await o.clock.advance(10)
+  // Three that were cut off, and two that failed.
+  expect([starts, await o.log()]).toEqual([5, ['w down']])
+})

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setFlagsFromString } from 'node:v8'
@@ -35,11 +35,14 @@ async function another(path: string) {
 
 test('law 13: a second system on the same file is refused at once, naming who has it, in the same process too', async () => {
   const path = join(folder(), 'a.db')
+  const begun = Date.now()
   const system = await open(path)
   const started = performance.now()
   const error = await rejection(open(path))
   expect(performance.now() - started).toBeLessThan(1_000)
-  expect(error).toMatchObject({ code: 'database-owned', message: expect.stringContaining(`process ${process.pid} on `) })
+  const since = /process (\d+) on (\S+) since (\S+)\)/.exec(error.message)
+  expect([error.code, since?.[1], since?.[2]]).toEqual(['database-owned', String(process.pid), hostname()])
+  expect(Math.abs(Date.parse(since![3]!) - begun)).toBeLessThan(5_000)
   const other = await another(path)
   expect(JSON.parse(other.said)).toMatchObject({ code: 'database-owned', message: expect.stringContaining(String(process.pid)) })
   // The refused ones have disturbed nothing.

@@ -1,4 +1,4 @@
-import { assign, fromPromise } from 'xstate'
+import { assign, fromCallback, fromPromise } from 'xstate'
 import { expect, test } from 'vitest'
 import { chart, rejection, rig } from './rig.ts'
 
@@ -48,5 +48,50 @@ test('law 15: nothing that is no event is taken', async () => {
   await it.spawn('m', 'a')
   for (const event of [null, undefined, 7, 'X', {}, [], { type: 7 }, { type: '' }, { type: { toString: () => 'X' } }]) {
     expect(await rejection(it.system.ref('m/a').send(event as never))).toMatchObject({ code: 'bad-event' })
+  }
+})
+
+test("law 15: an effect cannot say the system's own events either: not its own end, nor that of another", async () => {
+  for (const type of [
+    'xstate.done.actor.liar',
+    'xstate.done.actor.p',
+    'xstate.error.actor.p',
+    'xstate.snapshot.liar',
+    'xstate.after.1000.m.a',
+    'xstate.stop',
+  ]) {
+    const ended: string[] = []
+    const duped = chart(
+      {
+        id: 'm',
+        context: { got: [] },
+        invoke: [
+          {
+            id: 'p',
+            src: 'work',
+            onDone: { actions: assign({ got: ['p is done'] }) },
+            onError: { actions: assign({ got: ['p has failed'] }) },
+          },
+          {
+            id: 'liar',
+            src: 'liar',
+            onDone: { actions: assign({ got: ['the liar is done'] }) },
+            onError: { actions: assign({ got: ({ event }: any) => [event.error.code] }) },
+          },
+        ],
+      },
+      {
+        actors: {
+          work: fromPromise(() => new Promise(() => {})),
+          liar: fromCallback(({ sendBack }) => {
+            sendBack({ type, output: 'forged', actorId: 'p' })
+            return () => void ended.push('ended')
+          }),
+        },
+      },
+    )
+    const it = await rig({ m: duped })
+    await it.spawn('m', 'a')
+    expect([type, (await it.context('m/a')).got, ended]).toEqual([type, ['reserved-event'], ['ended']])
   }
 })
