@@ -1,22 +1,25 @@
 // Databases that earlier versions left are opened, proved and carried on.
 
-import { copyFileSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fromPromise } from 'xstate'
 import { describe, expect, test } from 'vitest'
 import { createSystem, verify, virtualClock } from '../../src/actors/system/index.ts'
+import { createApp, type App } from '../../src/app.ts'
 import { sqliteStore } from '../../src/persistence/sqlite-store.ts'
+import * as issues from '../databases/issues.ts'
 import { actors, day } from '../databases/machines.ts'
 
 const databases = readdirSync('test/databases').filter((name) => name.endsWith('.db'))
+const of = (kind: string): string[] => databases.filter((name) => name.startsWith(`${kind}-`))
 
-test('there is a database, and each is small', () => {
-  expect(databases.length).toBeGreaterThan(0)
-  for (const name of databases) expect(statSync(join('test/databases', name)).size).toBeLessThan(100_000)
+test('there are databases of actors and of issues, and each is small', () => {
+  expect([of('actors').length, of('issues').length].every((count) => count > 0)).toBe(true)
+  for (const name of databases) expect(statSync(join('test/databases', name)).size).toBeLessThan(200_000)
 })
 
-describe.each(databases)('%s', (name) => {
+describe.each(of('actors'))('%s', (name) => {
   test('opens, replays to what is stored, and goes on', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'signalbox-database-'))
     try {
@@ -57,6 +60,37 @@ describe.each(databases)('%s', (name) => {
       await done(system.stop())
     } finally {
       rmSync(folder, { recursive: true, force: true })
+    }
+  })
+})
+
+describe.each(of('issues'))('%s', (name) => {
+  test('opens after the kill that left it, replays to what is stored, and every issue goes on', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'signalbox-database-'))
+    let app: App | undefined
+    try {
+      const config = await issues.makeProject(folder)
+      copyFileSync(join('test/databases', name), config.store.path)
+      writeFileSync(join(folder, 'go'), '')
+      app = await createApp(config)
+      expect(app.verify()).toMatchObject({ different: [] })
+      expect(app.issue(issues.keys.landed)).toMatchObject({ phase: 'done', pr: { state: 'merged' } })
+      expect(app.issue(issues.keys.asking)).toMatchObject({ question: 'Which colour?' })
+      expect(app.issue(issues.keys.reviewed)).toMatchObject({ pr: { state: 'open', checks: 'passed' } })
+      expect(app.issue(issues.keys.held)).toMatchObject({ delegated: false })
+
+      await app.act(issues.keys.asking, { action: 'prompt', text: 'blue' })
+      await app.act(issues.keys.held, { action: 'delegate' })
+      for (const each of ['asking', 'held', 'working'] as const) {
+        expect(await issues.until(app, each, issues.isReviewable)).toMatchObject({ attempts: { implementation: 1 } })
+        await app.act(issues.keys[each], { action: 'approve' })
+        await issues.until(app, each, ({ phase }) => phase === 'done')
+      }
+      await issues.until(app, 'blocked', issues.isReviewable)
+      expect(app.verify()).toMatchObject({ different: [] })
+    } finally {
+      await app?.stop()
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
     }
   })
 })
