@@ -59,7 +59,10 @@ export function createWorkspace(options: WorkspaceOptions): Workspace {
     await clones.ensure(at, (await repository?.identity()) ?? {})
     await clearLocks(at, request.branch)
     const heads = await clones.bring(at, request.base, request.branch)
-    const worktree = (await adopt(at, request, heads)) ?? (await clones.alone(at, () => create(at, request, heads)))
+    // The commit may have gone with a clone that was made anew: then there is nothing to start over from.
+    const restartFrom = request.restartFrom != null && (await isThere(at, request.restartFrom)) ? request.restartFrom : null
+    const wanted = { ...request, restartFrom }
+    const worktree = (await adopt(at, wanted, heads)) ?? (await clones.alone(at, () => create(at, wanted, heads)))
     const hook = options.prepareHook(request.project)
     if (hook !== null) await runPrepareHook(hook, worktree.path, request, options.env)
     return { ...worktree, baseHead: heads.base }
@@ -195,6 +198,11 @@ async function targetOf(place: Place, { base, published, local }: Heads): Promis
   if (local === null || local === published) return published ?? base
   if (published === null) return (await isAncestor(place, local, base)) || (await isUnrelated(place, local, base)) ? base : local
   return (await isAncestor(place, published, local)) ? local : published
+}
+
+async function isThere({ clone }: Place, commit: string): Promise<boolean> {
+  const { exitCode } = await git(['cat-file', '-e', `${commit}^{commit}`], { cwd: clone, allow: [0, 1, 128] })
+  return exitCode === 0
 }
 
 async function isAncestor({ clone }: Place, ancestor: string, commit: string): Promise<boolean> {

@@ -53,6 +53,17 @@ test('a branch without commits of its own starts at the base as it is now', asyn
   expect(read(path, 'other.txt')).toBe('landed')
 })
 
+test('where the commit to start over from has gone with its clone, the branch starts as a new one does', async () => {
+  const { prepare, path, clone, advanceBase } = world()
+  await prepare()
+  const gone = commit(path, { 'work.txt': 'done' })
+  expect(await prepare({ restartFrom: gone })).toMatchObject({ head: gone })
+  rmSync(path, { recursive: true })
+  rmSync(clone, { recursive: true })
+  const base = advanceBase({ 'other.txt': 'landed' })
+  expect(await prepare({ restartFrom: gone })).toMatchObject({ head: base, dirty: [] })
+})
+
 test('a published branch goes on, also when our clone is gone', async () => {
   const { prepare, path, publish, clone } = world()
   await prepare()
