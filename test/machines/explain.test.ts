@@ -180,8 +180,7 @@ describe('a reading of a guard', () => {
 
   it('finds the approval that is missing', () => {
     const issue = play(...open, green())
-    const { reads } = readGuard({ canLand: () => false }, 'canLand', issue.context, { type: '', at: 0 }).reading
-    expect(reads).toEqual({})
+    expect(readGuard({ isNothing: () => false }, 'isNothing', issue.context, { type: '', at: 0 }).reading.reads).toEqual({})
     expect(reading(play(...open, green(), approved()), 'always', 'issue.lifecycle.pr_open').enabled).toBe(false)
   })
 })

@@ -129,16 +129,9 @@ describe.each(Object.keys(machines) as MachineName[])('the chart of %s', (name) 
     expect(sorted(Object.keys(delays))).toEqual(sorted(used.delays))
     const unused = sorted(Object.keys(guards)).filter((guard) => !used.guards.includes(guard))
     const composed: Partial<Record<MachineName, string[]>> = {
-      issue: [
-        'canLand',
-        'canStart',
-        'isAwaitingInput',
-        'isAwaitingQueue',
-        'isChangesRequested',
-        'isDelegated',
-        'isDeploying',
-        'isDone',
-      ].concat([...['isEscalated', 'isFailed', 'isImplementing', 'isOpen', 'isRepairingCi', 'isRepairingQueue']]),
+      issue: ['canStart', 'isAwaitingInput', 'isAwaitingQueue', 'isChangesRequested', 'isDelegated', 'isDeploying', 'isDone'].concat([
+        ...['isEscalated', 'isFailed', 'isImplementing', 'isOpen', 'isRepairingCi', 'isRepairingQueue'],
+      ]),
       run: ['hasAdvanced'],
     }
     expect(unused).toEqual(composed[name] ?? [])

@@ -141,12 +141,10 @@ export const canRetry = ({ context: c, event }: Args): boolean =>
 
 // --- landing ---------------------------------------------------------------------------------------
 
-/** When the change is approved and green at its very head (P4). */
-export const canLand = ({ context }: Only): boolean => policy.isLandable(context)
-/** When a landing may be asked for: the change can land, we may act, and the project lands by queue. */
-export const canAskToLand = ({ context: c }: Only): boolean =>
-  isActing({ context: c }) && isAwaitingQueue({ context: c }) && canLand({ context: c }) && c.policy.landing === 'queue'
-/** When it may not (any more): what was asked is withdrawn. */
-export const cannotAskToLand = ({ context }: Only): boolean => !canAskToLand({ context })
+/** When the change awaits the queue, which is approved and green at its very head (P4), we may act, and the project lands by queue. */
+export const canLand = ({ context: c }: Only): boolean =>
+  isActing({ context: c }) && isAwaitingQueue({ context: c }) && c.policy.landing === 'queue'
+/** When it may not land (any more): what was asked is withdrawn. */
+export const cannotLand = ({ context }: Only): boolean => !canLand({ context })
 /** When the landing that is asked for is not of the present head. */
 export const isOtherHeadAsked = ({ context: c }: Only): boolean => c.landing !== null && c.landing !== c.pr?.headSha

@@ -47,14 +47,14 @@ export const lifecycle = issueSetup.createStateConfig({
       states: {
         unasked: {
           meta: { description: 'Nothing is asked of the landing queue.' },
-          always: { guard: 'canAskToLand', target: 'asked' },
+          always: { guard: 'canLand', target: 'asked' },
         },
         asked: {
           meta: { description: 'The landing of this head has been asked for.' },
           entry: 'askToLand',
           exit: 'withdrawLanding',
           always: [
-            { guard: 'cannotAskToLand', target: 'unasked' },
+            { guard: 'cannotLand', target: 'unasked' },
             { guard: 'isOtherHeadAsked', target: 'asked', reenter: true },
           ],
         },

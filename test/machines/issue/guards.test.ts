@@ -420,18 +420,14 @@ const tables: Record<keyof typeof guards, Row[]> = {
     ['approved and green', true, landable],
     ['not green', false, said({ reviews: verdict('approved') })],
     ['closed', false, { ...landable, ...closed }],
-  ],
-  canAskToLand: [
-    ['it can land', true, landable],
     ['by hand', false, { ...landable, policy: { ...defaultPolicy, landing: 'manual' } }],
     ['stopped', false, { ...landable, ...stopped }],
     ['taken back', false, { ...landable, ...taken }],
     ['a question is open', false, { ...landable, ...question }],
-    ['it cannot land', false, open],
   ],
-  cannotAskToLand: [
-    ['it cannot land', true, open],
-    ['it can', false, landable],
+  cannotLand: [
+    ['it is not approved and green', true, open],
+    ['it is', false, landable],
   ],
   isOtherHeadAsked: [
     ['a former head', true, { ...landable, landing: 'Z' }],
