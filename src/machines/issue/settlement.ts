@@ -156,7 +156,7 @@ export const settleWithoutChange = (c: IssueContext, event: RunOutput): Patch =>
 export const settleInterrupted = (c: IssueContext, event: RunOutput): Patch => ({
   ...refunded(c, event),
   interruptions: event.progressed ? 0 : c.interruptions + 1,
-  recoveries: event.progressed ? 0 : c.recoveries,
+  recoveries: 0,
   notBefore: 0,
 })
 

@@ -69,6 +69,56 @@ describe('a failure of the agent', () => {
   })
 })
 
+describe('what has failed in a row', () => {
+  const counted = (issue: Issue) => {
+    const { interruptions, recoveries, environmentFailures, capacityFailures } = issue.context
+    return { interruptions, recoveries, environmentFailures, capacityFailures }
+  }
+  const none = { interruptions: 0, recoveries: 0, environmentFailures: 0, capacityFailures: 0 }
+  const shortage = finished({ outcome: 'failed', failure: 'capacity', reason: 'overloaded' })
+  const failed = [granted, interrupted, granted, environmentFailed, paused, granted, shortage, paused, granted]
+
+  it.each<[string, Happening]>([
+    ['does its work', published('A')],
+    ['asks', finished({ outcome: 'needs_input', question: '?' })],
+    ['finds nothing to do', finished({ outcome: 'no_change' })],
+  ])('is forgotten when a run %s', (_what, end) => {
+    expect(counted(play(...failed))).toEqual({ interruptions: 1, recoveries: 0, environmentFailures: 1, capacityFailures: 1 })
+    expect(counted(play(...failed, end))).toEqual(none)
+  })
+
+  it('of interruptions is forgotten when a run got somewhere', () => {
+    const recovering = play(...times(6, granted, interrupted), paused, granted)
+    expect(counted(recovering)).toMatchObject({ interruptions: 5, recoveries: 1 })
+    expect(counted(playOn(recovering, finished({ outcome: 'interrupted', progressed: true })))).toMatchObject(none)
+  })
+
+  it('is told by its reason, or by its summary when it gives none', () => {
+    const last = (changes: object) =>
+      play(granted, finished({ outcome: 'failed', failure: 'agent', ...changes })).context.lastFailure?.reason
+    expect([last({ reason: 'why', summary: 's' }), last({ summary: 's' })]).toEqual(['why', 's'])
+    const human = (changes: object) =>
+      play(granted, finished({ outcome: 'failed', failure: 'auth', ...changes })).context.escalation?.reason
+    expect([human({ reason: 'why', summary: 's' }), human({ summary: 's' })]).toEqual(['why', 's'])
+    const idle = (changes: object) => play(granted, finished({ outcome: 'no_change', ...changes })).context.escalation?.reason
+    expect([idle({ reason: 'r' }), idle({ reason: 'r', summary: 's' })]).toEqual([
+      'The agent changed nothing: r',
+      'The agent changed nothing: s',
+    ])
+  })
+})
+
+describe('a run that was given up', () => {
+  it('gives back what an operator had asked of it, unless another was asked meanwhile', () => {
+    const asked = play(...open, retried('ci_repair'), granted)
+    const broken = (issue: Issue) => issue.fail(issue.context.run!.id, { message: 'it broke' })
+    expect(broken(asked).context.asked).toBe('ci_repair')
+    expect(broken(playOn(asked, retried('review_fix'))).context.asked).toBe('review_fix')
+    const question = finished({ outcome: 'needs_input', question: '?' })
+    expect(playOn(asked, retried('review_fix'), question).context.asked).toBe('review_fix')
+  })
+})
+
 describe('a repair that does not help', () => {
   it('is tried as often as the budget says, then a human is asked', () => {
     const limited = { policy: policy({ budgets: { ...defaultPolicy.budgets, ci_repair: 2 } }) }

@@ -346,6 +346,7 @@ const tables: Record<keyof typeof guards, Row[]> = {
     ],
     ['another repair of what is approved', false, { ...said({ reviews: verdict('approved') }), ...run({ type: 'ci_repair' }) }],
     ['an implementation that is blocked by now', true, { ...run(), ...blocked }],
+    ['an implementation that has a pull request, and is blocked by now', false, { ...open, ...run(), ...blocked }],
     ['a repair that is blocked by now', false, { ...open, ...run({ type: 'ci_repair' }), ...blocked }],
   ],
   isOfOtherRun: [

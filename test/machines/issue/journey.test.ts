@@ -16,6 +16,8 @@ import {
   opened,
   pending,
   phase,
+  prClosed,
+  retried,
   play,
   playOn,
   playWith,
@@ -100,6 +102,21 @@ describe('the way to a landed change', () => {
     const issue = play(granted, opened('A', { draft: true }), finished({ headAfter: 'A' }), approved(), green())
     expect(phase(issue)).toBe('pr_open')
     expect(phase(playOn(issue, { ...opened('A'), type: 'pr.updated' }))).toBe('awaiting_queue')
+  })
+})
+
+describe('an agent', () => {
+  it('is chosen by the type of its run', () => {
+    const issue = playWith({ policy: policy({ agents: { ci_repair: 'mender' } }) }, granted)
+    expect(runInput(issue).agent).toBe('scripted')
+    expect(runInput(playOn(issue, published('A'), red(), granted)).agent).toBe('mender')
+  })
+
+  it('is told the head that is published, and the one that it must move past', () => {
+    const repair = runInput(play(...open, red(), granted))
+    expect([repair.published, repair.past]).toEqual(['A', 'A'])
+    const anew = runInput(play(...open, prClosed, retried(), granted))
+    expect([anew.published, anew.past]).toEqual([null, null])
   })
 })
 

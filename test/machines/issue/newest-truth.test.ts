@@ -21,6 +21,8 @@ import {
   phase,
   play,
   playOn,
+  playWith,
+  policy,
   pr,
   prClosed,
   pushed,
@@ -185,6 +187,82 @@ describe('facts of the same second', () => {
   })
 })
 
+describe('what is known of a pull request', () => {
+  const known = (issue: Issue) => issue.context.pr
+  const clean = play(granted, opened('A', { mergeable: 'clean' }))
+
+  it('is whether it merges, of this head only', () => {
+    expect(known(playOn(clean, pushed('A')))?.mergeable).toBe('clean')
+    expect(known(playOn(clean, pushed('B')))?.mergeable).toBe('unknown')
+    const at = { observedAt: known(clean)!.observedAt }
+    const unknown = playOn(clean, pushed('B'))
+    const same = { observedAt: known(unknown)!.observedAt }
+    expect(known(unknown.send({ ...opened('B', { mergeable: 'conflict', number: 8 }), ...same }))?.mergeable).toBe('unknown')
+    expect(known(unknown.send({ ...opened('A', { mergeable: 'conflict' }), ...same }))?.mergeable).toBe('unknown')
+    expect(known(clean.send({ ...opened('A', { mergeable: 'conflict' }), ...at }))?.mergeable).toBe('clean')
+  })
+
+  it('is its landing, also when it is told again without the commit', () => {
+    const landed = playOn(clean, merged())
+    expect(known(landed)?.mergedSha).toBe('M')
+    expect(known(playOn(landed, { ...merged(), mergedSha: null }))?.mergedSha).toBe('M')
+  })
+
+  it('is not what became of another one before', () => {
+    expect(known(clean.send({ ...merged(), number: 6, observedAt: dawn + 1 }))?.state).toBe('open')
+    const closed = playOn(clean, prClosed)
+    expect(known(playOn(closed, { ...prClosed, number: 8 }))?.number).toBe(8)
+  })
+
+  it('is what we have published, until the forge tells of it, of something newer, or of its end', () => {
+    const [begin, publish] = open as [Happening, (issue: Issue) => Issue]
+    const first = publish(playOn(play(), begin))
+    const published = playOn(first, prompted('and b'), granted, finished({ headAfter: 'B' }))
+    expect(published.context.published).toBe('B')
+    // A late word about our own former head: the forge has not caught up.
+    const behind = playOn(published, pushed('A'))
+    expect([behind.context.published, known(behind)?.headSha]).toEqual(['B', 'A'])
+    for (const fact of [pushed('B'), pushed('H'), prClosed, merged('A')]) expect(playOn(behind, fact).context.published).toBeNull()
+  })
+})
+
+describe('a deployment', () => {
+  const deployed = (sha: string, type = 'deploy.succeeded') => ({ type, source: 'webhook', sha, url: null })
+  const landed = playWith({ policy: policy({ deploy: { timeout: 60_000 } }) }, ...open, approved(), green(), merged())
+
+  it('of the landed commit ends the watch; of another it says nothing', () => {
+    expect([phase(landed), landed.context.deploy?.sha]).toEqual(['deploying', 'M'])
+    expect(phase(playOn(landed, deployed('X'), deployed('X', 'deploy.failed')))).toBe('deploying')
+    expect(phase(playOn(landed, deployed('M')))).toBe('done')
+    expect(phase(playOn(landed, deployed('M', 'deploy.failed')))).toBe('escalated')
+  })
+
+  it('that succeeded once stays so, and is watched once', () => {
+    const done = playOn(landed, deployed('M'), deployed('M', 'deploy.failed'), { ...merged(), mergedSha: 'N' })
+    expect([phase(done), done.context.deploy]).toMatchObject(['done', { sha: 'M', state: 'succeeded' }])
+  })
+
+  it('of a landing without a commit is of its head', () => {
+    const { mergedSha: _mergedSha, ...bare } = merged()
+    const issue = playWith({ policy: policy({ deploy: { timeout: 60_000 } }) }, ...open, bare)
+    expect(issue.context.deploy?.sha).toBe('A')
+  })
+
+  it('says nothing where none is watched', () => {
+    expect(playOn(play(...open), deployed('M'), deployed('M', 'deploy.failed')).context.deploy).toBeNull()
+  })
+})
+
+describe('what holds a landing up', () => {
+  it('is over with a newer word of the queue about its head, and with no other', () => {
+    const held = { type: 'queue.held', headSha: 'A', reason: 'dirty', files: ['a.ts'] }
+    const issue = play(...open, approved(), green(), entered(), held)
+    expect(playOn(issue, entered('Z')).context.held?.headSha).toBe('A')
+    expect(issue.send({ ...entered(), observedAt: dawn + 1 }).context.held?.headSha).toBe('A')
+    expect(playOn(issue, { ...entered(), type: 'queue.left' }).context.held).toBeNull()
+  })
+})
+
 describe('attempts', () => {
   it('come back with a head that somebody else pushed, once', () => {
     const tried = play(...open, red(), granted, finished({ outcome: 'failed', failure: 'agent', reason: 'no' }))
@@ -229,6 +307,27 @@ describe('a poll', () => {
     expect(phase(playOn(issue, { ...facts({}, dawn + minute), observedAt: dawn + minute }))).toBe('awaiting_queue')
   })
 
+  it('sees who asks for changes, and what the queue said', () => {
+    const objection = { ...review, verdict: 'changes_requested', body: 'name it' }
+    expect(phase(play(...open, facts({ reviews: [objection], checks })))).toBe('changes_requested')
+    const incident = { class: 'conflict', files: ['a.ts'], failures: [], baseSha: 'base', headSha: 'A', summary: 's' }
+    const queue = { headSha: 'A', state: 'evicted', incident, observedAt: dawn + 30 * minute }
+    expect(phase(play(...open, facts({ reviews: [review], checks, queue })))).toBe('repairing_queue')
+    expect(Object.keys(play(...open, facts({ queue: { ...queue, headSha: '' } })).context.heads)).not.toContain('')
+  })
+
+  it('takes back only the verdicts that it does not see, of this head', () => {
+    const verdicts = (issue: Issue) =>
+      Object.fromEntries(Object.entries(issue.context.heads['A']!.reviews).map(([reviewer, { verdict }]) => [reviewer, verdict]))
+    const both = play(...open, approved('A', 'grace'), approved('A', 'ada'))
+    expect(verdicts(playOn(both, facts({ reviews: [review] })))).toEqual({ grace: 'approved', ada: 'dismissed' })
+    const elsewhere = { ...review, reviewer: 'ada', headSha: 'Z' }
+    expect(verdicts(playOn(both, facts({ reviews: [review, elsewhere] })))).toEqual({ grace: 'approved', ada: 'dismissed' })
+    // Given in the very moment that the poll is about: it may not have been seen yet.
+    const now = both.context.heads['A']!.reviews['ada']!.observedAt
+    expect(verdicts(playOn(both, facts({ reviews: [], observedAt: now })))).toMatchObject({ ada: 'approved', grace: 'dismissed' })
+  })
+
   it('that does not see a verdict any more has seen it dismissed', () => {
     const issue = play(...open, approved(), green(), facts({ checks }))
     expect(phase(issue)).toBe('pr_open')
@@ -253,6 +352,35 @@ describe('a poll', () => {
     const isStopped = (issue: Issue): boolean => issue.context.stop !== null
     expect(isStopped(playOn(play(stopped), facts({}, at)))).toBe(true)
     expect(isStopped(playOn(play(stopped, undelegated), facts({}, at)))).toBe(false)
+  })
+})
+
+describe('blockers and children', () => {
+  const blocker = (key: string, resolved: boolean) => ({ type: 'blocker.changed', key, resolved })
+  const both = { blockedBy: ['APP-8', 'APP-9'].map((key) => ({ key, resolved: false })), children: [{ key: 'APP-5', state: 'Todo' }] }
+  const states = ({ context: { issue } }: Issue) => [issue.blockedBy.map(({ resolved }) => resolved), issue.children]
+
+  it('are each known by their own newest word', () => {
+    const issue = playOn(playWith({ issue: both }), blocker('APP-8', true), { type: 'child.changed', key: 'APP-6', state: 'Todo' })
+    const later = playOn(issue, blocker('APP-9', true), { type: 'child.changed', key: 'APP-7', state: 'Done' })
+    expect(states(later)).toEqual([
+      [true, true],
+      [...both.children, { key: 'APP-6', state: 'Todo' }, { key: 'APP-7', state: 'Done' }],
+    ])
+    const at = { observedAt: later.context.blockers['APP-8']!.observedAt }
+    expect(states(later.send({ ...blocker('APP-8', false), ...at }))).toEqual(states(later))
+    const ofChild = { observedAt: later.context.children['APP-6']!.observedAt }
+    const again = { type: 'child.changed', key: 'APP-6', state: 'Canceled' }
+    expect(states(later.send({ ...again, ...ofChild }))).toEqual(states(later))
+    expect(states(later.send({ ...again, observedAt: ofChild.observedAt - 1 }))).toEqual(states(later))
+  })
+
+  it('are as the issue says that was seen later', () => {
+    const issue = playOn(playWith({ issue: both }), blocker('APP-8', true), { type: 'child.changed', key: 'APP-6', state: 'Todo' })
+    const seen = playOn(issue, updated(both))
+    expect([states(seen), seen.context.blockers, seen.context.children]).toEqual([[[false, false], both.children], {}, {}])
+    const same = { observedAt: issue.context.blockers['APP-8']!.observedAt }
+    expect(states(issue.send({ ...updated(both), ...same }))[0]).toEqual([false, false])
   })
 })
 

@@ -205,6 +205,20 @@ describe('stop', () => {
     for (const word of [prompted('go on'), delegated]) expect(authority(rested.send({ ...word, observedAt: dawn + 1 }))).toBe('stopped')
   })
 
+  it('by nobody in particular, for no reason, says so', () => {
+    expect(play({ type: 'tracker.stopRequested', author: null }).context.stop).toMatchObject({
+      author: 'somebody',
+      reason: 'asked to stop',
+    })
+  })
+
+  it('is lifted by what was said in the same moment', () => {
+    const at = { observedAt: dawn + 100 }
+    const stopping = play().send({ ...stopRequested, ...at })
+    for (const word of [prompted('go on'), delegated]) expect(authority(stopping.send({ ...word, ...at }))).toBe('acting')
+    expect(stopping.send({ ...stopRequested, author: 'bob', ...at }).context.stop?.author).toBe('ada')
+  })
+
   it('asked for twice is stop, by whoever said it last', () => {
     expect(play(stopRequested, { ...stopped, author: 'bob' }).context.stop?.author).toBe('bob')
     const issue = play(stopped)
@@ -332,7 +346,14 @@ describe('a retry', () => {
     expect(playOn(issue, retried('magic')).context).toEqual(issue.context)
   })
 
+  it('leaves what the tracker says of an issue that goes on, and what was said of other heads', () => {
+    expect(play(updated({ stateType: 'started' }), retried()).context.issue.stateType).toBe('started')
+    const evictedFor = play(...open, red('Z'), approved(), green(), entered(), evicted('environment'), retried())
+    expect(evictedFor.context.heads['Z']).toMatchObject({ checks: { state: 'failed' } })
+  })
+
   it('of a repair without a pull request is an implementation', () => {
+    expect(runInput(play(granted, agentFailed, retried('ci_repair'), granted)).type).toBe('implementation')
     expect(runInput(play(retried('ci_repair'), granted)).type).toBe('implementation')
   })
 
