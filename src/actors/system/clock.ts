@@ -27,6 +27,21 @@ export const realClock: Clock = {
   defer: (callback) => void setImmediate(callback),
 }
 
+/**
+ * Epoch ms as an integer, never going back behind `last`, whatever the clock does. While the clock stands behind what it has
+ * shown once, time goes on from there, so that timers still fire.
+ */
+export function steadyTime(clock: Clock, last: number): () => number {
+  let shown = { at: last, measured: clock.monotonic() }
+  return () => {
+    const measured = clock.monotonic()
+    const wall = clock.now()
+    const at = Math.max(Math.floor(wall), shown.at + Math.floor(measured - shown.measured))
+    if (wall >= at) shown = { at, measured }
+    return at
+  }
+}
+
 export interface VirtualClock extends Clock {
   /** Runs everything due within the next `ms`, timer by timer, letting promises settle in between. */
   advance(ms: number): Promise<void>

@@ -3,33 +3,19 @@
 // Invariants: nothing starts before the commit that asked for it; a result is offered once and only by the current life;
 // at most `limit` of a kind run at once; reports of one type of one actor are delivered in order.
 
-import { createActor, fromCallback, type AnyActorLogic, type AnyActorRef } from 'xstate'
-import { ConfigurationError, FatalError, ProtocolError, RetryableError, toErrorData, type ErrorData } from '../../errors.ts'
-import type { ActorRow, emptyBatch, EffectRow, Store } from '../../persistence/store.ts'
-import { longestDelay, type Clock } from './clock.ts'
+import type { AnyActorLogic } from 'xstate'
+import { FatalError, toErrorData, type ErrorData } from '../../errors.ts'
+import type { ActorRow, EffectRow, Store } from '../../persistence/store.ts'
+import type { Clock } from './clock.ts'
+import { policyOf, retryDelay, type EffectPolicy } from './effect-policy.ts'
+import { createEffectQueue } from './effect-queue.ts'
+import { createRun, type Run, type Said } from './effect-run.ts'
 import type { AtFaultPoint } from './fault-points.ts'
 import { assertJson } from './json.ts'
 import type { PlainEvent } from './journal.ts'
 import type { Item } from './mailbox.ts'
+import type { WritableBatch } from './pending.ts'
 import type { RandomSource } from './random.ts'
-
-/** How an effect of one source is run. */
-export interface EffectPolicy {
-  /** Replaces the machine's own logic of this name. */
-  logic?: AnyActorLogic
-  /** How many may run at once. Default 100. */
-  limit?: number
-  /** How often a rejected promise is tried, the first time included. Default 1; for the delivery of a report 20. */
-  attempts?: number
-  /** Milliseconds before the second attempt; doubled each time up to `max`, drawn uniformly from 0 (full jitter). Default 1,000 and 60,000. */
-  backoff?: number | { initial: number; max?: number; factor?: number }
-  /** Milliseconds from the first start over all attempts; then it is aborted and fails with code `deadline-exceeded`. */
-  deadline?: number
-  /** What becomes of one that was in flight when the process died. Default `interrupt`; for the delivery of a report `rerun`. */
-  onRestart?: 'rerun' | 'interrupt'
-}
-
-type WritableBatch = ReturnType<typeof emptyBatch>
 
 interface State {
   row: EffectRow
@@ -48,10 +34,10 @@ interface State {
   n: number
 }
 
+/** A run under way. */
 interface Live {
-  ref: AnyActorRef
+  run: Run
   cancelDeadline: (() => void) | undefined
-  deliver: ((event: PlainEvent) => Promise<void>) | undefined
 }
 
 export interface EffectsHost {
@@ -102,72 +88,35 @@ export interface Effects {
 export function createEffects(host: EffectsHost, counters: { nextEffect: number; nextMessage: number }): Effects {
   const states = new Map<number, State>()
   const byAddress = new Map<string, State>()
-  const queues = new Map<string, Set<State>>()
-  const runningOf = new Map<string, number>()
-  const reports = new Map<string, State[]>()
+  const queue = createEffectQueue<State>((src) => host.policies[src]?.limit ?? 100)
   let afterCommit: (() => void)[] = []
   let acknowledged: number[] = []
   let draining = false
   let closed = false
   let running = 0
 
-  const policyOf = (row: EffectRow): Required<Omit<EffectPolicy, 'logic' | 'deadline'>> & EffectPolicy => {
-    const policy = host.policies[row.src] ?? {}
-    const isReport = row.child === null
-    return {
-      limit: 100,
-      backoff: 1_000,
-      ...policy,
-      attempts: policy.attempts ?? (isReport ? 20 : 1),
-      onRestart: policy.onRestart ?? (isReport ? 'rerun' : 'interrupt'),
-    }
-  }
-  const queueOf = (src: string): Set<State> => {
-    let queue = queues.get(src)
-    if (!queue) queues.set(src, (queue = new Set()))
-    return queue
-  }
-  const lineOf = (row: EffectRow): string => `${row.actor} ${row.src}`
-
   const track = (state: State): void => {
     states.set(state.row.id, state)
     if (state.row.child !== null) byAddress.set(state.row.address, state)
-  }
-  const enqueue = (state: State): void => {
-    if (state.row.child === null) {
-      // Reports of one type of one actor go one after the other: only the head of the line may run.
-      const line = reports.get(lineOf(state.row)) ?? []
-      if (!line.includes(state)) line.push(state)
-      reports.set(lineOf(state.row), line)
-      if (line[0] !== state) return
-    }
-    queueOf(state.row.src).add(state)
   }
   const forget = (state: State): void => {
     state.ended = true
     state.cancelRetry?.()
     states.delete(state.row.id)
     if (byAddress.get(state.row.address) === state) byAddress.delete(state.row.address)
-    queueOf(state.row.src).delete(state)
-    if (state.row.child === null) {
-      const line = reports.get(lineOf(state.row)) ?? []
-      const head = line[0] === state
-      const rest = line.filter((other) => other !== state)
-      if (rest.length === 0) reports.delete(lineOf(state.row))
-      else {
-        reports.set(lineOf(state.row), rest)
-        if (head && rest[0]!.row.status === 'pending') queueOf(state.row.src).add(rest[0]!)
-      }
-    }
+    queue.remove(state)
   }
   const release = (state: State): void => {
     if (!state.live) return
     state.live.cancelDeadline?.()
     state.live = undefined
     running--
-    runningOf.set(state.row.src, (runningOf.get(state.row.src) ?? 1) - 1)
-    // Its place may be what another waits for.
-    if (!closed && queueOf(state.row.src).size > 0) host.wake()
+    leave(state.row.src)
+  }
+  const leave = (src: string): void => {
+    queue.leave(src)
+    // It may be what another waits for.
+    if (!closed && queue.isWaiting(src)) host.wake()
   }
   /** Ends the live work of a state; what it still says is not heard. */
   const kill = (state: State): void => {
@@ -175,7 +124,7 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
     if (!live) return
     release(state)
     try {
-      ;(live.ref as unknown as { _stop: () => void })._stop()
+      live.run.stop()
     } catch (error) {
       host.report({
         code: 'effect-dispose-failed',
@@ -188,39 +137,43 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
 
   // --- running -----------------------------------------------------------------------------------
 
+  /** Begins the run that a commit has promised. */
   const start = (state: State): void => {
-    if (state.ended || closed) return
+    const run = state.ended || closed ? undefined : begin(state)
+    if (!run) return leave(state.row.src)
+    try {
+      run.start()
+    } catch (error) {
+      release(state)
+      finish(state, { error: toErrorData(error) }, error)
+      return
+    }
+    flush(state)
+    host.at('effect:after-start')
+  }
+
+  /** Undefined when it has come to its end before a run was made. */
+  const begin = (state: State): Run | undefined => {
     const { row } = state
-    const policy = policyOf(row)
+    const policy = policyOf(host.policies, row)
     const deadline = policy.deadline === undefined ? undefined : row.startedAt! + policy.deadline
     const overdue = (): void =>
       finish(state, {
         error: { name: 'FatalError', code: 'deadline-exceeded', message: `'${row.src}' did not end within ${policy.deadline} ms.` },
       })
     // Rerun after a restart that took too long: nothing is begun that is to be aborted at once.
-    if (deadline !== undefined && host.now() >= deadline) return overdue()
+    if (deadline !== undefined && host.now() >= deadline) return void overdue()
     host.at(row.child === null ? 'report:before-start' : 'effect:before-start')
     const logic = policy.logic ?? host.logicOf(state.owner, row.src)
-    if (!logic) return finish(state, { error: toErrorData(new FatalError('unknown-logic', `Nothing implements the effect '${row.src}'.`)) })
-    const parent = { id: state.owner, sessionId: state.owner, system: undefined as unknown, src: 'owner' }
-    const system = liveSystem(state, parent)
-    parent.system = system
-    let deliver: Live['deliver']
-    const input = JSON.parse(row.input) as unknown
-    const options = { id: row.child ?? row.src, input, parent, syncSnapshot: row.sync } as never
-    const ref = createActor(
-      isCallback(logic)
-        ? withAcknowledgement(logic, (to) => {
-            deliver = to
-            if (state.live) {
-              state.live.deliver = to
-              flush(state)
-            }
-          })
-        : logic,
-      options,
-    ) as unknown as AnyActorRef
-    const live: Live = { ref, deliver: isCallback(logic) ? deliver : async (event) => ref.send(event), cancelDeadline: undefined }
+    if (!logic)
+      return void finish(state, { error: toErrorData(new FatalError('unknown-logic', `Nothing implements the effect '${row.src}'.`)) })
+    const run = createRun(
+      logic,
+      { row, owner: state.owner, clock: host.clock },
+      (said) => state.live?.run === run && hear(state, said),
+      () => state.live?.run === run && flush(state),
+    )
+    const live: Live = { run, cancelDeadline: undefined }
     // The clock may call early when the time is longer than it can count.
     const watch = (): void => {
       live.cancelDeadline = host.clock.after(Math.max(0, deadline! - host.now()), () => {
@@ -233,29 +186,39 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
     if (deadline !== undefined) watch()
     state.live = live
     running++
-    runningOf.set(row.src, (runningOf.get(row.src) ?? 0) + 1)
     // What a former run was given and did not take is given to this one.
     for (const message of state.messages) message.delivered = false
-    try {
-      ref.start()
-    } catch (error) {
-      release(state)
-      finish(state, { error: toErrorData(error) }, error)
-      return
+    return run
+  }
+
+  /** What the current run of an effect says on its way to the owner. */
+  const hear = (state: State, said: Said): void => {
+    if (state.ended || closed) return
+    switch (said.type) {
+      case 'event':
+        return offer(state, 'emitted', { n: ++state.n, event: said.event })
+      case 'snapshot':
+        return offer(state, 'snapshot', { snapshot: said.snapshot })
+      case 'done':
+        release(state)
+        return finish(state, { output: said.output })
+      case 'error':
+        release(state)
+        return finish(state, { error: toErrorData(said.error) }, said.error)
+      case 'forged':
+        kill(state)
+        return finish(state, { error: toErrorData(said.error) }, said.error)
     }
-    if (deliver && state.live === live) live.deliver = deliver
-    flush(state)
-    host.at('effect:after-start')
   }
 
   const flush = (state: State): void => {
     for (const message of state.messages) {
       const live = state.live
-      if (!live?.deliver) return
+      if (!live?.run.deliver) return
       if (message.delivered) continue
       message.delivered = true
       host.at('effect:deliver')
-      live.deliver(message.event).then(
+      live.run.deliver(message.event).then(
         () => {
           if (state.ended || state.live !== live) return
           host.at('effect:acknowledged')
@@ -275,49 +238,6 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
       )
     }
   }
-
-  /** What an effect says to its parent arrives here: completion, error, snapshots and a callback's events. */
-  const liveSystem = (state: State, parent: unknown) => ({
-    _bookId: () => state.row.address,
-    _register: () => state.row.address,
-    _unregister: () => {},
-    _set: () => {},
-    _sendInspectionEvent: () => {},
-    _clock: { setTimeout: (fn: () => void, ms: number) => host.clock.after(ms, fn), clearTimeout: (cancel: () => void) => cancel() },
-    _logger: () => {},
-    scheduler: { schedule: () => {}, cancel: () => {}, cancelAll: () => {} },
-    get: () => undefined,
-    getAll: () => ({}),
-    inspect: () => ({ unsubscribe: () => {} }),
-    start: () => {},
-    getSnapshot: () => ({ _scheduledEvents: {} }),
-    _relay: (_source: unknown, target: unknown, event: PlainEvent) => {
-      if (target !== parent) {
-        ;(target as { _send: (event: PlainEvent) => void })._send(event)
-        return
-      }
-      if (!state.live || state.ended || closed) return
-      const id = state.row.child ?? state.row.src
-      // XState says what has become of the actor once it is so; a logic that says it while it is active forges it.
-      const { status } = state.live.ref.getSnapshot() as { status: string }
-      if (status === 'done' && event.type === `xstate.done.actor.${id}`) {
-        release(state)
-        finish(state, { output: event['output'] })
-      } else if (status === 'error' && event.type === `xstate.error.actor.${id}`) {
-        release(state)
-        finish(state, { error: toErrorData(event['error']) }, event['error'])
-      } else if (state.row.sync && event.type === `xstate.snapshot.${id}`) {
-        offer(state, 'snapshot', { snapshot: plainSnapshot(event['snapshot']) })
-      } else if (event.type.startsWith('xstate.')) {
-        const message = `'${state.row.address}' says '${event.type}', which is one of the system's own events. Give it a type of its own.`
-        const error = new FatalError('reserved-event', message)
-        kill(state)
-        finish(state, { error: toErrorData(error) }, error)
-      } else {
-        offer(state, 'emitted', { n: ++state.n, event })
-      }
-    },
-  })
 
   const offer = (state: State, kind: Item['kind'], body: object): void => {
     try {
@@ -347,8 +267,10 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
         thrown = error
       }
     }
-    const retryAt = outcome.error && canRetry(row, thrown) ? host.now() + retryDelay(row, thrown) : undefined
-    const { deadline } = policyOf(row)
+    const policy = policyOf(host.policies, row)
+    const delay = outcome.error && retryDelay(policy, row.attempt, thrown, host.random)
+    const retryAt = delay === undefined ? undefined : host.now() + delay
+    const { deadline } = policy
     if (retryAt !== undefined && (deadline === undefined || retryAt < row.startedAt! + deadline)) {
       row.status = 'waiting'
       row.due = retryAt
@@ -386,19 +308,6 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
     error: messages.length > 0 ? { ...error, undelivered: messages.map((message) => message.event) } : error,
   })
 
-  const canRetry = (row: EffectRow, thrown: unknown): boolean => {
-    if (thrown === undefined || thrown instanceof FatalError || thrown instanceof ConfigurationError || thrown instanceof ProtocolError)
-      return false
-    const policy = policyOf(row)
-    return row.attempt < policy.attempts
-  }
-  const retryDelay = (row: EffectRow, thrown: unknown): number => {
-    const { backoff } = policyOf(row)
-    const { initial, max = 60_000, factor = 2 } = typeof backoff === 'number' ? { initial: backoff } : backoff
-    const jittered = Math.round(host.random() * Math.min(max, initial * factor ** (row.attempt - 1)))
-    const asked = thrown instanceof RetryableError && Number.isFinite(thrown.retryAfter) ? Math.ceil(thrown.retryAfter) : 0
-    return Math.min(Math.max(jittered, asked), longestDelay)
-  }
   const armRetry = (state: State): void => {
     const wait = Math.max(0, (state.row.due ?? 0) - host.now())
     state.cancelRetry = host.clock.after(wait, () => {
@@ -407,7 +316,7 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
       if ((state.row.due ?? 0) > host.now()) return armRetry(state)
       state.row.status = 'pending'
       state.row.due = null
-      queueOf(state.row.src).add(state)
+      queue.add(state)
       host.wake()
     })
   }
@@ -415,8 +324,6 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
   // What the next batch has to write beyond what steps ask for.
   const changed = new Set<State>()
   const removed: number[] = []
-  // Room taken by effects that this commit promises to start.
-  const reserved = new Map<string, number>()
 
   return {
     get running() {
@@ -454,7 +361,7 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
       if (child === null) row.input = JSON.stringify({ report: input, from: owner.address, id: `${owner.address}:${row.id}` })
       const state: State = { row, owner: owner.address, messages: [], ended: false, n: 0 }
       track(state)
-      enqueue(state)
+      queue.add(state)
       batch.effects.add(row)
     },
     message(batch, address, event) {
@@ -479,7 +386,6 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
       forget(state)
       afterCommit.push(() => {
         host.at('effect:stop')
-        flush(state)
         kill(state)
       })
     },
@@ -495,22 +401,12 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
       batch.messagesRemoved.push(...acknowledged)
       acknowledged = []
       if (draining) return
-      for (const [src, queue] of queues) {
-        if (queue.size === 0) continue
-        const limit = host.policies[src]?.limit ?? 100
-        for (const state of queue) {
-          if ((runningOf.get(src) ?? 0) + (reserved.get(src) ?? 0) >= limit) break
-          queue.delete(state)
-          reserved.set(src, (reserved.get(src) ?? 0) + 1)
-          state.row.status = 'running'
-          state.row.attempt++
-          state.row.startedAt ??= host.now()
-          batch.effects.add(state.row)
-          afterCommit.push(() => {
-            reserved.set(src, reserved.get(src)! - 1)
-            start(state)
-          })
-        }
+      for (const state of queue.take()) {
+        state.row.status = 'running'
+        state.row.attempt++
+        state.row.startedAt ??= host.now()
+        batch.effects.add(state.row)
+        afterCommit.push(() => start(state))
       }
     },
     afterCommit() {
@@ -530,18 +426,18 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
           n: 0,
         }
         track(state)
-        if (row.status === 'running' && policyOf(row).onRestart === 'interrupt') {
+        if (row.status === 'running' && policyOf(host.policies, row).onRestart === 'interrupt') {
           finish(state, {
             error: { name: 'Error', code: 'interrupted', message: `'${row.address}' was interrupted when its process ended.` },
           })
         } else if (row.status === 'waiting') {
-          if (row.child === null) enqueueLine(state)
+          if (row.child === null) queue.join(state)
           armRetry(state)
         } else {
           // A run that a restart repeats is not an attempt that failed.
           if (row.status === 'running') row.attempt = Math.max(0, row.attempt - 1)
           row.status = 'pending'
-          enqueue(state)
+          queue.add(state)
         }
       }
       host.wake()
@@ -557,43 +453,4 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
       }
     },
   }
-
-  function enqueueLine(state: State): void {
-    const line = reports.get(lineOf(state.row)) ?? []
-    line.push(state)
-    reports.set(lineOf(state.row), line)
-  }
-}
-
-/** What a listening parent gets of a snapshot: its data, without the live subscription of an observable. */
-const plainSnapshot = (snapshot: unknown): object => {
-  const { status, context, output } = (snapshot ?? {}) as { status?: unknown; context?: unknown; output?: unknown }
-  return { status, context, output }
-}
-
-// XState marks its logic creators in no way; the same source text as a callback's own transition tells one.
-const callbackTransition = fromCallback(() => {}).transition.toString()
-const isCallback = (logic: AnyActorLogic): boolean => logic.transition.toString() === callbackTransition
-
-type Receiver = (event: PlainEvent) => unknown
-
-/**
- * The same callback with a `receive` that keeps what listeners answer: XState drops it, and "delivered" means that every
- * listener has returned and every promise among their answers has resolved.
- */
-function withAcknowledgement(logic: AnyActorLogic, onReady: (deliver: (event: PlainEvent) => Promise<void>) => void): AnyActorLogic {
-  const callback = (logic as unknown as { config: (args: Record<string, unknown>) => unknown }).config
-  return fromCallback((args) => {
-    const receivers = new Set<Receiver>()
-    const deliver = async (event: PlainEvent): Promise<void> => {
-      await Promise.all([...receivers].map((receiver) => receiver(event)))
-    }
-    return callback({
-      ...args,
-      receive: (receiver: Receiver) => {
-        receivers.add(receiver)
-        if (receivers.size === 1) onReady(deliver)
-      },
-    }) as () => void
-  })
 }

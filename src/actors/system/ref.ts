@@ -1,32 +1,11 @@
 // A reference to a durable actor by its address: what embedders hold.
 
-import type { AnyStateMachine, ContextFrom, EmittedFrom, EventFromLogic, OutputFrom, StateValueFrom } from 'xstate'
+import type { AnyStateMachine, EmittedFrom, EventFromLogic } from 'xstate'
 import { FatalError } from '../../errors.ts'
 import type { ActorRow, EntryKind, JournalRow, Store } from '../../persistence/store.ts'
 import { typeOf, type PlainEvent } from './journal.ts'
 import type { Receipt } from './mailbox.ts'
-import type { Fault } from './system.ts'
-
-/** An actor as of its last commit. */
-export interface ActorView<M extends AnyStateMachine = AnyStateMachine> {
-  address: string
-  kind: string
-  machineVersion: string
-  status: 'pending' | 'active' | 'done' | 'stopped' | 'faulted'
-  value: StateValueFrom<M>
-  context: ContextFrom<M>
-  output: OutputFrom<M>
-  fault: Fault | null
-  /** The addresses of faulted actors below this one, at any depth. */
-  faultedChildren: string[]
-  /** Steps taken. */
-  version: number
-  /** The newest journal entry. */
-  seq: number
-  /** Epoch ms. */
-  createdAt: number
-  updatedAt: number
-}
+import type { ActorView } from './view.ts'
 
 /** A journal entry for reading. `body` is the neutral form; `type` the event's name. */
 export interface JournalEntry {

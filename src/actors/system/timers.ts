@@ -2,11 +2,10 @@
 // Invariants: a timer is offered once its due time has passed, oldest first; its row stays until its event is handled, so a kill offers it again;
 // of several that are due for one actor the next follows what the one before made the actor send itself, as if they had not been late together.
 
-import type { emptyBatch, Store, TimerRow } from '../../persistence/store.ts'
+import type { Store, TimerRow } from '../../persistence/store.ts'
 import type { Clock } from './clock.ts'
 import type { Item } from './mailbox.ts'
-
-type WritableBatch = ReturnType<typeof emptyBatch>
+import type { WritableBatch } from './pending.ts'
 
 export interface Timers {
   arm: (batch: WritableBatch, row: Omit<TimerRow, 'id'>) => void
