@@ -1,11 +1,12 @@
 // What people decide: to stop, to try again, to close.
 
 import type { RunType } from '../vocabulary.ts'
-import type { IssueContext } from './context.ts'
+import type { IssueContext, PullRequestState } from './context.ts'
 import { restored } from './counters.ts'
 import type { EventOf } from './events.ts'
 import { forgetEviction, presentHead } from './head-facts.ts'
 import { isEvictedByEnvironment } from './policy.ts'
+import { remembered } from './pull-request-facts.ts'
 
 type Patch = Partial<IssueContext>
 
@@ -26,10 +27,16 @@ export const retry = (c: IssueContext, event: EventOf<'operator.retried'>): Patc
   answered: null,
   asked: (event.runType ?? null) as RunType | null,
   issue: ['completed', 'canceled'].includes(c.issue.stateType) ? { ...c.issue, stateType: 'unstarted' } : c.issue,
-  ...(c.pr?.state === 'closed' ? { pr: null, formerPr: { number: c.pr.number, observedAt: c.pr.observedAt } } : {}),
+  ...(c.pr?.state === 'closed' ? putAside(c, c.pr) : {}),
   ...(isEvictedByEnvironment(c) ? { heads: { ...c.heads, [c.pr!.headSha]: forgetEviction(presentHead(c)) } } : {}),
 })
 
 export const close = (event: EventOf<'operator.closed'>, now: number): Patch => ({
   closed: { as: event.as, by: event.author ?? 'operator', at: now },
+})
+
+const putAside = (c: IssueContext, { number, observedAt, headSha }: PullRequestState): Patch => ({
+  pr: null,
+  formerPr: { number, observedAt },
+  formerHeads: remembered(c.formerHeads, headSha),
 })

@@ -91,8 +91,9 @@ export function takePublication(c: IssueContext, published: Published | null, fr
   if (published === null || (c.pr !== null && c.pr.headSha !== from)) return {}
   const fact: PullRequestFact = { ...published, author: '' }
   const { headSha, state } = published
-  // As old as what is known: the forge's own fact, which has a later time, goes over it.
-  return { ...follow({ ...c, pushed: remembered(c.pushed, headSha) }, fact, c.pr?.observedAt ?? 0, c.now, state), published: headSha }
+  // As old as what is known, also of one that was put aside: the forge's own fact, which has a later time, goes over it.
+  const observedAt = Math.max(c.pr?.observedAt ?? 0, c.formerPr?.observedAt ?? 0)
+  return { ...follow({ ...c, pushed: remembered(c.pushed, headSha) }, fact, observedAt, c.now, state), published: headSha }
 }
 
 /** The deployment of the landed commit. What has been deployed once stays so. */

@@ -346,6 +346,15 @@ describe('a retry', () => {
     expect(playOn(issue, retried('magic')).context).toEqual(issue.context)
   })
 
+  it('is not undone by the end of its pull request that is told again when that has been opened anew', () => {
+    const closed = play(...open, prClosed)
+    const end = { ...prClosed, observedAt: closed.context.pr!.observedAt }
+    for (const head of ['A', 'B']) {
+      const again = playOn(closed, retried(), granted, finished({ headAfter: head }))
+      expect([phase(again), phase(again.send(end))]).toEqual(['pr_open', 'pr_open'])
+    }
+  })
+
   it('leaves what the tracker says of an issue that goes on, and what was said of other heads', () => {
     expect(play(updated({ stateType: 'started' }), retried()).context.issue.stateType).toBe('started')
     const evictedFor = play(...open, red('Z'), approved(), green(), entered(), evicted('environment'), retried())
