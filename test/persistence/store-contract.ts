@@ -440,6 +440,20 @@ export function storeContract(name: string, create: () => { store: Store; remove
     expect(store.sweep(100, 100)).toBe(3)
   })
 
+  test(`${name}: a sweep of the actor that was journalled last keeps that number, also over a reopening`, () => {
+    store.commit(basis)
+    store.commit(
+      batchOf({
+        actors: [actorRow(2, { status: 'done', updatedAt: 50, lastSeq: 3 })],
+        journal: [journalRow(2, 2), journalRow(3, 2, { prev: 2, at: 700 })],
+      }),
+    )
+    expect(store.sweep(100, 100)).toBe(2)
+    reopen()
+    expect(store.state()).toMatchObject({ lastSeq: 3, lastAt: 700, nextActor: 3 })
+    expect(store.actor('k/2')).toBeUndefined()
+  })
+
   test(`${name}: a sweep takes no more than its limit`, () => {
     store.commit(basis)
     store.commit(batchOf({ keys: Array.from({ length: 10 }, (_, i) => ({ actor: 1, key: `${i}`, at: i })) }))

@@ -524,3 +524,12 @@ test('law 5: a run that a restart repeats is no attempt that failed', async () =
   // Three that were cut off, and two that failed.
   expect([starts, await o.log()]).toEqual([5, ['w down']])
 })
+
+test('law 5: when the store fails, what is at work is aborted: nobody could record what comes of it', async () => {
+  const world = createWorld()
+  const o = await office(world.actors.promise)
+  await o.go()
+  o.store.controls.broken = () => new Error('disk full')
+  await o.go('x').catch(() => {})
+  expect(world.log).toEqual(['w ended'])
+})

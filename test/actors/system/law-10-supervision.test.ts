@@ -346,3 +346,17 @@ test('law 10: an act of an operator shows once it is durable, and not before; of
   it.system = await it.open()
   expect((await it.view('f/a')).status).toBe('faulted')
 })
+
+test('law 10: a store that fails tells every operator who is waiting', async () => {
+  const it = await rig({ f: fragile })
+  for (const id of ['a', 'b']) {
+    await it.spawn('f', id)
+    await it.send(`f/${id}`, 'ASSIGN')
+  }
+  it.store.inboxOf = () => {
+    throw new Error('disk I/O error')
+  }
+  const waiting = [it.system.ref('f/a').retryFaulted(), it.system.ref('f/b').skipFaulted()].map(rejection)
+  await it.clock.settle()
+  for (const error of await Promise.all(waiting)) expect(error).toMatchObject({ code: 'store-failed' })
+})
