@@ -86,9 +86,9 @@ function follow(c: IssueContext, fact: PullRequestFact, observedAt: number, seen
   }
 }
 
-/** Our own publication, as its run tells it: taken unless the pull request has moved on since the run began. */
+/** Our own publication, as its run tells it: taken unless the pull request has moved on since the run began, or has landed. */
 export function takePublication(c: IssueContext, published: Published | null, from: string | null): Patch {
-  if (published === null || (c.pr !== null && c.pr.headSha !== from)) return {}
+  if (published === null || c.pr?.state === 'merged' || (c.pr !== null && c.pr.headSha !== from)) return {}
   const fact: PullRequestFact = { ...published, author: '' }
   const { headSha, state } = published
   // As old as what is known, also of one that was put aside: the forge's own fact, which has a later time, goes over it.

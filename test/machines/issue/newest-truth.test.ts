@@ -111,6 +111,14 @@ describe('the newest truth wins', () => {
     expect(phase(playOn(landed, reopened, pushed('B'), red('B'), prClosed, { ...opened('C'), number: 8 }))).toBe('done')
   })
 
+  it('nor does what a run had just published when it landed', () => {
+    const landing = playOn(play(...open), prompted('and b'), granted, merged('A'))
+    for (const head of ['A', 'B']) {
+      const late = { ...pr(head, { number: head === 'A' ? 7 : 8 }), state: 'open' as const }
+      expect(phase(playOn(landing, finished({ headAfter: head, pr: late })))).toBe('done')
+    }
+  })
+
   it('and a dismissed approval does not come back with a late webhook', () => {
     const issue = play(...open, green(), approved(), dismissed())
     expect(phase(issue.send({ ...approved(), observedAt: dawn + minute }))).toBe('pr_open')
