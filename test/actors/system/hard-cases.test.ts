@@ -344,3 +344,27 @@ test('a finished root journals and ignores what comes later', async () => {
   equal(it)
   expect(await rejection(it.settled(it.system.ref('k/1').retryFaulted()))).toMatchObject({ code: 'not-faulted' })
 })
+
+test('a child that has finished makes room for another of its id, whether it was an actor or an effect, also over a restart', async () => {
+  const machine = chart(
+    {
+      id: 'm',
+      context: { log: [] },
+      on: {
+        KID: { actions: spawnChild('kid', { id: 'c' }) },
+        END: { actions: sendTo('c', { type: 'END' }) },
+        WORK: { actions: spawnChild('work', { id: 'c' }) },
+        'xstate.done.actor.c': { actions: log(({ event }) => `done ${event.output}`) },
+      },
+    },
+    { actors: { kid, work: fromPromise(async () => 'work') } },
+  )
+  const it = await rig({ m: machine })
+  await it.spawn('m', '1')
+  for (const type of ['KID', 'END', 'WORK', 'KID', 'END', 'WORK']) {
+    await it.send('m/1', type)
+    await it.crash()
+  }
+  expect(await it.view('m/1')).toMatchObject({ status: 'active', context: { log: ['done kid', 'done work', 'done kid', 'done work'] } })
+  equal(it)
+})

@@ -1,4 +1,4 @@
-import { assign, fromPromise, raise, sendTo } from 'xstate'
+import { assign, createMachine, fromPromise, raise, sendTo } from 'xstate'
 import { expect, test } from 'vitest'
 import { chart, rig } from './rig.ts'
 
@@ -113,4 +113,10 @@ test("law 1: a step's own computing is bounded: an endless cascade of raises fau
   expect(view.fault!.error.message).toContain('1000 microsteps')
   await it.send('counter/c', 'ADD')
   expect((await it.context('counter/c')).n).toBe(1)
+})
+
+test('law 1: a machine that bounds nothing itself is bounded too', async () => {
+  const it = await rig({ m: createMachine({ initial: 'a', states: { a: { always: 'b' }, b: { always: 'a' } } }) })
+  await it.spawn('m', '1')
+  expect((await it.view('m/1')).fault!.error.message).toContain('1000 microsteps')
 })

@@ -211,9 +211,11 @@ test('law 2: a system that is stopped from a listener, a custom action or an eff
     const other = await system.spawn('m', 'b')
     stop = () => void system.stop()
     if (how === 'ADD') ref.subscribe(() => stop())
-    other.subscribe(() => {})
+    const heard: unknown[] = []
+    other.subscribe(({ context }) => heard.push(context))
     await Promise.all([ref.send({ type: how } as never), other.send({ type: 'ADD' } as never)])
     await system.stopped
+    expect(heard).toEqual([{ n: 1 }])
     const again = await open()
     expect((await again.ref('m/b').snapshot()).context).toEqual({ n: 1 })
     await again.stop()

@@ -533,3 +533,16 @@ test('law 5: when the store fails, what is at work is aborted: nobody could reco
   await o.go('x').catch(() => {})
   expect(world.log).toEqual(['w ended'])
 })
+
+test('law 5: one that was overtaken by its deadline before it began gives its place to the next', async () => {
+  const world = createWorld()
+  const o = await office(world.actors.promise, { limit: 1, deadline: 1_000, onRestart: 'rerun' })
+  for (const id of ['a', 'b']) await o.go(id)
+  o.it.die()
+  o.clock.set(o.clock.now() + 5_000)
+  o.it.system = await o.it.open()
+  await o.clock.settle()
+  world.act('b', 'resolve', 1)
+  await o.clock.settle()
+  expect(await o.log()).toEqual(['a deadline-exceeded', 'b done 1'])
+})
