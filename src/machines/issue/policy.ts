@@ -152,7 +152,8 @@ export function causeOf(c: IssueContext): string {
   if (!pr) return 'implementation'
   const { checks, queue, reviews } = presentHead(c)
   const details: Partial<Record<Phase, unknown>> = {
-    changes_requested: Object.values(reviews).map((review) => [review.verdict, review.observedAt]),
+    // Only what is asked for: a poll gives a dismissed verdict a new time whenever it looks.
+    changes_requested: Object.values(reviews).flatMap((review) => (review.verdict === 'changes_requested' ? [review.observedAt] : [])),
     repairing_ci: checks?.failures.map((failure) => failure.signature),
     repairing_queue: queue?.observedAt,
   }

@@ -324,6 +324,15 @@ describe('a poll', () => {
     expect(Object.keys(play(...open, facts({ queue: { ...queue, headSha: '' } })).context.heads)).not.toContain('')
   })
 
+  it('that sees nothing new leaves an escalation, however often it looks', () => {
+    const objection = { ...review, verdict: 'changes_requested' }
+    const stuck = play(...open, dismissed('A', 'ada'), facts({ reviews: [objection] }), granted, finished({ outcome: 'no_change' }))
+    expect(phase(stuck)).toBe('escalated')
+    const again = playOn(stuck, facts({ reviews: [objection] }, stuck.at + minute), facts({ reviews: [objection] }, stuck.at + 2 * minute))
+    expect(phase(again)).toBe('escalated')
+    expect(phase(playOn(again, facts({ reviews: [{ ...objection, observedAt: again.at }] }, again.at + minute)))).toBe('changes_requested')
+  })
+
   it('takes back only the verdicts that it does not see, of this head', () => {
     const verdicts = (issue: Issue) =>
       Object.fromEntries(Object.entries(issue.context.heads['A']!.reviews).map(([reviewer, { verdict }]) => [reviewer, verdict]))
