@@ -106,7 +106,7 @@ ${plainWork}`)
   it('pauses, and nothing starts until it is resumed; drain returns when the active runs have ended', async () => {
     await ok('pause')
     const key = await world.submit(`sleep 1\n${plainWork}`)
-    expect((await world.untilIssue(key, ({ waitsFor }) => waitsFor.length > 0)).waitsFor[0]).toMatchObject({ party: 'capacity' })
+    expect((await world.untilIssue(key, ({ waitsFor }) => waitsFor.length > 0)).waitsFor[0]).toMatchObject({ party: 'operator' })
     await ok('resume')
     await world.untilIssue(key, ({ run }) => run?.phase === 'working')
     await ok('drain')

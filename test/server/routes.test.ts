@@ -315,7 +315,7 @@ test('capacity is paused, resumed, and drained until the active runs have ended'
     body: { action: 'pause', project: 'box' },
   })
   const key = await file({ project: 'box' }, endless)
-  await until(key, ({ waitsFor }) => waitsFor.some(({ party }) => party === 'capacity'))
+  await until(key, ({ waitsFor }) => waitsFor.some(({ party }) => party === 'operator'))
   expect((await post(server, '/api/control', { action: 'resume', project: 'box' })).status).toBe(202)
   await until(key, ({ run }) => run?.phase === 'working')
 
