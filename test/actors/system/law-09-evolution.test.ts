@@ -299,6 +299,24 @@ test('law 9: a migration that throws, or leads to what cannot be restored, refus
   it.system = await it.open()
 })
 
+test('law 9: a migration that fails for one actor of a shape, though not for another, faults that one and leaves it as it was', async () => {
+  const it = await prepared(['WAIT'])
+  await it.spawn('m', 'b')
+  for (const type of ['ADD', 'WAIT']) await it.send('m/b', type)
+  const before = it.store.actor('m/b')!.snapshot
+  const migrate = (snapshot: Record<string, any>): Record<string, unknown> => ({
+    ...snapshot,
+    value: snapshot['context'].n === 0 ? 'idle' : 'nowhere',
+  })
+  const m = defineActor(machine('state'), { version: 2, migrations: { 1: { to: 2, migrate } } })
+  await it.restart({ actors: { m, ...it.actorsOf({ other: chart({ id: 'o', context: {} }) }, 1) } })
+  for (const id of ['a', 'b']) await it.send(`m/${id}`, 'ADD')
+  expect(await it.view('m/a')).toMatchObject({ status: 'active', value: 'idle' })
+  expect(await it.view('m/b')).toMatchObject({ status: 'faulted', machineVersion: '1' })
+  expect((await it.view('m/b')).fault!.error.message).toContain('nowhere')
+  expect(it.store.actor('m/b')!.snapshot).toBe(before)
+})
+
 test('law 9: the cost of the check grows with distinct shapes, not with actors', async () => {
   const it = await rig({ m: machine() })
   const spawned = Array.from({ length: 300 }, (_, i) => it.system.spawn('m', String(i)))
