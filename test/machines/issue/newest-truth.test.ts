@@ -328,9 +328,10 @@ describe('a poll', () => {
     const objection = { ...review, verdict: 'changes_requested' }
     const stuck = play(...open, dismissed('A', 'ada'), facts({ reviews: [objection] }), granted, finished({ outcome: 'no_change' }))
     expect(phase(stuck)).toBe('escalated')
-    const again = playOn(stuck, facts({ reviews: [objection] }, stuck.at + minute), facts({ reviews: [objection] }, stuck.at + 2 * minute))
+    const later = dawn + 90 * minute
+    const again = playOn(stuck, facts({ reviews: [objection] }, later), facts({ reviews: [objection] }, later + minute))
     expect(phase(again)).toBe('escalated')
-    expect(phase(playOn(again, facts({ reviews: [{ ...objection, observedAt: again.at }] }, again.at + minute)))).toBe('changes_requested')
+    expect(phase(playOn(again, facts({ reviews: [{ ...objection, observedAt: later }] }, later + 2 * minute)))).toBe('changes_requested')
   })
 
   it('takes back only the verdicts that it does not see, of this head', () => {
