@@ -15,7 +15,7 @@ test('an issue that waits for a place while its project is paused waits for the 
   expect(app.issues().issues).toEqual([paused])
   expect(app.explain(key).waitsFor).toEqual(paused.waitsFor)
   await app.resume('app')
-  expect(app.issue(key).run).not.toBeNull()
+  await expect.poll(() => app.issue(key).run).not.toBeNull()
 })
 
 test('a drain outlives a restart, and is told, until it is resumed', async () => {
@@ -29,5 +29,5 @@ test('a drain outlives a restart, and is told, until it is resumed', async () =>
   expect(second.issue(key).waitsFor).toEqual([expect.objectContaining({ ...waiting, reason: expect.stringMatching(/^draining: /) })])
   await second.resume()
   expect(second.health().state).toBe('ready')
-  expect(second.issue(key).run).not.toBeNull()
+  await expect.poll(() => second.issue(key).run).not.toBeNull()
 })
