@@ -22,6 +22,8 @@ export interface EffectsHost {
   agents: ReadonlyMap<string, Agent>
   postToFeed: (id: string, report: Record<string, unknown>) => void
   log: (line: { issue: string; run: string; message: string }) => void
+  /** Whether the issue at this address has claimed a run that has not ended. */
+  hasRun: (address: string) => boolean
   after: (ms: number, callback: () => void) => () => void
 }
 
@@ -146,8 +148,11 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
       ),
     },
     'worktree.released': {
-      logic: delivery<Parameters<Workspace['remove']>[0]>(({ report }) =>
-        inTurn(report, async () => void (await workspace.remove(await withBase(report)))),
+      logic: delivery<Parameters<Workspace['remove']>[0]>(({ report, from }) =>
+        inTurn(report, async () => {
+          // Told late, it may find a new run in it; the end of that one gives the worktree back again.
+          if (!host.hasRun(from)) await workspace.remove(await withBase(report))
+        }),
       ),
     },
   }

@@ -13,6 +13,7 @@ import type { Config } from '../config.ts'
 import { toErrorData } from '../errors.ts'
 import type { CapacityContext } from '../machines/capacity/context.ts'
 import type { capacityMachine } from '../machines/capacity/machine.ts'
+import type { IssueContext } from '../machines/issue/context.ts'
 import type { queueMachine } from '../machines/queue/machine.ts'
 import type { SqliteDatabase } from '../persistence/database.ts'
 import { createFactOutbox } from '../persistence/fact-outbox.ts'
@@ -105,6 +106,10 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       log(level, { issue, kind, phase }, summary)
     },
     log: ({ message, ...line }) => log('info', line, message),
+    hasRun: (address) => {
+      const snapshot = store.actor(address)?.snapshot
+      return snapshot != null && (JSON.parse(snapshot) as { context: IssueContext }).context.run !== null
+    },
     after: clock.after,
   })
 
