@@ -8,9 +8,10 @@ import { defaultPolicy, phaseOf } from '../../../src/machines/issue/policy.ts'
 import { noUsage, phases, type QueueIncident } from '../../../src/machines/vocabulary.ts'
 import { dawn } from '../player.ts'
 import { failure, incident, input, pr } from './facts.ts'
+import { describeGuards, type Row as TableRow } from '../truth-table.ts'
 
 type Changes = Partial<IssueContext>
-type Row = [when: string, holds: boolean, changes: Changes, event?: object]
+type Row = TableRow<Changes>
 
 const now = dawn + 1_000
 const context = (changes: Changes = {}): IssueContext => ({ ...createContext({ input: input() }), now, ...changes })
@@ -437,20 +438,7 @@ const tables: Record<keyof typeof guards, Row[]> = {
   ],
 }
 
-describe('every guard', () => {
-  it('has a truth table that says yes and no', () => {
-    expect(Object.keys(tables).sort()).toEqual(Object.keys(guards).sort())
-    for (const [name, rows] of Object.entries(tables)) expect([name, new Set(rows.map(([, holds]) => holds)).size]).toEqual([name, 2])
-  })
-
-  const rows = Object.entries(tables).flatMap(([name, own]) =>
-    own.map(([when, holds, changes, event = {}]) => ({ name, when, holds, changes, event })),
-  )
-  it.each(rows)('$name: $when: $holds', ({ name, holds, changes, event }) => {
-    const guard = guards[name as keyof typeof guards] as (args: object) => boolean
-    expect(guard({ context: context(changes), event: { type: 'any', at: now, ...event } })).toBe(holds)
-  })
-})
+describeGuards(guards, tables, (changes, event) => ({ context: context(changes), event: { type: 'any', at: now, ...event } }))
 
 describe('the phases', () => {
   const one = <T>(...values: T[]) => fc.constantFrom(...values)

@@ -1,11 +1,11 @@
 // The truth table of every guard of the run's chart.
 
-import { describe, expect, it } from 'vitest'
 import { createContext, type Inspection, type RunContext } from '../../../src/machines/run/context.ts'
 import * as guards from '../../../src/machines/run/guards.ts'
 import { mostResumes, mostTurns, reportEvery } from '../../../src/machines/run/policy.ts'
+import { describeGuards, type Row as TableRow } from '../truth-table.ts'
 
-type Row = [when: string, holds: boolean, changes: Partial<RunContext>, event?: object]
+type Row = TableRow<Partial<RunContext>>
 
 const finished = (outcome: string) => ({ type: 'session.finished', result: { outcome, summary: '' } })
 const error = (code: string) => ({ error: { code } })
@@ -101,17 +101,4 @@ const tables: Record<keyof typeof guards, Row[]> = {
   ],
 }
 
-describe('every guard', () => {
-  it('has a truth table that says yes and no', () => {
-    expect(Object.keys(tables).sort()).toEqual(Object.keys(guards).sort())
-    for (const [name, rows] of Object.entries(tables)) expect([name, new Set(rows.map(([, holds]) => holds)).size]).toEqual([name, 2])
-  })
-
-  const rows = Object.entries(tables).flatMap(([name, own]) =>
-    own.map(([when, holds, changes, event = {}]) => ({ name, when, holds, changes, event })),
-  )
-  it.each(rows)('$name: $when: $holds', ({ name, holds, changes, event }) => {
-    const guard = guards[name as keyof typeof guards] as (args: object) => boolean
-    expect(guard({ context: { ...createContext({}), ...changes }, event: { type: 'any', ...event } })).toBe(holds)
-  })
-})
+describeGuards(guards, tables, (changes, event) => ({ context: { ...createContext({}), ...changes }, event: { type: 'any', ...event } }))
