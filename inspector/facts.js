@@ -46,8 +46,12 @@ export function drawFacts(section, issue) {
       'Blocked by',
       issue.blockedBy.length > 0 &&
         lines(
-          ...issue.blockedBy.map(({ key, resolved }) =>
-            element('a', { href: `#/issues/${encodeURIComponent(key)}` }, `${key}${resolved ? ' (resolved)' : ''}`),
+          ...issue.blockedBy.map(({ key, resolved, state }) =>
+            element(
+              'a',
+              { href: `#/issues/${encodeURIComponent(key)}` },
+              `${key}${resolved ? ` (${state === 'canceled' ? 'cancelled: it does not block any more' : 'resolved'})` : ''}`,
+            ),
           ),
         ),
     ),

@@ -51,7 +51,8 @@ export interface IssueDocument {
   worktree: string | null
   budgets: Record<string, { used: number; limit: number | null }>
   attempts: Record<string, number>
-  blockedBy: { key: string; resolved: boolean }[]
+  /** `state`: its kind of state in the tracker; one that was cancelled does not block. `ring`: keys of issues that wait for each other. */
+  blockedBy: { key: string; resolved: boolean; state?: string; ring?: string[] }[]
   delegated: boolean
   faulted: { code: string; message: string; address: string } | null
   version: number

@@ -4,13 +4,15 @@ import { defineActor } from '../actors/system/index.ts'
 import { capacityMachine } from '../machines/capacity/machine.ts'
 import { checkMachine } from '../machines/check/machine.ts'
 import { issueMachine } from '../machines/issue/machine.ts'
+import { migrations as issueMigrations } from '../machines/issue/migrations.ts'
 import { queueMachine } from '../machines/queue/machine.ts'
 import { runMachine } from '../machines/run/machine.ts'
+import { migrations as runMigrations } from '../machines/run/migrations.ts'
 
 /** The versions of the machines of this build; each change of a chart's states or context raises one. */
 export const definitions = {
-  issue: defineActor(issueMachine, { version: 1 }),
-  run: defineActor(runMachine, { version: 1 }),
+  issue: defineActor(issueMachine, { version: 2, migrations: issueMigrations }),
+  run: defineActor(runMachine, { version: 2, migrations: runMigrations }),
   queue: defineActor(queueMachine, { version: 1 }),
   capacity: defineActor(capacityMachine, { version: 1 }),
   check: defineActor(checkMachine, { version: 1 }),

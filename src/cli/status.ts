@@ -184,9 +184,15 @@ function printIssue(issue: IssueDocument, output: Output): void {
   if (issue.branch !== null) row('branch', issue.branch)
   if (issue.worktree !== null) row('worktree', issue.worktree)
   if (issue.blockedBy.length > 0)
-    row('blocked by', issue.blockedBy.map(({ key, resolved }) => `${key}${resolved ? ' (resolved)' : ''}`).join(', '))
+    row('blocked by', issue.blockedBy.map(toBlocker).join(', '))
   const budgets = Object.entries(issue.budgets).filter(([, { used }]) => used > 0)
   if (budgets.length > 0) row('budgets', budgets.map(([name, { used, limit }]) => `${name} ${used}/${limit ?? '∞'}`).join(', '))
   row('project', `${issue.project}${issue.delegated ? '' : ', not delegated'}`)
   row('updated', `${relative(issue.updatedAt)} (version ${issue.version})`)
+}
+
+/** A cancelled blocker is closed too: people wonder why the issue goes on. */
+function toBlocker({ key, resolved, state }: IssueDocument['blockedBy'][number]): string {
+  if (resolved) return `${key} (${state === 'canceled' ? 'cancelled: it does not block any more' : 'resolved'})`
+  return state === 'unknown' ? `${key} (not known here)` : key
 }

@@ -75,6 +75,8 @@ export interface CheckFailure {
   logTail: string
   /** Equal for the same failure on another head; tells a repeated failure from a new one. */
   signature: string
+  /** This signature has been seen to fail and to pass on one and the same commit. */
+  flaky?: boolean
 }
 
 export interface QueueIncident {

@@ -139,7 +139,7 @@ export function createIssueRows(options: {
         labels: JSON.parse(row.labels) as string[],
         parent: row.parent === null ? null : (byId.get(row.parent)?.key ?? null),
         children: children.all(row.id),
-        blockedBy: blockers.all(row.id).map((blocker) => ({ key: blocker.key, resolved: isClosed(blocker.state_type) })),
+        blockedBy: blockers.all(row.id).map(({ key, state_type: state }) => ({ key, resolved: isClosed(state), state })),
         delegated: row.delegated === 1,
         observedAt: row.updated_at,
       }

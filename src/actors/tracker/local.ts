@@ -98,7 +98,7 @@ export function createLocalTracker(options: LocalTrackerOptions): LocalTracker {
   function tellOthers(row: IssueRow, before: StateType): void {
     if (isClosed(before) !== isClosed(row.state_type)) {
       for (const dependent of rows.dependents(row.id)) {
-        tellOne(dependent, { type: 'blocker.changed', key: row.key, resolved: isClosed(row.state_type) }, 'system')
+        tellOne(dependent, { type: 'blocker.changed', key: row.key, resolved: isClosed(row.state_type), state: row.state_type }, 'system')
       }
     }
     if (before !== row.state_type) tellParent(row, row.state_type)

@@ -12,7 +12,7 @@ import {
   type RunType,
   type Usage,
 } from '../vocabulary.ts'
-import type { TrackerFact } from './events.ts'
+import type { Blocker, TrackerFact } from './events.ts'
 import { defaultPolicy, type IssuePolicy } from './policy.ts'
 
 export interface IssueInput {
@@ -69,6 +69,10 @@ export interface HeadFacts {
   reviews: Record<string, Verdict>
   checks: ChecksFact | null
   queue: QueueFact | null
+  /** `git patch-id --stable` of the change; null when it is not known. Heads with one patch share their verdicts. */
+  patchId: string | null
+  /** The red checks that have been asked to run once more, by their `observedAt`. */
+  rerun: number | null
   /** Of the newest of them. */
   observedAt: number
 }
@@ -107,9 +111,13 @@ export interface IssueContext extends Omit<IssueInput, 'issue' | 'observedAt'> {
   issue: TrackerFact
   issueObservedAt: number
   /** What was heard of a blocker after the issue itself was seen last. */
-  blockers: Record<string, { resolved: boolean; observedAt: number }>
+  blockers: Record<string, Pick<Blocker, 'resolved' | 'state'> & { observedAt: number }>
   /** And of a child. */
   children: Record<string, { state: string; observedAt: number }>
+  /** When its children changed last (epoch ms): an umbrella lets them settle before its first run. */
+  childrenAt: number
+  /** An umbrella whose last run has left nothing to do but to wait for its children. */
+  resting: boolean
   /** The tracker does not have it any more. */
   removed: boolean
   /** When that was seen last. */
@@ -119,8 +127,10 @@ export interface IssueContext extends Omit<IssueInput, 'issue' | 'observedAt'> {
   prSeenAt: number
   /** Heads that it has left, newest last. */
   formerHeads: string[]
-  /** A closed pull request that a retry has put aside: what is known of it already says nothing new. */
-  formerPr: { number: number; observedAt: number } | null
+  /** A landed pull request after which a person asked for more: what is known of it already says nothing new. */
+  formerPr: { number: number; url: string; observedAt: number } | null
+  /** How many branches have followed the first one. */
+  replacements: number
   heads: Record<string, HeadFacts>
   /** What the landing queue is waiting for with the head that it holds. */
   held: { headSha: string; reason: string; files: string[] } | null
@@ -209,12 +219,15 @@ export function createContext({ input }: { input?: IssueInput }): IssueContext {
     issueObservedAt: observedAt,
     blockers: {},
     children: {},
+    childrenAt: observedAt,
+    resting: false,
     removed: false,
     removedAt: 0,
     pr: null,
     prSeenAt: 0,
     formerHeads: [],
     formerPr: null,
+    replacements: 0,
     heads: {},
     held: null,
     deploy: null,

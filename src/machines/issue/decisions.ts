@@ -27,7 +27,6 @@ export const retry = (c: IssueContext, event: EventOf<'operator.retried'>): Patc
   answered: null,
   asked: (event.runType ?? null) as RunType | null,
   issue: ['completed', 'canceled'].includes(c.issue.stateType) ? { ...c.issue, stateType: 'unstarted' } : c.issue,
-  ...(c.pr?.state === 'closed' ? putAside(c, c.pr) : {}),
   ...(isEvictedByEnvironment(c) ? { heads: { ...c.heads, [c.pr!.headSha]: forgetEviction(presentHead(c)) } } : {}),
 })
 
@@ -35,8 +34,23 @@ export const close = (event: EventOf<'operator.closed'>, now: number): Patch => 
   closed: { as: event.as, by: event.author ?? 'operator', at: now },
 })
 
-const putAside = (c: IssueContext, { number, observedAt, headSha }: PullRequestState): Patch => ({
+/** A person wants more of an issue that is done: it goes on, on a branch of its own where a change has landed already. */
+export const reopen = (c: IssueContext): Patch => ({
+  closed: null,
+  resting: false,
+  issue: c.issue.stateType === 'completed' ? { ...c.issue, stateType: 'unstarted' } : c.issue,
+  ...(c.pr?.state === 'merged' ? putAside(c, c.pr) : {}),
+})
+
+const putAside = (c: IssueContext, { number, url, observedAt, headSha }: PullRequestState): Patch => ({
   pr: null,
-  formerPr: { number, observedAt },
+  formerPr: { number, url, observedAt },
   formerHeads: remembered(c.formerHeads, headSha),
+  branch: `${c.replacements === 0 ? c.branch : c.branch.slice(0, c.branch.lastIndexOf('-'))}-${c.replacements + 2}`,
+  replacements: c.replacements + 1,
+  claimed: false,
+  published: null,
+  deploy: null,
+  keep: false,
+  restartFrom: null,
 })

@@ -13,6 +13,15 @@ export interface Fact extends Told {
   observedAt: number
 }
 
+/** An issue that has to be resolved first. `state` is its kind of state, or 'unknown' for one that the tracker does not show us. */
+export interface Blocker {
+  key: string
+  resolved: boolean
+  state?: TrackerFact['stateType'] | 'unknown'
+  /** The keys of a ring of issues that wait for each other, when it closes one; only a person can undo that. */
+  ring?: string[]
+}
+
 export interface TrackerFact {
   key: string
   title: string
@@ -24,7 +33,7 @@ export interface TrackerFact {
   labels: string[]
   parent: string | null
   children: { key: string; state: string }[]
-  blockedBy: { key: string; resolved: boolean }[]
+  blockedBy: Blocker[]
   actor?: string | null
 }
 
@@ -38,6 +47,8 @@ export interface PullRequestFact {
   author: string
   mergeable?: 'clean' | 'conflict' | 'unknown'
   mergedSha?: string | null
+  /** `git patch-id --stable` of merge base..head, where the forge knows it. */
+  patchId?: string | null
 }
 
 type TrackerEvent =
@@ -46,7 +57,7 @@ type TrackerEvent =
   | (Fact & { type: 'tracker.removed' })
   | (Fact & { type: 'tracker.prompted'; text: string; author: string | null; via: string })
   | (Fact & { type: 'tracker.stopRequested'; author: string | null; reason?: string })
-  | (Fact & { type: 'blocker.changed'; key: string; resolved: boolean })
+  | (Fact & { type: 'blocker.changed'; key: string; resolved: boolean; state?: Blocker['state'] })
   | (Fact & { type: 'child.changed'; key: string; state: string })
 
 type PullRequestEvent = Fact &

@@ -3,7 +3,10 @@
 import type { RunOutput } from '../run/context.ts'
 import { runTypes, type RunType } from '../vocabulary.ts'
 import type { IssueContext } from './context.ts'
+import { isForUs } from './inbox.ts'
+import { intentOf } from './intent.ts'
 import * as policy from './policy.ts'
+import { isUmbrella, openChildren } from './umbrella.ts'
 
 interface Args {
   context: IssueContext
@@ -58,9 +61,8 @@ export const isActing = ({ context }: Only): boolean => context.stop === null &&
 export const isRunNeeded = ({ context: c }: Only): boolean => isActing({ context: c }) && c.run === null && policy.neededRun(c) !== null
 export const isRunNotNeeded = ({ context }: Only): boolean => !isRunNeeded({ context })
 
-/** When the needed run is held back by other issues; only what has no pull request yet is. */
-export const isBlocked = ({ context: c }: Only): boolean =>
-  isRunNeeded({ context: c }) && c.pr === null && policy.openBlockers(c).length > 0
+/** When the needed run, a repair too, is held back by other issues: its result would stand on work that is not there. */
+export const isBlocked = ({ context: c }: Only): boolean => isRunNeeded({ context: c }) && policy.openBlockers(c).length > 0
 export const isNotBlocked = ({ context }: Only): boolean => !isBlocked({ context })
 
 /** When the attempts for what is needed are used up: a human has to decide. */
@@ -71,6 +73,10 @@ export const isOutOfAttempts = ({ context: c }: Only): boolean =>
 export const isOverBudget = ({ context: c }: Only): boolean => isRunNeeded({ context: c }) && policy.lifetimeSpent(c) !== null
 export const hasBudget = ({ context }: Only): boolean => !isOverBudget({ context })
 
+/** When an umbrella's children may still be coming: its first run waits for a while without news of them. */
+export const isSettling = ({ context: c, event }: Args): boolean =>
+  isRunNeeded({ context: c }) && isUmbrella(c) && !c.claimed && timeOf(c, event) < c.childrenAt + c.policy.delays.settle
+
 /** When the pause after a failure is not over. */
 export const isPausing = ({ context: c, event }: Args): boolean => timeOf(c, event) < c.notBefore
 export const isNotPausing = ({ context, event }: Args): boolean => !isPausing({ context, event })
@@ -80,6 +86,7 @@ export const canStart = ({ context, event }: Args): boolean =>
   isRunNeeded({ context }) &&
   isNotBlocked({ context }) &&
   isNotPausing({ context, event }) &&
+  !isSettling({ context, event }) &&
   hasBudget({ context }) &&
   !isOutOfAttempts({ context })
 /** When something other than a place is waited for again. */
@@ -110,9 +117,22 @@ export const isOwnRun = ({ context, event }: Args): boolean => context.run !== n
 // --- how a run ended: asked in this order ----------------------------------------------------------
 
 const output = (event: Args['event']): RunOutput => event as unknown as RunOutput
+const hasAttempt = ({ run, attempts, policy: { budgets } }: IssueContext): boolean => run !== null && attempts[run.type] < budgets[run.type]
 
 /** When the run published its work. */
 export const isCompleted = ({ event }: Args): boolean => output(event).outcome === 'completed'
+/** When an umbrella has nothing to do until its children are delivered. */
+export const isResting = ({ context, event }: Args): boolean =>
+  isWithoutChange({ context, event }) && openChildren(context).length > 0 && isUmbrella(context) && output(event).completion !== 'failed'
+/** When the agent says, asked again and with nothing left in its worktree, that the issue needs no change. */
+export const isConcluded = ({ context, event }: Args): boolean =>
+  isWithoutChange({ context, event }) && output(event).completion === 'done' && context.pr === null
+/** When it says that there is work left: another attempt, while there are any. */
+export const isUnfinished = ({ context, event }: Args): boolean =>
+  isWithoutChange({ context, event }) && output(event).completion === 'continue' && hasAttempt(context)
+/** When nothing was found to repair about red checks: they may come and go by themselves, which one more run of them shows. */
+export const isIrreproducible = ({ context, event }: Args): boolean =>
+  isWithoutChange({ context, event }) && context.run?.type === 'ci_repair' && policy.canRerun(context)
 /** When we ended it ourselves: nothing failed. */
 export const isCalledOff = ({ event }: Args): boolean => ['released', 'superseded'].includes(output(event).outcome)
 export const isQuestion = ({ event }: Args): boolean => output(event).outcome === 'needs_input'
@@ -130,14 +150,25 @@ export const isShortage = ({ context, event }: Args): boolean =>
 export const isEnvironmentFailure = ({ context, event }: Args): boolean =>
   output(event).failure === 'environment' && context.environmentFailures + 1 < policy.environmentAttempts
 /** When the agent failed it and another attempt is in the budget. */
-export const isAgentFailure = ({ context, event }: Args): boolean =>
-  output(event).failure === 'agent' && context.run !== null && context.attempts[context.run.type] < context.policy.budgets[context.run.type]
+export const isAgentFailure = ({ context, event }: Args): boolean => output(event).failure === 'agent' && hasAttempt(context)
 
 // --- people ----------------------------------------------------------------------------------------
+
+const said = (event: Args['event']) => ({ via: String(field(event, 'via') ?? ''), text: String(field(event, 'text') ?? '') })
+
+/** When somebody asks us how it goes: it is answered at once, and no run hears of it. */
+export const isStatusQuestion = ({ event }: Args): boolean => isForUs(said(event)) && intentOf(said(event).text) === 'status'
+/** When somebody tells us in words to stop. */
+export const isStopWord = ({ event }: Args): boolean => isForUs(said(event)) && intentOf(said(event).text) === 'stop'
 
 /** When the change has not landed, the issue is ours to work on, and the run type, if one is named, exists. */
 export const canRetry = ({ context: c, event }: Args): boolean =>
   c.pr?.state !== 'merged' && c.delegated && [null, ...runTypes].includes((field(event, 'runType') ?? null) as RunType | null)
+
+// --- checks ----------------------------------------------------------------------------------------
+
+/** When red checks are known to come and go by themselves, and this head's have not been run again yet. */
+export const isRerunWanted = ({ context: c }: Only): boolean => isActing({ context: c }) && policy.isRerunWanted(c)
 
 // --- landing ---------------------------------------------------------------------------------------
 

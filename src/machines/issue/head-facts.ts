@@ -8,10 +8,28 @@ type Patch = Partial<IssueContext>
 /** Heads of which something is remembered. */
 const keptHeads = 8
 
-const noHeadFacts: HeadFacts = { reviews: {}, checks: null, queue: null, observedAt: 0 }
+const noHeadFacts: HeadFacts = { reviews: {}, checks: null, queue: null, patchId: null, rerun: null, observedAt: 0 }
 
 /** What is known of the head that the pull request has now. */
 export const presentHead = (c: IssueContext): HeadFacts => (c.pr && c.heads[c.pr.headSha]) || noHeadFacts
+
+/**
+ * What reviewers say of the present change: their newest word on its head, or on an earlier head with the very same patch.
+ * A base that was merged in takes no approval away and answers no objection.
+ */
+export function presentReviews(c: IssueContext): HeadFacts['reviews'] {
+  const { reviews, patchId } = presentHead(c)
+  if (patchId === null) return reviews
+  const newest: HeadFacts['reviews'] = {}
+  for (const head of Object.values(c.heads)) {
+    if (head.patchId !== patchId) continue
+    for (const [reviewer, verdict] of Object.entries(head.reviews)) {
+      const known = newest[reviewer]
+      if (isNews(known, (one) => one.verdict, verdict.observedAt, verdict.verdict)) newest[reviewer] = verdict
+    }
+  }
+  return newest
+}
 
 /** The newest few, and always the present one. */
 function trimmed(heads: Record<string, HeadFacts>, present: string | undefined): Record<string, HeadFacts> {
@@ -89,6 +107,9 @@ export const takeHold = (c: IssueContext, { headSha, reason, files }: EventOf<'q
 
 export const takeResumption = (c: IssueContext, { headSha }: EventOf<'queue.resumed'>): Patch =>
   headSha === c.held?.headSha ? { held: null } : {}
+
+/** The red checks that are known of the present head are asked to run once more. */
+export const askForRerun = (c: IssueContext): Patch => ofHead(c, c.pr!.headSha, 0, ({ checks }) => ({ rerun: checks?.observedAt ?? null }))
 
 /** Put aside by a person; what is known of it already says nothing new. */
 export const forgetEviction = (head: HeadFacts): HeadFacts => ({

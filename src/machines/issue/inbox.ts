@@ -3,22 +3,43 @@
 import type { HumanMessage } from '../vocabulary.ts'
 import type { ActiveRun, IssueContext } from './context.ts'
 import { restored } from './counters.ts'
+import { reopen } from './decisions.ts'
+import { isAddressed } from './intent.ts'
+import { phaseOf } from './policy.ts'
 
 type Patch = Partial<IssueContext>
 
-/** A human's word is kept, answers an open question, and lifts what only a human may lift. A comment does not undo a stop. */
+/** Over, and well: a person who wants more opens it again. */
+const isDone = (c: IssueContext): boolean => phaseOf(c) === 'done' || (c.pr?.state === 'merged' && phaseOf(c) !== 'failed')
+
+/** What was said to us, in a session or by our name; a comment that is for others is only kept for the next run to read. */
+export const isForUs = ({ via, text }: { via: string; text: string }): boolean => via !== 'comment' || isAddressed(text)
+
+/** A human's word is kept, and when it is for us it answers an open question and lifts what only a human may lift. */
 export function hear(c: IssueContext, said: { text: string; author: string; via: string; at: number }): Patch {
-  const message: HumanMessage = { id: `message-${c.messages + 1}`, ...said, givenTo: null }
-  const liftsStop = said.via !== 'comment' && c.stop !== null && c.stop.at <= said.at
+  const isOurs = isForUs(said)
+  const via = isOurs && said.via === 'comment' ? 'mention' : said.via
+  const message: HumanMessage = { id: `message-${c.messages + 1}`, ...said, via, givenTo: null }
+  const kept = { messages: c.messages + 1, inbox: [...c.inbox, message] }
+  if (!isOurs) return kept
   return {
     ...restored(c),
-    messages: c.messages + 1,
-    inbox: [...c.inbox, message],
+    ...kept,
     question: null,
     answered: c.question?.text ?? c.answered,
-    ...(liftsStop ? { stop: null } : {}),
+    ...(c.stop !== null && c.stop.at <= said.at ? { stop: null } : {}),
+    ...(c.delegated && isDone(c) ? reopen(c) : {}),
   }
 }
+
+/** What became of an umbrella's children is for its next run, as a person's word would be. */
+export const hearOfChildren = (c: IssueContext, news: readonly string[]): Patch => ({
+  messages: c.messages + 1,
+  inbox: [
+    ...c.inbox,
+    { id: `message-${c.messages + 1}`, text: news.join('\n'), author: 'the tracker', via: 'child', at: c.now, givenTo: null },
+  ],
+})
 
 /** The newest message, when no run has been given it. */
 export function newestUnread(c: IssueContext): HumanMessage | null {

@@ -31,14 +31,16 @@ export const lifecycle = issueSetup.createStateConfig({
     pr_open: {
       meta: { phase: 'pr_open', description: 'The pull request is open; its reviews or checks are not decided.', waitsFor: 'verdicts' },
       entry: 'tellPhase',
+      after: { reviewStuck: { target: 'pr_open', reenter: true, actions: 'tellStuck' } },
     },
     changes_requested: {
       meta: { phase: 'changes_requested', description: 'A reviewer asks for changes of the present head.' },
       entry: 'tellPhase',
     },
     repairing_ci: {
-      meta: { phase: 'repairing_ci', description: 'The checks of the present head are red.' },
+      meta: { phase: 'repairing_ci', description: 'The checks of the present head are red.', waitsFor: 'rerun' },
       entry: 'tellPhase',
+      always: { guard: 'isRerunWanted', actions: 'askForRerun' },
     },
     awaiting_queue: {
       meta: { phase: 'awaiting_queue', description: 'Approved and green at its very head: it waits to land.', waitsFor: 'landing' },
@@ -57,6 +59,13 @@ export const lifecycle = issueSetup.createStateConfig({
             { guard: 'cannotLand', target: 'unasked' },
             { guard: 'isOtherHeadAsked', target: 'asked', reenter: true },
           ],
+          initial: 'unheard',
+          states: {
+            unheard: {
+              meta: { description: 'The queue has said nothing lately.' },
+              after: { queueHealth: { target: 'unheard', reenter: true, actions: 'askForFacts' } },
+            },
+          },
         },
       },
     },

@@ -15,6 +15,10 @@ export const run = issueSetup.createStateConfig({
       { guard: 'isCompleted', target: '.idle', actions: ['settleCompleted', 'tellRunEnded'] },
       { guard: 'isCalledOff', target: '.idle', actions: ['settleCalledOff', 'tellRunEnded'] },
       { guard: 'isQuestion', target: '.idle', actions: ['settleWithQuestion', 'tellRunEnded'] },
+      { guard: 'isResting', target: '.idle', actions: ['settleResting', 'tellRunEnded'] },
+      { guard: 'isConcluded', target: '.idle', actions: ['settleConcluded', 'tellRunEnded'] },
+      { guard: 'isUnfinished', target: '.idle', actions: ['settleUnfinished', 'tellRunEnded'] },
+      { guard: 'isIrreproducible', target: '.idle', actions: ['settleIrreproducible', 'askForRerun', 'tellRunEnded'] },
       { guard: 'isWithoutChange', target: '.idle', actions: ['settleWithoutChange', 'tellRunEnded'] },
       { guard: 'isFreeInterruption', target: '.idle', actions: ['settleInterrupted', 'tellRunEnded'] },
       { guard: 'isRecoverable', target: '.idle', actions: ['settleForRecovery', 'tellRunEnded'] },
@@ -32,7 +36,7 @@ export const run = issueSetup.createStateConfig({
   },
   states: {
     idle: {
-      meta: { description: 'No run is needed, or none may start.', waitsFor: 'publication' },
+      meta: { description: 'No run is needed, or none may start.', waitsFor: 'others' },
       entry: ['rememberRunSince', 'releasePlace', 'releaseWorktree'],
       always: [
         { guard: 'isOutOfAttempts', actions: 'escalateForAttempts' },
@@ -53,6 +57,7 @@ export const run = issueSetup.createStateConfig({
             { guard: 'isBlocked', target: 'dependency' },
             { guard: 'isOverBudget', target: 'budget' },
             { guard: 'isPausing', target: 'backoff' },
+            { guard: 'isSettling', target: 'settling' },
             { target: 'capacity' },
           ],
         },
@@ -77,6 +82,12 @@ export const run = issueSetup.createStateConfig({
             { guard: 'isBlocked', target: 'deciding' },
             { guard: 'isNotPausing', target: 'deciding' },
           ],
+        },
+        settling: {
+          meta: { description: 'Its children may still be coming.', waitsFor: 'children' },
+          entry: 'rememberRunSince',
+          after: { settle: 'deciding' },
+          always: { guard: 'isBlocked', target: 'deciding' },
         },
         capacity: {
           meta: { description: 'A free place is waited for.', waitsFor: 'place' },

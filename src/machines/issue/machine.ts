@@ -25,7 +25,11 @@ export const issueMachine = issueSetup.createMachine({
     'tracker.undelegated': { actions: 'takeUndelegation' },
     'tracker.updated': { actions: 'takeIssue' },
     'tracker.removed': { actions: 'takeRemoval' },
-    'tracker.prompted': { actions: ['hearPerson', 'offerMessage'] },
+    'tracker.prompted': [
+      { guard: 'isStatusQuestion', actions: 'answerStatus' },
+      { guard: 'isStopWord', actions: 'rememberStopWord' },
+      { actions: ['hearPerson', 'offerMessage'] },
+    ],
     'tracker.stopRequested': { actions: 'rememberStop' },
     'blocker.changed': { actions: 'takeBlocker' },
     'child.changed': { actions: 'takeChild' },

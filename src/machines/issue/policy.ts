@@ -2,13 +2,18 @@
 
 import type { Phase, RunType } from '../vocabulary.ts'
 import type { ChecksFact, IssueContext } from './context.ts'
-import { presentHead } from './head-facts.ts'
+import type { Blocker } from './events.ts'
+import { presentHead, presentReviews } from './head-facts.ts'
+import { isResting } from './umbrella.ts'
 
 export interface IssuePolicy {
   /** Attempts by run type, for the issue's life between two heads that are not ours, human words or resets. */
   budgets: Record<RunType, number> & { recovery: number; runs: number; hours: number; tokens: number | null; usd: number | null }
-  /** Milliseconds. */
-  delays: { recovery: number; settle: number }
+  /**
+   * Milliseconds. `settle`: without news of its children before an umbrella's first run. `queueHealth`: without a word of the landing
+   * queue before it is asked. `reviewStuck`: in review before people are told.
+   */
+  delays: { recovery: number; settle: number; queueHealth: number; reviewStuck: number }
   /** `signal`: how long an agent's process may give no sign of life at all; by default as long as the run. */
   limits: { run: number; progress: number; signal?: number }
   review: 'human' | 'agent' | 'none'
@@ -16,6 +21,8 @@ export interface IssuePolicy {
   checks: boolean
   landing: 'queue' | 'manual'
   deploy: { timeout: number } | null
+  /** What a repair must not touch (core §3.11). */
+  protectedPaths: string[]
   agent: string
   /** By run type, where it differs. */
   agents: Partial<Record<RunType, string>>
@@ -35,12 +42,24 @@ export const defaultPolicy: IssuePolicy = {
     tokens: null,
     usd: null,
   },
-  delays: { recovery: 15_000, settle: 10_000 },
+  delays: { recovery: 15_000, settle: 10_000, queueHealth: 2 * 60_000, reviewStuck: 30 * 60_000 },
   limits: { run: 120 * 60_000, progress: 15 * 60_000 },
   review: 'human',
   checks: true,
   landing: 'queue',
   deploy: null,
+  protectedPaths: [
+    '.github/workflows/**',
+    '.signalbox/**',
+    'AGENTS.md',
+    'CLAUDE.md',
+    'DEV_SETUP.md',
+    'IMPLEMENTATION_WORKFLOW.md',
+    'REVIEW_WORKFLOW.md',
+    'package.json',
+    'package-lock.json',
+    'pnpm-lock.yaml',
+  ],
   agent: 'default',
   agents: {},
 }
@@ -71,7 +90,7 @@ export const checksState = (c: IssueContext): ChecksFact['state'] => {
 
 /** One reviewer who asks for changes outweighs those who approve. */
 export const reviewState = (c: IssueContext): 'none' | 'approved' | 'changes_requested' => {
-  const verdicts = Object.values(presentHead(c).reviews).map((review) => review.verdict)
+  const verdicts = Object.values(presentReviews(c)).map((review) => review.verdict)
   if (verdicts.includes('changes_requested')) return 'changes_requested'
   return verdicts.includes('approved') ? 'approved' : 'none'
 }
@@ -86,12 +105,39 @@ export const isEvictedByEnvironment = (c: IssueContext): boolean =>
 export const hasOpenRequest = (c: IssueContext): boolean =>
   c.asked !== null || c.answered !== null || c.inbox.some((message) => message.givenTo === null && message.via !== 'comment')
 
+export const isApproved = (c: IssueContext): boolean =>
+  c.policy.review === 'none' ? reviewState(c) !== 'changes_requested' : reviewState(c) === 'approved'
+
+/** The open pull request does not merge into its base. */
+export const isConflicting = (c: IssueContext): boolean => openPullRequest(c)?.mergeable === 'conflict'
+
+/** The landing queue has taken the present head in, which was green then: what the branch's own checks say now is only information. */
+export const isQueued = (c: IssueContext): boolean =>
+  c.landing !== null && c.landing === openPullRequest(c)?.headSha && presentHead(c).queue?.state === 'queued'
+
 /** Approved and green at its very head (P4), and nobody wants anything else of it. */
 export const isLandable = (c: IssueContext): boolean => {
   const pr = openPullRequest(c)
-  if (!pr || pr.draft || isEvicted(c) || hasOpenRequest(c) || c.run !== null) return false
-  const isApproved = c.policy.review === 'none' ? reviewState(c) !== 'changes_requested' : reviewState(c) === 'approved'
-  return isApproved && (!c.policy.checks || checksState(c) === 'passed')
+  if (!pr || pr.draft || isEvicted(c) || isConflicting(c) || hasOpenRequest(c) || c.run !== null) return false
+  return isApproved(c) && (!c.policy.checks || checksState(c) === 'passed' || isQueued(c))
+}
+
+/** Red checks of the present head that a run, or a second try, has to answer. */
+const isRed = (c: IssueContext): boolean => checksState(c) === 'failed' && !isQueued(c)
+
+/** The red checks have been asked to run once more and have not answered. */
+export const isRerunning = (c: IssueContext): boolean => {
+  const { checks, rerun } = presentHead(c)
+  return isRed(c) && rerun !== null && checks!.observedAt <= rerun
+}
+
+/** The red checks of this head have not been run again yet. */
+export const canRerun = (c: IssueContext): boolean => isRed(c) && presentHead(c).rerun === null
+
+/** Every failure is known to come and go by itself: the checks run once more before a repair is spent, once for each head. */
+export const isRerunWanted = (c: IssueContext): boolean => {
+  const failures = presentHead(c).checks?.failures ?? []
+  return canRerun(c) && failures.length > 0 && failures.every((failure) => failure.flaky === true)
 }
 
 // --- the phase: one decision -----------------------------------------------------------------------
@@ -106,10 +152,11 @@ function endOf(c: IssueContext): Phase | null {
 
 /** Where the change is, whatever people wait for. */
 function changePhase(c: IssueContext): Phase {
-  if (!openPullRequest(c)) return c.claimed ? 'implementing' : 'delegated'
-  if (isEvicted(c)) return 'repairing_queue'
+  if (!openPullRequest(c)) return c.claimed && !isResting(c) ? 'implementing' : 'delegated'
+  // A change that reviewers want and that does not merge is the landing queue's business, before it finds out by itself.
+  if (isEvicted(c) || (isApproved(c) && isConflicting(c))) return 'repairing_queue'
   if (reviewState(c) === 'changes_requested') return 'changes_requested'
-  if (checksState(c) === 'failed') return 'repairing_ci'
+  if (isRed(c)) return 'repairing_ci'
   return isLandable(c) ? 'awaiting_queue' : 'pr_open'
 }
 
@@ -118,7 +165,7 @@ export function phaseOf(c: IssueContext): Phase {
   const end = endOf(c)
   if (end === 'deploying' && c.deploy?.state === 'failed') return 'escalated'
   if (end !== null) return end
-  if (c.escalation !== null || c.pr?.state === 'closed' || isEvictedByEnvironment(c)) return 'escalated'
+  if (c.escalation !== null || isEvictedByEnvironment(c)) return 'escalated'
   return c.question === null ? changePhase(c) : 'awaiting_input'
 }
 
@@ -139,10 +186,22 @@ export const isUnconfirmed = (c: IssueContext): boolean => c.published !== null 
 export function neededRun(c: IssueContext): RunType | null {
   const phase = phaseOf(c)
   if (isUnconfirmed(c)) return null
-  if (phase === 'delegated' || phase === 'implementing') return 'implementation'
-  if (phase === 'pr_open') return c.asked ?? (hasOpenRequest(c) ? 'review_fix' : null)
+  if (phase === 'delegated' || phase === 'implementing') return isResting(c) && !hasOpenRequest(c) ? null : 'implementation'
+  if (phase === 'pr_open') return c.asked ?? (hasOpenRequest(c) ? 'review_fix' : upkeep(c))
   const repair = repairs[phase] ?? null
-  return repair === null ? null : (c.asked ?? repair)
+  if (repair === null || c.asked !== null) return repair && c.asked
+  if (repair === 'ci_repair' && (isRerunWanted(c) || isRerunning(c)) && !hasOpenRequest(c)) return null
+  // One run answers the reviewer and merges the base: a review of what does not merge would be in vain.
+  return repair === 'review_fix' && isConflicting(c) ? 'branch_upkeep' : repair
+}
+
+/** What an open pull request needs that nobody has said anything about. */
+function upkeep(c: IssueContext): RunType | null {
+  if (c.pr!.draft) return null
+  // Checks may not even start on what does not merge.
+  if (isConflicting(c)) return 'branch_upkeep'
+  const isJudged = !c.policy.checks || checksState(c) === 'passed'
+  return c.policy.review === 'agent' && isJudged && reviewState(c) === 'none' ? 'review' : null
 }
 
 /** The facts that ask for a run, by name: an escalation is about exactly these, and over when they change. */
@@ -150,19 +209,20 @@ export function causeOf(c: IssueContext): string {
   const pr = openPullRequest(c)
   const phase = changePhase(c)
   if (!pr) return 'implementation'
-  const { checks, queue, reviews } = presentHead(c)
+  const { checks, queue } = presentHead(c)
   const details: Partial<Record<Phase, unknown>> = {
     // Only what is asked for: a poll gives a dismissed verdict a new time whenever it looks.
-    changes_requested: Object.values(reviews).flatMap((review) => (review.verdict === 'changes_requested' ? [review.observedAt] : [])),
+    changes_requested: Object.values(presentReviews(c)).flatMap((review) =>
+      review.verdict === 'changes_requested' ? [review.observedAt] : [],
+    ),
     repairing_ci: checks?.failures.map((failure) => failure.signature),
     repairing_queue: queue?.observedAt,
   }
   return `${phase} ${pr.headSha} ${JSON.stringify(details[phase] ?? null)}`
 }
 
-/** Blockers that hold an implementation back; nothing else is held back by them. */
-export const openBlockers = (c: IssueContext): string[] =>
-  c.issue.blockedBy.filter((blocker) => !blocker.resolved).map((blocker) => blocker.key)
+/** Blockers that hold new runs back. One that was cancelled does not (core §3.12 had it otherwise). */
+export const openBlockers = (c: IssueContext): Blocker[] => c.issue.blockedBy.filter((blocker) => !blocker.resolved)
 
 export interface Spent {
   name: string
@@ -196,7 +256,12 @@ export function attemptsSpent(c: IssueContext): Spent | null {
 /** Whether what the active run was started for is gone: nobody wants its result any more. */
 export function isRunPointless(c: IssueContext): boolean {
   const { run } = c
-  if (run?.type === 'implementation') return c.pr === null && openBlockers(c).length > 0
+  const pr = openPullRequest(c)
+  if (run === null) return false
+  // Its pull request was closed.
+  if (run.head !== null && pr === null) return true
+  if (run.type === 'implementation') return pr === null && openBlockers(c).length > 0
+  if (run.type === 'review') return run.head !== pr?.headSha
   // An approval in the middle of a fix of the review supersedes the fix, unless a person asked for more.
-  return run?.type === 'review_fix' && run.given.length === 0 && openPullRequest(c) !== null && reviewState(c) === 'approved'
+  return run.type === 'review_fix' && run.given.length === 0 && reviewState(c) === 'approved'
 }

@@ -4,6 +4,7 @@ import type { Published } from '../run/context.ts'
 import type { IssueContext, PullRequestState } from './context.ts'
 import { restored } from './counters.ts'
 import type { PullRequestFact } from './events.ts'
+import { ofHead } from './head-facts.ts'
 
 type Patch = Partial<IssueContext>
 
@@ -70,10 +71,14 @@ function follow(c: IssueContext, fact: PullRequestFact, observedAt: number, seen
     observedAt,
   }
   const isForeign = pr !== null && pr.headSha !== fact.headSha && !c.pushed.includes(fact.headSha)
+  const { patchId } = fact
   return {
     pr: next,
     prSeenAt: Math.max(c.prSeenAt, seenAt),
     formerPr: null,
+    ...(patchId == null ? {} : ofHead({ ...c, pr: next }, fact.headSha, 0, () => ({ patchId }))),
+    // Closed without having landed: the work begins anew.
+    ...(state === 'closed' && known?.state !== 'closed' ? { claimed: false } : {}),
     ...(pr === null || pr.headSha === fact.headSha
       ? {}
       : { formerHeads: remembered(c.formerHeads, pr.headSha).filter((head) => head !== fact.headSha) }),
@@ -88,7 +93,9 @@ function follow(c: IssueContext, fact: PullRequestFact, observedAt: number, seen
 
 /** Our own publication, as its run tells it: taken unless the pull request has moved on since the run began, or has landed. */
 export function takePublication(c: IssueContext, published: Published | null, from: string | null): Patch {
-  if (published === null || c.pr?.state === 'merged' || (c.pr !== null && c.pr.headSha !== from)) return {}
+  if (published === null || c.pr?.state === 'merged') return {}
+  // A run that began after its pull request was closed had none.
+  if (c.pr !== null && (c.pr.state === 'closed' ? null : c.pr.headSha) !== from) return {}
   const fact: PullRequestFact = { ...published, author: '' }
   const { headSha, state } = published
   // As old as what is known, also of one that was put aside: the forge's own fact, which has a later time, goes over it.

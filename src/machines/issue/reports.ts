@@ -3,6 +3,7 @@
 import type { Authority, Phase } from '../vocabulary.ts'
 import type { IssueContext } from './context.ts'
 import { presentHead } from './head-facts.ts'
+import { checksState, openBlockers, reviewState } from './policy.ts'
 
 export type FeedLevel = 'info' | 'warn' | 'error'
 
@@ -47,6 +48,9 @@ export type IssueReport =
       status: string
       summary: string
     }
+  | { type: 'rerun.wanted'; project: string; issue: string; number: number; headSha: string }
+  /** The issue would like to be told everything anew. */
+  | { type: 'facts.wanted'; project: string; issue: string }
   | { type: 'worktree.released'; project: string; key: string; branch: string; base: string; landed: string | null }
 
 /** The longest sentence in the feed. */
@@ -116,7 +120,6 @@ const phaseTexts: Record<Phase, (c: IssueContext) => string> = {
 /** Why a human is needed. */
 export function escalationText(c: IssueContext): string {
   if (c.escalation) return c.escalation.reason
-  if (c.pr?.state === 'closed') return `${thePullRequest(c)} was closed: retry, or close the issue`
   if (c.deploy?.state === 'failed') return `the deployment of ${c.deploy.sha.slice(0, 10)} failed`
   return presentHead(c).queue?.incident?.summary ?? 'nothing more is known'
 }
@@ -160,6 +163,44 @@ export const tellAuthority = (c: IssueContext): IssueReport =>
       stopped: `Stopped by ${c.stop?.author ?? 'somebody'}: ${c.stop?.reason ?? ''}`,
     }[authorityOf(c)],
   )
+
+export const askForRerun = (c: IssueContext): IssueReport => ({
+  type: 'rerun.wanted',
+  project: c.project,
+  issue: c.id,
+  number: c.pr!.number,
+  headSha: c.pr!.headSha,
+})
+
+const doing: Record<Authority, (c: IssueContext) => string | null> = {
+  acting: (c) => (c.run === null ? null : `${c.run.id} (${c.run.type.replace('_', ' ')} by ${c.run.agent}) is at work.`),
+  observing: () => 'It is not delegated: facts are taken in, nothing is written.',
+  stopped: (c) => `Stopped by ${c.stop?.author}: a retry, a message or a new delegation goes on.`,
+}
+
+/** The answer to a person who asks how it goes, from what is known at this moment. */
+export function statusAnswer(c: IssueContext): IssueReport {
+  const blockers = openBlockers(c).map(({ key }) => key)
+  const sentences = [
+    `${phaseTexts[c.phase](c)}.`,
+    doing[authorityOf(c)](c),
+    blockers.length === 0 ? null : `Blocked by ${blockers.join(', ')}.`,
+    c.run === null && c.lastFailure !== null ? `The last attempt ended: ${c.lastFailure.reason}` : null,
+  ]
+  const text = sentences.filter((sentence) => sentence !== null).join(' ')
+  return { type: 'tracker.report', project: c.project, issue: c.id, key: c.issue.key, kind: 'comment', phase: c.phase, text }
+}
+
+/** It has been open for long: whoever may do something about it is told. */
+export function tellStuck(c: IssueContext): IssueReport {
+  const missing = [
+    checksState(c) === 'pending' ? 'its checks have not answered' : null,
+    reviewState(c) === 'none' && c.policy.review !== 'none' ? 'nobody has reviewed it' : null,
+    c.pr?.draft ? 'it is a draft' : null,
+  ].filter((text) => text !== null)
+  const why = missing.length === 0 ? 'its agent is at work' : missing.join(', ')
+  return post(c, 'review.stuck', 'warn', 'waiting', `${pullRequest(c)} has been open for long: ${why}`)
+}
 
 export const releaseWorktree = (c: IssueContext): IssueReport => ({
   type: 'worktree.released',

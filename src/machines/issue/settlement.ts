@@ -3,10 +3,22 @@
 import type { RunInput, RunOutput } from '../run/context.ts'
 import { addUsage, noUsage } from '../vocabulary.ts'
 import type { IssueContext } from './context.ts'
+import type { EventOf } from './events.ts'
 import { noFailures } from './counters.ts'
-import { presentHead } from './head-facts.ts'
+import { presentHead, presentReviews, takeReview } from './head-facts.ts'
 import { consume, consumeGiven, give, giveBack } from './inbox.ts'
-import { agentFor, attemptsSpent, backoff, causeOf, lifetimeSpent, neededRun, openPullRequest, type Spent } from './policy.ts'
+import { isUmbrella } from './umbrella.ts'
+import {
+  agentFor,
+  attemptsSpent,
+  backoff,
+  causeOf,
+  isConflicting,
+  lifetimeSpent,
+  neededRun,
+  openPullRequest,
+  type Spent,
+} from './policy.ts'
 import { remembered, takePublication } from './pull-request-facts.ts'
 
 type Patch = Partial<IssueContext>
@@ -25,6 +37,7 @@ export function claim(c: IssueContext): Patch {
   return {
     claimed: true,
     cleared: false,
+    resting: false,
     runs: c.runs + 1,
     run: {
       id,
@@ -50,7 +63,8 @@ export function claim(c: IssueContext): Patch {
 export function assignment(c: IssueContext): RunInput {
   const { pr, issue, policy } = c
   const { id, type, agent } = c.run!
-  const { reviews, checks, queue } = presentHead(c)
+  const { checks, queue } = presentHead(c)
+  const reviews = presentReviews(c)
   const blocking = Object.entries(reviews).find(([, review]) => review.verdict === 'changes_requested')
   const headSha = pr?.headSha ?? ''
   return {
@@ -66,7 +80,8 @@ export function assignment(c: IssueContext): RunInput {
     agent,
     branch: c.branch,
     base: c.base,
-    published: pr?.state === 'open' ? pr.headSha : null,
+    // Also of a pull request that was closed: its branch is there, and what follows goes on from it.
+    published: pr === null || pr.state === 'merged' ? null : pr.headSha,
     past: type === 'implementation' || pr?.state !== 'open' ? null : pr.headSha,
     keep: c.keep,
     restartFrom: c.restartFrom,
@@ -75,6 +90,13 @@ export function assignment(c: IssueContext): RunInput {
     review: blocking ? { reviewer: blocking[0], body: blocking[1].body, comments: blocking[1].comments, headSha } : null,
     checks: checks?.state === 'failed' ? { headSha, failures: checks.failures } : null,
     incident: queue?.state === 'evicted' ? queue.incident : null,
+    replaces:
+      pr?.state === 'closed' ? { number: pr.number, url: pr.url } : c.formerPr && { number: c.formerPr.number, url: c.formerPr.url },
+    umbrella: isUmbrella(c) ? { children: c.issue.children } : null,
+    conflict: isConflicting(c),
+    pastPatch: presentHead(c).patchId,
+    protectedPaths: policy.protectedPaths,
+    round: c.attempts[type],
     lastFailure: c.lastFailure?.reason ?? null,
     limits: policy.limits,
   }
@@ -136,7 +158,20 @@ const failureOf = (c: IssueContext, event: RunOutput): IssueContext['lastFailure
 
 export function settleCompleted(c: IssueContext, event: RunOutput): Patch {
   const patch = { ...answered(c, event), ...noFailures }
-  return { ...patch, ...takePublication({ ...c, ...patch }, event.pr, c.run!.head) }
+  return {
+    ...patch,
+    ...takePublication({ ...c, ...patch }, event.pr, c.run!.head),
+    ...takeOwnReview({ ...c, ...patch }, event, c.run!.agent),
+  }
+}
+
+/** Our own reviewer's verdict is known before the forge tells of it. */
+function takeOwnReview(c: IssueContext, { review }: RunOutput, reviewer: string): Patch {
+  // Not there at all in the answer of a run that an earlier version began.
+  if (review == null) return {}
+  const { verdict, body, findings: comments, headSha } = review
+  const type = verdict === 'approved' ? 'review.approved' : 'review.changesRequested'
+  return takeReview(c, { type, headSha, reviewer, body, comments, observedAt: c.now } as EventOf<'review.approved'>)
 }
 
 /** We ended it: an approval made it needless, or a person took the issue back. What an operator had asked of it is off the table too. */
@@ -149,6 +184,31 @@ export const settleWithQuestion = (c: IssueContext, event: RunOutput): Patch => 
   asked: c.asked ?? c.run!.asked,
   question: { text: event.question ?? event.summary, at: c.now },
 })
+
+/** Everything is with its children: to look at them has cost no attempt, and their news call for the next run. */
+export const settleResting = (c: IssueContext, event: RunOutput): Patch => ({
+  ...answered(c, event),
+  ...refundAttempt(c),
+  ...noFailures,
+  resting: true,
+})
+
+/** The agent found, and said twice, that nothing has to be changed. */
+export const settleConcluded = (c: IssueContext, event: RunOutput): Patch => ({
+  ...answered(c, event),
+  ...noFailures,
+  closed: { as: 'done', by: c.run!.agent, at: c.now },
+})
+
+/** There is work left: it goes on in its worktree, and the attempt is spent. */
+export const settleUnfinished = (c: IssueContext, event: RunOutput): Patch => ({
+  ...settled(c, event),
+  keep: true,
+  lastFailure: failureOf(c, { ...event, failure: 'agent', reason: event.summary || 'The agent says that there is work left.' }),
+})
+
+/** Nothing was found to repair: the checks are asked once more. */
+export const settleIrreproducible = (c: IssueContext, event: RunOutput): Patch => ({ ...answered(c, event), ...noFailures })
 
 export const settleWithoutChange = (c: IssueContext, event: RunOutput): Patch =>
   andEscalate(c, { ...answered(c, event), ...noFailures }, `The agent changed nothing: ${event.summary || event.reason}`)

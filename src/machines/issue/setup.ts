@@ -9,7 +9,7 @@ import { restored } from './counters.ts'
 import * as decisions from './decisions.ts'
 import type { EventOf, IssueEvent, ReconcileEvent } from './events.ts'
 import * as guards from './guards.ts'
-import { takeChecks, takeHold, takeQueue, takeResumption, takeReview } from './head-facts.ts'
+import { askForRerun, takeChecks, takeHold, takeQueue, takeResumption, takeReview } from './head-facts.ts'
 import * as inbox from './inbox.ts'
 import { causeOf, phaseOf } from './policy.ts'
 import { takeEverything } from './poll.ts'
@@ -31,9 +31,10 @@ const take = (change: (c: IssueContext, event: never, at: number) => Patch) =>
     const at = timeOf(context, event)
     const before = { ...context, now: at }
     const patch = { now: at, ...change(before, event as never, at) }
-    const { escalation } = { ...before, ...patch }
-    // The facts that it was about have changed: it is over.
-    return escalation === null || escalation.anchor === causeOf({ ...before, ...patch }) ? patch : { ...patch, escalation: null }
+    const after = { ...before, ...patch }
+    // That its pull request was closed answers nothing; any other change of the facts that it was about ends an escalation.
+    const isOver = after.escalation !== null && after.pr?.state !== 'closed' && after.escalation.anchor !== causeOf(after)
+    return isOver ? { ...patch, escalation: null } : patch
   })
 
 /** When a fact was observed that came by itself. */
@@ -62,6 +63,9 @@ export const issueSetup = setup({
   guards,
   delays: {
     backoff: ({ context }) => Math.max(0, context.notBefore - context.now),
+    settle: ({ context }) => Math.max(0, context.childrenAt + context.policy.delays.settle - context.now),
+    queueHealth: ({ context }) => context.policy.delays.queueHealth,
+    reviewStuck: ({ context }) => context.policy.delays.reviewStuck,
     deployTimeout: ({ context }) => context.policy.deploy?.timeout ?? 0,
   },
   actions: {
@@ -90,6 +94,13 @@ export const issueSetup = setup({
     takeFailedDeployment: take((c, event: Of<'deploy.failed'>) => takeDeployment(c, event, 'failed')),
     endDeploymentWatch: take((c) => ({ deploy: c.deploy && { ...c.deploy, state: 'succeeded' as const } })),
     takeEverything: take((c, event: ReconcileEvent) => takeEverything(c, event)),
+    askForRerun: enqueueActions(({ context: c, enqueue }) => {
+      enqueue.assign(askForRerun(c))
+      enqueue.emit(reports.askForRerun(c))
+    }),
+    askForFacts: enqueueActions(({ context: c, enqueue }) => {
+      enqueue.emit({ type: 'facts.wanted', project: c.project, issue: c.id })
+    }),
     takePolicy: take((_c, { policy }: Of<'policy.changed'>) => ({ policy })),
 
     // people
@@ -100,6 +111,10 @@ export const issueSetup = setup({
       inbox.hear(c, { text, author: author ?? 'operator', via: 'session', at }),
     ),
     rememberStop: take((c, event: Of<'operator.stopped' | 'tracker.stopRequested'>, at) => decisions.stop(c, event, at)),
+    rememberStopWord: take((c, { author, observedAt }: Of<'tracker.prompted'>, at) =>
+      decisions.stop(c, { type: 'tracker.stopRequested', author, observedAt }, at),
+    ),
+    answerStatus: enqueueActions(({ context: c, enqueue }) => enqueue.emit(reports.statusAnswer(c))),
     retry: take((c, event: Of<'operator.retried'>) => decisions.retry(c, event)),
     close: take((_c, event: Of<'operator.closed'>, at) => decisions.close(event, at)),
     resetBudget: take((c) => ({ ...restored(c), spent: { runs: 0, ms: 0, usage: noUsage } })),
@@ -170,6 +185,10 @@ export const issueSetup = setup({
     settleCompleted: settle(settlement.settleCompleted),
     settleCalledOff: settle(settlement.settleCalledOff),
     settleWithQuestion: settle(settlement.settleWithQuestion),
+    settleResting: settle(settlement.settleResting),
+    settleConcluded: settle(settlement.settleConcluded),
+    settleUnfinished: settle(settlement.settleUnfinished),
+    settleIrreproducible: settle(settlement.settleIrreproducible),
     settleWithoutChange: settle(settlement.settleWithoutChange),
     settleInterrupted: settle(settlement.settleInterrupted),
     settleForRecovery: settle(settlement.settleForRecovery),
@@ -207,6 +226,7 @@ export const issueSetup = setup({
       enqueue.assign({ told: { ...c.told, phase: c.phase } })
       for (const report of reports.tellPhase(c)) enqueue.emit(report)
     }),
+    tellStuck: enqueueActions(({ context: c, enqueue }) => enqueue.emit(reports.tellStuck(c))),
     tellAuthority: enqueueActions(({ context: c, event, enqueue }) => {
       const authority = reports.authorityOf(c)
       enqueue.assign({ since: { ...c.since, authority: timeOf(c, event) }, told: { ...c.told, authority } })

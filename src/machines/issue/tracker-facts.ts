@@ -2,6 +2,8 @@
 
 import type { IssueContext } from './context.ts'
 import type { EventOf, TrackerFact } from './events.ts'
+import { hearOfChildren } from './inbox.ts'
+import { childNews, isUmbrella } from './umbrella.ts'
 
 type Patch = Partial<IssueContext>
 
@@ -41,7 +43,14 @@ const newerThan = <T extends { observedAt: number }>(known: Record<string, T>, o
 /** The issue as it was seen, with what was heard of its blockers and children since. */
 const withNews = (fact: TrackerFact, { blockers, children }: Pick<IssueContext, 'blockers' | 'children'>): TrackerFact => ({
   ...fact,
-  blockedBy: fact.blockedBy.map(({ key, resolved }) => ({ key, resolved: blockers[key]?.resolved ?? resolved })),
+  blockedBy: fact.blockedBy.map((blocker) => {
+    const news = blockers[blocker.key]
+    if (news === undefined) return blocker
+    const { observedAt: _observedAt, ...now } = news
+    // A ring with a resolved issue in it is none any more.
+    const ring = news.resolved || blocker.ring === undefined ? {} : { ring: blocker.ring }
+    return { key: blocker.key, ...now, ...ring }
+  }),
   children: [
     ...fact.children.filter(({ key }) => children[key] === undefined),
     ...Object.entries(children).map(([key, { state }]) => ({ key, state })),
@@ -61,7 +70,7 @@ export function takeTracker(
   const news = { blockers: newerThan(c.blockers, observedAt), children: newerThan(c.children, observedAt) }
   return {
     ...news,
-    issue: withNews(factOf(fact), news),
+    ...withIssue(c, withNews(factOf(fact), news)),
     issueObservedAt: observedAt,
     delegated: delegated ?? c.delegated,
     removed: c.removed && c.removedAt > observedAt,
@@ -74,14 +83,22 @@ export function takeTracker(
 export const takeRemoval = (c: IssueContext, observedAt: number): Patch =>
   observedAt <= Math.max(c.issueObservedAt, c.removedAt) ? {} : { removed: true, removedAt: observedAt }
 
-export function takeBlocker(c: IssueContext, { key, resolved, observedAt }: EventOf<'blocker.changed'>): Patch {
+export function takeBlocker(c: IssueContext, { key, resolved, state, observedAt }: EventOf<'blocker.changed'>): Patch {
   if (observedAt <= Math.max(c.issueObservedAt, c.blockers[key]?.observedAt ?? 0)) return {}
-  const blockers = { ...c.blockers, [key]: { resolved, observedAt } }
+  const blockers = { ...c.blockers, [key]: { resolved, ...(state === undefined ? {} : { state }), observedAt } }
   return { blockers, issue: withNews(c.issue, { blockers, children: c.children }) }
 }
 
 export function takeChild(c: IssueContext, { key, state, observedAt }: EventOf<'child.changed'>): Patch {
   if (observedAt <= Math.max(c.issueObservedAt, c.children[key]?.observedAt ?? 0)) return {}
   const children = { ...c.children, [key]: { state, observedAt } }
-  return { children, issue: withNews(c.issue, { blockers: c.blockers, children }) }
+  return { children, ...withIssue(c, withNews(c.issue, { blockers: c.blockers, children })) }
+}
+
+/** The issue as it is now; an umbrella that has begun hears what became of its children, one that has not lets them settle. */
+function withIssue(c: IssueContext, issue: TrackerFact): Patch {
+  const news = childNews(c.issue.children, issue.children)
+  if (news.length === 0 || !(isUmbrella(c) || isUmbrella({ issue }))) return { issue }
+  if (!c.claimed) return { issue, childrenAt: c.now }
+  return { issue, ...hearOfChildren(c, news) }
 }

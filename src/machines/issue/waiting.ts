@@ -4,9 +4,10 @@ import type { Party, Waiting } from '../vocabulary.ts'
 import type { IssueContext } from './context.ts'
 import { presentHead } from './head-facts.ts'
 import { isActing } from './guards.ts'
-import { checksState, isUnconfirmed, openBlockers, reviewState } from './policy.ts'
+import { checksState, isRerunning, isUnconfirmed, openBlockers, reviewState } from './policy.ts'
 import { escalationText } from './reports.ts'
 import { lifetimeText } from './settlement.ts'
+import { isResting, openChildren } from './umbrella.ts'
 
 /** Milliseconds since epoch of pending timers, by XState's name. */
 export type Timers = readonly { name: string; due: number }[]
@@ -46,11 +47,20 @@ export const waiting = {
   ],
   answer: (c) => [row('human', `an answer to: ${c.question?.text ?? ''}`, c.question?.at ?? c.since.lifecycle)],
   decision: (c) => [row('human', escalationText(c), c.escalation?.at ?? c.since.lifecycle)],
-  publication: (c) =>
-    c.published === null || !isUnconfirmed(c)
+  others: (c) => [
+    ...(c.published === null || !isUnconfirmed(c)
       ? []
-      : [row('provider', `the forge to tell of ${c.published.slice(0, 10)}, which was published`, c.since.run)],
-  blockers: (c) => openBlockers(c).map((key) => row('dependency', `blocked by ${key}`, c.since.run)),
+      : [row('provider', `the forge to tell of ${c.published.slice(0, 10)}, which was published`, c.since.run)]),
+    ...(isResting(c) ? openChildren(c).map(({ key }) => row('dependency', `its child ${key}`, c.since.run)) : []),
+  ],
+  rerun: (c) =>
+    isRerunning(c) ? [row('ci', 'its red checks to run once more: they may come and go by themselves', c.since.lifecycle)] : [],
+  children: (c, timers) => [row('timer', 'its children may still be coming', c.childrenAt, dueOf(timers, 'settle'))],
+  blockers: (c) =>
+    openBlockers(c).map(({ key, state, ring }) => {
+      if (ring !== undefined) return row('human', `${ring.join(', ')} wait for each other: take one blocker away`, c.since.run)
+      return row('dependency', state === 'unknown' ? `blocked by ${key}, of which nothing is known here` : `blocked by ${key}`, c.since.run)
+    }),
   budget: (c) => [row('operator', lifetimeText(c), c.since.run)],
   pause: (c, timers) => [
     row(

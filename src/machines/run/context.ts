@@ -29,6 +29,18 @@ export interface RunInput {
   review: { reviewer: string; body: string; comments: Finding[]; headSha: string } | null
   checks: { headSha: string; failures: CheckFailure[] } | null
   incident: QueueIncident | null
+  /** A pull request that was closed, or that landed before a person asked for more: this work follows it. */
+  replaces: { number: number; url: string } | null
+  /** The issue coordinates these and makes no change of its own. */
+  umbrella: { children: { key: string; state: string }[] } | null
+  /** The pull request does not merge into its base. */
+  conflict: boolean
+  /** `git patch-id --stable` of `past`, where it is known. */
+  pastPatch: string | null
+  /** Paths that a repair must not touch; as git writes pathspecs with globs. */
+  protectedPaths: string[]
+  /** How many runs of this type its change has had, this one included. */
+  round: number
   lastFailure: string | null
   /** Milliseconds: the whole run; without progress; without any sign of life (default: as long as the run). */
   limits: { run: number; progress: number; signal?: number }
@@ -53,6 +65,10 @@ export interface RunOutput {
   headAfter: string | null
   /** The pull request as publishing it gave it. */
   pr: Published | null
+  /** What the agent made of having changed nothing; null when it was not asked. */
+  completion: 'continue' | 'done' | 'needs_input' | 'failed' | null
+  /** The verdict of a run of type `review`. */
+  review: { verdict: 'approved' | 'changes_requested'; body: string; findings: Finding[]; headSha: string } | null
   /** Ids of messages that reached the agent while it worked. */
   steered: string[]
   /** True when it got as far as an item, a diff or a commit. */
@@ -69,6 +85,8 @@ export interface Published {
   baseRef: string
   draft: boolean
   state: 'open' | 'closed' | 'merged'
+  /** `git patch-id --stable` of what was published. */
+  patchId?: string | null
 }
 
 /** What the agent's turn answers. */
@@ -151,6 +169,12 @@ export function createContext({ input }: { input?: RunInput }): RunContext {
     review: null,
     checks: null,
     incident: null,
+    replaces: null,
+    umbrella: null,
+    conflict: false,
+    pastPatch: null,
+    protectedPaths: [],
+    round: 1,
     lastFailure: null,
     limits: { run: 0, progress: 0 },
     ...input,

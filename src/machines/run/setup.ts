@@ -134,6 +134,8 @@ export const runOutput = ({ context }: { context: RunContext }): RunOutput => ({
   headBefore: context.headBefore,
   headAfter: context.pr?.headSha ?? null,
   pr: context.pr,
+  completion: null,
+  review: null,
   steered: context.steered,
   progressed: context.progressed,
   dirty: context.inspection?.dirty ?? [],

@@ -26,7 +26,6 @@ import {
   playOn,
   playWith,
   policy,
-  prClosed,
   published,
   pushed,
   red,
@@ -130,7 +129,6 @@ describe('whom an issue waits for', () => {
     ],
     ['an answer', play(granted, question), ['human: an answer to: Which file?']],
     ['a decision', play(granted, finished({ outcome: 'failed', failure: 'auth', reason: 'log in' })), ['human: log in']],
-    ['a decision about a closed pull request', play(...open, prClosed), ['human: pull request #7 was closed: retry, or close the issue']],
     ['a decision about the queue', play(...landing, evicted('environment')), ['human: it could not land: environment']],
     [
       'the forge',
@@ -298,7 +296,7 @@ describe('what people are told', () => {
       play(granted, (issue) => issue.send({ type: 'run.finished', runId: 'run-1', ...output({ outcome: 'needs_input', question: '?' }) })),
       'warn',
     ],
-    ['escalated', play(...open, prClosed), 'error'],
+    ['escalated', play(...open, approved(), green(), entered(), evicted('environment')), 'error'],
     ['failed', play(closedAs('failed')), 'warn'],
     ['done', play(...open, merged()), 'info'],
   ])('of the phase %s is one sentence in the feed and one report to the tracker', (name, issue, level) => {

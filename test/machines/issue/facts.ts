@@ -147,6 +147,8 @@ export const output = (changes: Partial<RunOutput>): RunOutput => ({
   headBefore: 'base',
   headAfter: null,
   pr: null,
+  completion: null,
+  review: null,
   steered: [],
   progressed: false,
   dirty: [],

@@ -22,13 +22,23 @@ const closed = { pr: { ...open.pr, state: 'closed' as const } }
 const merged = { pr: { ...open.pr, state: 'merged' as const } }
 const said = (facts: Partial<HeadFacts>): Changes => ({
   ...open,
-  heads: { A: { reviews: {}, checks: null, queue: null, ...about, ...facts } },
+  heads: { A: { reviews: {}, checks: null, queue: null, patchId: null, rerun: null, ...about, ...facts } },
 })
 const verdict = (word: 'approved' | 'changes_requested' | 'dismissed') => ({ grace: { verdict: word, body: '', comments: [], ...about } })
 const checks = (state: 'pending' | 'passed' | 'failed') => ({
   ...{ state, names: ['ci'], failures: state === 'failed' ? [failure()] : [], obstacle: null, ...about },
 })
 const evicted = (kind: QueueIncident['class']) => ({ state: 'evicted' as const, incident: incident(kind), ...about })
+const queued = { state: 'queued' as const, incident: null, ...about }
+const conflict = { pr: { ...open.pr, mergeable: 'conflict' as const } }
+/** The present head is green, and what it says was said of a former head. */
+const samePatch = (word: 'approved' | 'changes_requested'): Changes => ({
+  ...open,
+  heads: {
+    Z: { reviews: verdict(word), checks: null, queue: null, patchId: 'p', rerun: null, ...about },
+    A: { reviews: {}, checks: checks('passed'), queue: null, patchId: 'p', rerun: null, ...about },
+  },
+})
 const landable = said({ reviews: verdict('approved'), checks: checks('passed') })
 const decision = { author: 'ada', reason: '', at: dawn }
 const stopped = { stop: decision }
@@ -48,6 +58,13 @@ const blocked = { issue: { ...context().issue, blockedBy: [{ key: 'APP-0', resol
 const ended = (stateType: 'completed' | 'canceled') => ({ issue: { ...context().issue, stateType } })
 const budgets = (changes: object) => ({ policy: { ...defaultPolicy, budgets: { ...defaultPolicy.budgets, ...changes } } })
 const attempts = (changes: object) => ({ attempts: { ...context().attempts, ...changes } })
+const umbrella = (state: string, parent: string | null = null) => ({
+  issue: { ...context().issue, parent, children: [{ key: 'APP-2', state }] },
+})
+const flaky = (...each: boolean[]) => ({
+  ...checks('failed'),
+  failures: each.map((is, i) => ({ ...failure(String(i)), flaky: is })),
+})
 const escalation = { escalation: { reason: '', anchor: 'implementation', at: dawn } }
 const question = { question: { text: '?', at: dawn } }
 const finished = (changes: object) => ({ type: 'run.finished', failure: null, ...changes })
@@ -91,6 +108,11 @@ const tables: Record<keyof typeof guards, Row[]> = {
     ['and it is approved', true, said({ reviews: verdict('approved'), checks: checks('failed') })],
     ['the project declares none', false, { ...said({ checks: checks('failed') }), policy: { ...defaultPolicy, checks: false } }],
     ['they are pending', false, said({ checks: checks('pending') })],
+    ['they run once more', true, said({ checks: checks('failed'), rerun: dawn })],
+    ['the queue has it', false, { ...said({ reviews: verdict('approved'), checks: checks('failed'), queue: queued }), landing: 'A' }],
+    ['the queue had it, and it was withdrawn', true, said({ reviews: verdict('approved'), checks: checks('failed'), queue: queued })],
+    ['it does not merge, and is approved', false, { ...said({ reviews: verdict('approved'), checks: checks('failed') }), ...conflict }],
+    ['it does not merge, and nobody has approved', true, { ...said({ checks: checks('failed') }), ...conflict }],
     ['a reviewer asks for changes', false, said({ reviews: verdict('changes_requested'), checks: checks('failed') })],
   ],
   isAwaitingQueue: [
@@ -103,6 +125,19 @@ const tables: Record<keyof typeof guards, Row[]> = {
       { ...said({ reviews: verdict('changes_requested'), checks: checks('passed') }), policy: { ...defaultPolicy, review: 'none' } },
     ],
     ['not green', false, said({ reviews: verdict('approved'), checks: checks('pending') })],
+    [
+      'not green any more, but the queue has it',
+      true,
+      { ...said({ reviews: verdict('approved'), checks: checks('failed'), queue: queued }), landing: 'A' },
+    ],
+    [
+      'the queue has another head',
+      false,
+      { ...said({ reviews: verdict('approved'), checks: checks('failed'), queue: queued }), landing: 'B' },
+    ],
+    ['it does not merge', false, { ...landable, ...conflict }],
+    ['a former head with the same patch was approved', true, samePatch('approved')],
+    ['one with the same patch was objected to', false, samePatch('changes_requested')],
     ['not approved', false, said({ checks: checks('passed') })],
     ['given back', false, said({ reviews: verdict('approved'), checks: checks('passed'), queue: evicted('checks') })],
     ['it has landed', false, { ...landable, ...merged }],
@@ -111,7 +146,9 @@ const tables: Record<keyof typeof guards, Row[]> = {
     ['a conflict', true, said({ queue: evicted('conflict') })],
     ['red checks of the merge', true, said({ queue: evicted('checks') })],
     ['the environment', false, said({ queue: evicted('environment') })],
-    ['in the queue', false, said({ queue: { state: 'queued', incident: null, ...about } })],
+    ['in the queue', false, said({ queue: queued })],
+    ['approved, and it does not merge', true, { ...said({ reviews: verdict('approved') }), ...conflict }],
+    ['not approved, and it does not merge', false, { ...open, ...conflict }],
   ],
   isDeploying: [
     ['landed, deployment under way', true, { ...merged, deploy: { sha: 'M', state: 'pending', since: dawn } }],
@@ -133,7 +170,7 @@ const tables: Record<keyof typeof guards, Row[]> = {
   ],
   isEscalated: [
     ['a human is needed', true, escalation],
-    ['its pull request was closed', true, closed],
+    ['its pull request was closed', false, closed],
     ['the queue could not test it', true, said({ queue: evicted('environment') })],
     ['the deployment failed', true, { ...merged, deploy: { sha: 'M', state: 'failed', since: dawn } }],
     ['it is over', false, { ...escalation, ...ended('completed') }],
@@ -258,7 +295,7 @@ const tables: Record<keyof typeof guards, Row[]> = {
   isBlocked: [
     ['another issue has to be resolved', true, blocked],
     ['it was', false, { issue: { ...context().issue, blockedBy: [{ key: 'APP-0', resolved: true }] } }],
-    ['there is a pull request already', false, { ...blocked, ...said({ checks: checks('failed') }) }],
+    ['a repair is needed', true, { ...blocked, ...said({ checks: checks('failed') }) }],
     ['no run is needed', false, { ...blocked, ...stopped }],
     ['nothing is in the way', false, {}],
   ],
@@ -289,6 +326,14 @@ const tables: Record<keyof typeof guards, Row[]> = {
   hasBudget: [
     ['nothing is spent', true, {}],
     ['all runs are spent', false, budgets({ runs: 0 })],
+  ],
+  isSettling: [
+    ['its children came a moment ago', true, { ...umbrella('started'), childrenAt: now - 9_999 }],
+    ['they came a while ago', false, { ...umbrella('started'), childrenAt: now - 10_000 }],
+    ['by the time of the event it is over', false, { ...umbrella('started'), childrenAt: now - 9_999 }, { at: now + 1 }],
+    ['it has begun', false, { ...umbrella('started'), childrenAt: now, claimed: true }],
+    ['it is no umbrella', false, { childrenAt: now }],
+    ['no run may start', false, { ...umbrella('started'), childrenAt: now, ...stopped }],
   ],
   isPausing: [
     ['the pause ends later', true, { notBefore: now + 1 }],
@@ -338,7 +383,8 @@ const tables: Record<keyof typeof guards, Row[]> = {
     ['over: done', true, { ...run(), ...ended('completed') }],
     ['over: failed', true, { ...run(), ...ended('canceled') }],
     ['landed, the deployment is watched', true, { ...run(), ...merged, deploy: { sha: 'M', state: 'pending', since: dawn } }],
-    ['its pull request was closed', true, { ...run(), ...closed }],
+    ['its pull request was closed', true, { ...run({ head: 'A' }), ...closed }],
+    ['one was closed that it does not know of', false, { ...run(), ...closed }],
     ['a fix of a review that approves', true, { ...said({ reviews: verdict('approved') }), ...run({ type: 'review_fix' }) }],
     [
       'a fix that a person asked for',
@@ -375,6 +421,59 @@ const tables: Record<keyof typeof guards, Row[]> = {
     ['a question', true, run(), finished({ outcome: 'needs_input' })],
     ['completed', false, run(), finished({ outcome: 'completed' })],
   ],
+  isResting: [
+    ['its children are open', true, { ...run(), ...umbrella('started') }, finished({ outcome: 'no_change', completion: 'done' })],
+    ['the agent was not asked', true, { ...run(), ...umbrella('started') }, finished({ outcome: 'no_change', completion: null })],
+    ['the agent gives up', false, { ...run(), ...umbrella('started') }, finished({ outcome: 'no_change', completion: 'failed' })],
+    ['they are delivered', false, { ...run(), ...umbrella('completed') }, finished({ outcome: 'no_change', completion: 'done' })],
+    ['something was changed', false, { ...run(), ...umbrella('started') }, finished({ outcome: 'completed' })],
+    ['it is itself a child', false, { ...run(), ...umbrella('started', 'APP-0') }, finished({ outcome: 'no_change' })],
+  ],
+  isConcluded: [
+    ['nothing has to be changed', true, run(), finished({ outcome: 'no_change', completion: 'done' })],
+    ['there is work left', false, run(), finished({ outcome: 'no_change', completion: 'continue' })],
+    ['it was not asked', false, run(), finished({ outcome: 'no_change', completion: null })],
+    ['there is a pull request', false, { ...open, ...run() }, finished({ outcome: 'no_change', completion: 'done' })],
+    ['something was changed', false, run(), finished({ outcome: 'completed', completion: 'done' })],
+  ],
+  isUnfinished: [
+    [
+      'there is work left, and an attempt',
+      true,
+      { ...run(), ...attempts({ implementation: 2 }) },
+      finished({ outcome: 'no_change', completion: 'continue' }),
+    ],
+    ['and none', false, { ...run(), ...attempts({ implementation: 3 }) }, finished({ outcome: 'no_change', completion: 'continue' })],
+    ['nothing is left', false, run(), finished({ outcome: 'no_change', completion: 'done' })],
+    ['something was changed', false, run(), finished({ outcome: 'completed', completion: 'continue' })],
+  ],
+  isIrreproducible: [
+    [
+      'red, and not run again yet',
+      true,
+      { ...said({ checks: checks('failed') }), ...run({ type: 'ci_repair' }) },
+      finished({ outcome: 'no_change' }),
+    ],
+    [
+      'run again already',
+      false,
+      { ...said({ checks: checks('failed'), rerun: dawn }), ...run({ type: 'ci_repair' }) },
+      finished({ outcome: 'no_change' }),
+    ],
+    ['green by now', false, { ...said({ checks: checks('passed') }), ...run({ type: 'ci_repair' }) }, finished({ outcome: 'no_change' })],
+    [
+      'another repair',
+      false,
+      { ...said({ checks: checks('failed') }), ...run({ type: 'review_fix' }) },
+      finished({ outcome: 'no_change' }),
+    ],
+    [
+      'it was repaired',
+      false,
+      { ...said({ checks: checks('failed') }), ...run({ type: 'ci_repair' }) },
+      finished({ outcome: 'completed' }),
+    ],
+  ],
   isWithoutChange: [
     ['no change', true, run(), finished({ outcome: 'no_change' })],
     ['completed', false, run(), finished({ outcome: 'completed' })],
@@ -409,6 +508,26 @@ const tables: Record<keyof typeof guards, Row[]> = {
   ],
 
   // --- people, landing
+  isStatusQuestion: [
+    ['it is one', true, {}, { via: 'session', text: 'What is the status?' }],
+    ['in a comment that names us', true, {}, { via: 'comment', text: 'Signalbox, status?' }],
+    ['in a comment between people', false, {}, { via: 'comment', text: 'status?' }],
+    ['it is an instruction', false, {}, { via: 'session', text: 'Show the status in the header' }],
+  ],
+  isStopWord: [
+    ['it is one', true, {}, { via: 'session', text: 'Stop!' }],
+    ['in a comment that names us', true, {}, { via: 'comment', text: '@signalbox please stop' }],
+    ['in a comment between people', false, {}, { via: 'comment', text: 'stop' }],
+    ['it is an instruction', false, {}, { via: 'session', text: 'Stop the server when the test ends' }],
+  ],
+  isRerunWanted: [
+    ['every failure comes and goes', true, said({ checks: flaky(true) })],
+    ['one does not', false, said({ checks: flaky(true, false) })],
+    ['it was run again', false, said({ checks: flaky(true), rerun: dawn })],
+    ['it is green', false, said({ checks: checks('passed') })],
+    ['the queue has it', false, { ...said({ checks: flaky(true), queue: { state: 'queued', incident: null, ...about } }), landing: 'A' }],
+    ['we may not act', false, { ...said({ checks: flaky(true) }), ...stopped }],
+  ],
   canRetry: [
     ['always', true, {}, { type: 'operator.retried' }],
     ['with a run type that exists', true, {}, { runType: 'ci_repair' }],
@@ -471,7 +590,7 @@ describe('the phases', () => {
     .map(({ reviews, checks: checked, queue, review, declared, stateType, ...rest }) =>
       context({
         ...rest,
-        heads: { A: { reviews, checks: checked, queue, ...about } },
+        heads: { A: { reviews, checks: checked, queue, patchId: null, rerun: null, ...about } },
         policy: { ...defaultPolicy, review, checks: declared },
         issue: { ...context().issue, stateType },
       }),

@@ -17,7 +17,6 @@ import {
   pending,
   phase,
   prClosed,
-  retried,
   play,
   playOn,
   playWith,
@@ -115,8 +114,8 @@ describe('an agent', () => {
   it('is told the head that is published, and the one that it must move past', () => {
     const repair = runInput(play(...open, red(), granted))
     expect([repair.published, repair.past]).toEqual(['A', 'A'])
-    const anew = runInput(play(...open, prClosed, retried(), granted))
-    expect([anew.published, anew.past]).toEqual([null, null])
+    const anew = runInput(play(...open, prClosed, granted))
+    expect([anew.published, anew.past]).toEqual(['A', null])
   })
 })
 

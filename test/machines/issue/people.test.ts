@@ -75,14 +75,20 @@ describe('a question', () => {
 
   it.each([
     ['a prompt', prompted('the second')],
-    ['a comment', commented('the second')],
+    ['a comment that names us', commented('Signalbox, the second')],
     ['an operator', told('the second')],
   ])('is answered by %s, and the run that follows is given both exactly once', (_who, word) => {
     const issue = play(...asked, word, granted)
     expect(runInput(issue)).toMatchObject({ type: 'implementation', question: 'Which file?' })
-    expect(texts(issue)).toEqual(['the second'])
+    expect(texts(issue)).toEqual([word['text']])
     const next = playOn(issue, published('A'), red(), granted)
     expect([runInput(next).question, texts(next)]).toEqual([null, []])
+  })
+
+  it('stays open when people talk to each other', () => {
+    const issue = play(...asked, commented('the second, I would think'))
+    expect([phase(issue), runState(issue)]).toEqual(['awaiting_input', 'idle'])
+    expect(texts(playOn(issue, prompted('yes'), granted))).toEqual(['the second, I would think', 'yes'])
   })
 
   it('keeps its answer when the run that was given it dies or fails', () => {
@@ -97,14 +103,21 @@ describe('a question', () => {
   })
 
   it('about an open pull request is answered into a run for what is needed there', () => {
-    const issue = play(...open, red(), granted, finished({ outcome: 'needs_input', question: 'Why?' }), commented('because'), granted)
+    const issue = play(
+      ...open,
+      red(),
+      granted,
+      finished({ outcome: 'needs_input', question: 'Why?' }),
+      commented('Signalbox: because'),
+      granted,
+    )
     expect(runInput(issue)).toMatchObject({ type: 'ci_repair', question: 'Why?' })
     const calm = play(
       ...open,
       prompted('rename it'),
       granted,
       finished({ outcome: 'needs_input', question: 'To what?' }),
-      commented('to b'),
+      commented('@signalbox to b'),
       granted,
     )
     expect(runInput(calm)).toMatchObject({ type: 'review_fix', question: 'To what?' })
@@ -304,7 +317,7 @@ describe('the end by a word', () => {
   })
 
   it('is final once the change has landed', () => {
-    const issue = play(...open, approved(), green(), merged(), retried(), delegated, prompted('more'), red(), pushed('B'), prClosed)
+    const issue = play(...open, approved(), green(), merged(), retried(), delegated, commented('nice'), red(), pushed('B'), prClosed)
     expect([phase(issue), runState(issue)]).toEqual(['done', 'idle'])
   })
 })
@@ -346,15 +359,6 @@ describe('a retry', () => {
     expect(playOn(issue, retried('magic')).context).toEqual(issue.context)
   })
 
-  it('is not undone by the end of its pull request that is told again when that has been opened anew', () => {
-    const closed = play(...open, prClosed)
-    const end = { ...prClosed, observedAt: closed.context.pr!.observedAt }
-    for (const head of ['A', 'B']) {
-      const again = playOn(closed, retried(), granted, finished({ headAfter: head }))
-      expect([phase(again), phase(again.send(end))]).toEqual(['pr_open', 'pr_open'])
-    }
-  })
-
   it('leaves what the tracker says of an issue that goes on, and what was said of other heads', () => {
     expect(play(updated({ stateType: 'started' }), retried()).context.issue.stateType).toBe('started')
     const evictedFor = play(...open, red('Z'), approved(), green(), entered(), evicted('environment'), retried())
@@ -384,18 +388,40 @@ describe('a retry', () => {
     expect(phase(again)).toBe('pr_open')
     expect(phase(again.send(fact))).toBe('pr_open')
   })
-
-  it('begins anew after the pull request was closed, and an old fact of that one changes nothing', () => {
-    const closed = play(...open, prClosed)
-    expect([phase(closed), runState(closed)]).toEqual(['escalated', 'idle'])
-    const again = playOn(closed, retried())
-    expect([phase(again), runState(again)]).toEqual(['implementing', { waiting: 'capacity' }])
-    expect(phase(again.send({ ...prClosed, observedAt: closed.context.pr!.observedAt }))).toBe('implementing')
-    expect(phase(playOn(again, reopened))).toBe('pr_open')
-  })
 })
 
 describe('a closed pull request', () => {
+  it('means that the work begins anew, told what it replaces, as often as there are attempts (case 111)', () => {
+    const closed = play(...open, prClosed)
+    expect([phase(closed), runState(closed)]).toEqual(['delegated', { waiting: 'capacity' }])
+    const again = playOn(closed, granted)
+    expect([phase(again), runInput(again)]).toMatchObject([
+      'implementing',
+      { type: 'implementation', published: 'A', replaces: { number: 7 } },
+    ])
+    const spent = playOn(again, published('B'), { ...prClosed, headSha: 'B' }, granted, published('C'), { ...prClosed, headSha: 'C' })
+    expect(phase(spent)).toBe('escalated')
+  })
+
+  it('leaves an issue alone that a person has to look at, has stopped or has taken back (case 113)', () => {
+    const evictedFor = [...open, approved(), green(), entered(), evicted('environment'), prClosed]
+    const asked = [...open, red(), granted, finished({ outcome: 'needs_input', question: 'Why?' }), prClosed]
+    const human = [...open, red(), granted, finished({ outcome: 'failed', failure: 'auth', reason: 'log in' }), prClosed]
+    expect([asked, human].map((story) => phase(play(...story)))).toEqual(['awaiting_input', 'escalated'])
+    expect([...open, stopped, prClosed].length && runState(play(...open, stopped, prClosed))).toBe('idle')
+    expect(runState(play(...open, undelegated, prClosed))).toBe('idle')
+    expect(phase(play(...evictedFor))).toBe('delegated')
+  })
+
+  it('that is told to be closed again changes nothing once it has been opened anew', () => {
+    const closed = play(...open, prClosed)
+    const end = { ...prClosed, observedAt: closed.context.pr!.observedAt }
+    for (const head of ['A', 'B']) {
+      const again = playOn(closed, granted, finished({ headAfter: head }))
+      expect([phase(again), phase(again.send(end))]).toEqual(['pr_open', 'pr_open'])
+    }
+  })
+
   it('that is opened again goes on', () => {
     expect(phase(play(...open, prClosed, reopened))).toBe('pr_open')
   })

@@ -18,6 +18,7 @@ const input = (changes: Partial<RunInput> = {}): RunInput => ({
     checks: null,
     incident: null,
     lastFailure: null,
+    ...{ replaces: null, umbrella: null, conflict: false, pastPatch: null, protectedPaths: [], round: 1 },
     limits: { run: 120 * minute, progress: 15 * minute },
   },
   type: 'implementation',
@@ -96,6 +97,8 @@ describe('a run that does its work', () => {
         headBefore: 'base',
         headAfter: 'A',
         pr: request,
+        completion: null,
+        review: null,
       },
       ...{ steered: [], progressed: true, dirty: [], usage: { inputTokens: 0, cachedTokens: 0, outputTokens: 0, usd: 0 } },
     })

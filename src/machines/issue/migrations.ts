@@ -1,0 +1,25 @@
+// How snapshots of earlier versions of the issue's chart become those of this one.
+
+import { createContext } from './context.ts'
+
+type Snapshot = Record<string, any>
+
+/** To 2: heads know their patch and their re-run, an umbrella its children's time; `asked` has an inner state. */
+function toVersion2(snapshot: Snapshot): Snapshot {
+  const { context, value } = snapshot as { context: Snapshot; value: Snapshot }
+  const fresh = createContext({})
+  const heads = Object.entries(context['heads'] as Record<string, Snapshot>).map(([sha, head]) => [
+    sha,
+    { patchId: null, rerun: null, ...head },
+  ])
+  const policy = { ...fresh.policy, ...context['policy'], delays: { ...fresh.policy.delays, ...context['policy'].delays } }
+  const formerPr = context['formerPr'] && { url: '', ...context['formerPr'] }
+  const asked = value['lifecycle']?.awaiting_queue === 'asked'
+  return {
+    ...snapshot,
+    value: asked ? { ...value, lifecycle: { awaiting_queue: { asked: 'unheard' } } } : value,
+    context: { ...context, heads: Object.fromEntries(heads), policy, formerPr, childrenAt: 0, resting: false, replacements: 0 },
+  }
+}
+
+export const migrations = { 1: { to: 2, migrate: toVersion2 } }
