@@ -8,9 +8,13 @@ import { checkMachine } from '../src/machines/check/machine.ts'
 import { describeMachine, type MachineDefinition, type NodeDefinition, type TransitionDefinition } from '../src/machines/definition.ts'
 import { issueMachine } from '../src/machines/issue/machine.ts'
 import { queueMachine } from '../src/machines/queue/machine.ts'
+import { reconciliationMachine } from '../src/machines/reconciliation/machine.ts'
 import { runMachine } from '../src/machines/run/machine.ts'
 
-const machines = { issue: issueMachine, run: runMachine, queue: queueMachine, capacity: capacityMachine, check: checkMachine }
+const machines = {
+  ...{ issue: issueMachine, run: runMachine, queue: queueMachine, capacity: capacityMachine, check: checkMachine },
+  reconciliation: reconciliationMachine,
+}
 const folder = join(import.meta.dirname, '..', 'docs', 'machines')
 
 /** The pages by file name. */

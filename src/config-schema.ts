@@ -115,6 +115,7 @@ const budgets = z
     queue_repair: count.nullable(),
     review_fix: count.nullable(),
     branch_upkeep: count.nullable(),
+    review: count.nullable().describe('Reviews by an agent.'),
     recovery: count.nullable(),
     runs: count.nullable().describe('All runs of an issue, for life.'),
     hours: amount.nullable().describe('Hours of agent work on an issue, for life.'),
@@ -124,7 +125,14 @@ const budgets = z
   .partial()
   .describe('What one issue may spend; null is no limit.')
 
-const delays = z.strictObject({ recovery: duration, settle: duration }).partial()
+const delays = z
+  .strictObject({
+    recovery: duration.describe('The first pause after a failure; doubled each time.'),
+    settle: duration.describe('Without news of its children before an umbrella is looked at.'),
+    queueHealth: duration.describe('Without a word of the landing queue before it is asked.'),
+    reviewStuck: duration.describe('In review before people are told.'),
+  })
+  .partial()
 
 const project = z.strictObject({
   id: z
@@ -137,6 +145,12 @@ const project = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*)*$/)
     .default('signalbox'),
+  protectedPaths: z
+    .array(text)
+    .optional()
+    .describe(
+      'What a repair must not touch, as patterns; a change of these goes to a human. Default: workflows, instructions, package and lock files.',
+    ),
   agent: text.optional().describe('The name of one of `agents`; may be left out when there is only one.'),
   agents: z.partialRecord(z.enum(runTypes), text).default({}).describe('Another agent for some types of runs.'),
   tracker: z

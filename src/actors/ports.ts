@@ -109,6 +109,8 @@ export interface PullRequest {
   title: string
   draft: boolean
   state: 'open' | 'closed' | 'merged'
+  /** `git patch-id --stable` of what the head changes; null when it is not known. */
+  patchId: string | null
   /** True when the answer is a pull request that existed already (adoption). */
   adopted: boolean
 }
@@ -130,6 +132,8 @@ export interface Forge {
   requestLanding: (request: LandingRequest) => Promise<void>
   /** Contract: takes the pull request out of the queue unless it is being landed at this moment. Idempotent. */
   withdrawLanding: (request: LandingRequest & { reason: string }) => Promise<void>
+  /** Contract: runs the red checks of exactly this head once more; nothing when the pull request has moved on. Idempotent while they run. */
+  rerunChecks: (request: { project: string; number: number; headSha: string }) => Promise<void>
   /** Contract: every fact about the issue's pull request as the payload of `reconcile`; null when there is none. */
   facts: (request: { project: string; issue: string; number: number | null; branch: string }) => Promise<PullRequestFacts | null>
 }

@@ -6,6 +6,7 @@ import { checkMachine } from '../machines/check/machine.ts'
 import { issueMachine } from '../machines/issue/machine.ts'
 import { migrations as issueMigrations } from '../machines/issue/migrations.ts'
 import { queueMachine } from '../machines/queue/machine.ts'
+import { reconciliationMachine } from '../machines/reconciliation/machine.ts'
 import { runMachine } from '../machines/run/machine.ts'
 import { migrations as runMigrations } from '../machines/run/migrations.ts'
 
@@ -16,4 +17,5 @@ export const definitions = {
   queue: defineActor(queueMachine, { version: 1 }),
   capacity: defineActor(capacityMachine, { version: 1 }),
   check: defineActor(checkMachine, { version: 1 }),
+  reconciliation: defineActor(reconciliationMachine, { version: 1 }),
 }

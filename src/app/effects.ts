@@ -5,11 +5,12 @@ import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { composePrompt } from '../actors/agents/prompt.ts'
 import type { LocalForge } from '../actors/forge/local.ts'
-import type { Agent, AgentRequest, LandingRequest, Tracker, TrackerReport, Workspace } from '../actors/ports.ts'
+import type { Agent, AgentRequest, Forge, LandingRequest, Tracker, TrackerReport, Workspace } from '../actors/ports.ts'
 import { createSessions, type Sessions } from '../actors/run/agent-session.ts'
 import type { EffectPolicy } from '../actors/system/index.ts'
 import type { Config } from '../config.ts'
 import { FatalError } from '../errors.ts'
+import type { Answer, ReconciliationContext } from '../machines/reconciliation/context.ts'
 import type { PrepareInput, PublishInput, SessionInput, VerifyInput } from '../machines/run/setup.ts'
 
 export interface EffectsHost {
@@ -22,6 +23,8 @@ export interface EffectsHost {
   agents: ReadonlyMap<string, Agent>
   postToFeed: (id: string, report: Record<string, unknown>) => void
   log: (line: { issue: string; run: string; message: string }) => void
+  /** One round of asking tracker and forge. */
+  reconcile: (turn: ReconciliationContext['turn'], signal: AbortSignal) => Promise<Answer>
   /** Whether the issue at this address has claimed a run that has not ended. */
   hasRun: (address: string) => boolean
   after: (ms: number, callback: () => void) => () => void
@@ -137,6 +140,12 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
     recordEviction: { ...git, logic: effect((input: Parameters<LocalForge['recordEviction']>[0]) => forge().recordEviction(input)) },
     recordLeft: { ...git, logic: effect((input: Parameters<LocalForge['recordLeft']>[0]) => forge().recordLeft(input)) },
 
+    askForFacts: {
+      limit: 1,
+      onRestart: 'rerun',
+      logic: effect<ReconciliationContext['turn'], Answer>((turn, signal) => host.reconcile(turn, signal)),
+    },
+
     'tracker.report': { logic: delivery<TrackerReport>(({ report, id }) => host.tracker().report(report, id)) },
     'feed.posted': { logic: delivery<Record<string, unknown>>(({ report, id }) => host.postToFeed(id, report)) },
     'landing.decided': {
@@ -145,6 +154,12 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
           const request = { project, issue, key, number, headSha, priority }
           return wanted ? forge().requestLanding(request) : forge().withdrawLanding({ ...request, reason: reason ?? '' })
         },
+      ),
+    },
+    'rerun.wanted': {
+      ...git,
+      logic: delivery<Parameters<Forge['rerunChecks']>[0]>(({ report: { project, number, headSha } }) =>
+        forge().rerunChecks({ project, number, headSha }),
       ),
     },
     'worktree.released': {

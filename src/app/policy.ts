@@ -33,6 +33,7 @@ export function toPolicy(config: Config, project: ProjectConfig): IssuePolicy {
     deploy: null,
     agent: project.agent,
     agents: named(project.agents),
+    ...(project.protectedPaths === undefined ? {} : { protectedPaths: project.protectedPaths }),
   }
 }
 

@@ -31,6 +31,7 @@ import { createOperator } from './operator.ts'
 import { tellPolicies } from './policies.ts'
 import { projectOf } from './policy.ts'
 import { createReader, worktreeFinder } from './reader.ts'
+import { reconcile } from './reconciliation.ts'
 import { forget } from './retention.ts'
 import { feedStately, type StatelyFeed } from './stately.ts'
 
@@ -106,6 +107,15 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       log(level, { issue, kind, phase }, summary)
     },
     log: ({ message, ...line }) => log('info', line, message),
+    reconcile: (turn, signal) =>
+      reconcile(
+        turn,
+        {
+          ...{ store, system: () => system, forge: () => forge, tracker: () => tracker, now: clock.now },
+          onProblem: ({ issue, error }) => log('warn', { issue, error: toErrorData(error) }, `${issue} could not be asked about`),
+        },
+        signal,
+      ),
     hasRun: (address) => {
       const snapshot = store.actor(address)?.snapshot
       return snapshot != null && (JSON.parse(snapshot) as { context: IssueContext }).context.run !== null
@@ -122,6 +132,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       'capacity.withdrawn': () => 'capacity/main',
       'capacity.released': () => 'capacity/main',
       'capacity.granted': ({ issue }) => `issue/${String(issue)}`,
+      'facts.wanted': () => 'reconciliation/main',
       'queue.held': ({ issue }) => `issue/${String(issue)}`,
       'queue.resumed': ({ issue }) => `issue/${String(issue)}`,
     },
@@ -149,7 +160,10 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     // A pull request is looked at on its issue's page.
     url: ({ key }) => issueUrl(config, key),
     discoverBase: async (repo) => (await discoverBase(repo, null)).branch,
-    spawnCheck: async (check) => void (await system.spawn('check', `${check.project}.${check.number}.${check.headSha}`, check)),
+    spawnCheck: async ({ attempt, ...check }) => {
+      const head = `${check.project}.${check.number}.${check.headSha}`
+      await system.spawn('check', attempt === 1 ? head : `${head}.${attempt}`, check)
+    },
     requestQueue: async (request) =>
       void (await system.ref<typeof queueMachine>(`queue/${request.project}`).send({ ...request, type: 'landing.requested' })),
     withdrawQueue: async (request) =>
@@ -186,6 +200,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     await system.spawn('capacity', 'main', { limit: config.limits.activeRuns })
     await system.ref<typeof capacityMachine>('capacity/main').send({ type: 'capacity.limited', limit: config.limits.activeRuns })
     for (const { id } of config.projects) await system.spawn('queue', id, { project: id })
+    await system.spawn('reconciliation', 'main', {})
     const { incidents, failures } = await forge.start()
     for (const incident of incidents)
       log('warn', { ...incident }, `A ref was moved without Signalbox and has been put back: ${incident.ref}`)

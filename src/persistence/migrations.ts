@@ -6,6 +6,7 @@ import { feedSchema } from './feed.ts'
 import { forgeSchema } from './forge-schema.ts'
 import { issueKeySchema } from './issue-keys.ts'
 import { projectPolicySchema } from './project-policies.ts'
+import { rerunSchema } from './rerun-schema.ts'
 import { trackerSchema } from './tracker-schema.ts'
 
 export const migrations: readonly { name: string; sql: string }[] = [
@@ -13,4 +14,5 @@ export const migrations: readonly { name: string; sql: string }[] = [
   { name: 'embedded tracker and forge', sql: [factSchema, trackerSchema, forgeSchema, issueKeySchema, feedSchema].join('\n') },
   { name: 'what policies were told', sql: projectPolicySchema },
   { name: 'the events of machines', sql: machineEventsSchema },
+  { name: 're-runs of checks', sql: rerunSchema },
 ]

@@ -9,9 +9,17 @@ import { checkMachine } from '../../src/machines/check/machine.ts'
 import { describeMachine } from '../../src/machines/definition.ts'
 import { issueMachine } from '../../src/machines/issue/machine.ts'
 import { queueMachine } from '../../src/machines/queue/machine.ts'
+import { reconciliationMachine } from '../../src/machines/reconciliation/machine.ts'
 import { runMachine } from '../../src/machines/run/machine.ts'
 
-export const machines = { issue: issueMachine, run: runMachine, queue: queueMachine, capacity: capacityMachine, check: checkMachine }
+export const machines = {
+  issue: issueMachine,
+  run: runMachine,
+  queue: queueMachine,
+  capacity: capacityMachine,
+  check: checkMachine,
+  reconciliation: reconciliationMachine,
+}
 export type MachineName = keyof typeof machines
 
 export const kinds = resolveKinds(

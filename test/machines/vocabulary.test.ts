@@ -8,6 +8,7 @@ import type { CheckEvent } from '../../src/machines/check/events.ts'
 import type { IssueEvent } from '../../src/machines/issue/events.ts'
 import { waiting } from '../../src/machines/issue/waiting.ts'
 import type { QueueEvent } from '../../src/machines/queue/events.ts'
+import type { ReconciliationEvent } from '../../src/machines/reconciliation/events.ts'
 import type { RunEvent } from '../../src/machines/run/events.ts'
 import { parties } from '../../src/machines/vocabulary.ts'
 import { definitions, machines, type MachineName } from './player.ts'
@@ -19,6 +20,7 @@ const alphabet: {
   queue: Record<QueueEvent['type'], boolean>
   capacity: Record<CapacityEvent['type'], boolean>
   check: Record<CheckEvent['type'], boolean>
+  reconciliation: Record<ReconciliationEvent['type'], boolean>
 } = {
   issue: {
     ...{
@@ -54,6 +56,7 @@ const alphabet: {
     ...{ 'capacity.limited': true, 'operator.paused': true, 'operator.resumed': true, 'operator.drained': true },
   },
   check: { 'check.retried': true },
+  reconciliation: { 'facts.wanted': true },
 }
 
 /** The contract's own list (interface §4): nothing of it may be missing, and every state takes it. */
@@ -182,6 +185,7 @@ describe.each(Object.keys(machines) as MachineName[])('the chart of %s', (name) 
       queue: [],
       capacity: ['granting', 'draining'],
       check: ['recorded'],
+      reconciliation: [],
     }
     const isSilent = ({ id, states, invoke, meta, transitions }: NodeDefinition): boolean =>
       states.length === 0 &&

@@ -48,6 +48,8 @@ export interface PendingCheck {
   issue: string
   number: number
   headSha: string
+  /** From 1; a check that is asked for again has the next one. */
+  attempt: number
 }
 
 /** Methods about a pull request throw FatalError `unknown-pull-request`; those of git, and BaseBranch's ConfigurationErrors where a repository is used. */
@@ -113,6 +115,7 @@ export function createLocalForge(options: LocalForgeOptions): LocalForge {
     issue: row.issue,
     number: row.number,
     headSha: row.head_sha,
+    attempt: records.attempt(row),
   })
 
   async function publish(request: PublishInput): Promise<PullRequest> {
@@ -153,6 +156,7 @@ export function createLocalForge(options: LocalForgeOptions): LocalForge {
       reviews: reviews.of(project, row.number),
       checks: records.of(row),
       queue: pullRequests.queue(row),
+      patchId: row.patch_id,
       observedAt: row.updated_at,
     }
   }
@@ -196,6 +200,10 @@ export function createLocalForge(options: LocalForgeOptions): LocalForge {
       if (row.state === 'merged' && row.head_sha === request.headSha) return
       pullRequests.needHead(request.project, request.number, request.headSha)
       await options.requestQueue(request)
+    },
+    async rerunChecks(target) {
+      if (!records.again(target)) return
+      await spawnCheck(toPending(pullRequests.need(target.project, target.number)))
     },
     withdrawLanding: (request) => options.withdrawQueue(request),
 

@@ -38,9 +38,9 @@ export function createPublisher(options: {
   async function push(repository: Repository, request: PublishInput): Promise<void> {
     const { project, branch, head, expected } = request
     const ref = `refs/heads/${branch}`
-    // What was pushed but never answered (no row tells of it) is nobody's last word.
+    // What was pushed but never answered (no row tells of it) is nobody's last word, nor is what a closed pull request had.
     const published = pullRequests.byBranch(project, branch)
-    const last = published === undefined || published.state === 'merged' ? null : published.head_sha
+    const last = published?.state === 'open' ? published.head_sha : null
     if (last !== null && last !== expected && last !== head) {
       throw new FatalError(
         'stale-lease',

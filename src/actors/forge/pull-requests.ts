@@ -15,6 +15,8 @@ export interface PullRequestRow {
   author: string
   state: 'open' | 'closed' | 'merged'
   draft: 0 | 1
+  /** Of what the head changes against its base; null when it is not known. */
+  patch_id: string | null
   head_ref: string
   head_sha: string
   base_ref: string
@@ -55,11 +57,11 @@ export function createPullRequests(options: {
     'SELECT coalesce(max(number), 0) + 1 AS number FROM forge_pull_request WHERE project = ?',
   )
   const write = database.prepare<[PullRequestRow]>(
-    `INSERT INTO forge_pull_request (project, number, issue, key, title, body, author, state, draft, head_ref, head_sha, base_ref, merged_sha,
+    `INSERT INTO forge_pull_request (project, number, issue, key, title, body, author, state, draft, patch_id, head_ref, head_sha, base_ref, merged_sha,
        queue_state, queue_head, queue_incident, queue_at, created_at, updated_at)
-     VALUES (@project, @number, @issue, @key, @title, @body, @author, @state, @draft, @head_ref, @head_sha, @base_ref, @merged_sha,
+     VALUES (@project, @number, @issue, @key, @title, @body, @author, @state, @draft, @patch_id, @head_ref, @head_sha, @base_ref, @merged_sha,
        @queue_state, @queue_head, @queue_incident, @queue_at, @created_at, @updated_at)
-     ON CONFLICT DO UPDATE SET title = @title, body = @body, state = @state, draft = @draft, head_sha = @head_sha, base_ref = @base_ref,
+     ON CONFLICT DO UPDATE SET title = @title, body = @body, state = @state, draft = @draft, patch_id = @patch_id, head_sha = @head_sha, base_ref = @base_ref,
        merged_sha = @merged_sha, queue_state = @queue_state, queue_head = @queue_head, queue_incident = @queue_incident, queue_at = @queue_at,
        updated_at = @updated_at`,
   )
@@ -94,6 +96,7 @@ export function createPullRequests(options: {
     draft: row.draft === 1,
     author: row.author,
     mergeable: 'unknown' as const,
+    patchId: row.patch_id,
   })
 
   /** The pull request that a publication of `head` on `branch` is about already; null when a new one must be opened. */
@@ -148,6 +151,7 @@ export function createPullRequests(options: {
           author,
           state: 'open',
           draft,
+          patch_id: request.patchId ?? null,
           head_ref: branch,
           head_sha: head,
           base_ref: base,
@@ -168,7 +172,15 @@ export function createPullRequests(options: {
         ...(row.head_sha === head ? [] : ['pr.pushed']),
         ...(row.title === title && row.body === body && row.draft === draft && row.base_ref === base ? [] : ['pr.updated']),
       ]
-      Object.assign(row, { state: 'open', title, body, draft, head_sha: head, base_ref: base } satisfies Partial<PullRequestRow>)
+      Object.assign(row, {
+        state: 'open',
+        title,
+        body,
+        draft,
+        patch_id: request.patchId ?? null,
+        head_sha: head,
+        base_ref: base,
+      } satisfies Partial<PullRequestRow>)
       if (types.length > 0)
         change(
           row,
@@ -186,6 +198,7 @@ export function createPullRequests(options: {
       title: row.title,
       draft: row.draft === 1,
       state: row.state,
+      patchId: row.patch_id,
       adopted,
     }),
 

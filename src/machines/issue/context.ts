@@ -127,8 +127,8 @@ export interface IssueContext extends Omit<IssueInput, 'issue' | 'observedAt'> {
   prSeenAt: number
   /** Heads that it has left, newest last. */
   formerHeads: string[]
-  /** A landed pull request after which a person asked for more: what is known of it already says nothing new. */
-  formerPr: { number: number; url: string; observedAt: number } | null
+  /** Pull requests that landed before a person asked for more, newest last: nothing that is told of them says anything new. */
+  landed: { number: number; url: string }[]
   /** How many branches have followed the first one. */
   replacements: number
   heads: Record<string, HeadFacts>
@@ -226,7 +226,7 @@ export function createContext({ input }: { input?: IssueInput }): IssueContext {
     pr: null,
     prSeenAt: 0,
     formerHeads: [],
-    formerPr: null,
+    landed: [],
     replacements: 0,
     heads: {},
     held: null,

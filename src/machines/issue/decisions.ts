@@ -42,9 +42,9 @@ export const reopen = (c: IssueContext): Patch => ({
   ...(c.pr?.state === 'merged' ? putAside(c, c.pr) : {}),
 })
 
-const putAside = (c: IssueContext, { number, url, observedAt, headSha }: PullRequestState): Patch => ({
+const putAside = (c: IssueContext, { number, url, headSha }: PullRequestState): Patch => ({
   pr: null,
-  formerPr: { number, url, observedAt },
+  landed: [...c.landed, { number, url }],
   formerHeads: remembered(c.formerHeads, headSha),
   branch: `${c.replacements === 0 ? c.branch : c.branch.slice(0, c.branch.lastIndexOf('-'))}-${c.replacements + 2}`,
   replacements: c.replacements + 1,

@@ -13,12 +13,13 @@ function toVersion2(snapshot: Snapshot): Snapshot {
     { patchId: null, rerun: null, ...head },
   ])
   const policy = { ...fresh.policy, ...context['policy'], delays: { ...fresh.policy.delays, ...context['policy'].delays } }
-  const formerPr = context['formerPr'] && { url: '', ...context['formerPr'] }
+  // It held what a retry had put aside, which is not put aside any more.
+  const { formerPr: _formerPr, ...rest } = context
   const asked = value['lifecycle']?.awaiting_queue === 'asked'
   return {
     ...snapshot,
     value: asked ? { ...value, lifecycle: { awaiting_queue: { asked: 'unheard' } } } : value,
-    context: { ...context, heads: Object.fromEntries(heads), policy, formerPr, childrenAt: 0, resting: false, replacements: 0 },
+    context: { ...rest, heads: Object.fromEntries(heads), policy, landed: [], childrenAt: 0, resting: false, replacements: 0 },
   }
 }
 

@@ -30,6 +30,13 @@ export function takeEverything(context: IssueContext, event: ReconcileEvent): Pa
   return patch
 }
 
+/** When things were looked at; what was seen is compared without it. */
+const times = new Set(['observedAt', 'issueObservedAt', 'prSeenAt', 'removedAt', 'childrenAt', 'now'])
+const seen = (c: IssueContext): string => JSON.stringify(c, (key, value: unknown) => (times.has(key) ? undefined : value))
+
+/** Whether the poll tells the issue anything that it does not know: only then is it worth an event. */
+export const isNews = (c: IssueContext, event: ReconcileEvent): boolean => seen({ ...c, ...takeEverything(c, event) }) !== seen(c)
+
 /** A verdict on the present head that the poll did not see any more has been dismissed. */
 function dropUnseenVerdicts(c: IssueContext, { headSha, reviews, observedAt }: NonNullable<ReconcileEvent['pr']>): Patch {
   const unseen = Object.entries(c.heads[headSha]?.reviews ?? {}).filter(

@@ -33,9 +33,10 @@ function isNewsOfSameTime(c: IssueContext, pr: PullRequestState, fact: PullReque
 
 /** A pull request as a fact tells it: taken when it is newer than what is known. */
 export function takePullRequest(c: IssueContext, fact: PullRequestFact, sight: Sight, state: PullRequestState['state']): Patch {
-  const { pr, formerPr } = c
+  const { pr } = c
   const { observedAt, askedAt } = sight
   const seenAt = askedAt ?? c.now
+  if (c.landed.some(({ number }) => number === fact.number)) return {}
   if (pr) {
     const isLanding = state === 'merged' && pr.state !== 'merged' && pr.number === fact.number
     // A merge is the end: nothing undoes it, however late it is told, and whatever is told afterwards.
@@ -46,7 +47,6 @@ export function takePullRequest(c: IssueContext, fact: PullRequestFact, sight: S
     // The end of another pull request of the issue says nothing about the open one, unless it brought the change to the base.
     if (pr.state === 'open' && pr.number !== fact.number && state === 'closed') return {}
   }
-  if (formerPr?.number === fact.number && observedAt <= formerPr.observedAt) return {}
   return follow(c, fact, observedAt, seenAt, state)
 }
 
@@ -75,7 +75,6 @@ function follow(c: IssueContext, fact: PullRequestFact, observedAt: number, seen
   return {
     pr: next,
     prSeenAt: Math.max(c.prSeenAt, seenAt),
-    formerPr: null,
     ...(patchId == null ? {} : ofHead({ ...c, pr: next }, fact.headSha, 0, () => ({ patchId }))),
     // Closed without having landed: the work begins anew.
     ...(state === 'closed' && known?.state !== 'closed' ? { claimed: false } : {}),
@@ -98,8 +97,8 @@ export function takePublication(c: IssueContext, published: Published | null, fr
   if (c.pr !== null && (c.pr.state === 'closed' ? null : c.pr.headSha) !== from) return {}
   const fact: PullRequestFact = { ...published, author: '' }
   const { headSha, state } = published
-  // As old as what is known, also of one that was put aside: the forge's own fact, which has a later time, goes over it.
-  const observedAt = Math.max(c.pr?.observedAt ?? 0, c.formerPr?.observedAt ?? 0)
+  // As old as what is known: the forge's own fact, which has a later time, goes over it.
+  const observedAt = c.pr?.observedAt ?? 0
   return { ...follow({ ...c, pushed: remembered(c.pushed, headSha) }, fact, observedAt, c.now, state), published: headSha }
 }
 

@@ -59,6 +59,12 @@ export function claim(c: IssueContext): Patch {
   }
 }
 
+/** The pull request that the work to come follows: one that was closed, or one that landed before a person asked for more. */
+const replacedBy = ({ pr, landed }: IssueContext): RunInput['replaces'] => {
+  if (pr === null) return landed.at(-1) ?? null
+  return pr.state === 'closed' ? { number: pr.number, url: pr.url } : null
+}
+
 /** Everything that the run is told. */
 export function assignment(c: IssueContext): RunInput {
   const { pr, issue, policy } = c
@@ -90,8 +96,7 @@ export function assignment(c: IssueContext): RunInput {
     review: blocking ? { reviewer: blocking[0], body: blocking[1].body, comments: blocking[1].comments, headSha } : null,
     checks: checks?.state === 'failed' ? { headSha, failures: checks.failures } : null,
     incident: queue?.state === 'evicted' ? queue.incident : null,
-    replaces:
-      pr?.state === 'closed' ? { number: pr.number, url: pr.url } : c.formerPr && { number: c.formerPr.number, url: c.formerPr.url },
+    replaces: replacedBy(c),
     umbrella: isUmbrella(c) ? { children: c.issue.children } : null,
     conflict: isConflicting(c),
     pastPatch: presentHead(c).patchId,

@@ -49,6 +49,8 @@ export interface PublishInput {
   title: string
   body: string
   draft: boolean
+  /** `git patch-id --stable` of what is published; null when it is not known. */
+  patchId?: string | null
 }
 
 const notProvided = (name: string) => async (): Promise<never> => {
@@ -122,6 +124,7 @@ export const publishInput = ({ context }: { context: RunContext }): PublishInput
   title: context.result?.prTitle ?? context.title,
   body: context.result?.prBody ?? context.result?.summary ?? '',
   draft: false,
+  patchId: context.inspection!.patchId,
 })
 
 export const runOutput = ({ context }: { context: RunContext }): RunOutput => ({
@@ -233,8 +236,8 @@ export const runSetup = setup({
     rememberInspection: take((_c, event) => ({ inspection: event['output'] as Inspection })),
     rememberUncommitted: take((c) => ({ uncommitted: c.inspection!.dirty })),
     rememberPublished: take((_c, event) => {
-      const { number, url, headSha, headRef, baseRef, draft, state } = event['output'] as Published
-      return { pr: { number, url, headSha, headRef, baseRef, draft, state }, progressed: true }
+      const { number, url, headSha, headRef, baseRef, draft, state, patchId = null } = event['output'] as Published
+      return { pr: { number, url, headSha, headRef, baseRef, draft, state, patchId }, progressed: true }
     }),
 
     // the issue

@@ -297,3 +297,54 @@ function read(path: string): string {
     return ''
   }
 }
+
+describe('checks that are run once more', () => {
+  const failed = (signature: string) => ({
+    state: 'failed' as const,
+    failures: [{ name: 'ci', url: null, summary: 'red', logTail: '', signature }],
+  })
+  const passed = { state: 'passed' as const, failures: [] }
+
+  test('are pending again, and asked for under a number of their own; asked for twice is once', async () => {
+    const { fixture, headSha } = await opened({ ci: {} })
+    const head = { project: 'app', number: 1, headSha }
+    fixture.forge.recordChecks({ ...head, result: failed('x') })
+    fixture.told()
+    fixture.spawned.length = 0
+    await fixture.forge.rerunChecks(head)
+    await fixture.forge.rerunChecks(head)
+    expect(types(fixture.told())).toEqual(['checks.pending'])
+    expect(fixture.spawned).toEqual([
+      { project: 'app', issue: 'issue-one', number: 1, headSha, attempt: 2 },
+      { project: 'app', issue: 'issue-one', number: 1, headSha, attempt: 2 },
+    ])
+  })
+
+  test('are not run when they are green, at a former head, or of nothing known', async () => {
+    const { fixture, headSha } = await opened({ ci: {} })
+    const head = { project: 'app', number: 1, headSha }
+    fixture.forge.recordChecks({ ...head, result: passed })
+    fixture.spawned.length = 0
+    await fixture.forge.rerunChecks(head)
+    await fixture.forge.rerunChecks({ ...head, headSha: 'f'.repeat(40) })
+    await fixture.forge.rerunChecks({ ...head, number: 99 })
+    expect(fixture.spawned).toEqual([])
+  })
+
+  test('tell a failure that comes and goes: it is known by its signature from then on', async () => {
+    const { fixture, headSha } = await opened({ ci: {} })
+    const head = { project: 'app', number: 1, headSha }
+    fixture.forge.recordChecks({ ...head, result: failed('x') })
+    await fixture.forge.rerunChecks(head)
+    fixture.forge.recordChecks({ ...head, result: passed })
+    const other = await fixture.open('two', { 'other.txt': 'o' })
+    fixture.told()
+    fixture.forge.recordChecks({ project: 'app', number: other.number, headSha: other.headSha, result: failed('x') })
+    expect(fixture.told()).toMatchObject([{ type: 'checks.failed', failures: [{ signature: 'x', flaky: true }] }])
+    const third = await fixture.open('three', { 'third.txt': 't' })
+    fixture.told()
+    fixture.forge.recordChecks({ project: 'app', number: third.number, headSha: third.headSha, result: failed('y') })
+    expect(fixture.told()).toMatchObject([{ failures: [{ signature: 'y' }] }])
+    expect(fixture.told()).toEqual([])
+  })
+})

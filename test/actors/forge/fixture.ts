@@ -10,8 +10,7 @@ import type { CheckCommand } from '../../../src/actors/forge/checks.ts'
 import { createLocalForge, type LocalForge, type PendingCheck } from '../../../src/actors/forge/local.ts'
 import type { LandingRequest, PublishInput } from '../../../src/actors/ports.ts'
 import { createFactOutbox, type FactEvent } from '../../../src/persistence/fact-outbox.ts'
-import { factSchema } from '../../../src/persistence/fact-schema.ts'
-import { forgeSchema } from '../../../src/persistence/forge-schema.ts'
+import { migrations } from '../../../src/persistence/migrations.ts'
 
 export type Files = Record<string, string | Buffer | { mode?: number; content?: string; link?: string } | null>
 
@@ -142,7 +141,7 @@ export async function createForge(options: FixtureOptions = {}): Promise<ForgeFi
   cleanups.push(() => database.close())
   database.pragma('journal_mode = WAL')
   database.pragma('foreign_keys = ON')
-  database.exec(factSchema + forgeSchema)
+  for (const { sql } of migrations) database.exec(sql)
   const clock = { time: 1_700_000_000_000 }
   const spawned: PendingCheck[] = []
   const queued: LandingRequest[] = []

@@ -21,10 +21,11 @@ describe('publishing', () => {
       title: 'Change it',
       draft: false,
       state: 'open',
+      patchId: null,
       adopted: false,
     })
     expect(branchOf(bare)).toBe(head)
-    expect(spawned).toEqual([{ project: 'app', issue: 'issue-1', number: 1, headSha: head }])
+    expect(spawned).toEqual([{ project: 'app', issue: 'issue-1', number: 1, headSha: head, attempt: 1 }])
     expect(wakes()).toBe(1)
     const [opened, pending, ...rest] = told()
     // Exactly the words of the contract: only the tracker's facts are about the whole issue.
@@ -219,7 +220,7 @@ describe('after a kill', () => {
     await fixture.publish({ head })
     fixture.spawned.length = 0
     await fixture.restart().start()
-    expect(fixture.spawned).toEqual([{ project: 'app', issue: 'issue-1', number: 1, headSha: head }])
+    expect(fixture.spawned).toEqual([{ project: 'app', issue: 'issue-1', number: 1, headSha: head, attempt: 1 }])
     fixture.forge.recordChecks({ project: 'app', number: 1, headSha: head, result: { state: 'passed', failures: [] } })
     expect(fixture.forge.pendingChecks()).toEqual([])
   })

@@ -96,7 +96,7 @@ describe('a run that does its work', () => {
         question: null,
         headBefore: 'base',
         headAfter: 'A',
-        pr: request,
+        pr: { ...request, patchId: null },
         completion: null,
         review: null,
       },
@@ -140,6 +140,7 @@ describe('a run that does its work', () => {
         title: 'T',
         body: 'B',
         draft: false,
+        patchId: 'p',
       },
     })
     expect(inputs(play({}, ...verifying, inspected()), 'publish')).toMatchObject({
