@@ -134,6 +134,8 @@ export interface Forge {
   withdrawLanding: (request: LandingRequest & { reason: string }) => Promise<void>
   /** Contract: runs the red checks of exactly this head once more; nothing when the pull request has moved on. Idempotent while they run. */
   rerunChecks: (request: { project: string; number: number; headSha: string }) => Promise<void>
+  /** Contract: takes notice of what others have done to the project's base branch; before `facts` are asked for. */
+  refresh: (project: string) => Promise<void>
   /** Contract: every fact about the issue's pull request as the payload of `reconcile`; null when there is none. */
   facts: (request: { project: string; issue: string; number: number | null; branch: string }) => Promise<PullRequestFacts | null>
 }

@@ -59,7 +59,7 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
     prepare: async (input) => {
       // Nor does an agent start beside one that a dead server left behind.
       await host.ready
-      return prepareSession(config, input)
+      return prepareSession(config, await withBase(input))
     },
     onLine: (request, line) => host.log({ issue: request.issue, run: request.runId, message: line }),
     progressEvery,

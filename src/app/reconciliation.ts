@@ -25,10 +25,15 @@ const pageSize = 100
 /** Asks about the issues of the turn. One that cannot be asked about is told to `onProblem`, and asked about at the next turn. */
 export async function reconcile(turn: ReconciliationContext['turn'], host: Reconciling, signal: AbortSignal): Promise<Answer> {
   let told = 0
+  const refreshed = new Map<string, Promise<void>>()
+  const refresh = (project: string): Promise<void> => {
+    if (!refreshed.has(project)) refreshed.set(project, host.forge().refresh(project))
+    return refreshed.get(project)!
+  }
   for (const row of rowsOf(turn, host.store)) {
     if (signal.aborted) break
     try {
-      if (await ask(row, host)) told += 1
+      if (await ask(row, host, refresh)) told += 1
     } catch (error) {
       host.onProblem({ issue: row.address, error })
     }
@@ -54,11 +59,16 @@ function* rowsOf({ issues, everyone }: ReconciliationContext['turn'], store: Sto
 }
 
 /** Answers whether the issue was told something. */
-async function ask(row: ActorRow, { system, forge, tracker, now }: Reconciling): Promise<boolean> {
+async function ask(
+  row: ActorRow,
+  { system, forge, tracker, now }: Reconciling,
+  refresh: (project: string) => Promise<void>,
+): Promise<boolean> {
   if (row.snapshot === null || row.status !== 'active') return false
   const { value, context } = JSON.parse(row.snapshot) as { value: unknown; context: IssueContext }
   if (isTerminal(value)) return false
   const { project, id: issue, branch, pr } = context
+  await refresh(project)
   const observedAt = now()
   const [seen, facts] = await Promise.all([
     tracker().facts({ project, issue }),
@@ -72,6 +82,8 @@ async function ask(row: ActorRow, { system, forge, tracker, now }: Reconciling):
     ...(facts === null ? {} : { pr: facts }),
   }
   if (!isNews(context, event)) return false
-  await system().ref<typeof issueMachine>(row.address).send({ ...event })
+  await system()
+    .ref<typeof issueMachine>(row.address)
+    .send({ ...event })
   return true
 }

@@ -205,6 +205,7 @@ export function createLocalForge(options: LocalForgeOptions): LocalForge {
       if (!records.again(target)) return
       await spawnCheck(toPending(pullRequests.need(target.project, target.number)))
     },
+    refresh: async (project) => void (await (await open(project)).syncBase()),
     withdrawLanding: (request) => options.withdrawQueue(request),
 
     runChecks({ project, number, headSha, ...rest }) {

@@ -38,6 +38,7 @@ describe('publishing', () => {
       'mergeable',
       'number',
       'observedAt',
+      'patchId',
       'source',
       'type',
       'url',
