@@ -385,7 +385,7 @@ test('a runtime that has stopped lives but is not ready', async () => {
 test('machines are data', async () => {
   const server = await start()
   expect((await get(server, '/api/machines')).body).toEqual({ machines: world().app.machines() })
-  expect((await get(server, '/api/machines')).body.machines).toContainEqual({ id: 'issue', version: '1' })
+  expect((await get(server, '/api/machines')).body.machines).toContainEqual({ id: 'issue', version: '2' })
   expect((await get(server, '/api/machines/issue')).body.root.states.map((state: { key: string }) => state.key)).toEqual([
     'authority',
     'lifecycle',
