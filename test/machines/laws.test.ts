@@ -8,6 +8,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { restoreSnapshot } from '../../src/actors/system/index.ts'
 import type { IssueContext } from '../../src/machines/issue/context.ts'
 import { isTerminal, phaseIn, waitingFor } from '../../src/machines/issue/document.ts'
+import { presentReviews } from '../../src/machines/issue/head-facts.ts'
 import * as guards from '../../src/machines/issue/guards.ts'
 import { capacityWaits, defaultPolicy } from '../../src/machines/issue/policy.ts'
 import { failureClasses, noUsage, runOutcomes, runTypes } from '../../src/machines/vocabulary.ts'
@@ -17,7 +18,7 @@ import { dawn, kinds, start, type Event, type Player } from './player.ts'
 type Issue = Player<IssueContext>
 
 const isNightly = process.env['SIGNALBOX_NIGHTLY'] !== undefined
-const numRuns = isNightly ? 6_000 : 300
+const numRuns = isNightly ? 100_000 : 2_000
 const minute = 60_000
 
 const tracked = (changes: object) => ({
@@ -47,18 +48,25 @@ const ofTracker = fc.record({
   type: fc.constantFrom('tracker.updated', 'tracker.updated', 'tracker.delegated', 'tracker.undelegated'),
   stateType: fc.constantFrom('unstarted', 'unstarted', 'unstarted', 'started', 'completed', 'canceled'),
   blocked: fc.constantFrom(null, null, false, true),
+  children: fc.constantFrom<string[]>([], [], [], ['started'], ['completed'], ['started', 'completed']),
 })
 const ofPullRequest = fc.record({
   type: fc.constantFrom('pr.opened', 'pr.pushed', 'pr.pushed', 'pr.updated', 'pr.closed', 'pr.reopened', 'pr.merged'),
   headSha: head,
   draft: fc.constantFrom(false, false, false, true),
+  mergeable: fc.constantFrom('unknown', 'unknown', 'clean', 'conflict'),
+  patchId: fc.constantFrom(null, 'p', 'p', 'q'),
 })
 const ofReview = fc.record({
   type: fc.constantFrom('review.approved', 'review.approved', 'review.changesRequested', 'review.commented', 'review.dismissed'),
   headSha: head,
   reviewer: fc.constantFrom('ada', 'grace'),
 })
-const ofChecks = fc.record({ type: fc.constantFrom('checks.pending', 'checks.passed', 'checks.passed', 'checks.failed'), headSha: head })
+const ofChecks = fc.record({
+  type: fc.constantFrom('checks.pending', 'checks.passed', 'checks.passed', 'checks.failed'),
+  headSha: head,
+  flaky: fc.boolean(),
+})
 const ofQueue = fc.record({
   type: fc.constantFrom('queue.entered', 'queue.evicted', 'queue.left'),
   headSha: head,
@@ -68,16 +76,32 @@ const pullRequest = { number: 7, url: 'u', headRef: 'b', baseRef: 'main', author
 
 const facts = fc.oneof(
   fact(
-    ofTracker.map(({ type, stateType, blocked }) => ({
+    ofTracker.map(({ type, stateType, blocked, children }) => ({
       type,
-      ...tracked({ stateType, blockedBy: blocked === null ? [] : [{ key: 'APP-2', resolved: !blocked }] }),
+      ...tracked({
+        stateType,
+        blockedBy: blocked === null ? [] : [{ key: 'APP-2', resolved: !blocked }],
+        children: children.map((state, i) => ({ key: `APP-${i + 3}`, state })),
+      }),
     })),
   ),
-  fact(fc.constantFrom({ type: 'tracker.removed' }, { type: 'child.changed', key: 'APP-3', state: 'Done' })),
+  fact(
+    fc.constantFrom(
+      { type: 'tracker.removed' },
+      { type: 'child.changed', key: 'APP-3', state: 'completed' },
+      { type: 'child.changed', key: 'APP-3', state: 'started' },
+    ),
+  ),
   fact(fc.boolean().map((resolved) => ({ type: 'blocker.changed', key: 'APP-2', resolved }))),
   fact(ofPullRequest.map((event) => ({ ...pullRequest, mergedSha: event.type === 'pr.merged' ? 'M' : null, ...event }))),
   fact(ofReview.map((event) => ({ body: 'b', comments: [], ...event }))),
-  fact(ofChecks.map((event) => ({ names: ['ci'], failures: event.type === 'checks.failed' ? failures : [], ...event }))),
+  fact(
+    ofChecks.map(({ flaky, ...event }) => ({
+      names: ['ci'],
+      failures: event.type === 'checks.failed' ? failures.map((failure) => ({ ...failure, flaky })) : [],
+      ...event,
+    })),
+  ),
   fact(
     ofQueue.map(({ kind, ...event }) => ({
       ...event,
@@ -92,6 +116,9 @@ const facts = fc.oneof(
 const words = fc.constantFrom<Event>(
   { type: 'tracker.prompted', text: 't', author: 'ada', via: 'session' },
   { type: 'tracker.prompted', text: 't', author: 'ada', via: 'comment' },
+  { type: 'tracker.prompted', text: 'status?', author: 'ada', via: 'session' },
+  { type: 'tracker.prompted', text: 'stop', author: 'ada', via: 'session' },
+  { type: 'tracker.prompted', text: 'Signalbox, go on', author: 'ada', via: 'comment' },
   { type: 'tracker.stopRequested', author: 'ada' },
   { type: 'operator.prompted', text: 't' },
   { type: 'operator.stopped', author: 'ada' },
@@ -127,14 +154,15 @@ const answers = fc.oneof(
       progressed: fc.boolean(),
       dirty: fc.constantFrom<string[]>([], ['a.ts']),
       steered: fc.constantFrom<string[]>([], ['message-1']),
+      completion: fc.constantFrom('done', 'continue', 'failed', null),
     })
-    .map(({ outcome, failure, published, progressed, dirty, steered }) => {
+    .map(({ outcome, failure, published, progressed, dirty, steered, completion }) => {
       const headAfter = outcome === 'completed' ? published : null
       const pr = headAfter && { number: 7, url: 'u', headSha: headAfter, headRef: 'b', baseRef: 'main', draft: false, state: 'open' }
       return {
         ...{ type: 'run.finished', outcome, failure: outcome === 'failed' ? failure : null, reason: 'r', summary: 's' },
         ...{ question: outcome === 'needs_input' ? 'which?' : null, usage: { ...noUsage, inputTokens: 5 }, headBefore: 'base' },
-        ...{ headAfter, pr, steered, progressed, dirty },
+        ...{ headAfter, pr, steered, progressed, dirty, review: null, completion: outcome === 'no_change' ? completion : null },
       }
     }),
 )
@@ -266,8 +294,11 @@ function pollOf({ context: c }: Issue): Event {
       pr: {
         ...c.pr,
         author: 'Signalbox',
-        reviews: Object.entries(facts?.reviews ?? {}).flatMap(([reviewer, review]) =>
-          review.verdict === 'dismissed' ? [] : [{ id: reviewer, reviewer, headSha: c.pr!.headSha, ...review }],
+        patchId: facts?.patchId ?? null,
+        reviews: Object.entries(c.heads).flatMap(([headSha, { reviews }]) =>
+          Object.entries(reviews).flatMap(([reviewer, review]) =>
+            review.verdict === 'dismissed' ? [] : [{ id: reviewer, reviewer, headSha, ...review }],
+          ),
         ),
         checks: {
           headSha: facts?.checks ? c.pr.headSha : '',
@@ -296,7 +327,7 @@ function seen({ value, context: c }: Issue) {
     },
     ...{ pr: c.pr && { ...c.pr, observedAt: 0 }, checks: facts?.checks?.state ?? null, queue: facts?.queue?.state ?? 'none' },
     reviews: Object.fromEntries(
-      Object.entries(facts?.reviews ?? {}).flatMap(([reviewer, { verdict }]) => (verdict === 'dismissed' ? [] : [[reviewer, verdict]])),
+      Object.entries(presentReviews(c)).flatMap(([reviewer, { verdict }]) => (verdict === 'dismissed' ? [] : [[reviewer, verdict]])),
     ),
     ...{ attempts: c.attempts, spent: c.spent, escalation: c.escalation, question: c.question, run: c.run, notBefore: c.notBefore },
   }
@@ -351,8 +382,8 @@ describe('whatever happens to an issue', () => {
     for (const { headSha } of after.reports('landing.decided').filter(isWanted)) {
       const { pr, heads, stop, delegated } = after.context
       expect({ state: pr?.state, headSha: pr?.headSha, draft: pr?.draft }).toEqual({ state: 'open', headSha, draft: false })
-      const { reviews, checks, queue } = heads[headSha as string]!
-      const verdicts = Object.values(reviews).map(({ verdict }) => verdict)
+      const { checks, queue } = heads[headSha as string]!
+      const verdicts = Object.values(presentReviews(after.context)).map(({ verdict }) => verdict)
       expect(verdicts).toContain('approved')
       expect(verdicts).not.toContain('changes_requested')
       expect([checks?.state, stop, delegated]).toEqual(['passed', null, true])
@@ -388,7 +419,7 @@ describe('whatever happens to an issue', () => {
     if (before.context.stop === null || after.context.stop !== null) return
     const { type, via } = ('fact' in what ? what.fact : 'word' in what ? what.word : { type: '' }) as Event
     expect(['operator.retried', 'operator.prompted', 'tracker.prompted', 'tracker.delegated', 'tracker.updated']).toContain(type)
-    expect(via).not.toBe('comment')
+    if (via === 'comment') expect((what as { word: Event }).word['text']).toMatch(/^Signalbox/)
     if (type === 'tracker.updated') expect([before.context.delegated, after.context.delegated]).toEqual([false, true])
   })
 

@@ -93,6 +93,7 @@ export type PolledIssue = TrackerFact & { delegated: boolean; observedAt: number
 /** All that is known about a pull request at `observedAt`. */
 export type PolledPullRequest = PullRequestFact & {
   state: 'open' | 'closed' | 'merged'
+  /** Every verdict that stands, on whatever head. */
   reviews: {
     id: string
     reviewer: string

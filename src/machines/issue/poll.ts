@@ -37,15 +37,21 @@ const seen = (c: IssueContext): string => JSON.stringify(c, (key, value: unknown
 /** Whether the poll tells the issue anything that it does not know: only then is it worth an event. */
 export const isNews = (c: IssueContext, event: ReconcileEvent): boolean => seen({ ...c, ...takeEverything(c, event) }) !== seen(c)
 
-/** A verdict on the present head that the poll did not see any more has been dismissed. */
-function dropUnseenVerdicts(c: IssueContext, { headSha, reviews, observedAt }: NonNullable<ReconcileEvent['pr']>): Patch {
-  const unseen = Object.entries(c.heads[headSha]?.reviews ?? {}).filter(
-    ([reviewer, verdict]) =>
-      verdict.observedAt < observedAt && !reviews.some((review) => review.reviewer === reviewer && review.headSha === headSha),
-  )
-  if (unseen.length === 0) return {}
-  const dismissed = Object.fromEntries(
-    unseen.map(([reviewer]) => [reviewer, { verdict: 'dismissed' as const, body: '', comments: [], observedAt }]),
-  )
-  return ofHead(c, headSha, observedAt, ({ reviews: known }) => ({ reviews: { ...known, ...dismissed } }))
+/** A verdict that the poll did not see any more, on whatever head, has been dismissed. */
+function dropUnseenVerdicts(c: IssueContext, { reviews, observedAt }: NonNullable<ReconcileEvent['pr']>): Patch {
+  let patch: Patch = {}
+  for (const [headSha, head] of Object.entries(c.heads)) {
+    const unseen = Object.entries(head.reviews).filter(
+      ([reviewer, { verdict, observedAt: saidAt }]) =>
+        verdict !== 'dismissed' &&
+        saidAt < observedAt &&
+        !reviews.some((review) => review.reviewer === reviewer && review.headSha === headSha),
+    )
+    if (unseen.length === 0) continue
+    const dismissed = Object.fromEntries(
+      unseen.map(([reviewer]) => [reviewer, { verdict: 'dismissed' as const, body: '', comments: [], observedAt }]),
+    )
+    patch = ofHead({ ...c, ...patch }, headSha, head.observedAt, ({ reviews: known }) => ({ reviews: { ...known, ...dismissed } }))
+  }
+  return patch
 }
