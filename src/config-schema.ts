@@ -178,7 +178,14 @@ const project = z.strictObject({
     .strictObject({ method: z.enum(['queue', 'manual']).default('queue') })
     .prefault({})
     .describe('`manual` stops at approved and green and waits for a human.'),
-  deploy: z.strictObject({ workflow: text.nullable().default(null), timeout: duration.prefault('20m') }).prefault({}),
+  deploy: z
+    .strictObject({
+      workflow: text.nullable().default(null).describe('GitHub: the workflow that deploys the base branch; null watches none.'),
+      command: command.nullable().default(null).describe('Embedded forge: deploys a landed commit, in a clean worktree of it. null: none.'),
+      env: environment.default({}),
+      timeout: duration.prefault('20m').describe('How long a deployment is watched.'),
+    })
+    .prefault({}),
   budgets: budgets.default({}),
   delays: delays.default({}),
   hooks: z

@@ -1,6 +1,6 @@
 // The four ports to the world. Machines speak only of these; each implementation passes the port's contract suite.
 
-import type { PolledIssue, PolledPullRequest } from '../machines/issue/events.ts'
+import type { Deployment, PolledIssue, PolledPullRequest } from '../machines/issue/events.ts'
 import type { IssueReport } from '../machines/issue/reports.ts'
 import type { Inspection, SessionResult } from '../machines/run/context.ts'
 import type { PublishInput } from '../machines/run/setup.ts'
@@ -134,11 +134,18 @@ export interface Forge {
   withdrawLanding: (request: LandingRequest & { reason: string }) => Promise<void>
   /** Contract: runs the red checks of exactly this head once more; nothing when the pull request has moved on. Idempotent while they run. */
   rerunChecks: (request: { project: string; number: number; headSha: string }) => Promise<void>
+  /**
+   * Contract: resolves when the deployment of the landed commit has ended, with its word; rejects when there is none to be had.
+   * Asked again after a restart, it goes on, or deploys once more: a deployment is to bear being repeated.
+   */
+  deployment: (request: { project: string; sha: string; signal?: AbortSignal }) => Promise<Deployment>
   /** Contract: takes notice of what others have done to the project's base branch; before `facts` are asked for. */
   refresh: (project: string) => Promise<void>
   /** Contract: every fact about the issue's pull request as the payload of `reconcile`; null when there is none. */
   facts: (request: { project: string; issue: string; number: number | null; branch: string }) => Promise<PullRequestFacts | null>
 }
+
+export type { Deployment }
 
 export type PullRequestFacts = PolledPullRequest & { title: string; mergeable: 'clean' | 'conflict' | 'unknown'; mergedSha: string | null }
 

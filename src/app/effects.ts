@@ -5,7 +5,7 @@ import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { composePrompt } from '../actors/agents/prompt.ts'
 import type { LocalForge } from '../actors/forge/local.ts'
-import type { Agent, AgentRequest, Forge, LandingRequest, Tracker, TrackerReport, Workspace } from '../actors/ports.ts'
+import type { Agent, AgentRequest, Deployment, Forge, LandingRequest, Tracker, TrackerReport, Workspace } from '../actors/ports.ts'
 import { createSessions, type Sessions } from '../actors/run/agent-session.ts'
 import type { EffectPolicy } from '../actors/system/index.ts'
 import type { Config } from '../config.ts'
@@ -119,6 +119,12 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
     endSession: { limit: 1_000, onRestart: 'rerun', logic: fromPromise<void, SessionInput>(async ({ input }) => endOf(input)) },
     verifyWork: { ...git, limit: 4, logic: effect<VerifyInput, unknown>(async (input) => workspace.inspect(await withBase(input))) },
     publishChange: { ...git, limit: 4, logic: effect<PublishInput, unknown>(async (input) => forge().publish(await withBase(input))) },
+
+    watchDeployment: {
+      ...git,
+      limit: 2,
+      logic: effect<{ project: string; sha: string }, Deployment>((input, signal) => forge().deployment({ ...input, signal })),
+    },
 
     runChecks: {
       limit: 2,

@@ -156,7 +156,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   forge = createLocalForge({
     ...shared,
     folder: config.dataFolder,
-    projects: config.projects.map(({ id, repo, baseBranch, ci }) => ({ id, repo, baseBranch, ci })),
+    projects: config.projects.map(({ id, repo, baseBranch, ci, deploy }) => ({ id, repo, baseBranch, ci, deploy })),
     // A pull request is looked at on its issue's page.
     url: ({ key }) => issueUrl(config, key),
     discoverBase: async (repo) => (await discoverBase(repo, null)).branch,

@@ -27,6 +27,8 @@ export interface CheckResult {
 export interface CheckRequest {
   project: string
   commit: string
+  /** Another command than the project's checks, by the name that it has in the configuration. */
+  other?: { name: string; command: CheckCommand } | undefined
   /** The folder of its output under D/checks/PROJECT. */
   label: string
   env?: Record<string, string> | undefined
@@ -60,7 +62,7 @@ export function createChecks(options: {
      */
     async run(request: CheckRequest): Promise<CheckResult> {
       const { project, commit, signal } = request
-      const ci = projects.find((each) => each.id === project)?.ci ?? null
+      const ci = request.other?.command ?? projects.find((each) => each.id === project)?.ci ?? null
       if (ci === null) return { state: 'passed', failures: [] }
       const repository = await open(project)
       const folder = join(home, project, request.label)
@@ -93,7 +95,7 @@ export function createChecks(options: {
           outputLimit,
           onStart: request.onStart,
         }).finally(() => endMarked(ownMarker, mark)) // also what left its process group
-        return judge(result, { ci, commit, tree, outputFile })
+        return judge(result, { name: request.other?.name ?? checkName, ci, commit, tree, outputFile })
       } finally {
         // What cannot be removed now (files of another user, a busy mount) is tried again at the next start.
         await rm(tree, { recursive: true, force: true, maxRetries: 3 }).catch(() => {})
@@ -140,18 +142,21 @@ async function prepare(repository: Repository, tree: string, commit: string, sig
   await git(['reset', '--hard', '--quiet', commit], { cwd: tree, signal, timeout: 600_000, env: { GIT_LFS_SKIP_SMUDGE: '1' } })
 }
 
-function judge(result: ProcessResult, check: { ci: CheckCommand; commit: string; tree: string; outputFile: string }): CheckResult {
-  const { ci, commit } = check
+function judge(
+  result: ProcessResult,
+  check: { name: string; ci: CheckCommand; commit: string; tree: string; outputFile: string },
+): CheckResult {
+  const { name, ci, commit } = check
   if (result.aborted) throw aborted(commit)
-  if (result.timedOut) throw environment(`ci.command did not end within ${ci.timeout} ms`, result)
-  if (result.exitCode === 126) throw environment('ci.command cannot be executed (exit status 126)', result)
-  if (result.exitCode === 127) throw environment('ci.command, or a command in it, was not found (exit status 127)', result)
+  if (result.timedOut) throw environment(`${name}.command did not end within ${ci.timeout} ms`, result)
+  if (result.exitCode === 126) throw environment(`${name}.command cannot be executed (exit status 126)`, result)
+  if (result.exitCode === 127) throw environment(`${name}.command, or a command in it, was not found (exit status 127)`, result)
   // Nobody but the system (out of memory) or an administrator sends this one.
-  if (result.signal === 'SIGKILL') throw environment('ci.command was killed (SIGKILL)', result)
+  if (result.signal === 'SIGKILL') throw environment(`${name}.command was killed (SIGKILL)`, result)
   if (result.exitCode === 0) return { state: 'passed', failures: [] }
   const ending = result.exitCode === null ? `was ended by ${result.signal}` : `ended with exit status ${result.exitCode}`
   const url = pathToFileURL(check.outputFile).href
-  return { state: 'failed', failures: [toFailure({ name: checkName, ending, output: result.stdout, folder: check.tree, url })] }
+  return { state: 'failed', failures: [toFailure({ name, ending, output: result.stdout, folder: check.tree, url })] }
 }
 
 function environment(what: string, { stdout }: ProcessResult): FatalError {

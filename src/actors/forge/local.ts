@@ -23,6 +23,8 @@ export interface ForgeProject {
   /** Null: discovered once, then remembered. */
   baseBranch: string | null
   ci: CheckCommand | null
+  /** What deploys a landed commit; without a command nothing is deployed. */
+  deploy?: { command: string | null; timeout: number; env: Record<string, string> } | undefined
 }
 
 export interface LocalForgeOptions {
@@ -204,6 +206,15 @@ export function createLocalForge(options: LocalForgeOptions): LocalForge {
     async rerunChecks(target) {
       if (!records.again(target)) return
       await spawnCheck(toPending(pullRequests.need(target.project, target.number)))
+    },
+    async deployment({ project, sha, signal }) {
+      const { command, timeout, env } = projects.find(({ id }) => id === project)?.deploy ?? { command: null, timeout: 0, env: {} }
+      if (command === null) throw new FatalError('no-deployment', `The project '${project}' declares no deploy.command any more.`)
+      const other = { name: 'deploy', command: { command, timeout, env } }
+      const { state, failures } = await checks.run({ project, commit: sha, label: `deploy-${sha.slice(0, 12)}`, other, signal })
+      const [failure] = failures
+      if (state === 'passed' || failure === undefined) return { state: 'succeeded', url: null, reason: '' }
+      return { state: 'failed', url: failure.url, reason: failure.summary }
     },
     refresh: async (project) => void (await (await open(project)).syncBase()),
     withdrawLanding: (request) => options.withdrawQueue(request),

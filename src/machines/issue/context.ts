@@ -134,7 +134,7 @@ export interface IssueContext extends Omit<IssueInput, 'issue' | 'observedAt'> {
   heads: Record<string, HeadFacts>
   /** What the landing queue is waiting for with the head that it holds. */
   held: { headSha: string; reason: string; files: string[] } | null
-  deploy: { sha: string; state: 'pending' | 'succeeded' | 'failed'; since: number } | null
+  deploy: { sha: string; state: 'pending' | 'succeeded' | 'failed'; since: number; reason?: string } | null
 
   // what people decided and said
   /** Cleared by a retry, a prompt or a new delegation. */

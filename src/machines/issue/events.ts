@@ -85,7 +85,15 @@ type QueueEvent =
   | (Told & { type: 'queue.held'; headSha: string; reason: string; files: string[] })
   | (Told & { type: 'queue.resumed'; headSha: string })
 
-type DeployEvent = Fact & { type: 'deploy.succeeded' | 'deploy.failed'; sha: string; url: string | null }
+/** What became of the deployment of a landed commit. */
+export interface Deployment {
+  state: 'succeeded' | 'failed'
+  url: string | null
+  /** Why it failed; empty otherwise. */
+  reason: string
+}
+
+type DeployEvent = Fact & { type: 'deploy.succeeded' | 'deploy.failed'; sha: string; url: string | null; reason?: string }
 
 /** The tracker's side of an issue as it was at `observedAt`. */
 export type PolledIssue = TrackerFact & { delegated: boolean; observedAt: number }

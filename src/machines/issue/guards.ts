@@ -161,9 +161,11 @@ export const isStatusQuestion = ({ event }: Args): boolean => isForUs(said(event
 /** When somebody tells us in words to stop. */
 export const isStopWord = ({ event }: Args): boolean => isForUs(said(event)) && intentOf(said(event).text) === 'stop'
 
-/** When the change has not landed, the issue is ours to work on, and the run type, if one is named, exists. */
+/** When the change has not landed (or its deployment failed), the issue is ours to work on, and the run type, if one is named, exists. */
 export const canRetry = ({ context: c, event }: Args): boolean =>
-  c.pr?.state !== 'merged' && c.delegated && [null, ...runTypes].includes((field(event, 'runType') ?? null) as RunType | null)
+  (c.pr?.state !== 'merged' || c.deploy?.state === 'failed') &&
+  c.delegated &&
+  [null, ...runTypes].includes((field(event, 'runType') ?? null) as RunType | null)
 
 // --- checks ----------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 // The region that says what is true about the change. The facts alone choose: one list, of which at most one entry holds.
 
-import { issueSetup } from './setup.ts'
+import { deploymentInput, issueSetup } from './setup.ts'
 
 export const lifecycle = issueSetup.createStateConfig({
   meta: { description: 'What is true about the change.' },
@@ -76,6 +76,14 @@ export const lifecycle = issueSetup.createStateConfig({
     deploying: {
       meta: { phase: 'deploying', description: 'Landed; its deployment is watched.', waitsFor: 'deployment' },
       entry: 'tellPhase',
+      invoke: {
+        id: 'deployment',
+        src: 'watchDeployment',
+        input: deploymentInput,
+        onDone: { actions: 'takeDeploymentAnswer' },
+        // Nobody could be asked: another word of it may come until the watch ends.
+        onError: { actions: 'tellDeploymentUnknown' },
+      },
       after: { deployTimeout: { actions: 'endDeploymentWatch' } },
     },
     awaiting_input: {

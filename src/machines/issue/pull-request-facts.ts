@@ -103,5 +103,8 @@ export function takePublication(c: IssueContext, published: Published | null, fr
 }
 
 /** The deployment of the landed commit. What has been deployed once stays so. */
-export const takeDeployment = (c: IssueContext, { sha }: { sha: string }, state: 'succeeded' | 'failed'): Patch =>
-  c.deploy === null || c.deploy.sha !== sha || c.deploy.state === 'succeeded' ? {} : { deploy: { ...c.deploy, state } }
+export const takeDeployment = (
+  c: IssueContext,
+  { sha, reason = '' }: { sha: string; reason?: string },
+  state: 'succeeded' | 'failed',
+): Patch => (c.deploy === null || c.deploy.sha !== sha || c.deploy.state === 'succeeded' ? {} : { deploy: { ...c.deploy, state, reason } })

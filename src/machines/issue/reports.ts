@@ -120,7 +120,10 @@ const phaseTexts: Record<Phase, (c: IssueContext) => string> = {
 /** Why a human is needed. */
 export function escalationText(c: IssueContext): string {
   if (c.escalation) return c.escalation.reason
-  if (c.deploy?.state === 'failed') return `the deployment of ${c.deploy.sha.slice(0, 10)} failed`
+  if (c.deploy?.state === 'failed') {
+    const { sha, reason = '' } = c.deploy
+    return `the deployment of ${sha.slice(0, 10)} failed${reason === '' ? '' : ` (${reason})`}: a retry deploys again`
+  }
   return presentHead(c).queue?.incident?.summary ?? 'nothing more is known'
 }
 

@@ -1,13 +1,13 @@
 // What the names in the issue's chart mean.
 
-import { assign, enqueueActions, sendTo, setup, stopChild } from 'xstate'
+import { assign, enqueueActions, fromPromise, sendTo, setup, stopChild } from 'xstate'
 import type { RunOutput } from '../run/context.ts'
 import { runMachine } from '../run/machine.ts'
 import { noUsage, type Phase } from '../vocabulary.ts'
 import type { IssueContext, IssueInput } from './context.ts'
 import { restored } from './counters.ts'
 import * as decisions from './decisions.ts'
-import type { EventOf, IssueEvent, ReconcileEvent } from './events.ts'
+import type { Deployment, EventOf, IssueEvent, ReconcileEvent } from './events.ts'
 import * as guards from './guards.ts'
 import { askForRerun, takeChecks, takeHold, takeQueue, takeResumption, takeReview } from './head-facts.ts'
 import * as inbox from './inbox.ts'
@@ -50,6 +50,8 @@ export interface IssueMeta {
   waitsFor?: WaitsFor
 }
 
+export const deploymentInput = ({ context: c }: { context: IssueContext }) => ({ project: c.project, sha: c.deploy!.sha })
+
 export const issueSetup = setup({
   types: {
     context: {} as IssueContext,
@@ -59,7 +61,12 @@ export const issueSetup = setup({
     tags: {} as 'terminal' | 'running' | 'waiting',
     meta: {} as IssueMeta,
   },
-  actors: { run: runMachine },
+  actors: {
+    run: runMachine,
+    watchDeployment: fromPromise<Deployment, ReturnType<typeof deploymentInput>>(async () => {
+      throw new Error("The effect 'watchDeployment' is not provided")
+    }),
+  },
   guards,
   delays: {
     backoff: ({ context }) => Math.max(0, context.notBefore - context.now),
@@ -92,6 +99,14 @@ export const issueSetup = setup({
     takeResumption: take((c, event: Of<'queue.resumed'>) => takeResumption(c, event)),
     takeDeployment: take((c, event: Of<'deploy.succeeded'>) => takeDeployment(c, event, 'succeeded')),
     takeFailedDeployment: take((c, event: Of<'deploy.failed'>) => takeDeployment(c, event, 'failed')),
+    takeDeploymentAnswer: take((c, event: Any) => {
+      const { state, reason } = event['output'] as Deployment
+      return c.deploy === null ? {} : takeDeployment(c, { sha: c.deploy.sha, reason }, state)
+    }),
+    tellDeploymentUnknown: enqueueActions(({ context: c, event, enqueue }) => {
+      const { message = 'unknown' } = ((event as Any)['error'] as { message?: string } | undefined) ?? {}
+      enqueue.emit(reports.post(c, 'deploy.unknown', 'warn', 'waiting', `Nothing can be learnt of the deployment: ${message}`))
+    }),
     endDeploymentWatch: take((c) => ({ deploy: c.deploy && { ...c.deploy, state: 'succeeded' as const } })),
     takeEverything: take((c, event: ReconcileEvent) => takeEverything(c, event)),
     askForRerun: enqueueActions(({ context: c, enqueue }) => {

@@ -33,6 +33,7 @@ import {
   undelegated,
   updated,
   type Issue,
+  retried,
 } from './facts.ts'
 
 const documentOf = ({ value, context, timers }: Issue, changes: object = {}) =>
@@ -172,6 +173,29 @@ describe('whom an issue waits for', () => {
 })
 
 describe('a deployment that is watched', () => {
+  const watched = playWith({ policy: policy({ deploy: { timeout: 60_000 } }) }, ...open, approved(), green(), merged())
+  const answered = (state: string, reason = ''): Issue => watched.done('deployment', { state, url: null, reason })
+
+  it('is asked for by an effect, whose word decides', () => {
+    expect(watched.children.get('deployment')).toMatchObject({ src: 'watchDeployment', input: { project: 'app', sha: 'M' } })
+    expect([phase(answered('succeeded')), phase(answered('failed'))]).toEqual(['done', 'escalated'])
+    expect(answered('succeeded').timers.size).toBe(0)
+  })
+
+  it('that failed says why, and is tried again by a retry', () => {
+    const failed = answered('failed', 'deploy ended with exit status 1.')
+    expect(waits(failed)).toEqual(['human: the deployment of M failed (deploy ended with exit status 1.): a retry deploys again'])
+    const again = playOn(failed, retried())
+    expect([phase(again), again.children.has('deployment')]).toEqual(['deploying', true])
+    expect(phase(again.done('deployment', { state: 'succeeded', url: null, reason: '' }))).toBe('done')
+  })
+
+  it('of which nothing can be learnt is told, waited for, and given up with its time', () => {
+    const unknown = watched.fail('deployment', { message: 'no such command' })
+    expect([phase(unknown), unknown.reports('feed.posted').map(({ kind }) => kind)]).toEqual(['deploying', ['deploy.unknown']])
+    expect(phase(unknown.fire('deployTimeout'))).toBe('done')
+  })
+
   const landed = playWith({ policy: policy({ deploy: { timeout: 60_000 } }) }, ...open, approved(), green(), merged())
   it('ends well, badly, or by its timeout', () => {
     expect(phase(landed)).toBe('deploying')

@@ -529,6 +529,8 @@ const tables: Record<keyof typeof guards, Row[]> = {
     ['we may not act', false, { ...said({ checks: flaky(true) }), ...stopped }],
   ],
   canRetry: [
+    ['its deployment failed', true, { ...merged, deploy: { sha: 'M', state: 'failed', since: dawn } }, {}],
+    ['its deployment is watched', false, { ...merged, deploy: { sha: 'M', state: 'pending', since: dawn } }, {}],
     ['always', true, {}, { type: 'operator.retried' }],
     ['with a run type that exists', true, {}, { runType: 'ci_repair' }],
     ['stopped', true, stopped, {}],
