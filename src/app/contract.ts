@@ -181,6 +181,13 @@ export type Action =
   | { action: 'request_changes'; body: string; comments?: { path: string; line: number | null; body: string }[]; author?: string }
   | { action: 'comment'; text: string; author?: string }
   | { action: 'cancel'; author?: string }
+  | { action: 'reset_budget'; author?: string }
+  /** Embedded forge: takes back what `reviewer` (without one, everybody) has said of the pull request. */
+  | { action: 'dismiss_review'; reviewer?: string; author?: string }
+  | { action: 'close_pull_request'; author?: string }
+  | { action: 'reopen_pull_request'; author?: string }
+  /** Embedded forge: makes a branch of the user's repository the head of the pull request. */
+  | { action: 'push'; branch: string; author?: string }
 
 export type LiveMessage =
   | { type: 'issue'; seq: number; document: IssueDocument }

@@ -45,6 +45,7 @@ export function createOperator({
     const author = action.author ?? 'operator'
     const asking = { author, ...(key === undefined ? {} : { key }) }
     const tell = (event: Parameters<typeof ref.send>[0]) => ref.send(event, key === undefined ? {} : { key: `action:${key}` })
+    const pullRequest = () => ({ project: known.project, number: context.pr!.number })
     switch (action.action) {
       case 'prompt':
         return tracker.prompt(known.issue, action.text, asking)
@@ -81,11 +82,24 @@ export function createOperator({
       case 'close':
         await tell({ type: 'operator.closed', as: action.as ?? 'done', author, source: 'operator' })
         return
+      case 'reset_budget':
+        await tell({ type: 'operator.budgetReset', author, source: 'operator' })
+        return
+      case 'dismiss_review':
+        return forge.dismissReviews({
+          ...pullRequest(),
+          ...(action.reviewer === undefined ? {} : { reviewer: action.reviewer }),
+        })
+      case 'close_pull_request':
+        return forge.closePullRequest(pullRequest())
+      case 'reopen_pull_request':
+        return forge.reopenPullRequest(pullRequest())
+      case 'push':
+        return forge.pushHead({ ...pullRequest(), branch: action.branch, author })
       case 'approve':
       case 'request_changes':
         forge.review({
-          project: known.project,
-          number: context.pr!.number,
+          ...pullRequest(),
           verdict: action.action === 'approve' ? 'approved' : 'changes_requested',
           reviewer: author,
           ...(action.body === undefined ? {} : { body: action.body }),

@@ -10,7 +10,7 @@ export const keyArgument: Argument = { name: 'KEY', description: 'The key of an 
 export async function act(context: Context, action: Action): Promise<number> {
   const key = context.required('KEY')
   const answer = await context.client().post(`/api/issues/${encodeURIComponent(key)}/actions`, action)
-  context.output.line(`${key}: ${action.action.replace('_', ' ')} accepted`)
+  context.output.line(`${key}: ${action.action.replaceAll('_', ' ')} accepted`)
   context.output.document({ key, action: action.action, ...(answer as object) })
   return exit.done
 }

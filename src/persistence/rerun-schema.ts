@@ -5,6 +5,7 @@ ALTER TABLE forge_check ADD COLUMN attempt INTEGER NOT NULL DEFAULT 1;
 -- Signatures that have failed on this head, as JSON.
 ALTER TABLE forge_check ADD COLUMN failed_before TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE forge_pull_request ADD COLUMN patch_id TEXT;
+ALTER TABLE forge_review ADD COLUMN dismissed_at INTEGER;
 
 -- Signatures that have been seen to fail and to pass on one and the same commit.
 CREATE TABLE forge_flake (

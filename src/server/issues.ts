@@ -43,6 +43,11 @@ const action = z.discriminatedUnion('action', [
   z.strictObject({ action: z.literal('request_changes'), body: text, comments: z.array(finding).max(1_000).optional(), author }),
   z.strictObject({ action: z.literal('comment'), text, author }),
   z.strictObject({ action: z.literal('cancel'), author }),
+  z.strictObject({ action: z.literal('reset_budget'), author }),
+  z.strictObject({ action: z.literal('dismiss_review'), reviewer: text.optional(), author }),
+  z.strictObject({ action: z.literal('close_pull_request'), author }),
+  z.strictObject({ action: z.literal('reopen_pull_request'), author }),
+  z.strictObject({ action: z.literal('push'), branch: text, author }),
 ])
 
 /** `/api/issues…` and `/api/feed`. A key may be `PROJECT%2FKEY` where two projects share one. */

@@ -289,10 +289,13 @@ test('an action that the machine does not accept now is 409 with what it would a
 })
 
 test.each([
-  [{}, '"action" must be one of prompt, stop, retry, close, delegate, undelegate, approve, request_changes, comment, cancel.'],
+  [
+    {},
+    '"action" must be one of prompt, stop, retry, close, delegate, undelegate, approve, request_changes, comment, cancel, reset_budget, dismiss_review, close_pull_request, reopen_pull_request, push.',
+  ],
   [
     { action: 'promt', text: 'x' },
-    '"action" must be one of prompt, stop, retry, close, delegate, undelegate, approve, request_changes, comment, cancel: did you mean "prompt"?',
+    '"action" must be one of prompt, stop, retry, close, delegate, undelegate, approve, request_changes, comment, cancel, reset_budget, dismiss_review, close_pull_request, reopen_pull_request, push: did you mean "prompt"?',
   ],
   [{ action: 'prompt' }, '"text" invalid input: expected string, received undefined.'],
   [{ action: 'prompt', text: ' ' }, '"text" must not be empty.'],

@@ -86,6 +86,13 @@ export interface LocalForge extends Forge, Omit<LandingEffects, 'mergeable'> {
     signal?: AbortSignal | undefined
     onStart?: ((identity: ProcessIdentity) => void) | undefined
   }) => Promise<CheckResult>
+  /** Takes back what one reviewer, or everybody, has said. Throws FatalError `no-review`. */
+  dismissReviews: (request: { project: string; number: number; reviewer?: string }) => void
+  /**
+   * Makes a branch of the user's repository the head of the pull request, wherever that was. Throws FatalError `unknown-branch`,
+   * `same-head`, `pull-request-closed`.
+   */
+  pushHead: (request: { project: string; number: number; branch: string; author: string }) => Promise<void>
   /** A human's word: not this way. The branch stays. */
   closePullRequest: (request: { project: string; number: number }) => void
   reopenPullRequest: (request: { project: string; number: number }) => void
@@ -173,6 +180,11 @@ export function createLocalForge(options: LocalForgeOptions): LocalForge {
     facts,
     repository: open,
     review: reviews.add,
+    dismissReviews: reviews.dismiss,
+    async pushHead(request) {
+      const row = await publisher.pushHead(request)
+      if (records.isPending(row)) await spawnCheck(toPending(row))
+    },
     recordChecks: records.record,
     recordObstacle: records.obstacle,
     pendingChecks: () => records.pending(),

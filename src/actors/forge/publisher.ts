@@ -4,6 +4,7 @@ import { FatalError } from '../../errors.ts'
 import type { FactOutbox } from '../../persistence/fact-outbox.ts'
 import { git } from '../git.ts'
 import type { PublishInput } from '../ports.ts'
+import { patchIdOf } from '../workspace/inspection.ts'
 import type { CheckRecords } from './check-records.ts'
 import type { PullRequestRow, PullRequests } from './pull-requests.ts'
 import type { PushGuard } from './push-guard.ts'
@@ -92,6 +93,38 @@ export function createPublisher(options: {
         const published = pullRequests.publish(request)
         if (isChecked(project) && published.row.state === 'open') records.expect(published.row)
         return published
+      })
+    },
+
+    /** A person gives the pull request another head, a branch of the user's repository. Throws FatalError `unknown-branch`, `same-head`. */
+    async pushHead({ project, number, branch, author }: { project: string; number: number; branch: string; author: string }) {
+      const repository = await open(project)
+      const source = await repository.base.source()
+      const name = `refs/heads/${branch}`
+      const { stdout } = await git(['ls-remote', '--heads', '--', source, name], { cwd: repository.path })
+      const head = stdout
+        .split('\n')
+        .map((line) => line.split('\t'))
+        .find(([, ref]) => ref === name)?.[0]
+      if (head === undefined) throw new FatalError('unknown-branch', `There is no branch ${branch} in ${source}.`)
+      const { head_ref, head_sha } = pullRequests.needHead(project, number)
+      if (head_sha === head) throw new FatalError('same-head', `Pull request #${number} is at ${branch} (${head.slice(0, 10)}) already.`)
+      const ref = `refs/heads/${head_ref}`
+      refs.intend(project, ref, head)
+      await git(
+        ['-c', 'protocol.version=2', 'fetch', '--quiet', '--force', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules'].concat(
+          ['--no-auto-maintenance', '--update-shallow', '--', source, `+${head}:${ref}`],
+        ),
+        { cwd: repository.path, timeout: 600_000 },
+      )
+      const patch = await patchIdOf({ path: repository.path, repository: repository.path }, repository.mirrored(), head)
+      return outbox.transaction(() => {
+        const row = pullRequests.needHead(project, number)
+        refs.record(project, ref, head)
+        Object.assign(row, { head_sha: head, patch_id: patch } satisfies Partial<PullRequestRow>)
+        pullRequests.change(row, [{ ...pullRequests.about(row, 'pr.pushed', 'operator'), author }])
+        if (isChecked(project)) records.expect(row)
+        return row
       })
     },
   }

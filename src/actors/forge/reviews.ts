@@ -1,7 +1,7 @@
 // Reviews by a human (or an agent) of a pull request, each bound to the head that it had at that moment.
 
 import { z } from 'zod'
-import { ConfigurationError } from '../../errors.ts'
+import { ConfigurationError, FatalError } from '../../errors.ts'
 import type { SqliteDatabase } from '../../persistence/database.ts'
 import type { FactOutbox } from '../../persistence/fact-outbox.ts'
 import type { Finding, PullRequestFacts } from '../ports.ts'
@@ -48,6 +48,7 @@ interface ReviewRow {
   body: string
   comments: string
   at: number
+  dismissed_at: number | null
 }
 
 export function createReviews(options: { database: SqliteDatabase; outbox: FactOutbox; pullRequests: PullRequests }) {
@@ -59,7 +60,28 @@ export function createReviews(options: { database: SqliteDatabase; outbox: FactO
   const all = database.prepare<[string, number], ReviewRow>('SELECT * FROM forge_review WHERE project = ? AND number = ? ORDER BY id')
   const asked = database.prepare<[string], { one: 1 }>('SELECT 1 AS one FROM forge_review WHERE request_key = ?')
 
+  const dismiss = database.prepare<[number, number]>('UPDATE forge_review SET dismissed_at = ? WHERE id = ?')
+  const standing = (project: string, number: number): ReviewRow[] => all.all(project, number).filter((row) => row.dismissed_at === null)
+
   return {
+    /** Takes back what `reviewer`, or everybody, has said. Throws FatalError `unknown-pull-request`, `pull-request-closed`, `no-review`. */
+    dismiss(request: { project: string; number: number; reviewer?: string }): void {
+      outbox.transaction(() => {
+        const row = pullRequests.needHead(request.project, request.number)
+        const said = standing(row.project, row.number).filter(({ reviewer }) => (request.reviewer ?? reviewer) === reviewer)
+        if (said.length === 0) {
+          const whose = request.reviewer === undefined ? 'There is no review' : `There is no review of ${request.reviewer}`
+          throw new FatalError('no-review', `${whose} to dismiss on pull request #${row.number}.`)
+        }
+        const heads = new Map(said.map(({ reviewer, head_sha: headSha }) => [`${reviewer} ${headSha}`, { reviewer, headSha }]))
+        const facts = [...heads.values()].map(({ reviewer, headSha }) => ({
+          ...{ type: 'review.dismissed', source: 'operator' as const, number: row.number, headSha, reviewer, body: '', comments: [] },
+        }))
+        pullRequests.change(row, facts)
+        for (const { id } of said) dismiss.run(row.updated_at, id)
+      })
+    },
+
     /** Throws ConfigurationError `invalid-input`, FatalError `unknown-pull-request`, `pull-request-closed`, `stale-head`. */
     add(request: ReviewRequest): void {
       const { reviewer, body, comments } = parse(request)
@@ -83,9 +105,9 @@ export function createReviews(options: { database: SqliteDatabase; outbox: FactO
       })
     },
 
-    /** Oldest first. */
+    /** Those that stand, oldest first. */
     of: (project: string, number: number): PullRequestFacts['reviews'] =>
-      all.all(project, number).map((row) => ({
+      standing(project, number).map((row) => ({
         id: String(row.id),
         reviewer: row.reviewer,
         verdict: row.verdict,

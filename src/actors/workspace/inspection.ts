@@ -57,8 +57,15 @@ async function readStatus({ path }: Place): Promise<Status> {
   }
 }
 
+/** `git patch-id --stable` of what `head` changes since it left `base`; null when that is nothing, or there is no base. */
+export async function patchIdOf(place: Pick<Place, 'path' | 'repository'>, base: string | null, head: string): Promise<string | null> {
+  if (base === null) return null
+  const look = createLook(place)
+  return (await look.change(await look.mergeBase(base, head), head)).patchId
+}
+
 /** Questions about commits. The base may have moved since the clone last fetched: its new objects are read where they are. */
-function createLook({ path, repository }: Place) {
+function createLook({ path, repository }: Pick<Place, 'path' | 'repository'>) {
   const ask = (args: readonly string[], options: Partial<GitRequest> = {}): Promise<GitResult> =>
     git(args, { cwd: path, env: { GIT_ALTERNATE_OBJECT_DIRECTORIES: objectsOf(repository) }, timeout: 120_000, ...options })
 

@@ -2,6 +2,8 @@
 
 import type { IssueContext } from './context.ts'
 import { canRetry } from './guards.ts'
+import { presentReviews } from './head-facts.ts'
+import { isDone } from './inbox.ts'
 import { openPullRequest } from './policy.ts'
 
 export const actions = [
@@ -15,6 +17,11 @@ export const actions = [
   'request_changes',
   'comment',
   'cancel',
+  'reset_budget',
+  'dismiss_review',
+  'close_pull_request',
+  'reopen_pull_request',
+  'push',
 ] as const
 export type ActionName = (typeof actions)[number]
 
@@ -23,7 +30,7 @@ export function acceptedActions(c: IssueContext, terminal: boolean): ActionName[
   const isMerged = c.pr?.state === 'merged'
   const isOpen = openPullRequest(c) !== null && !terminal
   const accepts: Record<ActionName, boolean> = {
-    prompt: !terminal,
+    prompt: !terminal || (c.delegated && isDone(c)),
     stop: !terminal,
     retry: canRetry({ context: c, event: { type: 'operator.retried' } }),
     close: !terminal,
@@ -33,6 +40,11 @@ export function acceptedActions(c: IssueContext, terminal: boolean): ActionName[
     request_changes: isOpen,
     comment: true,
     cancel: !terminal,
+    reset_budget: !terminal,
+    dismiss_review: isOpen && Object.values(presentReviews(c)).some(({ verdict }) => verdict !== 'dismissed'),
+    close_pull_request: isOpen,
+    reopen_pull_request: c.pr?.state === 'closed' && !terminal,
+    push: isOpen,
   }
   return actions.filter((action) => accepts[action])
 }

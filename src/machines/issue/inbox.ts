@@ -10,7 +10,7 @@ import { phaseOf } from './policy.ts'
 type Patch = Partial<IssueContext>
 
 /** Over, and well: a person who wants more opens it again. */
-const isDone = (c: IssueContext): boolean => phaseOf(c) === 'done' || (c.pr?.state === 'merged' && phaseOf(c) !== 'failed')
+export const isDone = (c: IssueContext): boolean => phaseOf(c) === 'done' || (c.pr?.state === 'merged' && phaseOf(c) !== 'failed')
 
 /** What was said to us, in a session or by our name; a comment that is for others is only kept for the next run to read. */
 export const isForUs = ({ via, text }: { via: string; text: string }): boolean => via !== 'comment' || isAddressed(text)

@@ -34,6 +34,7 @@ import {
   updated,
   type Issue,
   retried,
+  prClosed,
 } from './facts.ts'
 
 const documentOf = ({ value, context, timers }: Issue, changes: object = {}) =>
@@ -287,11 +288,26 @@ describe('the document', () => {
 describe('the actions that are accepted', () => {
   const accepted = (issue: Issue): string => acceptedActions(issue.context, isTerminal(issue.value)).join(' ')
   it.each<[string, Issue, string]>([
-    ['at the start', play(), 'prompt stop retry close delegate undelegate comment cancel'],
-    ['with an open pull request', play(...open), 'prompt stop retry close delegate undelegate approve request_changes comment cancel'],
-    ['when taken back', play(undelegated), 'prompt stop close delegate comment cancel'],
-    ['when closed', play(closedAs('done')), 'retry delegate comment'],
-    ['when landed', play(...open, merged()), 'comment'],
+    ['at the start', play(), 'prompt stop retry close delegate undelegate comment cancel reset_budget'],
+    [
+      'with an open pull request',
+      play(...open),
+      'prompt stop retry close delegate undelegate approve request_changes comment cancel reset_budget close_pull_request push',
+    ],
+    [
+      'with a verdict',
+      playWith({ delegated: false }, ...[opened(), approved()]),
+      'prompt stop close delegate approve request_changes comment cancel reset_budget dismiss_review close_pull_request push',
+    ],
+    [
+      'with a closed pull request',
+      play(...open, stopped, prClosed),
+      'prompt stop retry close delegate undelegate comment cancel reset_budget reopen_pull_request',
+    ],
+    ['when taken back', play(undelegated), 'prompt stop close delegate comment cancel reset_budget'],
+    ['when closed', play(closedAs('done')), 'prompt retry delegate comment'],
+    ['when closed as failed', play(closedAs('failed')), 'retry delegate comment'],
+    ['when landed', play(...open, merged()), 'prompt comment'],
   ])('%s', (_when, issue, list) => expect(accepted(issue)).toBe(list))
 })
 
