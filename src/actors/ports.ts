@@ -1,6 +1,6 @@
 // The four ports to the world. Machines speak only of these; each implementation passes the port's contract suite.
 
-import type { Deployment, PolledIssue, PolledPullRequest } from '../machines/issue/events.ts'
+import type { AdoptedPullRequest, Deployment, PolledIssue, PolledPullRequest } from '../machines/issue/events.ts'
 import type { IssueReport } from '../machines/issue/reports.ts'
 import type { Inspection, SessionResult } from '../machines/run/context.ts'
 import type { PublishInput } from '../machines/run/setup.ts'
@@ -124,6 +124,16 @@ export interface LandingRequest {
   priority: number
 }
 
+export interface AdoptionRequest {
+  project: string
+  issue: string
+  key: string
+  title: string
+  base: string
+  /** As a person named it. */
+  link: string
+}
+
 export interface Forge {
   readonly kind: string
   /** Contract: pushes with lease and opens or updates the one pull request of the branch. The same request twice gives the same pull request. */
@@ -135,6 +145,11 @@ export interface Forge {
   /** Contract: runs the red checks of exactly this head once more; nothing when the pull request has moved on. Idempotent while they run. */
   rerunChecks: (request: { project: string; number: number; headSha: string }) => Promise<void>
   /**
+   * Contract: makes a pull request that a person has linked the issue's own, and answers it as it is. Idempotent. Rejects with FatalError
+   * that says why it cannot be taken over: unknown, another issue's, from a fork.
+   */
+  adopt: (request: AdoptionRequest) => Promise<AdoptedPullRequest>
+  /**
    * Contract: resolves when the deployment of the landed commit has ended, with its word; rejects when there is none to be had.
    * Asked again after a restart, it goes on, or deploys once more: a deployment is to bear being repeated.
    */
@@ -145,7 +160,7 @@ export interface Forge {
   facts: (request: { project: string; issue: string; number: number | null; branch: string }) => Promise<PullRequestFacts | null>
 }
 
-export type { Deployment }
+export type { AdoptedPullRequest, Deployment }
 
 export type PullRequestFacts = PolledPullRequest & { title: string; mergeable: 'clean' | 'conflict' | 'unknown'; mergedSha: string | null }
 

@@ -166,6 +166,8 @@ export interface Submission {
   blockedBy?: string[]
   parent?: string
   priority?: number
+  /** Work that is there already: the number of a pull request, or branch:NAME of the repository. */
+  links?: string[]
   hold?: boolean
 }
 

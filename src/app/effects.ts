@@ -5,7 +5,18 @@ import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { composePrompt } from '../actors/agents/prompt.ts'
 import type { LocalForge } from '../actors/forge/local.ts'
-import type { Agent, AgentRequest, Deployment, Forge, LandingRequest, Tracker, TrackerReport, Workspace } from '../actors/ports.ts'
+import type {
+  AdoptedPullRequest,
+  AdoptionRequest,
+  Agent,
+  AgentRequest,
+  Deployment,
+  Forge,
+  LandingRequest,
+  Tracker,
+  TrackerReport,
+  Workspace,
+} from '../actors/ports.ts'
 import { createSessions, type Sessions } from '../actors/run/agent-session.ts'
 import type { EffectPolicy } from '../actors/system/index.ts'
 import type { Config } from '../config.ts'
@@ -120,6 +131,11 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
     verifyWork: { ...git, limit: 4, logic: effect<VerifyInput, unknown>(async (input) => workspace.inspect(await withBase(input))) },
     publishChange: { ...git, limit: 4, logic: effect<PublishInput, unknown>(async (input) => forge().publish(await withBase(input))) },
 
+    adoptPullRequest: {
+      ...git,
+      limit: 4,
+      logic: effect<AdoptionRequest, AdoptedPullRequest>(async (input) => forge().adopt(await withBase(input))),
+    },
     watchDeployment: {
       ...git,
       limit: 2,

@@ -14,6 +14,7 @@ import { toErrorData } from '../errors.ts'
 import type { CapacityContext } from '../machines/capacity/context.ts'
 import type { capacityMachine } from '../machines/capacity/machine.ts'
 import type { IssueContext } from '../machines/issue/context.ts'
+import { isTerminal } from '../machines/issue/document.ts'
 import type { queueMachine } from '../machines/queue/machine.ts'
 import type { SqliteDatabase } from '../persistence/database.ts'
 import { createFactOutbox } from '../persistence/fact-outbox.ts'
@@ -159,6 +160,10 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     projects: config.projects.map(({ id, repo, baseBranch, ci, deploy }) => ({ id, repo, baseBranch, ci, deploy })),
     // A pull request is looked at on its issue's page.
     url: ({ key }) => issueUrl(config, key),
+    isOver: (issue) => {
+      const row = store.actor(`issue/${issue}`)
+      return row?.snapshot != null && isTerminal((JSON.parse(row.snapshot) as { value: unknown }).value)
+    },
     discoverBase: async (repo) => (await discoverBase(repo, null)).branch,
     spawnCheck: async ({ attempt, ...check }) => {
       const head = `${check.project}.${check.number}.${check.headSha}`

@@ -17,12 +17,15 @@ export const command: Command = {
     'blocked-by': { value: 'KEY', multiple: true, description: 'An issue that has to be done first' },
     parent: { value: 'KEY', description: 'The issue that this one is a part of' },
     priority: { value: 'N', choices: ['0', '1', '2', '3', '4'], description: '0 none, 1 urgent … 4 low' },
+    'pull-request': { value: 'N', description: 'Go on with this pull request, which no open issue has' },
+    branch: { value: 'NAME', description: 'Go on with this branch of the repository' },
     hold: { description: 'File it only; `signalbox delegate KEY` hands it over later' },
   },
   json: '{ key, url }',
   examples: [
     'signalbox submit "Add a --quiet flag" --body-file issue.md --label cli',
     'signalbox submit "Use it in the installer" --blocked-by APP-1',
+    'signalbox submit "See my branch through" --branch my-fix',
   ],
   run: async (context) => {
     const submission = await toSubmission(context)
@@ -50,6 +53,11 @@ async function toSubmission(context: Context): Promise<Submission> {
   if (priority !== undefined) submission.priority = Number(priority)
   if (context.has('label')) submission.labels = context.values('label')
   if (context.has('blocked-by')) submission.blockedBy = context.values('blocked-by')
+  const [number, branch] = [context.value('pull-request'), context.value('branch')]
+  if (number !== undefined && branch !== undefined)
+    throw wrongUse('invalid-argument', '--pull-request and --branch exclude each other: give one of them.')
+  if (number !== undefined) submission.links = [number]
+  if (branch !== undefined) submission.links = [`branch:${branch}`]
   if (context.has('hold')) submission.hold = true
   return submission
 }

@@ -6,6 +6,8 @@ ALTER TABLE forge_check ADD COLUMN attempt INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE forge_check ADD COLUMN failed_before TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE forge_pull_request ADD COLUMN patch_id TEXT;
 ALTER TABLE forge_review ADD COLUMN dismissed_at INTEGER;
+-- Pull requests that a person has linked, as JSON.
+ALTER TABLE tracker_issue ADD COLUMN links TEXT NOT NULL DEFAULT '[]';
 
 -- Signatures that have been seen to fail and to pass on one and the same commit.
 CREATE TABLE forge_flake (

@@ -26,6 +26,7 @@ const submission = z.strictObject({
   blockedBy: z.array(text).max(100).optional(),
   parent: z.string().optional(),
   priority: z.number().int().min(0).max(4).optional(),
+  links: z.array(text).max(10).optional(),
   hold: z.boolean().optional(),
 })
 

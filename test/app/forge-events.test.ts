@@ -87,3 +87,47 @@ test('what an issue has spent is given back by an operator', async () => {
   await app.act(key, { action: 'reset_budget' })
   expect([show().budgets['runs']!.used, show().attempts['implementation']]).toEqual([0, 0])
 })
+
+test('a branch of the user, linked by name, is seen through: checked, reviewed, landed', async () => {
+  const { app, repo } = await opened({ review: { by: 'human' }, landing: { method: 'queue' } })
+  await git(['checkout', '--quiet', '-b', 'mine'], { cwd: repo })
+  writeFileSync(join(repo, 'mine.txt'), 'mine\n')
+  await git(['add', '--all'], { cwd: repo })
+  await git(['commit', '--quiet', '--message', 'Mine'], { cwd: repo, env: identity })
+  await git(['checkout', '--quiet', 'main'], { cwd: repo })
+
+  const { key } = await app.submit({ title: 'See it through', links: ['branch:mine'] })
+  await expect.poll(() => app.issue(key), long).toMatchObject({ phase: 'pr_open', branch: 'mine', run: null, pr: { state: 'open' } })
+  expect(app.issue(key).budgets['runs']!.used).toBe(0)
+  await app.act(key, { action: 'approve' })
+  await expect.poll(() => app.issue(key).phase, long).toBe('done')
+  expect((await git(['show', 'main:mine.txt'], { cwd: repo })).stdout).toBe('mine\n')
+  expect(app.verify()).toMatchObject({ different: [] })
+})
+
+test('a pull request of an issue that is over may go to another, with its reviews; one of a living issue may not', async () => {
+  const { app, key } = await opened()
+  await app.act(key, { action: 'request_changes', body: 'Say it louder', author: 'ada' })
+  await expect.poll(() => app.issue(key).run, long).not.toBeNull()
+  const taken = await app.submit({ title: 'Take it', links: ['1'] })
+  await expect.poll(() => app.issue(taken.key).question, long).toContain('is not over')
+  await app.act(key, { action: 'close', as: 'failed' })
+  await expect.poll(() => app.issue(key).run, long).toBeNull()
+  const { key: next } = await app.submit({ title: 'Take it over', links: ['#1'] })
+  await expect.poll(() => app.issue(next), long).toMatchObject({ pr: { number: 1 } })
+  // The objection came with it, and is answered.
+  await expect.poll(() => app.issue(next).attempts, long).toMatchObject({ review_fix: 1 })
+})
+
+test.each([
+  ['a branch that is not there', 'branch:nothing', 'no branch nothing'],
+  ['the base branch', 'branch:main', 'base branch itself'],
+  ['a pull request that is not there', '99', 'no pull request #99'],
+  ['something else', 'https://example.com/pull/1', 'neither the number'],
+])('%s is a question, not a guess', async (_what, link, words) => {
+  const place = await createPlace()
+  const app = await place.open()
+  const { key } = await app.submit({ title: 'Link', links: [link] })
+  await expect.poll(() => app.issue(key).question, long).toContain(words)
+  expect(app.issue(key)).toMatchObject({ phase: 'awaiting_input', run: null, pr: null })
+})

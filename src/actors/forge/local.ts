@@ -5,6 +5,7 @@ import type { SqliteDatabase } from '../../persistence/database.ts'
 import { createFactOutbox } from '../../persistence/fact-outbox.ts'
 import type { CheckFailure, Forge, LandingRequest, PublishInput, PullRequest, PullRequestFacts } from '../ports.ts'
 import type { ProcessIdentity } from '../process.ts'
+import { createAdoption } from './adoption.ts'
 import { createCheckRecords } from './check-records.ts'
 import { createChecks, type CheckCommand, type CheckResult } from './checks.ts'
 import { checkRefs } from './guard.ts'
@@ -41,6 +42,8 @@ export interface LocalForgeOptions {
   requestQueue: (request: LandingRequest) => Promise<void>
   withdrawQueue: (request: LandingRequest & { reason: string }) => Promise<void>
   discoverBase: (repo: string) => Promise<string>
+  /** Whether an issue is over, so that its pull request may become another's. */
+  isOver?: (issue: string) => boolean
   /** Where people find a pull request. */
   url?: (pullRequest: { project: string; number: number; key: string }) => string
 }
@@ -118,6 +121,8 @@ export function createLocalForge(options: LocalForgeOptions): LocalForge {
   const { mergeable, ...landing } = createLanding({ open, pullRequests, refs, outbox, now })
   const compare = async (project: string) => checkRefs(await open(project), { database, refs, guard, now })
   const publisher = createPublisher({ open, refs, guard, outbox, pullRequests, records, isChecked: checks.isDeclared, compare })
+
+  const adopt = createAdoption({ outbox, pullRequests, reviews, records, publisher, isOver: options.isOver ?? (() => false) })
 
   const toPending = (row: PullRequestRow): PendingCheck => ({
     project: row.project,
@@ -227,6 +232,11 @@ export function createLocalForge(options: LocalForgeOptions): LocalForge {
       const [failure] = failures
       if (state === 'passed' || failure === undefined) return { state: 'succeeded', url: null, reason: '' }
       return { state: 'failed', url: failure.url, reason: failure.summary }
+    },
+    async adopt(request) {
+      const { pullRequest, row } = await adopt(request)
+      if (row.state === 'open' && records.isPending(row)) await spawnCheck(toPending(row))
+      return pullRequest
     },
     refresh: async (project) => void (await (await open(project)).syncBase()),
     withdrawLanding: (request) => options.withdrawQueue(request),

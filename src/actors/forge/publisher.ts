@@ -79,6 +79,29 @@ export function createPublisher(options: {
     throw new FatalError('push-failed', `${branch} could not be published: ${words.trim()}`)
   }
 
+  /** Makes our `ref` what the user's branch is, unless that is `known`; answers the commit. */
+  async function bring(repository: Repository, branch: string, ref: string, known?: string): Promise<string> {
+    const source = await repository.base.source()
+    const name = `refs/heads/${branch}`
+    const { stdout } = await git(['ls-remote', '--heads', '--', source, name], { cwd: repository.path })
+    const lines = stdout.split('\n').map((line) => line.split('\t'))
+    const head = lines.find(([, found]) => found === name)?.[0]
+    if (head === undefined) throw new FatalError('unknown-branch', `There is no branch ${branch} in ${source}.`)
+    if (head === known) return head
+    refs.intend(repository.project, ref, head)
+    await git(
+      ['-c', 'protocol.version=2', 'fetch', '--quiet', '--force', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules'].concat([
+        '--no-auto-maintenance',
+        '--update-shallow',
+        '--',
+        source,
+        `+${head}:${ref}`,
+      ]),
+      { cwd: repository.path, timeout: 600_000 },
+    )
+    return head
+  }
+
   return {
     /** Contract: the same request twice gives the same pull request and one set of facts. Throws FatalError `stale-lease`, `unknown-head`, `push-failed`. */
     async publish(request: PublishInput): Promise<{ row: PullRequestRow; adopted: boolean }> {
@@ -96,27 +119,31 @@ export function createPublisher(options: {
       })
     },
 
+    /** Opens a pull request for a branch of the user's repository. Throws FatalError `unknown-branch`, `no-change`. */
+    async publishBranch(request: { project: string; issue: string; key: string; title: string; base: string; branch: string }) {
+      const { project, branch, base } = request
+      const repository = await open(project)
+      if (branch === repository.base.name) throw new FatalError('no-change', `${branch} is the base branch itself.`)
+      await repository.syncBase()
+      const head = await bring(repository, branch, `refs/heads/${branch}`)
+      const patchId = await patchIdOf({ path: repository.path, repository: repository.path }, repository.mirrored(), head)
+      if (patchId === null) throw new FatalError('no-change', `${branch} has nothing that ${base} does not have.`)
+      const input = { ...request, head, expected: null, body: '', draft: false, patchId }
+      return outbox.transaction(() => {
+        refs.record(project, `refs/heads/${branch}`, head)
+        const published = pullRequests.publish(input)
+        if (isChecked(project) && published.row.state === 'open') records.expect(published.row)
+        return published
+      })
+    },
+
     /** A person gives the pull request another head, a branch of the user's repository. Throws FatalError `unknown-branch`, `same-head`. */
     async pushHead({ project, number, branch, author }: { project: string; number: number; branch: string; author: string }) {
       const repository = await open(project)
-      const source = await repository.base.source()
-      const name = `refs/heads/${branch}`
-      const { stdout } = await git(['ls-remote', '--heads', '--', source, name], { cwd: repository.path })
-      const head = stdout
-        .split('\n')
-        .map((line) => line.split('\t'))
-        .find(([, ref]) => ref === name)?.[0]
-      if (head === undefined) throw new FatalError('unknown-branch', `There is no branch ${branch} in ${source}.`)
       const { head_ref, head_sha } = pullRequests.needHead(project, number)
-      if (head_sha === head) throw new FatalError('same-head', `Pull request #${number} is at ${branch} (${head.slice(0, 10)}) already.`)
       const ref = `refs/heads/${head_ref}`
-      refs.intend(project, ref, head)
-      await git(
-        ['-c', 'protocol.version=2', 'fetch', '--quiet', '--force', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules'].concat(
-          ['--no-auto-maintenance', '--update-shallow', '--', source, `+${head}:${ref}`],
-        ),
-        { cwd: repository.path, timeout: 600_000 },
-      )
+      const head = await bring(repository, branch, ref, head_sha)
+      if (head === head_sha) throw new FatalError('same-head', `Pull request #${number} is at ${branch} (${head.slice(0, 10)}) already.`)
       const patch = await patchIdOf({ path: repository.path, repository: repository.path }, repository.mirrored(), head)
       return outbox.transaction(() => {
         const row = pullRequests.needHead(project, number)

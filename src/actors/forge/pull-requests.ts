@@ -61,7 +61,7 @@ export function createPullRequests(options: {
        queue_state, queue_head, queue_incident, queue_at, created_at, updated_at)
      VALUES (@project, @number, @issue, @key, @title, @body, @author, @state, @draft, @patch_id, @head_ref, @head_sha, @base_ref, @merged_sha,
        @queue_state, @queue_head, @queue_incident, @queue_at, @created_at, @updated_at)
-     ON CONFLICT DO UPDATE SET title = @title, body = @body, state = @state, draft = @draft, patch_id = @patch_id, head_sha = @head_sha, base_ref = @base_ref,
+     ON CONFLICT DO UPDATE SET issue = @issue, key = @key, title = @title, body = @body, state = @state, draft = @draft, patch_id = @patch_id, head_sha = @head_sha, base_ref = @base_ref,
        merged_sha = @merged_sha, queue_state = @queue_state, queue_head = @queue_head, queue_incident = @queue_incident, queue_at = @queue_at,
        updated_at = @updated_at`,
   )

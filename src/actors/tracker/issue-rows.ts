@@ -19,6 +19,7 @@ export interface IssueRow {
   priority: number
   labels: string
   parent: string | null
+  links: string
   delegated: 0 | 1
   created_at: number
   /** Strictly increasing: the `observedAt` of every fact about the issue. */
@@ -73,12 +74,12 @@ export function createIssueRows(options: {
   )
   const peekNumber = database.prepare<[string], { last_number: number }>('SELECT last_number FROM tracker_project WHERE id = ?')
   const insert = database.prepare<[Omit<IssueRow, 'removed_at'>]>(
-    `INSERT INTO tracker_issue (id, project, number, key, title, body, state, state_type, state_fact, priority, labels, parent, delegated, created_at, updated_at)
-     VALUES (@id, @project, @number, @key, @title, @body, @state, @state_type, @state_fact, @priority, @labels, @parent, @delegated, @created_at, @updated_at)`,
+    `INSERT INTO tracker_issue (id, project, number, key, title, body, state, state_type, state_fact, priority, labels, parent, links, delegated, created_at, updated_at)
+     VALUES (@id, @project, @number, @key, @title, @body, @state, @state_type, @state_fact, @priority, @labels, @parent, @links, @delegated, @created_at, @updated_at)`,
   )
   const update = database.prepare<[IssueRow]>(
     `UPDATE tracker_issue SET title = @title, body = @body, state = @state, state_type = @state_type, state_fact = @state_fact, priority = @priority,
-     labels = @labels, parent = @parent, delegated = @delegated, updated_at = @updated_at, removed_at = @removed_at WHERE id = @id`,
+     labels = @labels, parent = @parent, links = @links, delegated = @delegated, updated_at = @updated_at, removed_at = @removed_at WHERE id = @id`,
   )
   const clearBlockers = database.prepare<[string]>('DELETE FROM tracker_blocker WHERE issue = ?')
   const addBlocker = database.prepare<[string, string]>('INSERT INTO tracker_blocker (issue, blocker) VALUES (?, ?)')
@@ -140,6 +141,7 @@ export function createIssueRows(options: {
         parent: row.parent === null ? null : (byId.get(row.parent)?.key ?? null),
         children: children.all(row.id),
         blockedBy: blockers.all(row.id).map(({ key, state_type: state }) => ({ key, resolved: isClosed(state), state })),
+        links: JSON.parse(row.links) as string[],
         delegated: row.delegated === 1,
         observedAt: row.updated_at,
       }

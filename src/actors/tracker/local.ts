@@ -177,6 +177,7 @@ export function createLocalTracker(options: LocalTrackerOptions): LocalTracker {
           priority: input.priority ?? 0,
           labels: JSON.stringify(input.labels ?? []),
           parent,
+          links: JSON.stringify(input.links ?? []),
           delegated: input.hold ? 0 : 1,
           created_at: at,
           updated_at: at,
@@ -232,6 +233,7 @@ export function createLocalTracker(options: LocalTrackerOptions): LocalTracker {
         if (input.body !== undefined) row.body = input.body
         if (input.priority !== undefined) row.priority = input.priority
         if (input.labels !== undefined) row.labels = JSON.stringify(input.labels)
+        if (input.links !== undefined) row.links = JSON.stringify(input.links)
         if (input.parent !== undefined) row.parent = input.parent === null ? null : toParent(input.parent, row.project, row)
         if (input.blockedBy !== undefined) rows.setBlockers(row.id, toBlockers(input.blockedBy, row.project, row))
         row.updated_at = rows.nextTime(row)

@@ -39,6 +39,10 @@ const labels = z
   .max(listLimit, `has more than ${listLimit} entries`)
   .transform((all) => [...new Set(all)])
 const keys = z.array(line(200), 'must be a list of issue keys').max(listLimit, `has more than ${listLimit} entries`)
+const links = z
+  .array(line(300), 'must be a list of pull requests')
+  .max(10, 'has more than 10 entries')
+  .transform((all) => [...new Set(all)])
 const priority = z
   .number('must be a number: 0 none, 1 urgent, 2 high, 3 medium, 4 low')
   .refine((value) => Number.isInteger(value) && value >= 0 && value <= 4, 'must be 0 (none), 1 (urgent), 2, 3 or 4 (low)')
@@ -51,6 +55,7 @@ const submission = z.strictObject({
   blockedBy: keys.optional(),
   parent: line(200).optional(),
   priority: priority.optional(),
+  links: links.optional(),
   hold: z.boolean('must be true or false').optional(),
 })
 
@@ -61,6 +66,7 @@ const change = z.strictObject({
   blockedBy: keys.optional(),
   parent: line(200).nullable().optional(),
   priority: priority.optional(),
+  links: links.optional(),
 })
 
 const message = z.strictObject({ text: requiredText, author: line(200).optional() })

@@ -122,6 +122,8 @@ export interface IssueContext extends Omit<IssueInput, 'issue' | 'observedAt'> {
   removed: boolean
   /** When that was seen last. */
   removedAt: number
+  /** What came of the pull requests that are linked: `over`, they were asked about; `used`, a run has gone on with one. */
+  adoption: { links: string; state: 'open' | 'over' | 'used' } | null
   pr: PullRequestState | null
   /** By our clock, when what is known of it came, or when the poll was sent that saw it. */
   prSeenAt: number
@@ -223,6 +225,7 @@ export function createContext({ input }: { input?: IssueInput }): IssueContext {
     resting: false,
     removed: false,
     removedAt: 0,
+    adoption: null,
     pr: null,
     prSeenAt: 0,
     formerHeads: [],

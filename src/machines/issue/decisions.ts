@@ -43,11 +43,17 @@ export const reopen = (c: IssueContext): Patch => ({
   ...(c.pr?.state === 'merged' ? putAside(c, c.pr) : {}),
 })
 
+/** The branch without the number that its last replacement gave it. */
+function stemOf({ branch, replacements }: IssueContext): string {
+  const suffix = `-${replacements + 1}`
+  return replacements > 0 && branch.endsWith(suffix) ? branch.slice(0, -suffix.length) : branch
+}
+
 const putAside = (c: IssueContext, { number, url, headSha }: PullRequestState): Patch => ({
   pr: null,
   landed: [...c.landed, { number, url }],
   formerHeads: remembered(c.formerHeads, headSha),
-  branch: `${c.replacements === 0 ? c.branch : c.branch.slice(0, c.branch.lastIndexOf('-'))}-${c.replacements + 2}`,
+  branch: `${stemOf(c)}-${c.replacements + 2}`,
   replacements: c.replacements + 1,
   claimed: false,
   published: null,

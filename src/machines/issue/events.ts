@@ -34,6 +34,8 @@ export interface TrackerFact {
   parent: string | null
   children: { key: string; state: string }[]
   blockedBy: Blocker[]
+  /** Pull requests that a person has linked, as the forge names them: work that is there already. */
+  links?: string[]
   actor?: string | null
 }
 
@@ -84,6 +86,9 @@ type QueueEvent =
   | (Fact & { type: 'queue.entered' | 'queue.evicted' | 'queue.left'; headSha: string; incident?: QueueIncident | null })
   | (Told & { type: 'queue.held'; headSha: string; reason: string; files: string[] })
   | (Told & { type: 'queue.resumed'; headSha: string })
+
+/** A linked pull request as the forge has it. */
+export type AdoptedPullRequest = PullRequestFact & { state: 'open' | 'closed' | 'merged'; observedAt: number }
 
 /** What became of the deployment of a landed commit. */
 export interface Deployment {

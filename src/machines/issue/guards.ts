@@ -2,6 +2,7 @@
 
 import type { RunOutput } from '../run/context.ts'
 import { runTypes, type RunType } from '../vocabulary.ts'
+import { isLinkOpen, linksOf } from './adoption.ts'
 import type { IssueContext } from './context.ts'
 import { isForUs } from './inbox.ts'
 import { intentOf } from './intent.ts'
@@ -166,6 +167,14 @@ export const canRetry = ({ context: c, event }: Args): boolean =>
   (c.pr?.state !== 'merged' || c.deploy?.state === 'failed') &&
   c.delegated &&
   [null, ...runTypes].includes((field(event, 'runType') ?? null) as RunType | null)
+
+// --- adoption --------------------------------------------------------------------------------------
+
+const mayAdopt = (c: IssueContext): boolean => isActing({ context: c }) && isDelegated({ context: c }) && c.run === null && isLinkOpen(c)
+/** When one pull request is linked that nobody has looked at. */
+export const isAdoptionWanted = ({ context: c }: Only): boolean => mayAdopt(c) && linksOf(c).length === 1
+/** When several are: which one is meant is not guessed. */
+export const isLinkAmbiguous = ({ context: c }: Only): boolean => mayAdopt(c) && linksOf(c).length > 1
 
 // --- checks ----------------------------------------------------------------------------------------
 

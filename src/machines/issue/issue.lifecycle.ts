@@ -1,6 +1,6 @@
 // The region that says what is true about the change. The facts alone choose: one list, of which at most one entry holds.
 
-import { deploymentInput, issueSetup } from './setup.ts'
+import { adoptionInput, deploymentInput, issueSetup } from './setup.ts'
 
 export const lifecycle = issueSetup.createStateConfig({
   meta: { description: 'What is true about the change.' },
@@ -23,6 +23,27 @@ export const lifecycle = issueSetup.createStateConfig({
     delegated: {
       meta: { phase: 'delegated', description: 'Delegated to us; no run has been claimed yet.' },
       entry: 'tellPhase',
+      initial: 'ready',
+      states: {
+        ready: {
+          meta: { description: 'Nothing is in the way of the first run.' },
+          always: [
+            { guard: 'isLinkAmbiguous', actions: 'askWhichLink' },
+            { guard: 'isAdoptionWanted', target: 'adopting' },
+          ],
+        },
+        adopting: {
+          meta: { description: 'A linked pull request is taken over.', waitsFor: 'adoption' },
+          entry: 'beginAdoption',
+          invoke: {
+            id: 'adoption',
+            src: 'adoptPullRequest',
+            input: adoptionInput,
+            onDone: { target: 'ready', actions: ['takeAdoption', 'askForFacts'] },
+            onError: { target: 'ready', actions: 'askAboutLink' },
+          },
+        },
+      },
     },
     implementing: {
       meta: { phase: 'implementing', description: 'A run for the change has been claimed; there is no pull request yet.' },

@@ -4,7 +4,7 @@ import { createContext } from './context.ts'
 
 type Snapshot = Record<string, any>
 
-/** To 2: heads know their patch and their re-run, an umbrella its children's time; `asked` has an inner state. */
+/** To 2: heads know their patch and their re-run, an umbrella its children's time; `delegated` and `asked` have inner states. */
 function toVersion2(snapshot: Snapshot): Snapshot {
   const { context, value } = snapshot as { context: Snapshot; value: Snapshot }
   const fresh = createContext({})
@@ -15,11 +15,22 @@ function toVersion2(snapshot: Snapshot): Snapshot {
   const policy = { ...fresh.policy, ...context['policy'], delays: { ...fresh.policy.delays, ...context['policy'].delays } }
   // It held what a retry had put aside, which is not put aside any more.
   const { formerPr: _formerPr, ...rest } = context
-  const asked = value['lifecycle']?.awaiting_queue === 'asked'
+  const inner: Record<string, unknown> = { delegated: { delegated: 'ready' }, asked: { awaiting_queue: { asked: 'unheard' } } }
+  const { lifecycle } = value
+  const deeper = inner[lifecycle?.awaiting_queue ?? lifecycle]
   return {
     ...snapshot,
-    value: asked ? { ...value, lifecycle: { awaiting_queue: { asked: 'unheard' } } } : value,
-    context: { ...rest, heads: Object.fromEntries(heads), policy, landed: [], childrenAt: 0, resting: false, replacements: 0 },
+    value: deeper === undefined ? value : { ...value, lifecycle: deeper },
+    context: {
+      ...rest,
+      heads: Object.fromEntries(heads),
+      policy,
+      landed: [],
+      adoption: null,
+      childrenAt: 0,
+      resting: false,
+      replacements: 0,
+    },
   }
 }
 

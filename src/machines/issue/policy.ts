@@ -1,6 +1,7 @@
 // The numbers of the issue's policy, and the decisions that are more than a predicate.
 
 import type { Phase, RunType } from '../vocabulary.ts'
+import { isLinkOpen, isUnfinished } from './adoption.ts'
 import type { ChecksFact, IssueContext } from './context.ts'
 import type { Blocker } from './events.ts'
 import { presentHead, presentReviews } from './head-facts.ts'
@@ -185,7 +186,7 @@ export const isUnconfirmed = (c: IssueContext): boolean => c.published !== null 
 /** The run that the facts ask for; null for none. An operator's choice goes before, but there is nothing to repair without a pull request. */
 export function neededRun(c: IssueContext): RunType | null {
   const phase = phaseOf(c)
-  if (isUnconfirmed(c)) return null
+  if (isUnconfirmed(c) || isLinkOpen(c)) return null
   if (phase === 'delegated' || phase === 'implementing') return isResting(c) && !hasOpenRequest(c) ? null : 'implementation'
   if (phase === 'pr_open') return c.asked ?? (hasOpenRequest(c) ? 'review_fix' : upkeep(c))
   const repair = repairs[phase] ?? null
@@ -197,7 +198,7 @@ export function neededRun(c: IssueContext): RunType | null {
 
 /** What an open pull request needs that nobody has said anything about. */
 function upkeep(c: IssueContext): RunType | null {
-  if (c.pr!.draft) return null
+  if (c.pr!.draft) return isUnfinished(c) ? 'implementation' : null
   // Checks may not even start on what does not merge.
   if (isConflicting(c)) return 'branch_upkeep'
   const isJudged = !c.policy.checks || checksState(c) === 'passed'

@@ -74,6 +74,8 @@ function follow(c: IssueContext, fact: PullRequestFact, observedAt: number, seen
   const { patchId } = fact
   return {
     pr: next,
+    // Linked by a person, or opened by somebody else: what it is on is what is worked on.
+    branch: fact.headRef === '' ? c.branch : fact.headRef,
     prSeenAt: Math.max(c.prSeenAt, seenAt),
     ...(patchId == null ? {} : ofHead({ ...c, pr: next }, fact.headSha, 0, () => ({ patchId }))),
     // Closed without having landed: the work begins anew.

@@ -162,7 +162,8 @@ const failureOf = (c: IssueContext, event: RunOutput): IssueContext['lastFailure
 })
 
 export function settleCompleted(c: IssueContext, event: RunOutput): Patch {
-  const patch = { ...answered(c, event), ...noFailures }
+  const used = c.adoption && { ...c.adoption, state: 'used' as const }
+  const patch = { ...answered(c, event), ...noFailures, adoption: used }
   return {
     ...patch,
     ...takePublication({ ...c, ...patch }, event.pr, c.run!.head),

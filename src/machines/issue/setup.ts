@@ -5,9 +5,10 @@ import type { RunOutput } from '../run/context.ts'
 import { runMachine } from '../run/machine.ts'
 import { noUsage, type Phase } from '../vocabulary.ts'
 import type { IssueContext, IssueInput } from './context.ts'
+import * as adoption from './adoption.ts'
 import { restored } from './counters.ts'
 import * as decisions from './decisions.ts'
-import type { Deployment, EventOf, IssueEvent, ReconcileEvent } from './events.ts'
+import type { AdoptedPullRequest, Deployment, EventOf, IssueEvent, ReconcileEvent } from './events.ts'
 import * as guards from './guards.ts'
 import { askForRerun, takeChecks, takeHold, takeQueue, takeResumption, takeReview } from './head-facts.ts'
 import * as inbox from './inbox.ts'
@@ -52,6 +53,12 @@ export interface IssueMeta {
 
 export const deploymentInput = ({ context: c }: { context: IssueContext }) => ({ project: c.project, sha: c.deploy!.sha })
 
+/** `link`: as the forge names pull requests. */
+export const adoptionInput = ({ context: c }: { context: IssueContext }) => ({
+  ...{ project: c.project, issue: c.id, key: c.issue.key, title: c.issue.title, base: c.base },
+  link: adoption.linksOf(c)[0]!,
+})
+
 export const issueSetup = setup({
   types: {
     context: {} as IssueContext,
@@ -63,6 +70,9 @@ export const issueSetup = setup({
   },
   actors: {
     run: runMachine,
+    adoptPullRequest: fromPromise<AdoptedPullRequest, ReturnType<typeof adoptionInput>>(async () => {
+      throw new Error("The effect 'adoptPullRequest' is not provided")
+    }),
     watchDeployment: fromPromise<Deployment, ReturnType<typeof deploymentInput>>(async () => {
       throw new Error("The effect 'watchDeployment' is not provided")
     }),
@@ -109,6 +119,12 @@ export const issueSetup = setup({
     }),
     endDeploymentWatch: take((c) => ({ deploy: c.deploy && { ...c.deploy, state: 'succeeded' as const } })),
     takeEverything: take((c, event: ReconcileEvent) => takeEverything(c, event)),
+    beginAdoption: take((c) => adoption.beginAdoption(c)),
+    takeAdoption: take((c, event: Any) => adoption.takeAdoption(c, event['output'] as AdoptedPullRequest)),
+    askAboutLink: take((c, event: Any) =>
+      adoption.askAboutLink(c, (event['error'] as { message?: string } | undefined)?.message ?? 'unknown.'),
+    ),
+    askWhichLink: take((c) => adoption.askWhichLink(c)),
     askForRerun: enqueueActions(({ context: c, enqueue }) => {
       enqueue.assign(askForRerun(c))
       enqueue.emit(reports.askForRerun(c))

@@ -19,6 +19,7 @@ const factOf = ({
   parent,
   children,
   blockedBy,
+  links,
 }: TrackerFact): TrackerFact => ({
   key,
   title,
@@ -31,6 +32,7 @@ const factOf = ({
   parent,
   children,
   blockedBy,
+  ...(links === undefined || links.length === 0 ? {} : { links }),
 })
 
 /** What a new delegation lifts: a decision that was made before it. */

@@ -1,6 +1,7 @@
 // Who an issue waits for and why: the functions that the states' `meta.waitsFor` names.
 
 import type { Party, Waiting } from '../vocabulary.ts'
+import { linksOf } from './adoption.ts'
 import type { IssueContext } from './context.ts'
 import { presentHead } from './head-facts.ts'
 import { isActing } from './guards.ts'
@@ -53,6 +54,7 @@ export const waiting = {
       : [row('provider', `the forge to tell of ${c.published.slice(0, 10)}, which was published`, c.since.run)]),
     ...(isResting(c) ? openChildren(c).map(({ key }) => row('dependency', `its child ${key}`, c.since.run)) : []),
   ],
+  adoption: (c) => [row('provider', `the linked pull request ${linksOf(c)[0]}`, c.since.lifecycle)],
   rerun: (c) =>
     isRerunning(c) ? [row('ci', 'its red checks to run once more: they may come and go by themselves', c.since.lifecycle)] : [],
   children: (c, timers) => [row('timer', 'its children may still be coming', c.childrenAt, dueOf(timers, 'settle'))],

@@ -92,7 +92,7 @@ export function trackerContract(name: string, create: () => Promise<TrackerFixtu
         const done = (await tracker.facts({ project, issue: id }))!
         expect(done.stateType).toBe('completed')
         expect(done.observedAt).toBeGreaterThan(started.observedAt)
-        expect((await tracker.facts({ project, issue: waiting.id }))!.blockedBy).toEqual([{ key, resolved: true }])
+        expect((await tracker.facts({ project, issue: waiting.id }))!.blockedBy).toMatchObject([{ key, resolved: true }])
         await tracker.report({ ...report, phase: 'implementing' }, 'state-1')
         expect((await tracker.facts({ project, issue: id }))!.stateType).toBe('completed')
       }),

@@ -5,8 +5,7 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { createLocalTracker, type LocalTracker } from '../../../src/actors/tracker/local.ts'
 import { createFactOutbox, type FactOutbox } from '../../../src/persistence/fact-outbox.ts'
-import { factSchema } from '../../../src/persistence/fact-schema.ts'
-import { trackerSchema } from '../../../src/persistence/tracker-schema.ts'
+import { migrations } from '../../../src/persistence/migrations.ts'
 import { trackerContract } from './contract.ts'
 
 interface Fixture {
@@ -30,7 +29,7 @@ function create(projects = ['app']): Fixture {
   let database = new Database(join(folder, 'signalbox.db'))
   database.pragma('journal_mode = WAL')
   database.pragma('foreign_keys = ON')
-  database.exec(factSchema + trackerSchema)
+  for (const { sql } of migrations) database.exec(sql)
   cleanups.push(() => {
     database.close()
     rmSync(folder, { recursive: true, force: true })
@@ -112,6 +111,7 @@ describe('submitting', () => {
           parent: null,
           children: [],
           blockedBy: [],
+          links: [],
           delegated: true,
           actor: 'kim',
         },
@@ -198,9 +198,11 @@ describe('naming an issue', () => {
     tracker.submit({ title: 'large', project: 'App' })
     expect(() => tracker.get('APP-1')).toThrow('APP-1 names 2 issues. Say which: App/APP-1, app/APP-1.')
     expect(tracker.get('App/APP-1').title).toBe('large')
-    expect(tracker.submit({ title: 'T', project: 'App', blockedBy: ['APP-1'] }).blockedBy).toEqual([{ key: 'APP-1', resolved: false }])
+    expect(tracker.submit({ title: 'T', project: 'App', blockedBy: ['APP-1'] }).blockedBy).toEqual([
+      { key: 'APP-1', resolved: false, state: 'unstarted' },
+    ])
     tracker.close('App/APP-1', 'done')
-    expect(tracker.get('App/APP-2').blockedBy).toEqual([{ key: 'APP-1', resolved: true }])
+    expect(tracker.get('App/APP-2').blockedBy).toMatchObject([{ key: 'APP-1', resolved: true }])
   })
 })
 
@@ -225,7 +227,7 @@ describe('blockers', () => {
     const { tracker } = create()
     tracker.submit({ title: 'A' })
     tracker.close('APP-1', 'done')
-    expect(tracker.submit({ title: 'B', blockedBy: ['APP-1', 'app-1'] }).blockedBy).toEqual([{ key: 'APP-1', resolved: true }])
+    expect(tracker.submit({ title: 'B', blockedBy: ['APP-1', 'app-1'] }).blockedBy).toMatchObject([{ key: 'APP-1', resolved: true }])
   })
 
   test('closing, reopening and removing a blocker is told to those who wait for it', () => {
@@ -258,7 +260,10 @@ describe('blockers', () => {
     told()
     await tracker.report({ project: 'app', issue: 'id-1', key: 'APP-1', kind: 'state', phase: 'done', text: '' }, 'r')
     expect(told()).toEqual([
-      { to: 'id-2', event: { type: 'blocker.changed', source: 'system', observedAt: 1_001, key: 'APP-1', resolved: true } },
+      {
+        to: 'id-2',
+        event: { type: 'blocker.changed', source: 'system', observedAt: 1_001, key: 'APP-1', resolved: true, state: 'completed' },
+      },
     ])
   })
 })

@@ -61,6 +61,7 @@ const attempts = (changes: object) => ({ attempts: { ...context().attempts, ...c
 const umbrella = (state: string, parent: string | null = null) => ({
   issue: { ...context().issue, parent, children: [{ key: 'APP-2', state }] },
 })
+const linked = (...links: string[]) => ({ issue: { ...context().issue, links } })
 const flaky = (...each: boolean[]) => ({
   ...checks('failed'),
   failures: each.map((is, i) => ({ ...failure(String(i)), flaky: is })),
@@ -508,6 +509,21 @@ const tables: Record<keyof typeof guards, Row[]> = {
   ],
 
   // --- people, landing
+  isAdoptionWanted: [
+    ['one is linked', true, linked('#3')],
+    ['it was looked at', false, { ...linked('#3'), adoption: { links: '#3', state: 'over' } }],
+    ['another was looked at', true, { ...linked('#3'), adoption: { links: '#2', state: 'over' } }],
+    ['two are', false, linked('#3', '#4')],
+    ['none is', false, {}],
+    ['there is a pull request', false, { ...linked('#3'), ...open }],
+    ['we may not act', false, { ...linked('#3'), ...stopped }],
+    ['a run is alive', false, { ...linked('#3'), ...run() }],
+  ],
+  isLinkAmbiguous: [
+    ['two are linked', true, linked('#3', '#4')],
+    ['one is', false, linked('#3')],
+    ['somebody was asked', false, { ...linked('#3', '#4'), adoption: { links: '#3 #4', state: 'over' } }],
+  ],
   isStatusQuestion: [
     ['it is one', true, {}, { via: 'session', text: 'What is the status?' }],
     ['in a comment that names us', true, {}, { via: 'comment', text: 'Signalbox, status?' }],
