@@ -1,6 +1,6 @@
 // The four ports to the world. Machines speak only of these; each implementation passes the port's contract suite.
 
-import type { AdoptedPullRequest, Deployment, PolledIssue, PolledPullRequest } from '../machines/issue/events.ts'
+import type { AdoptedPullRequest, Deployment, ParentPullRequest, PolledIssue, PolledPullRequest } from '../machines/issue/events.ts'
 import type { IssueReport } from '../machines/issue/reports.ts'
 import type { Inspection, SessionResult } from '../machines/run/context.ts'
 import type { PublishInput } from '../machines/run/setup.ts'
@@ -160,7 +160,7 @@ export interface Forge {
   facts: (request: { project: string; issue: string; number: number | null; branch: string }) => Promise<PullRequestFacts | null>
 }
 
-export type { AdoptedPullRequest, Deployment }
+export type { AdoptedPullRequest, Deployment, ParentPullRequest }
 
 export type PullRequestFacts = PolledPullRequest & { title: string; mergeable: 'clean' | 'conflict' | 'unknown'; mergedSha: string | null }
 

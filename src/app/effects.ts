@@ -94,9 +94,9 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
     })
   const delivery = <R>(work: (delivery: Delivery<R>) => Promise<void> | void) => effect<Delivery<R>, void>(work)
   /** The base branch has one name, the repository's; a machine that was made while it was out of reach does not have it. */
-  const withBase = async <T extends { project: string; base: string }>(input: T): Promise<T> => ({
+  const withBase = async <T extends { project: string; base: string; onto?: string | null }>(input: T): Promise<T> => ({
     ...input,
-    base: (await forge().repository(input.project)).base.name,
+    base: input.onto ?? (await forge().repository(input.project)).base.name,
   })
 
   /** One at a time makes or removes a worktree: that of a run that was called off goes on for a moment. */

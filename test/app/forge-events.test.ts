@@ -131,3 +131,42 @@ test.each([
   await expect.poll(() => app.issue(key).question, long).toContain(words)
   expect(app.issue(key)).toMatchObject({ phase: 'awaiting_input', run: null, pr: null })
 })
+
+test('a branch that was begun on another pull request follows it, and lands after it', async () => {
+  const place = await createPlace()
+  const repo = join(place.folder, 'app')
+  const config = place.config()
+  const command = 'git merge -q "origin/$SIGNALBOX_BASE" -m "Follow"'
+  const app = await place.open({ ...config, agents: { mine: { ...config.agents['mine']!, command } as never } })
+  const write = async (name: string, from: string, create = true): Promise<void> => {
+    await git(['checkout', '--quiet', ...(create ? ['-b', from] : [from])], { cwd: repo })
+    writeFileSync(join(repo, `${name}.txt`), `${name}\n`)
+    await git(['add', '--all'], { cwd: repo })
+    await git(['commit', '--quiet', '--message', name], { cwd: repo, env: identity })
+  }
+  await write('lower', 'lower')
+  await write('upper', 'upper')
+  await git(['checkout', '--quiet', 'main'], { cwd: repo })
+  const { key: lower } = await app.submit({ title: 'The lower one', links: ['branch:lower'] })
+  await expect.poll(() => app.issue(lower).pr?.state, long).toBe('open')
+  const { key: upper } = await app.submit({ title: 'The upper one', links: ['branch:upper'] })
+  await expect.poll(() => app.issue(upper).pr?.state, long).toBe('open')
+  await app.act(upper, { action: 'approve' })
+  expect(app.issue(upper)).toMatchObject({
+    phase: 'pr_open',
+    waitsFor: [{ party: 'dependency', reason: 'pull request #1, which it is based on, to land' }],
+  })
+
+  await write('more', 'lower', false)
+  await git(['checkout', '--quiet', 'main'], { cwd: repo })
+  await app.act(lower, { action: 'push', branch: 'lower' })
+  await expect.poll(() => [app.issue(upper).attempts['branch_upkeep'], app.issue(upper).run], long).toEqual([1, null])
+
+  await app.act(lower, { action: 'approve' })
+  await expect.poll(() => app.issue(lower).phase, long).toBe('done')
+  // Its own patch is what it was: the approval still holds.
+  await expect.poll(() => app.issue(upper).phase, long).toBe('done')
+  const { stdout } = await git(['log', '--first-parent', '--format=%s', 'main'], { cwd: repo })
+  expect(stdout.trim().split('\n')).toEqual([`Merge #2: The upper one (${upper})`, `Merge #1: The lower one (${lower})`, 'The start'])
+  expect(app.verify()).toMatchObject({ different: [] })
+})

@@ -171,6 +171,7 @@ export function createLocalForge(options: LocalForgeOptions): LocalForge {
       checks: records.of(row),
       queue: pullRequests.queue(row),
       patchId: row.patch_id,
+      parent: pullRequests.parentOf(row),
       observedAt: row.updated_at,
     }
   }

@@ -79,6 +79,27 @@ export function createPublisher(options: {
     throw new FatalError('push-failed', `${branch} could not be published: ${words.trim()}`)
   }
 
+  const isBelow = async (repository: Repository, ancestor: string, head: string): Promise<boolean> =>
+    (await git(['merge-base', '--is-ancestor', ancestor, head], { cwd: repository.path, allow: [0, 1, 128] })).exitCode === 0
+
+  /** What the branch is based on now, and how much of it the head has. A parent that has ended meanwhile leaves it to the base branch. */
+  async function stackOf(repository: Repository, { project, branch, head, base, onto }: PublishInput) {
+    const parent = onto == null ? undefined : pullRequests.openOn(project, onto)
+    if (parent === undefined) return { base: onto == null ? base : repository.base.name, parentHead: null }
+    const known = pullRequests.byBranch(project, branch)?.parent_head ?? null
+    return { base: parent.head_ref, parentHead: (await isBelow(repository, parent.head_sha, head)) ? parent.head_sha : (known ?? '') }
+  }
+
+  /** The open pull request that a branch was begun on: of those whose head it has, the one that is nearest. */
+  async function findParent(repository: Repository, branch: string, head: string): Promise<PullRequestRow | null> {
+    let nearest: PullRequestRow | null = null
+    for (const row of pullRequests.inFlight(repository.project)) {
+      if (row.head_ref === branch || row.head_sha === head || !(await isBelow(repository, row.head_sha, head))) continue
+      if (nearest === null || (await isBelow(repository, nearest.head_sha, row.head_sha))) nearest = row
+    }
+    return nearest
+  }
+
   /** Makes our `ref` what the user's branch is, unless that is `known`; answers the commit. */
   async function bring(repository: Repository, branch: string, ref: string, known?: string): Promise<string> {
     const source = await repository.base.source()
@@ -111,9 +132,10 @@ export function createPublisher(options: {
       if (done !== null && (done.state !== 'open' || refs.get(project, ref)?.sha === head)) return { row: done, adopted: true }
       const repository = await open(project)
       if (refs.get(project, ref)?.sha !== head || refs.get(project, ref)?.pending != null) await push(repository, request)
+      const stack = await stackOf(repository, request)
       return outbox.transaction(() => {
         refs.record(project, ref, head)
-        const published = pullRequests.publish(request)
+        const published = pullRequests.publish({ ...request, base: stack.base }, stack.parentHead)
         if (isChecked(project) && published.row.state === 'open') records.expect(published.row)
         return published
       })
@@ -126,12 +148,14 @@ export function createPublisher(options: {
       if (branch === repository.base.name) throw new FatalError('no-change', `${branch} is the base branch itself.`)
       await repository.syncBase()
       const head = await bring(repository, branch, `refs/heads/${branch}`)
-      const patchId = await patchIdOf({ path: repository.path, repository: repository.path }, repository.mirrored(), head)
-      if (patchId === null) throw new FatalError('no-change', `${branch} has nothing that ${base} does not have.`)
-      const input = { ...request, head, expected: null, body: '', draft: false, patchId }
+      const parent = await findParent(repository, branch, head)
+      const below = parent?.head_sha ?? repository.mirrored()
+      const patchId = await patchIdOf({ path: repository.path, repository: repository.path }, below, head)
+      if (patchId === null) throw new FatalError('no-change', `${branch} has nothing that ${parent?.head_ref ?? base} does not have.`)
+      const input = { ...request, base: parent?.head_ref ?? base, head, expected: null, body: '', draft: false, patchId }
       return outbox.transaction(() => {
         refs.record(project, `refs/heads/${branch}`, head)
-        const published = pullRequests.publish(input)
+        const published = pullRequests.publish(input, parent?.head_sha ?? null)
         if (isChecked(project) && published.row.state === 'open') records.expect(published.row)
         return published
       })
@@ -144,11 +168,14 @@ export function createPublisher(options: {
       const ref = `refs/heads/${head_ref}`
       const head = await bring(repository, branch, ref, head_sha)
       if (head === head_sha) throw new FatalError('same-head', `Pull request #${number} is at ${branch} (${head.slice(0, 10)}) already.`)
-      const patch = await patchIdOf({ path: repository.path, repository: repository.path }, repository.mirrored(), head)
+      const parent = pullRequests.openOn(project, pullRequests.need(project, number).base_ref)
+      const patch = await patchIdOf({ path: repository.path, repository: repository.path }, parent?.head_sha ?? repository.mirrored(), head)
+      const hasParent = parent !== undefined && (await isBelow(repository, parent.head_sha, head))
       return outbox.transaction(() => {
         const row = pullRequests.needHead(project, number)
         refs.record(project, ref, head)
-        Object.assign(row, { head_sha: head, patch_id: patch } satisfies Partial<PullRequestRow>)
+        const parentHead = hasParent ? parent.head_sha : row.parent_head
+        Object.assign(row, { head_sha: head, patch_id: patch, parent_head: parentHead } satisfies Partial<PullRequestRow>)
         pullRequests.change(row, [{ ...pullRequests.about(row, 'pr.pushed', 'operator'), author }])
         if (isChecked(project)) records.expect(row)
         return row

@@ -3,7 +3,7 @@
 import { FatalError } from '../../errors.ts'
 import type { SqliteDatabase } from '../../persistence/database.ts'
 import type { FactEvent, FactOutbox } from '../../persistence/fact-outbox.ts'
-import type { PublishInput, PullRequest, PullRequestFacts, QueueIncident } from '../ports.ts'
+import type { ParentPullRequest, PublishInput, PullRequest, PullRequestFacts, QueueIncident } from '../ports.ts'
 
 export interface PullRequestRow {
   project: string
@@ -17,6 +17,8 @@ export interface PullRequestRow {
   draft: 0 | 1
   /** Of what the head changes against its base; null when it is not known. */
   patch_id: string | null
+  /** The head of the pull request that it is based on, as far as it has that; null when it is on the base branch. */
+  parent_head: string | null
   head_ref: string
   head_sha: string
   base_ref: string
@@ -53,15 +55,24 @@ export function createPullRequests(options: {
   const byIssue = database.prepare<[string], PullRequestRow>(
     'SELECT * FROM forge_pull_request WHERE issue = ? ORDER BY number DESC LIMIT 1',
   )
+  const openOn = database.prepare<[string, string], PullRequestRow>(
+    "SELECT * FROM forge_pull_request WHERE project = ? AND head_ref = ? AND state = 'open'",
+  )
+  const basedOn = database.prepare<[string, string], PullRequestRow>(
+    "SELECT * FROM forge_pull_request WHERE project = ? AND base_ref = ? AND state = 'open' ORDER BY number",
+  )
+  const inFlight = database.prepare<[string], PullRequestRow>(
+    "SELECT * FROM forge_pull_request WHERE project = ? AND state = 'open' ORDER BY number",
+  )
   const nextNumber = database.prepare<[string], { number: number }>(
     'SELECT coalesce(max(number), 0) + 1 AS number FROM forge_pull_request WHERE project = ?',
   )
   const write = database.prepare<[PullRequestRow]>(
-    `INSERT INTO forge_pull_request (project, number, issue, key, title, body, author, state, draft, patch_id, head_ref, head_sha, base_ref, merged_sha,
+    `INSERT INTO forge_pull_request (project, number, issue, key, title, body, author, state, draft, patch_id, parent_head, head_ref, head_sha, base_ref, merged_sha,
        queue_state, queue_head, queue_incident, queue_at, created_at, updated_at)
-     VALUES (@project, @number, @issue, @key, @title, @body, @author, @state, @draft, @patch_id, @head_ref, @head_sha, @base_ref, @merged_sha,
+     VALUES (@project, @number, @issue, @key, @title, @body, @author, @state, @draft, @patch_id, @parent_head, @head_ref, @head_sha, @base_ref, @merged_sha,
        @queue_state, @queue_head, @queue_incident, @queue_at, @created_at, @updated_at)
-     ON CONFLICT DO UPDATE SET issue = @issue, key = @key, title = @title, body = @body, state = @state, draft = @draft, patch_id = @patch_id, head_sha = @head_sha, base_ref = @base_ref,
+     ON CONFLICT DO UPDATE SET issue = @issue, key = @key, title = @title, body = @body, state = @state, draft = @draft, patch_id = @patch_id, parent_head = @parent_head, head_sha = @head_sha, base_ref = @base_ref,
        merged_sha = @merged_sha, queue_state = @queue_state, queue_head = @queue_head, queue_incident = @queue_incident, queue_at = @queue_at,
        updated_at = @updated_at`,
   )
@@ -80,9 +91,22 @@ export function createPullRequests(options: {
 
   /** Writes a changed row and its facts; to be called in a transaction. */
   function change(row: PullRequestRow, events: readonly (Omit<FactEvent, 'observedAt'> & { type: string })[]): void {
+    const before = byNumber.get(row.project, row.number)
     const observedAt = touch(row)
     write.run(row)
     for (const event of events) outbox.record(row.issue, { observedAt, ...event } as FactEvent)
+    const hasEnded = row.state !== 'open' && before?.state === 'open'
+    if (before === undefined || (before.head_sha === row.head_sha && !hasEnded)) return
+    for (const child of basedOn.all(row.project, row.head_ref)) {
+      // When it has ended, what was based on it is based on what it was based on.
+      if (hasEnded) Object.assign(child, { base_ref: row.base_ref, parent_head: row.parent_head } satisfies Partial<PullRequestRow>)
+      change(child, [about(child, 'pr.updated', 'system')])
+    }
+  }
+
+  function parentOf(row: PullRequestRow): ParentPullRequest | null {
+    const parent = row.parent_head === null ? undefined : openOn.get(row.project, row.base_ref)
+    return parent === undefined ? null : { number: parent.number, moved: parent.head_sha !== row.parent_head }
   }
 
   const about = (row: PullRequestRow, type: string, source: FactEvent['source']) => ({
@@ -97,6 +121,7 @@ export function createPullRequests(options: {
     author: row.author,
     mergeable: 'unknown' as const,
     patchId: row.patch_id,
+    parent: parentOf(row),
   })
 
   /** The pull request that a publication of `head` on `branch` is about already; null when a new one must be opened. */
@@ -111,8 +136,11 @@ export function createPullRequests(options: {
     byNumber: (project: string, number: number) => byNumber.get(project, number),
     byBranch: (project: string, branch: string) => byBranch.get(project, branch),
     byIssue: (issue: string) => byIssue.get(issue),
+    openOn: (project: string, branch: string) => openOn.get(project, branch),
+    inFlight: (project: string) => inFlight.all(project),
     need,
     change,
+    parentOf,
     url,
     about,
 
@@ -135,7 +163,7 @@ export function createPullRequests(options: {
     },
 
     /** Writes what a push has made true: the pull request opened, opened again, at a new head, or with a new text. */
-    publish(request: PublishInput): { row: PullRequestRow; adopted: boolean } {
+    publish(request: PublishInput, parentHead: string | null = null): { row: PullRequestRow; adopted: boolean } {
       const title = toSubject(request)
       const draft = request.draft ? 1 : 0
       const { head, body, branch, base } = request
@@ -152,6 +180,7 @@ export function createPullRequests(options: {
           state: 'open',
           draft,
           patch_id: request.patchId ?? null,
+          parent_head: parentHead,
           head_ref: branch,
           head_sha: head,
           base_ref: base,
@@ -178,6 +207,7 @@ export function createPullRequests(options: {
         body,
         draft,
         patch_id: request.patchId ?? null,
+        parent_head: parentHead,
         head_sha: head,
         base_ref: base,
       } satisfies Partial<PullRequestRow>)

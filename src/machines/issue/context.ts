@@ -12,7 +12,7 @@ import {
   type RunType,
   type Usage,
 } from '../vocabulary.ts'
-import type { Blocker, TrackerFact } from './events.ts'
+import type { Blocker, ParentPullRequest, TrackerFact } from './events.ts'
 import { defaultPolicy, type IssuePolicy } from './policy.ts'
 
 export interface IssueInput {
@@ -37,6 +37,7 @@ export interface PullRequestState {
   draft: boolean
   mergeable: 'clean' | 'conflict' | 'unknown'
   mergedSha: string | null
+  parent: ParentPullRequest | null
   observedAt: number
 }
 

@@ -39,6 +39,12 @@ export interface TrackerFact {
   actor?: string | null
 }
 
+export interface ParentPullRequest {
+  number: number
+  /** True when its head is not (any more) below this one. */
+  moved: boolean
+}
+
 export interface PullRequestFact {
   number: number
   url: string
@@ -49,6 +55,8 @@ export interface PullRequestFact {
   author: string
   mergeable?: 'clean' | 'conflict' | 'unknown'
   mergedSha?: string | null
+  /** The open pull request whose branch this one is based on, and whether it has moved on since; null when it is on the base branch. */
+  parent?: ParentPullRequest | null
   /** `git patch-id --stable` of merge base..head, where the forge knows it. */
   patchId?: string | null
 }

@@ -15,6 +15,7 @@ function toVersion2(snapshot: Snapshot): Snapshot {
   const policy = { ...fresh.policy, ...context['policy'], delays: { ...fresh.policy.delays, ...context['policy'].delays } }
   // It held what a retry had put aside, which is not put aside any more.
   const { formerPr: _formerPr, ...rest } = context
+  const pr = context['pr'] && { parent: null, ...context['pr'] }
   const inner: Record<string, unknown> = { delegated: { delegated: 'ready' }, asked: { awaiting_queue: { asked: 'unheard' } } }
   const { lifecycle } = value
   const deeper = inner[lifecycle?.awaiting_queue ?? lifecycle]
@@ -25,6 +26,7 @@ function toVersion2(snapshot: Snapshot): Snapshot {
       ...rest,
       heads: Object.fromEntries(heads),
       policy,
+      pr,
       landed: [],
       adoption: null,
       childrenAt: 0,

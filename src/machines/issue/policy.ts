@@ -112,6 +112,9 @@ export const isApproved = (c: IssueContext): boolean =>
 /** The open pull request does not merge into its base. */
 export const isConflicting = (c: IssueContext): boolean => openPullRequest(c)?.mergeable === 'conflict'
 
+/** It is based on the branch of another pull request, which has to land first. */
+export const isStacked = (c: IssueContext): boolean => openPullRequest(c)?.parent != null
+
 /** The landing queue has taken the present head in, which was green then: what the branch's own checks say now is only information. */
 export const isQueued = (c: IssueContext): boolean =>
   c.landing !== null && c.landing === openPullRequest(c)?.headSha && presentHead(c).queue?.state === 'queued'
@@ -119,7 +122,7 @@ export const isQueued = (c: IssueContext): boolean =>
 /** Approved and green at its very head (P4), and nobody wants anything else of it. */
 export const isLandable = (c: IssueContext): boolean => {
   const pr = openPullRequest(c)
-  if (!pr || pr.draft || isEvicted(c) || isConflicting(c) || hasOpenRequest(c) || c.run !== null) return false
+  if (!pr || pr.draft || isEvicted(c) || isConflicting(c) || isStacked(c) || hasOpenRequest(c) || c.run !== null) return false
   return isApproved(c) && (!c.policy.checks || checksState(c) === 'passed' || isQueued(c))
 }
 
@@ -199,8 +202,8 @@ export function neededRun(c: IssueContext): RunType | null {
 /** What an open pull request needs that nobody has said anything about. */
 function upkeep(c: IssueContext): RunType | null {
   if (c.pr!.draft) return isUnfinished(c) ? 'implementation' : null
-  // Checks may not even start on what does not merge.
-  if (isConflicting(c)) return 'branch_upkeep'
+  // Checks may not even start on what does not merge; and what stands on another change follows it.
+  if (isConflicting(c) || c.pr!.parent?.moved) return 'branch_upkeep'
   const isJudged = !c.policy.checks || checksState(c) === 'passed'
   return c.policy.review === 'agent' && isJudged && reviewState(c) === 'none' ? 'review' : null
 }

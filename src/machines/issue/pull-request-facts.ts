@@ -68,6 +68,7 @@ function follow(c: IssueContext, fact: PullRequestFact, observedAt: number, seen
     draft: fact.draft,
     mergeable: fact.mergeable ?? (known?.headSha === fact.headSha ? known.mergeable : 'unknown'),
     mergedSha: fact.mergedSha ?? known?.mergedSha ?? null,
+    parent: fact.parent === undefined ? (known?.parent ?? null) : fact.parent,
     observedAt,
   }
   const isForeign = pr !== null && pr.headSha !== fact.headSha && !c.pushed.includes(fact.headSha)

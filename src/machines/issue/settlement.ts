@@ -86,6 +86,7 @@ export function assignment(c: IssueContext): RunInput {
     agent,
     branch: c.branch,
     base: c.base,
+    onto: pr?.parent ? pr.baseRef : null,
     // Also of a pull request that was closed: its branch is there, and what follows goes on from it.
     published: pr === null || pr.state === 'merged' ? null : pr.headSha,
     past: type === 'implementation' || pr?.state !== 'open' ? null : pr.headSha,

@@ -16,6 +16,8 @@ export interface RunInput {
   agent: string
   branch: string
   base: string
+  /** The branch of another pull request that this one is based on, instead of the base branch. */
+  onto: string | null
   /** The published head, for the lease; null before the first publication. */
   published: string | null
   /** A head that the run must move past: the one that was reviewed, failed or evicted. */
@@ -160,6 +162,7 @@ export function createContext({ input }: { input?: RunInput }): RunContext {
     agent: '',
     branch: '',
     base: '',
+    onto: null,
     published: null,
     past: null,
     keep: false,

@@ -13,6 +13,8 @@ export interface PrepareInput {
   key: string
   branch: string
   base: string
+  /** Instead of the base branch, when the change is based on another pull request. */
+  onto: string | null
   keep: boolean
   /** The commit that the branch starts over from; null to go on from where it is. */
   restartFrom: string | null
@@ -32,6 +34,8 @@ export interface VerifyInput {
   key: string
   branch: string
   base: string
+  /** Instead of the base branch, when the change is based on another pull request. */
+  onto: string | null
   since: string
 }
 
@@ -42,6 +46,8 @@ export interface PublishInput {
   key: string
   branch: string
   base: string
+  /** Instead of the base branch, when the change is based on another pull request. */
+  onto?: string | null
   /** The commit to publish. */
   head: string
   /** The head published before, for the lease; null for a first publication. */
@@ -67,6 +73,7 @@ export const prepareInput = ({ context }: { context: RunContext }): PrepareInput
   key: context.key,
   branch: context.branch,
   base: context.base,
+  onto: context.onto,
   keep: context.keep || context.turns > 0,
   restartFrom: context.restartFrom,
   runId: context.runId,
@@ -110,6 +117,7 @@ export const verifyInput = ({ context }: { context: RunContext }): VerifyInput =
   key: context.key,
   branch: context.branch,
   base: context.base,
+  onto: context.onto,
   since: context.published ?? context.headBefore!,
 })
 
@@ -119,6 +127,7 @@ export const publishInput = ({ context }: { context: RunContext }): PublishInput
   key: context.key,
   branch: context.branch,
   base: context.base,
+  onto: context.onto,
   head: context.inspection!.head,
   expected: context.published,
   title: context.result?.prTitle ?? context.title,

@@ -38,6 +38,7 @@ describe('publishing', () => {
       'mergeable',
       'number',
       'observedAt',
+      'parent',
       'patchId',
       'source',
       'type',

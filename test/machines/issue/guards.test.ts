@@ -17,7 +17,10 @@ const now = dawn + 1_000
 const context = (changes: Changes = {}): IssueContext => ({ ...createContext({ input: input() }), now, ...changes })
 
 const about = { observedAt: dawn }
-const open = { pr: { ...pr('A'), state: 'open' as const, mergeable: 'unknown' as const, mergedSha: null, ...about }, claimed: true }
+const open = {
+  pr: { ...pr('A'), state: 'open' as const, mergeable: 'unknown' as const, mergedSha: null, parent: null, ...about },
+  claimed: true,
+}
 const closed = { pr: { ...open.pr, state: 'closed' as const } }
 const merged = { pr: { ...open.pr, state: 'merged' as const } }
 const said = (facts: Partial<HeadFacts>): Changes => ({

@@ -92,6 +92,41 @@ describe('a pull request that does not merge into its base', () => {
   })
 })
 
+describe('a pull request that is based on another one', () => {
+  const on = (moved: boolean, headSha = 'A'): Event => ({
+    type: 'pr.updated',
+    source: 'system',
+    ...pr(headSha, { baseRef: 'theirs' }),
+    parent: { number: 3, moved },
+  })
+  const alone: Event = { type: 'pr.updated', source: 'system', ...pr('A'), parent: null }
+
+  it('waits for that one to land, however approved and green it is, and then lands itself', () => {
+    const issue = play(...open, on(false), approved(), green())
+    expect([phase(issue), waits(issue)]).toEqual(['pr_open', ['dependency: pull request #3, which it is based on, to land']])
+    expect(phase(playOn(issue, alone))).toBe('awaiting_queue')
+  })
+
+  it('follows it when it moves, on its branch, as often as the budget says (case 314)', () => {
+    const issue = play(...open, on(true), granted)
+    expect(runInput(issue)).toMatchObject({ type: 'branch_upkeep', onto: 'theirs' })
+    expect(runState(playOn(issue, published('B'), on(false, 'B')))).toBe('idle')
+  })
+
+  it('that moves during a run is followed afterwards', () => {
+    const issue = play(...open, on(false), red(), granted, on(true))
+    expect(runInput(playOn(issue, published('B'), on(true, 'B'), green('B'), granted)).type).toBe('branch_upkeep')
+  })
+
+  it('takes its landing back when it comes to stand on another one', () => {
+    expect(
+      play(...open, ...landing, on(false))
+        .reports('landing.decided')
+        .filter(isUnwanted),
+    ).toHaveLength(1)
+  })
+})
+
 describe('an unchanged patch on a new head', () => {
   const same: Happening[] = [opened('A', { patchId: 'p' })]
   const next = { ...pushed('B'), patchId: 'p' }

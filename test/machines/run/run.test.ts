@@ -18,7 +18,7 @@ const input = (changes: Partial<RunInput> = {}): RunInput => ({
     checks: null,
     incident: null,
     lastFailure: null,
-    ...{ replaces: null, umbrella: null, conflict: false, pastPatch: null, protectedPaths: [], round: 1 },
+    ...{ onto: null, replaces: null, umbrella: null, conflict: false, pastPatch: null, protectedPaths: [], round: 1 },
     limits: { run: 120 * minute, progress: 15 * minute },
   },
   type: 'implementation',
