@@ -41,13 +41,21 @@ export async function checkRefs(repository: Repository, options: GuardOptions): 
       if (await put(path, ref, truth, actual)) note(ref, truth, actual)
       continue
     }
+    // A publication or a landing has changed what is expected since: it is looked at again the next time.
+    const stands = () => isSame(refs.get(project, ref), row)
+    if (!stands()) continue
     const expected = row?.sha ?? null
     if (isLeftOver(database, project, ref, actual)) await put(path, ref, null, actual)
-    else if (await put(path, ref, expected, actual)) note(ref, expected, actual)
+    else if (await put(path, ref, expected, actual)) {
+      if (stands()) note(ref, expected, actual)
+      else await put(path, ref, refs.get(project, ref)?.sha ?? null, expected)
+    }
   }
   for (const incident of incidents) refs.addIncident(incident)
   return incidents
 }
+
+const isSame = (a: RefRow | undefined, b: RefRow | undefined): boolean => a?.sha === b?.sha && a?.pending === b?.pending
 
 function isExpected(row: RefRow | undefined, actual: string | null): boolean {
   return (row?.sha ?? null) === actual || (actual !== null && row?.pending === actual)

@@ -99,9 +99,8 @@ export function createLanding(options: {
 
   /** Our mirror after a landing: the base moves along, and the branch that it now contains goes. */
   async function settle(repository: Repository, row: PullRequestRow, headSha: string, commit: string): Promise<void> {
-    const { project, path, base } = repository
-    await git(['update-ref', base.ref, commit], { cwd: path })
-    refs.record(project, base.ref, commit)
+    const { project, path } = repository
+    await repository.moveMirror(commit)
     if (!recordLanded({ project, number: row.number, headSha, commit })) return
     // Whatever keeps the branch is left to the guard, which knows it for a landed one.
     await git(['update-ref', '-d', `refs/heads/${row.head_ref}`, headSha], { cwd: path, allow: [0, 1, 128] })

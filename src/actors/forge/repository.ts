@@ -22,6 +22,8 @@ export interface Repository {
   syncBase: () => Promise<string>
   /** Runs one landing after the other: two git commands in one work tree get into each other's way. */
   land: <T>(work: () => Promise<T>) => Promise<T>
+  /** The base has moved to a commit that is here already: the mirror follows. */
+  moveMirror: (commit: string) => Promise<void>
   /** The commit of the base branch that was taken over last. */
   mirrored: () => string | null
 }
@@ -90,6 +92,11 @@ export function createRepositories(options: RepositoryOptions): OpenRepository {
       identity: () => (identity ??= gitIdentity(base.folder ?? path)),
       syncBase: () => syncs(sync),
       land: landings,
+      moveMirror: (commit) =>
+        syncs(async () => {
+          await git(['update-ref', base.ref, commit], { cwd: path })
+          refs.record(id, base.ref, commit)
+        }),
       mirrored: () => refs.get(id, base.ref)?.sha ?? null,
     }
   }
