@@ -24,7 +24,7 @@ test('what is older than the retention goes, portion by portion, and what is not
     outbox.markDelivered([recent])
 
     database.exec(`INSERT INTO tracker_project VALUES ('app', 1);
-      INSERT INTO tracker_issue VALUES ('1', 'app', 1, 'APP-1', 't', '', 's', 'started', NULL, 0, '[]', NULL, 1, 0, 0, NULL)`)
+      INSERT INTO tracker_issue VALUES ('1', 'app', 1, 'APP-1', 't', '', 's', 'started', NULL, 0, '[]', NULL, 1, 0, 0, NULL, '[]')`)
     const request = database.prepare('INSERT INTO tracker_request VALUES (?, ?, ?)')
     database.transaction(() => {
       for (let n = 0; n < 2_500; n++) request.run(`old-${n}`, '1', now - 15 * day)

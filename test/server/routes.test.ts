@@ -198,7 +198,7 @@ test.each([
   [{ title: 'x', hold: 'yes' }, '"hold" invalid input: expected boolean, received string.'],
   [
     JSON.parse('{"title":"x","__proto__":{"hold":true}}'),
-    'Unknown key "__proto__"; known are title, body, project, labels, blockedBy, parent, priority, hold.',
+    'Unknown key "__proto__"; known are title, body, project, labels, blockedBy, parent, priority, links, hold.',
   ],
 ])('a submission %j is 400: %s', async (body, message) => {
   const server = await start()
