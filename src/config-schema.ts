@@ -102,6 +102,14 @@ const limits = z.strictObject({
   usdPerDay: amount.nullable().default(null),
 })
 
+const polling = z
+  .strictObject({
+    shortest: duration.prefault('10s').describe('While something is awaited or new.'),
+    longest: duration.prefault('5m').describe('When nothing has been new for long.'),
+  })
+  .prefault({})
+  .describe('How often tracker and forge are asked how things really are, whatever webhooks tell.')
+
 const price = z
   .strictObject({ input: amount, cached: amount.optional(), output: amount })
   .describe('US dollars for a million tokens of one model.')
@@ -213,6 +221,7 @@ export const configSchema = z
     forge: forge.prefault({ kind: 'local' }),
     agents: z.record(z.string().regex(/^[A-Za-z][A-Za-z0-9_-]*$/), agent).describe('The agents, by a name of your choice.'),
     limits: limits.prefault({}),
+    polling,
     prices: z.record(text, price).default({}),
     notify: notify.nullable().default(null),
     webhooks: z.boolean().default(true).describe('false: polling alone.'),

@@ -205,7 +205,11 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     await system.spawn('capacity', 'main', { limit: config.limits.activeRuns })
     await system.ref<typeof capacityMachine>('capacity/main').send({ type: 'capacity.limited', limit: config.limits.activeRuns })
     for (const { id } of config.projects) await system.spawn('queue', id, { project: id })
-    await system.spawn('reconciliation', 'main', {})
+    const reconciliation = await system.spawn('reconciliation', 'main', {})
+    const { shortest, longest } = config.polling
+    const { pace } = (await reconciliation.snapshot()).context
+    if (pace.shortest !== shortest || pace.longest !== longest)
+      await reconciliation.send({ type: 'pace.changed', pace: { shortest, longest } })
     const { incidents, failures } = await forge.start()
     for (const incident of incidents)
       log('warn', { ...incident }, `A ref was moved without Signalbox and has been put back: ${incident.ref}`)

@@ -296,9 +296,7 @@ function pollOf({ context: c }: Issue): Event {
         author: 'Signalbox',
         patchId: facts?.patchId ?? null,
         reviews: Object.entries(c.heads).flatMap(([headSha, { reviews }]) =>
-          Object.entries(reviews).flatMap(([reviewer, review]) =>
-            review.verdict === 'dismissed' ? [] : [{ id: reviewer, reviewer, headSha, ...review }],
-          ),
+          Object.entries(reviews).map(([reviewer, review]) => ({ id: reviewer, reviewer, headSha, ...review })),
         ),
         checks: {
           headSha: facts?.checks ? c.pr.headSha : '',

@@ -56,7 +56,7 @@ const alphabet: {
     ...{ 'capacity.limited': true, 'operator.paused': true, 'operator.resumed': true, 'operator.drained': true },
   },
   check: { 'check.retried': true },
-  reconciliation: { 'facts.wanted': true },
+  reconciliation: { 'facts.wanted': true, 'pace.changed': true },
 }
 
 /** The contract's own list (interface §4): nothing of it may be missing, and every state takes it. */

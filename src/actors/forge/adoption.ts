@@ -24,10 +24,13 @@ export function createAdoption(options: {
     const { headSha, state, names, failures } = records.of(row)
     return [
       pullRequests.about(row, 'pr.opened', 'system'),
-      ...reviews.of(row.project, row.number).map(({ verdict, id: _id, ...review }) => ({
-        ...{ type: verdict === 'approved' ? 'review.approved' : 'review.changesRequested', source: 'system' as const },
-        ...{ ...review, number: row.number },
-      })),
+      ...reviews
+        .of(row.project, row.number)
+        .filter(({ verdict }) => verdict !== 'dismissed')
+        .map(({ verdict, id: _id, ...review }) => ({
+          ...{ type: verdict === 'approved' ? 'review.approved' : 'review.changesRequested', source: 'system' as const },
+          ...{ ...review, number: row.number },
+        })),
       ...(state === 'none' ? [] : [{ type: `checks.${state}`, source: 'system' as const, number: row.number, headSha, names, failures }]),
     ]
   }

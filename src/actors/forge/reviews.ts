@@ -105,16 +105,16 @@ export function createReviews(options: { database: SqliteDatabase; outbox: FactO
       })
     },
 
-    /** Those that stand, oldest first. */
+    /** Oldest first; one that was taken back at the time of that. */
     of: (project: string, number: number): PullRequestFacts['reviews'] =>
-      standing(project, number).map((row) => ({
+      all.all(project, number).map((row) => ({
         id: String(row.id),
         reviewer: row.reviewer,
-        verdict: row.verdict,
+        verdict: row.dismissed_at === null ? row.verdict : 'dismissed',
         headSha: row.head_sha,
-        body: row.body,
-        comments: JSON.parse(row.comments) as Finding[],
-        observedAt: row.at,
+        body: row.dismissed_at === null ? row.body : '',
+        comments: row.dismissed_at === null ? (JSON.parse(row.comments) as Finding[]) : [],
+        observedAt: row.dismissed_at ?? row.at,
       })),
   }
 }

@@ -114,11 +114,11 @@ export type PolledIssue = TrackerFact & { delegated: boolean; observedAt: number
 /** All that is known about a pull request at `observedAt`. */
 export type PolledPullRequest = PullRequestFact & {
   state: 'open' | 'closed' | 'merged'
-  /** Every verdict that stands, on whatever head. */
+  /** Every verdict, on whatever head; one that was taken back has the time of that. A forge may leave such out. */
   reviews: {
     id: string
     reviewer: string
-    verdict: 'approved' | 'changes_requested'
+    verdict: 'approved' | 'changes_requested' | 'dismissed'
     headSha: string
     body: string
     comments: Finding[]

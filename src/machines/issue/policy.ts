@@ -266,6 +266,8 @@ export function isRunPointless(c: IssueContext): boolean {
   if (run.head !== null && pr === null) return true
   if (run.type === 'implementation') return pr === null && openBlockers(c).length > 0
   if (run.type === 'review') return run.head !== pr?.headSha
-  // An approval in the middle of a fix of the review supersedes the fix, unless a person asked for more.
-  return run.type === 'review_fix' && run.given.length === 0 && reviewState(c) === 'approved'
+  // An approval in the middle of a fix of the review supersedes the fix, and so does an objection that is taken back, unless a person
+  // asked for more. A head that others have pushed meanwhile has no objection yet, which says nothing.
+  const isAnswered = reviewState(c) === 'approved' || (reviewState(c) === 'none' && run.head === pr?.headSha)
+  return run.type === 'review_fix' && run.given.length === 0 && run.asked === null && isAnswered
 }

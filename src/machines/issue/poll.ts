@@ -1,12 +1,14 @@
 // How everything that a poll saw at once becomes context: each part by the same rules as when it is told alone.
 
 import type { IssueContext } from './context.ts'
-import type { ReconcileEvent } from './events.ts'
+import type { EventOf, ReconcileEvent } from './events.ts'
 import { ofHead, takeChecks, takeQueue, takeReview } from './head-facts.ts'
 import { takePullRequest } from './pull-request-facts.ts'
 import { takeRemoval, takeTracker } from './tracker-facts.ts'
 
 type Patch = Partial<IssueContext>
+
+const eventOf = { approved: 'review.approved', changes_requested: 'review.changesRequested', dismissed: 'review.dismissed' } as const
 
 export function takeEverything(context: IssueContext, event: ReconcileEvent): Patch {
   let patch: Patch = {}
@@ -20,8 +22,7 @@ export function takeEverything(context: IssueContext, event: ReconcileEvent): Pa
   if (pr) {
     take(takePullRequest(seen(), pr, { observedAt: pr.observedAt, askedAt: event.observedAt }, pr.state))
     for (const { verdict, ...review } of pr.reviews) {
-      const type = verdict === 'approved' ? 'review.approved' : 'review.changesRequested'
-      take(takeReview(seen(), { type, ...review }))
+      take(takeReview(seen(), { type: eventOf[verdict], ...review } as EventOf<'review.approved'>))
     }
     take(dropUnseenVerdicts(seen(), pr))
     if (pr.checks.headSha !== '') take(takeChecks(seen(), pr.checks, pr.checks.state))

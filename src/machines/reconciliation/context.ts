@@ -1,7 +1,10 @@
 // What the reconciliation knows: its pace, and whose turn it is.
 
+import { defaultPace, type Pace } from './policy.ts'
+
 export interface ReconciliationContext {
   now: number
+  pace: Pace
   /** Milliseconds of the present pause. */
   pause: number
   /** When every issue was asked about last (epoch ms). */
@@ -22,6 +25,7 @@ export interface Answer {
 
 export const createContext = (): ReconciliationContext => ({
   now: 0,
+  pace: defaultPace,
   pause: 0,
   askedAllAt: 0,
   wanted: [],

@@ -13,12 +13,15 @@ export const reconciliationMachine = reconciliationSetup.createMachine({
   context: createContext,
   meta: { description: 'Asks tracker and forge how things really are.' },
   initial: 'resting',
-  on: { 'facts.wanted': { actions: 'rememberWanted' } },
+  on: { 'facts.wanted': { actions: 'rememberWanted' }, 'pace.changed': { actions: 'takePace' } },
   states: {
     resting: {
       meta: { description: 'Nothing is asked for until the pause is over, or somebody wants to know.' },
       after: { pause: 'asking' },
-      on: { 'facts.wanted': { target: 'asking', actions: 'rememberWanted' } },
+      on: {
+        'facts.wanted': { target: 'asking', actions: 'rememberWanted' },
+        'pace.changed': { target: 'resting', reenter: true, actions: 'takePace' },
+      },
     },
     asking: {
       meta: { description: 'Tracker and forge are asked about the issues whose turn it is.' },

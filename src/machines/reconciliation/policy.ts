@@ -1,11 +1,16 @@
 // The pace of the reconciliation, in milliseconds.
 
-/** While something is awaited or new. */
-export const shortestPause = 10_000
-/** When nothing has been new for long. */
-export const longestPause = 5 * 60_000
-/** Every issue that is not over is asked about at least this often, however much is awaited elsewhere. */
-export const everyoneEvery = 60_000
+export interface Pace {
+  /** While something is awaited or new. */
+  shortest: number
+  /** When nothing has been new for long. */
+  longest: number
+}
+
+export const defaultPace: Pace = { shortest: 10_000, longest: 5 * 60_000 }
+
+/** Of the shortest pauses: so often everybody who is not over is asked about while something is new, and otherwise at each pause. */
+export const everyoneAfter = 6
 
 /** The pause after a round without news: twice the one before. */
-export const longer = (pause: number): number => Math.min(longestPause, Math.max(shortestPause, pause * 2))
+export const longer = (pause: number, { shortest, longest }: Pace): number => Math.min(longest, Math.max(shortest, pause * 2))

@@ -4,7 +4,7 @@ import { assign, fromPromise, setup } from 'xstate'
 import type { Answer, ReconciliationContext } from './context.ts'
 import type { ReconciliationEvent } from './events.ts'
 import * as guards from './guards.ts'
-import { everyoneEvery, longer, shortestPause } from './policy.ts'
+import { everyoneAfter, longer } from './policy.ts'
 
 export const askInput = ({ context }: { context: ReconciliationContext }) => context.turn
 
@@ -26,14 +26,17 @@ export const reconciliationSetup = setup({
     }),
   },
   guards,
-  delays: { pause: ({ context }) => Math.max(shortestPause, context.pause) },
+  delays: { pause: ({ context: { pace, pause } }) => Math.min(pace.longest, Math.max(pace.shortest, pause)) },
   actions: {
-    rememberWanted: take((c, { issue }: ReconciliationEvent) => ({ wanted: [...c.wanted.filter((other) => other !== issue), issue] })),
+    takePace: take((_c, { pace }: Extract<ReconciliationEvent, { type: 'pace.changed' }>) => ({ pace })),
+    rememberWanted: take((c, { issue }: Extract<ReconciliationEvent, { type: 'facts.wanted' }>) => ({
+      wanted: [...c.wanted.filter((other) => other !== issue), issue],
+    })),
     takeTurn: take((c, _event, at) => {
-      const everyone = at - c.askedAllAt >= everyoneEvery
+      const everyone = at - c.askedAllAt >= everyoneAfter * c.pace.shortest
       return { wanted: [], turn: { issues: c.wanted, everyone }, askedAllAt: everyone ? at : c.askedAllAt }
     }),
-    hurry: take(() => ({ pause: shortestPause })),
-    slowDown: take((c) => ({ pause: longer(c.pause) })),
+    hurry: take((c) => ({ pause: c.pace.shortest })),
+    slowDown: take((c) => ({ pause: longer(c.pause, c.pace) })),
   },
 })

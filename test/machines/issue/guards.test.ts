@@ -391,6 +391,17 @@ const tables: Record<keyof typeof guards, Row[]> = {
     ['one was closed that it does not know of', false, { ...run(), ...closed }],
     ['a fix of a review that approves', true, { ...said({ reviews: verdict('approved') }), ...run({ type: 'review_fix' }) }],
     [
+      'a fix of an objection that was dismissed',
+      true,
+      { ...said({ reviews: verdict('dismissed') }), ...run({ type: 'review_fix', head: 'A' }) },
+    ],
+    ['a fix of an objection to a former head', false, { ...open, ...run({ type: 'review_fix', head: 'Z' }) }],
+    [
+      'a fix that is still wanted',
+      false,
+      { ...said({ reviews: verdict('changes_requested') }), ...run({ type: 'review_fix', head: 'A' }) },
+    ],
+    [
       'a fix that a person asked for',
       false,
       { ...said({ reviews: verdict('approved') }), ...run({ type: 'review_fix', given: ['message-1'] }) },

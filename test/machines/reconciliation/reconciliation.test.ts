@@ -3,12 +3,14 @@
 import { describe, expect, it } from 'vitest'
 import { createContext, type Answer, type ReconciliationContext } from '../../../src/machines/reconciliation/context.ts'
 import * as guards from '../../../src/machines/reconciliation/guards.ts'
-import { everyoneEvery, longer, longestPause, shortestPause } from '../../../src/machines/reconciliation/policy.ts'
+import { defaultPace, everyoneAfter, longer } from '../../../src/machines/reconciliation/policy.ts'
 import { dawn, start, type Player } from '../player.ts'
 import { describeGuards } from '../truth-table.ts'
 
 type Reconciliation = Player<ReconciliationContext>
 
+const { shortest: shortestPause, longest: longestPause } = defaultPace
+const everyoneEvery = everyoneAfter * shortestPause
 const quiet: Answer = { told: 0, awaiting: 0 }
 const begin = (): Reconciliation => start<ReconciliationContext>('reconciliation', {})
 const pause = (player: Reconciliation): number => [...player.timers.values()][0]!.due - player.at
@@ -37,7 +39,7 @@ describe('the pace of asking', () => {
   })
 
   it('falls off while asking fails', () => {
-    expect(pause(begin().fire('pause').fail('ask'))).toBe(longer(0))
+    expect(pause(begin().fire('pause').fail('ask'))).toBe(longer(0, defaultPace))
   })
 
   it('asks about everyone again only after a while, however often it looks', () => {
@@ -50,6 +52,18 @@ describe('the pace of asking', () => {
     }
     expect(asked.length).toBeGreaterThan(2)
     for (const [i, at] of asked.slice(1).entries()) expect(at - asked[i]!).toBeGreaterThanOrEqual(everyoneEvery)
+  })
+})
+
+describe('another pace', () => {
+  it('counts from the moment that it is known, whatever is being done', () => {
+    const pace = { shortest: 1_000, longest: 4_000 }
+    const resting = begin().send({ type: 'pace.changed', pace, at: dawn + 1 })
+    expect(pause(resting)).toBe(1_000)
+    const asking = begin().fire('pause').send({ type: 'pace.changed', pace })
+    let player = asking.done('ask', quiet)
+    for (let i = 0; i < 4; i++) player = player.fire('pause').done('ask', quiet)
+    expect(pause(player)).toBe(4_000)
   })
 })
 

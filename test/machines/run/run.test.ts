@@ -114,6 +114,7 @@ describe('a run that does its work', () => {
       key: 'APP-1',
       branch: 'b',
       base: 'main',
+      onto: null,
       keep: true,
       restartFrom: 'X',
       runId: 'run-1',
@@ -126,7 +127,14 @@ describe('a run that does its work', () => {
       worktree: '/w',
       timeout: 120 * minute,
     })
-    expect(inputs(play(given, ...verifying), 'verify')).toEqual({ project: 'app', key: 'APP-1', branch: 'b', base: 'main', since: 'P' })
+    expect(inputs(play(given, ...verifying), 'verify')).toEqual({
+      project: 'app',
+      key: 'APP-1',
+      branch: 'b',
+      base: 'main',
+      onto: null,
+      since: 'P',
+    })
     expect(inputs(play({}, ...verifying), 'verify')).toMatchObject({ since: 'base' })
     expect(inputs(play(given, ...working, finishes({ prTitle: 'T', prBody: 'B' }), inspected()), 'publish')).toEqual({
       ...{
@@ -135,6 +143,7 @@ describe('a run that does its work', () => {
         key: 'APP-1',
         branch: 'b',
         base: 'main',
+        onto: null,
         head: 'A',
         expected: 'P',
         title: 'T',
