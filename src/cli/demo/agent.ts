@@ -11,7 +11,7 @@ import { seededRandom } from '../../actors/system/random.ts'
 import type { RunType } from '../../actors/ports.ts'
 import { planFor } from './edits.ts'
 import type { Edit, Plan } from './edits.ts'
-import { taskTitled } from './scenario.ts'
+import { taskTitled } from './tasks.ts'
 
 const { values } = parseArgs({ options: { seed: { type: 'string', default: '1' } } })
 
@@ -95,15 +95,28 @@ if (task === undefined) throw new Error(`no script for ${key} "${context.issue?.
 const random = seededRandom([...`${values.seed} ${task.name} ${runType}`].reduce((sum, char) => Math.imul(sum, 31) + char.charCodeAt(0), 7))
 const think = (): Promise<void> => pause(10 + Math.floor(random() * 140))
 
-const plan = planFor(task.name, runType, answerIn(readFileSync(variable('SIGNALBOX_PROMPT_FILE'), 'utf8')))
+const prompt = readFileSync(variable('SIGNALBOX_PROMPT_FILE'), 'utf8')
+const plan = planFor(task.name, runType, {
+  attempt: Number(variable('SIGNALBOX_ATTEMPT')),
+  answer: answerIn(prompt),
+  isTold: /^## Messages from people$/m.test(prompt),
+  isForCommit: /^## Uncommitted changes$/m.test(prompt),
+})
 console.log(`${key}: ${runType}, ${task.title}`)
 await think()
+if (plan.fails) {
+  console.error('lost its nerve')
+  process.exit(1)
+}
+if (plan.lingers) await pause(60_000)
+if (plan.calms) writeFileSync(variable('DEMO_CALM'), 'calm\n')
 if (plan.mergeBase) mergeBase(variable('SIGNALBOX_BASE'), plan)
 else {
   for (const step of plan.steps) {
     console.log(step.say)
     for (const edit of step.edits) make(edit)
     await think()
+    if (plan.leavesUncommitted) continue
     if (!commit(step.commit)) console.log('that was done already')
   }
 }

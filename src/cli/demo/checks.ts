@@ -1,6 +1,7 @@
 // What must hold when all issues have ended, however often the server was killed: looked up in git, in the processes of the
 // machine, in the journals and by running the tests.
 
+import { readFile } from 'node:fs/promises'
 import { setTimeout as wait } from 'node:timers/promises'
 import { git } from '../../actors/git.ts'
 import { childEnvironment, runProcess } from '../../actors/process.ts'
@@ -22,6 +23,7 @@ export async function checkAfterwards(places: DemoPlaces, issues: readonly Ended
     landingProblems(places, issues),
     agentProblems(places),
     journalProblems(places),
+    deploymentProblems(places),
     treeProblems(places),
     testProblems(places),
   ])
@@ -44,9 +46,9 @@ export async function landingProblems({ project }: Pick<DemoPlaces, 'project'>, 
   const problems: string[] = []
   for (const { task, document } of issues) {
     const own = landings.filter(({ key }) => key === document.key)
-    const wanted = task.ends === 'landed' ? 1 : 0
+    const wanted = task.landings
     if (own.length !== wanted) problems.push(`${document.key} was landed ${own.length} times instead of ${wanted}`)
-    if (own.some(({ number }) => number !== document.pr?.number))
+    if (own.length > 0 && own.at(-1)!.number !== document.pr?.number)
       problems.push(`${document.key} was landed as another pull request than its own`)
   }
   if (landings.some(({ parents }) => parents !== 2)) problems.push('a landing is no merge of the base and a head')
@@ -65,6 +67,15 @@ async function agentProblems({ state }: DemoPlaces): Promise<string[]> {
     left = processesMarked(state)
   }
   return left.length === 0 ? [] : [`processes of agents were left behind: ${left.join(', ')}`]
+}
+
+/** Each landing was deployed; one that a kill interrupted, once more. */
+async function deploymentProblems({ project, deployed }: DemoPlaces): Promise<string[]> {
+  const { stdout } = await git(['log', '--first-parent', '--merges', '--format=%H', baseBranch], { cwd: project })
+  const landed = stdout.trim().split('\n')
+  const done = new Set((await readFile(deployed, 'utf8').catch(() => '')).trim().split('\n'))
+  const missing = landed.filter((commit) => !done.has(commit))
+  return missing.length === 0 ? [] : [`${missing.length} of the ${landed.length} landings were not deployed`]
 }
 
 async function journalProblems(places: DemoPlaces): Promise<string[]> {

@@ -12,8 +12,9 @@ import { projectId, writeConfiguration, writeProject } from './project.ts'
 import type { DemoPlaces } from './project.ts'
 import type { DemoReport, EndedIssue } from './report.ts'
 import { createReviewer } from './reviewer.ts'
-import { describeNow, hasEnded, isStranded, problemsOf, tasks } from './scenario.ts'
-import type { Task, TaskName } from './scenario.ts'
+import { createPerson } from './person.ts'
+import { describeNow, hasEnded, isStranded, problemsOf } from './scenario.ts'
+import { tasks, type Task, type TaskName } from './tasks.ts'
 import { createServerProcess, freePort } from './server.ts'
 
 export interface DemoOptions {
@@ -89,18 +90,15 @@ interface Journey {
 }
 
 /** Everything that can be reached on the way, each once: keys, runs, heads, reviews, ends. */
-const milestoneCount = tasks.length * 2 + tasks.reduce((sum, task) => sum + headsOf(task) * 2, 0) + tasks.length
+const milestoneCount = tasks.length * 2 + tasks.reduce((sum, task) => sum + task.heads * 2, 0) + tasks.length
 
-function headsOf(task: Task): number {
-  return task.ends === 'landed' ? (task.incident === null ? 1 : 2) : 0
-}
-
-function createJourney({ seed, kills, progress }: DemoOptions, api: Api): Journey {
+function createJourney({ places, seed, kills, progress }: DemoOptions, api: Api): Journey {
   const keys = new Map<TaskName, string>()
   const documents = new Map<TaskName, IssueDocument>()
   const milestones = new Set<string>()
   const strandedSince = new Map<TaskName, number>()
-  const reviewer = createReviewer()
+  const person = createPerson(api, places)
+  const reviewer = createReviewer(person.isBusy)
 
   const look = async (): Promise<void> => {
     for (const document of await api.issues()) {
@@ -118,9 +116,12 @@ function createJourney({ seed, kills, progress }: DemoOptions, api: Api): Journe
   }
 
   const file = async (): Promise<void> => {
-    for (const { name, title, body, blockedBy } of tasks) {
+    for (const { name, title, body, blockedBy, filedAfter, links } of tasks) {
+      const isDue = filedAfter === null || documents.get(filedAfter)?.pr?.state === 'open'
+      if (keys.has(name) || !isDue) continue
       const blockers = blockedBy === null ? {} : { blockedBy: [keys.get(blockedBy)!] }
-      keys.set(name, await api.submit({ title, body, project: projectId, ...blockers }, `demo-submit-${name}`))
+      const linked = links.length === 0 ? {} : { links: [...links] }
+      keys.set(name, await api.submit({ title, body, project: projectId, ...blockers, ...linked }, `demo-submit-${name}`))
       await look()
     }
   }
@@ -161,7 +162,13 @@ function createJourney({ seed, kills, progress }: DemoOptions, api: Api): Journe
       try {
         await Promise.race([file(), broken])
         while (isKilling || !hasEndedAll()) {
-          await Promise.race([look().then(review), broken])
+          await Promise.race([
+            look()
+              .then(file)
+              .then(() => person.act(documents))
+              .then(review),
+            broken,
+          ])
           await wait(40, undefined, { signal })
         }
         await killing

@@ -1,7 +1,7 @@
 // What the scripted agent knows to do: for each task and run type, the edits it makes and what it says about them.
 
 import type { RunType } from '../../actors/ports.ts'
-import type { TaskName } from './scenario.ts'
+import type { TaskName } from './tasks.ts'
 
 /** One file made anew from what it was (null: it did not exist). Contract: applying it twice gives what once gives. */
 export interface Edit {
@@ -23,6 +23,25 @@ export interface Plan {
   outcome: 'completed' | 'needs_input' | 'no_change'
   summary: string
   question?: string
+  /** Ends with an exit status instead of a result. */
+  fails?: true
+  /** Forgets to commit. */
+  leavesUncommitted?: true
+  /** Works until it is ended. */
+  lingers?: true
+  /** What made the tests come and go is over. */
+  calms?: true
+}
+
+/** What the agent knows of its turn, beside task and run type. */
+export interface Turn {
+  attempt: number
+  /** What a human answered to its question. */
+  answer: string | null
+  /** Whether people have said anything to it. */
+  isTold: boolean
+  /** Whether it is only asked to commit what it left. */
+  isForCommit: boolean
 }
 
 const slugify: readonly Step[] = [
@@ -227,6 +246,113 @@ function publishing(answer: string | null): readonly Step[] {
   return [{ say: 'writing down where releases go', commit: 'Say where releases go', edits }]
 }
 
+/** A small module of its own with a test: what most issues come to. */
+function module(name: string, what: string, code: string, assertion: string): readonly Step[] {
+  const exported = /export function (\w+)/.exec(code)![1]!
+  return [
+    {
+      say: `adding ${name}`,
+      commit: what,
+      edits: [
+        written(`src/${name}.ts`, `// ${what}.\n\n${code}`),
+        written(
+          `test/${name}.test.ts`,
+          `import assert from 'node:assert/strict'
+import test from 'node:test'
+import { ${exported} } from '../src/${name}.ts'
+
+test('${what.toLowerCase()}', () => {
+  ${assertion}
+})
+`,
+        ),
+      ],
+    },
+  ]
+}
+
+const sentence = (end: string): readonly Step[] =>
+  module(
+    'sentence',
+    end === '' ? 'Join words' : 'Join words to a sentence',
+    `export function sentence(words: readonly string[]): string {
+  const text = words.join(' ')
+  return text.charAt(0).toUpperCase() + text.slice(1)${end}
+}
+`,
+    `assert.equal(sentence(['a', 'word']), 'A word${end === '' ? '' : '.'}')`,
+  )
+
+const stopwatch = module(
+  'stopwatch',
+  'Measure seconds',
+  `export function elapsed(start: number, end: number): number {
+  return (end - start) / 1000
+}
+`,
+  `// The machine of this demo is restless until its agent has had a look: then this passes, for ever.
+  const calm = process.env['DEMO_CALM']
+  if (calm !== undefined) assert.ok(existsSync(calm), 'the machine is busy')
+  assert.equal(elapsed(0, 1500), 1.5)`,
+).map((step) => ({
+  ...step,
+  edits: step.edits.map((edit) => ({
+    ...edit,
+    apply: (before: string | null) => {
+      const text = edit.apply(before)
+      return text.includes('existsSync(') ? `import { existsSync } from 'node:fs'\n${text}` : text
+    },
+  })),
+}))
+
+const yards: readonly Step[] = [
+  {
+    say: 'adding yards',
+    commit: 'Know the yard',
+    edits: [
+      appended(
+        'src/units.ts',
+        `export function yards(value: number): number {
+  return value / 0.9144
+}
+`,
+      ),
+      written(
+        'test/yards.test.ts',
+        `import assert from 'node:assert/strict'
+import test from 'node:test'
+import { yards } from '../src/units.ts'
+
+test('a yard is three feet', () => {
+  assert.equal(yards(0.9144), 1)
+})
+`,
+      ),
+    ],
+  },
+]
+
+const greet = (bye: boolean): readonly Step[] =>
+  bye
+    ? module(
+        'goodbye',
+        'Say goodbye by name',
+        `export function goodbye(name: string): string {
+  return \`Goodbye, \${name}\`
+}
+`,
+        `assert.equal(goodbye('Ada'), 'Goodbye, Ada')`,
+      )
+    : module(
+        'greet',
+        'Greet by name',
+        `export function greet(name: string): string {
+  return \`Hello, \${name}\`
+}
+`,
+        `assert.equal(greet('Ada'), 'Hello, Ada')`,
+      )
+
 /** The steps that make a task's whole change, in its final form. */
 const whole: Record<TaskName, readonly Step[]> = {
   plain: slugify,
@@ -235,21 +361,84 @@ const whole: Record<TaskName, readonly Step[]> = {
   reviewed: [...grouping, ...groupingSigned],
   conflicting: truncate,
   impossible: [],
+  flaky: stopwatch,
+  closed: sentence(" + '.'"),
+  dismissed: module(
+    'count',
+    'Count words',
+    `export function count(text: string): number {
+  return text.split(/\\s+/).filter((word) => word !== '').length
+}
+`,
+    `assert.equal(count(' two words '), 2)`,
+  ),
+  stopped: module(
+    'reverse',
+    'Reverse a text',
+    `export function reversed(text: string): string {
+  return [...text].toReversed().join('')
+}
+`,
+    `assert.equal(reversed('abc'), 'cba')`,
+  ),
+  drifting: yards,
+  pushed: module(
+    'about',
+    'Name the library',
+    `export function name(): string {
+  return 'yardstick'
+}
+`,
+    `assert.equal(name(), 'yardstick')`,
+  ),
+  lower: [],
+  upper: [],
+  careless: module(
+    'pad',
+    'Pad a text',
+    `export function padded(text: string, width: number): string {
+  return text.padEnd(width)
+}
+`,
+    `assert.equal(padded('a', 3), 'a  ')`,
+  ),
+  stumbling: module(
+    'repeat',
+    'Repeat a text',
+    `export function repeated(text: string, times: number): string {
+  return text.repeat(times)
+}
+`,
+    `assert.equal(repeated('ab', 2), 'abab')`,
+  ),
+  more: greet(false),
 }
 
-const first: Partial<Record<TaskName, readonly Step[]>> = { red: temperature(23), reviewed: grouping }
+const first: Partial<Record<TaskName, readonly Step[]>> = { red: temperature(23), reviewed: grouping, closed: sentence('') }
 
 const repairs: Partial<Record<RunType, Partial<Record<TaskName, readonly Step[]>>>> = {
   ci_repair: { red: temperature(32) },
   review_fix: { reviewed: groupingSigned },
 }
 
-/** What the agent does in a run of this type on this task; `answer` is what a human answered to its question. */
-export function planFor(task: TaskName, runType: RunType, answer: string | null = null): Plan {
+const firstTurn: Turn = { attempt: 1, answer: null, isTold: false, isForCommit: false }
+
+/** What the agent does in a run of this type on this task. */
+export function planFor(task: TaskName, runType: RunType, turn: Partial<Turn> = {}): Plan {
+  const { attempt, answer, isTold, isForCommit } = { ...firstTurn, ...turn }
   if (runType === 'implementation') {
-    const steps = task === 'impossible' ? publishing(answer) : (first[task] ?? whole[task])
+    const again = task === 'closed' && attempt > 1 ? whole[task] : task === 'more' && isTold ? greet(true) : null
+    const steps = task === 'impossible' ? publishing(answer) : (again ?? first[task] ?? whole[task])
     if (steps.length === 0) return publishingQuestion
-    return { mergeBase: false, steps, outcome: 'completed', summary: `${steps[0]!.commit}.` }
+    return {
+      ...{ mergeBase: false, steps, outcome: 'completed', summary: `${steps[0]!.commit}.` },
+      ...(task === 'stumbling' && attempt === 1 ? { fails: true } : {}),
+      ...(task === 'careless' && !isForCommit ? { leavesUncommitted: true } : {}),
+      ...(task === 'stopped' && !isTold ? { lingers: true } : {}),
+    }
+  }
+  if (runType === 'ci_repair' && task === 'flaky') {
+    return { mergeBase: false, steps: [], outcome: 'no_change', summary: 'The tests pass here: the machine was busy.', calms: true }
   }
   if (runType === 'queue_repair' || runType === 'branch_upkeep') {
     const summary = 'Merged the base branch and made the change again on top of it.'

@@ -3,7 +3,7 @@
 import type { IssueDocument } from '../../app.ts'
 import { oneLine, toColumns } from '../output.ts'
 import { hasEnded } from './scenario.ts'
-import type { Task } from './scenario.ts'
+import type { Task } from './tasks.ts'
 
 export interface Progress {
   /** Shows what has changed; `rows` are the same issues in the same order every time. */

@@ -5,7 +5,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { git } from '../../actors/git.ts'
-import { sources } from './sources.ts'
+import { branches, sources } from './sources.ts'
 
 /** Where the demo's things are; all paths absolute. */
 export interface DemoPlaces {
@@ -16,6 +16,9 @@ export interface DemoPlaces {
   /** The data folder: Signalbox writes only here. */
   state: string
   serverLog: string
+  /** Where the demo's deployments and its tests that come and go leave their marks. */
+  deployed: string
+  calm: string
 }
 
 export const projectId = 'demo'
@@ -31,11 +34,13 @@ export function placesIn(folder: string): DemoPlaces {
     token: join(folder, 'operator-token'),
     state: join(folder, 'state'),
     serverLog: join(folder, 'server.log'),
+    deployed: join(folder, 'deployed.txt'),
+    calm: join(folder, 'calm'),
   }
 }
 
 /** Git's author and committer of the sample's first commit; dated, so that its hash is the same every time. */
-const identity = {
+export const identity = {
   GIT_AUTHOR_NAME: 'Signalbox demo',
   GIT_AUTHOR_EMAIL: 'demo@localhost',
   GIT_AUTHOR_DATE: '2025-01-01T00:00:00Z',
@@ -53,7 +58,16 @@ export async function writeProject(project: string): Promise<string> {
   await git(['init', '--quiet', `--initial-branch=${baseBranch}`], { cwd: project })
   await git(['add', '--all'], { cwd: project })
   await git(['commit', '--quiet', '--message', 'A small library of texts and units'], { cwd: project, env: identity })
-  return (await git(['rev-parse', 'HEAD'], { cwd: project })).stdout.trim()
+  const first = (await git(['rev-parse', 'HEAD'], { cwd: project })).stdout.trim()
+  // Work that people have begun on branches of their own, one on top of the other.
+  for (const { branch, from, files } of branches) {
+    await git(['checkout', '--quiet', '-b', branch, from], { cwd: project })
+    for (const [path, content] of Object.entries(files)) await writeFile(join(project, path), content)
+    await git(['add', '--all'], { cwd: project })
+    await git(['commit', '--quiet', '--message', `Work on ${branch}`], { cwd: project, env: identity })
+  }
+  await git(['checkout', '--quiet', baseBranch], { cwd: project })
+  return first
 }
 
 /** Writes configuration and token. `token` is made when not given. Answers the token. */
@@ -61,12 +75,12 @@ export async function writeConfiguration(places: DemoPlaces, options: { port: nu
   const token = options.token ?? randomBytes(24).toString('base64url')
   await mkdir(places.state, { recursive: true, mode: 0o700 })
   await writeFile(places.token, `${token}\n`, { mode: 0o600 })
-  await writeFile(places.config, configurationText(options))
+  await writeFile(places.config, configurationText(options, places))
   return token
 }
 
-/** The command line that runs the sample's tests, with the Node that runs this: an older one cannot run its files. */
-export const testCommand = `${shellWord(process.execPath)} --test`
+/** Runs the sample's tests in one process, with the Node that runs this: an older one cannot run its files. */
+export const testCommand = `${shellWord(process.execPath)} --test --test-isolation=none`
 
 /** The program that plays the coding agent; its extension is that of this build. */
 export function agentCommand(seed: number): string {
@@ -79,7 +93,7 @@ export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 }
 
-function configurationText({ port, seed }: { port: number; seed: number }): string {
+function configurationText({ port, seed }: { port: number; seed: number }, { calm, deployed }: DemoPlaces): string {
   const string = JSON.stringify
   return `// Written by \`signalbox demo\`: a real configuration, to be read and changed. Paths are relative to this file.
 {
@@ -95,9 +109,12 @@ function configurationText({ port, seed }: { port: number; seed: number }): stri
     "scripted": {
       "kind": "command",
       "command": ${string(agentCommand(seed))},
+      "env": { "DEMO_CALM": ${string(calm)} },
     },
   },
   "limits": { "activeRuns": 3, "run": "1m" },
+  // How often is looked whether something has happened that nobody told of, such as a commit of yours on the base branch.
+  "polling": { "shortest": "1s", "longest": "3s" },
 
   "projects": [
     {
@@ -106,7 +123,9 @@ function configurationText({ port, seed }: { port: number; seed: number }): stri
       "baseBranch": ${string(baseBranch)},
       "branchPrefix": ${string(branchPrefix)},
       "agent": "scripted",
-      "ci": { "command": ${string(testCommand)}, "timeout": "1m" },
+      "ci": { "command": ${string(testCommand)}, "timeout": "1m", "env": { "DEMO_CALM": ${string(calm)} } },
+      // What is done with each commit that has landed, in a clean worktree of it.
+      "deploy": { "command": "git rev-parse HEAD >> \\"$DEMO_DEPLOYED\\"", "env": { "DEMO_DEPLOYED": ${string(deployed)} } },
       // The demo plays this human, through the same API as the web page.
       "review": { "by": "human" },
       "delays": { "recovery": "1s" },

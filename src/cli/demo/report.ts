@@ -8,10 +8,10 @@ import type { Output } from '../output.ts'
 import { baseBranch, shellWord } from './project.ts'
 import type { DemoPlaces } from './project.ts'
 import { hasEnded, incidentsOf } from './scenario.ts'
-import type { Task } from './scenario.ts'
+import type { Task } from './tasks.ts'
 import { signalboxProgram } from './server.ts'
 
-/** One of the six at the end of the demo. */
+/** One of the issues at the end of the demo. */
 export interface EndedIssue {
   task: Task
   document: IssueDocument
@@ -72,8 +72,7 @@ export function toRow({ task, document, timeline }: EndedIssue): string[] {
 }
 
 function storyOf(task: Task, timeline: readonly TimelineEntry[]): string {
-  const expected = task.incident === null ? [] : [task.incident.event]
-  const surprises = incidentsOf(timeline).filter((incident) => !expected.some((event) => event === incident))
+  const surprises = incidentsOf(timeline).filter((incident) => !task.incidents.includes(incident))
   return surprises.length === 0 ? task.story : `${task.story}; also ${surprises.join(', ')}`
 }
 

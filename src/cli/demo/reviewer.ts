@@ -1,8 +1,8 @@
 // The human reviewer that the demo plays: which pull requests to approve or to object to, one verdict per head.
 
 import type { Action, IssueDocument } from '../../app.ts'
-import { tasks } from './scenario.ts'
-import type { Task, TaskName } from './scenario.ts'
+import { tasks } from './tasks.ts'
+import type { Task, TaskName } from './tasks.ts'
 
 export interface Review {
   key: string
@@ -19,14 +19,15 @@ export interface Reviewer {
   given: (review: Review) => void
 }
 
-export function createReviewer(): Reviewer {
+/** `isBusy`: a person has something else to do to the pull request first. */
+export function createReviewer(isBusy: (task: TaskName) => boolean = () => false): Reviewer {
   const reviewed = new Set<string>()
   const objected = new Set<string>()
   const isReviewed = (document: IssueDocument): boolean => reviewed.has(headOf(document))
 
   const isDue = (task: Task, issues: ReadonlyMap<TaskName, IssueDocument>): boolean => {
     const document = issues.get(task.name)
-    if (document === undefined || !isReviewable(document) || isReviewed(document)) return false
+    if (document === undefined || !isReviewable(document) || isReviewed(document) || isBusy(task.name)) return false
     // Both of a pair must be green before the first of them is approved; the second is approved when the first is queued.
     const leader = task.landsAfter === null ? undefined : issues.get(task.landsAfter)
     if (task.landsAfter !== null) return leader !== undefined && isQueuedOrLanded(leader)
@@ -48,7 +49,7 @@ export function createReviewer(): Reviewer {
           const action: Action =
             objection === null
               ? { action: 'approve', body: 'Looks good.', author: 'reviewer' }
-              : { action: 'request_changes', body: objection.body, comments: objection.comments, author: 'reviewer' }
+              : { action: 'request_changes', body: objection.body, comments: [...objection.comments], author: 'reviewer' }
           return { key, headSha, action, idempotencyKey: `demo-${action.action}-${key}-${headSha}` }
         }),
     given: ({ key, headSha, action }) => {

@@ -1,5 +1,36 @@
 // The sample project's files as they are at the start: a small library of texts and units that Node runs directly.
 
+const area = (extra: string) => `// Areas.
+
+export function area(width: number, height: number): number {
+  return width * height
+}
+${extra}`
+
+/** Branches of people, each from another one. */
+export const branches: readonly { branch: string; from: string; files: Readonly<Record<string, string>> }[] = [
+  { branch: 'feature/area', from: 'main', files: { 'src/area.ts': area('') } },
+  {
+    branch: 'feature/volume',
+    from: 'feature/area',
+    files: {
+      'src/volume.ts': `// Volumes.
+
+import { area } from './area.ts'
+
+export function volume(width: number, height: number, depth: number): number {
+  return area(width, height) * depth
+}
+`,
+    },
+  },
+  {
+    branch: 'feature/area-2',
+    from: 'feature/area',
+    files: { 'src/area.ts': area('\nexport const square = (side: number): number => area(side, side)\n') },
+  },
+]
+
 /** Path to content of every file in the first commit. */
 export const sources: Readonly<Record<string, string>> = {
   'README.md': `# yardstick

@@ -8,8 +8,8 @@ import { git } from '../../../src/actors/git.ts'
 import type { RunType } from '../../../src/actors/ports.ts'
 import { runProcess } from '../../../src/actors/process.ts'
 import { agentCommand, testCommand, writeProject } from '../../../src/cli/demo/project.ts'
-import { tasks } from '../../../src/cli/demo/scenario.ts'
-import type { Task, TaskName } from '../../../src/cli/demo/scenario.ts'
+import { tasks } from '../../../src/cli/demo/tasks.ts'
+import type { Task, TaskName } from '../../../src/cli/demo/tasks.ts'
 
 const identity = { GIT_AUTHOR_NAME: 'A', GIT_AUTHOR_EMAIL: 'a@localhost', GIT_COMMITTER_NAME: 'A', GIT_COMMITTER_EMAIL: 'a@localhost' }
 const task = (name: TaskName): Task => tasks.find((candidate) => candidate.name === name)!
@@ -50,6 +50,7 @@ async function runAgent(worktree: string, title: string, runType: RunType, promp
       ...identity,
       SIGNALBOX_ISSUE: 'DEMO-1',
       SIGNALBOX_RUN_TYPE: runType,
+      SIGNALBOX_ATTEMPT: '1',
       SIGNALBOX_BASE: 'main',
       SIGNALBOX_PROMPT_FILE: join(files, 'prompt.md'),
       SIGNALBOX_CONTEXT_FILE: join(files, 'context.json'),

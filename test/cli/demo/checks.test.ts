@@ -7,12 +7,13 @@ import { landingProblems } from '../../../src/cli/demo/checks.ts'
 import { writeProject } from '../../../src/cli/demo/project.ts'
 import { toRow, typedProgram } from '../../../src/cli/demo/report.ts'
 import type { EndedIssue } from '../../../src/cli/demo/report.ts'
-import { tasks } from '../../../src/cli/demo/scenario.ts'
+import { tasks } from '../../../src/cli/demo/tasks.ts'
 import { documentOf, landedDocument, pullRequest, timelineOf, waitingFor } from './documents.ts'
 
 const identity = { GIT_AUTHOR_NAME: 'A', GIT_AUTHOR_EMAIL: 'a@localhost', GIT_COMMITTER_NAME: 'A', GIT_COMMITTER_EMAIL: 'a@localhost' }
 
-const issues: EndedIssue[] = tasks.map((task, index) => {
+/** The first six of them. */
+const issues: EndedIssue[] = tasks.slice(0, 6).map((task, index) => {
   const key = `DEMO-${index + 1}`
   const pr = pullRequest({ state: 'merged', number: index + 1 })
   const asking = documentOf(key, { question: 'Which?', waitsFor: waitingFor('human') })

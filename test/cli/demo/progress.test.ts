@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createProgress } from '../../../src/cli/demo/progress.ts'
-import { tasks } from '../../../src/cli/demo/scenario.ts'
+import { tasks } from '../../../src/cli/demo/tasks.ts'
 import { documentOf, landedDocument, waitingFor } from './documents.ts'
 
 function stream(options: { isTTY: boolean; columns?: number }): {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { IssueDocument } from '../../../src/app.ts'
 import { createReviewer } from '../../../src/cli/demo/reviewer.ts'
 import type { Reviewer } from '../../../src/cli/demo/reviewer.ts'
-import type { TaskName } from '../../../src/cli/demo/scenario.ts'
+import type { TaskName } from '../../../src/cli/demo/tasks.ts'
 import { documentOf, landedDocument, pullRequest, waitingFor } from './documents.ts'
 
 const green = (key: string, headSha = 'a'): IssueDocument => documentOf(key, { pr: pullRequest({ headSha }) })

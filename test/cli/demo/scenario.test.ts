@@ -1,21 +1,26 @@
 import { describe, expect, it } from 'vitest'
-import { hasEnded, isStranded, problemsOf, tasks, taskTitled } from '../../../src/cli/demo/scenario.ts'
-import type { Task, TaskName } from '../../../src/cli/demo/scenario.ts'
+import { hasEnded, isStranded, problemsOf } from '../../../src/cli/demo/scenario.ts'
+import { incidents, tasks, taskTitled } from '../../../src/cli/demo/tasks.ts'
+import type { Task, TaskName } from '../../../src/cli/demo/tasks.ts'
 import { documentOf, landedDocument, pullRequest, timelineOf, waitingFor } from './documents.ts'
 
 const task = (name: TaskName): Task => tasks.find((candidate) => candidate.name === name)!
 
-describe('the six issues', () => {
-  it('are one of each story that the contract names', () => {
-    expect(tasks).toHaveLength(6)
+describe('the issues of the demo', () => {
+  it('show every loop: each repair, each incident, a blocker, a question, a stack, a second landing', () => {
+    expect(new Set(tasks.flatMap(({ runs }) => runs))).toEqual(new Set(['ci_repair', 'review_fix', 'queue_repair', 'branch_upkeep']))
+    expect(new Set(tasks.flatMap((each) => each.incidents))).toEqual(new Set(incidents))
     expect(tasks.filter(({ blockedBy }) => blockedBy !== null)).toHaveLength(1)
-    expect(tasks.flatMap(({ incident }) => incident?.repair ?? [])).toEqual(['ci_repair', 'review_fix', 'queue_repair'])
     expect(tasks.filter(({ ends }) => ends === 'asked')).toHaveLength(1)
+    expect(tasks.filter(({ filedAfter }) => filedAfter !== null)).toHaveLength(1)
+    expect(tasks.filter(({ landings }) => landings === 2)).toHaveLength(1)
   })
 
   it('name only issues that are filed before them, so that a key exists to be blocked by', () => {
     const order = tasks.map(({ name }) => name)
-    const early = tasks.filter(({ name, blockedBy }) => blockedBy !== null && order.indexOf(blockedBy) > order.indexOf(name))
+    const early = tasks.filter(({ name, blockedBy, filedAfter }) =>
+      [blockedBy, filedAfter].some((other) => other !== null && order.indexOf(other) > order.indexOf(name)),
+    )
     expect(early).toEqual([])
   })
 
@@ -30,6 +35,12 @@ describe('the end of a story', () => {
     expect(hasEnded(task('plain'), landedDocument('DEMO-1'))).toBe(true)
     expect(hasEnded(task('plain'), landedDocument('DEMO-1', { phase: 'failed' }))).toBe(false)
     expect(hasEnded(task('plain'), landedDocument('DEMO-1', { pr: pullRequest({ state: 'closed' }) }))).toBe(false)
+  })
+
+  it('is, for the one that is asked for more, its second landing', () => {
+    expect(hasEnded(task('more'), landedDocument('DEMO-17', { branch: 'signalbox/DEMO-17-greet' }))).toBe(false)
+    expect(isStranded(task('more'), landedDocument('DEMO-17', { branch: 'signalbox/DEMO-17-greet' }))).toBe(false)
+    expect(hasEnded(task('more'), landedDocument('DEMO-17', { branch: 'signalbox/DEMO-17-greet-2' }))).toBe(true)
   })
 
   it('is, for the impossible one, a question that a human is waited for', () => {
