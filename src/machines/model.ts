@@ -72,6 +72,8 @@ export interface World<C> {
   name: string
   input: object
   events: (state: Situation<C>) => Happening[]
+  /** What no event of this world asks for, forgotten too. */
+  forget?: (context: C) => C
 }
 
 export interface Model<C> {

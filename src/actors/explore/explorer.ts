@@ -34,16 +34,19 @@ export interface Limits {
   /** Milliseconds by the caller's clock. */
   clock: () => number
   progress?: (states: number, waiting: number) => void
+  /** Every state that was found, as its bytes. */
+  found?: (key: string) => void
 }
 
 /** The bytes by which a state is known. */
 export const keyOf = (state: Situation<unknown>): string => JSON.stringify(state)
 
 /** A representative whose children have no history. */
-export function represent<C>(model: Model<C>, state: Situation<C>): Situation<C> {
-  const { children, timers, ...rest } = model.representative(state)
+export function represent<C>(model: Model<C>, { forget }: World<C>, state: Situation<C>): Situation<C> {
+  const { children, timers, context, ...rest } = model.representative(state)
   return {
     ...rest,
+    context: forget ? forget(context) : context,
     children: Object.fromEntries(
       Object.entries(children)
         .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -68,10 +71,11 @@ export function explore<C>(subject: Subject, model: Model<C>, world: World<C>, l
   let complete = true
 
   const idOf = (state: Situation<C>, from: number, happening: Happening | null): number => {
-    const key = keyOf(represent(model, state))
+    const key = keyOf(represent(model, world, state))
     const known = ids.get(key)
     if (known !== undefined) return known
     ids.set(key, keys.length)
+    limits.found?.(key)
     parents.push({ from, happening })
     return keys.push(key) - 1
   }
