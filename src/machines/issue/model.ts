@@ -65,8 +65,9 @@ export const issueModel: Model<IssueContext> = {
   parent: null,
   worlds: [
     world('the change', {
-      takes: part('pr\\.(opened|pushed|updated$|closed|reopened|merged)|review\\.|checks\\.|queue\\.|reconcile'),
-      forget: withoutLateWords,
+      takes: part('pr\\.(opened|pushed|updated$|merged)|review\\.|checks\\.|queue\\.|reconcile'),
+      // Here no pull request is put aside: what was spent on the way to it is over.
+      forget: (c) => withoutLateWords(c.pr === null ? c : { ...c, attempts: { ...c.attempts, implementation: 0 } }),
     }),
     world('a draft', { takes: part('pr\\.(opened|pushed|updated|merged)|review\\.approved|checks\\.passed'), forget: withoutLateWords }),
     world('the tracker', {
@@ -75,15 +76,36 @@ export const issueModel: Model<IssueContext> = {
       ),
       forget: withoutLateWords,
     }),
-    world('people', {
+    world('words', {
       takes: part(
-        'run\\.(finished needs_input|steered|started|progressed)|tracker\\.(delegated|undelegated|prompted|stopRequested)|operator\\.|pr\\.(opened|closed|merged)|policy',
+        'run\\.(finished needs_input|steered|started|progressed)|tracker\\.(prompted|stopRequested|undelegated)|operator\\.(prompted|stopped)|pr\\.opened',
+      ),
+      forget: withoutLateWords,
+    }),
+    world('decisions', {
+      takes: part(
+        'tracker\\.(delegated|undelegated)|operator\\.(stopped|retried|closed|budgetReset)|pr\\.(opened|closed|reopened|merged)|policy|capacity',
       ),
     }),
-    world('failures', { takes: /^(the |timer |capacity|run\.|operator\.(stopped|retried$|closed done))/ }),
+    world('interruptions', {
+      takes: part('run\\.finished interrupted|operator\\.(stopped|retried$|closed done)'),
+      forget: withoutLateWords,
+    }),
+    world('failures', {
+      takes: part('run\\.finished failed (environment|auth|dirty|bug)|capacity|operator\\.(stopped|retried$|closed done)'),
+      forget: withoutLateWords,
+    }),
+    world('shortages', { takes: part('run\\.finished failed capacity|operator\\.(stopped|retried$)'), forget: withoutLateWords }),
     world('the deployment', {
       takes: part('deploy|pr\\.(opened|merged)|operator\\.(retried$|stopped|closed)|tracker\\.(updated canceled|delegated$)'),
       policy: { deploy: { timeout: 60_000 } },
+      forget: withoutLateWords,
+    }),
+    world('the end of a budget', {
+      takes: part(
+        'run\\.finished (interrupted|failed environment)|operator\\.(stopped|retried$|budgetReset|prompted)|pr\\.(opened|pushed)|review\\.changesRequested',
+      ),
+      policy: { budgets: { ...explorationPolicy.budgets, runs: 2 } },
       forget: withoutLateWords,
     }),
   ],
