@@ -17,17 +17,14 @@ const tracked = (c: IssueContext, changes: Partial<TrackerFact> = {}) => ({ ...c
 /** Newer than everything that is known. */
 const newest = (c: IssueContext): number => c.now + tick
 
-/** Of everything that is not the issue itself: what a late word about the issue is older than. */
-export const decisionTimes = (c: IssueContext): number[] => [
-  ...[c.stop, c.closed, c.escalation].flatMap((one) => (one === null ? [] : [one.at])),
-  ...(c.removed ? [c.removedAt] : []),
-  ...Object.values(c.blockers).map(({ observedAt }) => observedAt),
-]
-/** Newer than what is known of the issue, and older than all that was decided since; null when there is no such time. */
-export const lateTime = (c: IssueContext): number | null => {
-  const times = decisionTimes(c)
-  const time = Math.min(...times) - 1
-  return times.length > 0 && time > c.issueObservedAt ? time : null
+/** Newer than what is known of the issue, and older than all that was decided since; null when nothing was. */
+export function lateTime(c: IssueContext): number | null {
+  const times = [
+    ...[c.stop, c.closed, c.escalation].flatMap((one) => (one === null ? [] : [one.at])),
+    ...(c.removed ? [c.removedAt] : []),
+    ...Object.values(c.blockers).map(({ observedAt }) => observedAt),
+  ].filter((time) => time > c.issueObservedAt)
+  return times.length === 0 ? null : Math.min(...times) - 1
 }
 
 const pullRequest = (c: IssueContext, headSha: string, changes: object = {}) => ({
@@ -37,9 +34,15 @@ const pullRequest = (c: IssueContext, headSha: string, changes: object = {}) => 
 })
 /** A head that nobody has seen. */
 const freshHead = (c: IssueContext): string => `N${c.now}`
-/** A head of ours that the forge has not told of. */
-export const unseenPush = (c: IssueContext): string | undefined =>
-  c.pushed.findLast((head) => head !== c.pr?.headSha && !c.formerHeads.includes(head))
+/** What the run that is alive would push, and what it has pushed. */
+export const pushOf = (runId: string): string => `of ${runId}`
+export const ownPush = ({ run, pushed }: IssueContext): string | undefined =>
+  run !== null && pushed.includes(pushOf(run.id)) ? pushOf(run.id) : undefined
+/** It, as long as the forge has not told of it. */
+export function unseenPush(c: IssueContext): string | undefined {
+  const head = ownPush(c)
+  return head === undefined || head === c.pr?.headSha || c.formerHeads.includes(head) ? undefined : head
+}
 /** A head that the pull request never has: what is said of it may change nothing. */
 const otherHead = 'Z'
 
@@ -72,7 +75,7 @@ const answer = (runId: string, outcome: RunOutcome, changes: object = {}) => ({
 /** What a run can answer: one that is being ended says so, unless it had its answer already. */
 function answers(c: IssueContext): Example<'run.finished'>[] {
   return ofRun(c, (runId) => {
-    const head = unseenPush(c)
+    const head = ownPush(c)
     const pr = head === undefined ? null : { ...pullRequest(c, head), state: 'open' as const }
     const failed = (failure: FailureClass): Example<'run.finished'> => [`failed ${failure}`, answer(runId, 'failed', { failure })]
     return [
@@ -158,7 +161,7 @@ const examples: { [T in Type]: (c: IssueContext) => Example<T>[] } = {
   'run.started': (c) => ofRun(c, (runId) => [['', { runId }]]),
   'run.progressed': (c) =>
     ofRun(c, (runId) => [['', { runId, phase: 'working', lastSignalAt: c.now, lastProgressAt: c.now, usage: noUsage }]]),
-  'run.publishing': (c) => ofRun(c, (runId) => (unseenPush(c) === undefined ? [['', { runId, head: freshHead(c) }]] : [])),
+  'run.publishing': (c) => ofRun(c, (runId) => (ownPush(c) === undefined ? [['', { runId, head: pushOf(runId) }]] : [])),
   'run.steered': (c) => ofRun(c, (runId) => (c.inbox.length === 0 ? [] : [['', { runId, ids: c.inbox.map(({ id }) => id) }]])),
   'run.finished': answers,
   'operator.prompted': () => [['', { text: 't', author: 'ada' }]],

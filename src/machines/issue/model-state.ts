@@ -4,10 +4,11 @@
 import { dawn, tick } from '../model.ts'
 import { noUsage, runTypes, type HumanMessage, type RunType } from '../vocabulary.ts'
 import type { ActiveRun, HeadFacts, IssueContext, Verdict } from './context.ts'
-import { failures, lateTime, unseenPush, type State } from './model-events.ts'
+import { failures, ownPush, pushOf, type State } from './model-events.ts'
 import { capacityWaits, causeOf, environmentAttempts, freeInterruptions } from './policy.ts'
 
-/** Facts lie before decisions, and both before now. */
+/** Facts about the issue lie between the decisions before them and those since, and all before now. */
+const earlyTime = dawn - 3_000_000
 const factTime = dawn - 1_000_000
 const decisionTime = dawn - 1_000
 const pauseEnd = dawn + 3_600_000
@@ -24,13 +25,22 @@ function renaming(c: IssueContext): Rename {
   const name = (head: string | undefined, as: string): void => {
     if (head !== undefined && !names.has(head)) names.set(head, as)
   }
+  name(ownPush(c), pushOf(`run-${latestRun}`))
   name(c.pr?.headSha, 'H')
-  name(unseenPush(c), 'X')
   return (head) => names.get(head) ?? 'other'
 }
 
-const at = <T extends { at: number }>(decision: T | null, words: Partial<T>): T | null =>
-  decision && { ...decision, ...words, at: decisionTime }
+/** A decision as its words do not matter; when it was made does, beside what is known of the issue. */
+const at = <T extends { at: number }>(c: IssueContext, decision: T | null, words: Partial<T>): T | null =>
+  decision && { ...decision, ...words, at: decision.at > c.issueObservedAt ? decisionTime : earlyTime }
+
+/** For worlds where no late word about the issue comes. */
+export const withoutLateWords = (c: IssueContext): IssueContext => ({
+  ...c,
+  stop: c.stop && { ...c.stop, at: decisionTime },
+  closed: c.closed && { ...c.closed, at: decisionTime },
+  escalation: c.escalation && { ...c.escalation, at: decisionTime },
+})
 
 /** What decides: a verdict that is no longer one, checks that are not known and a queue that says nothing are as if never heard of. */
 function headFacts(known: HeadFacts | undefined, head: string): Record<string, HeadFacts> {
@@ -90,7 +100,18 @@ const clipped = (value: number, budget: number): number => (budget >= boundless 
 
 /** Nothing undoes a landing, and no run starts after it: whatever runs are asked for, counted or held back by is over. */
 const afterLanding: Partial<IssueContext> = {
-  ...{ heads: {}, pushed: [], published: null, question: null, answered: null, inbox: [], messages: 0, asked: null, escalation: null },
+  ...{
+    heads: {},
+    formerHeads: [],
+    pushed: [],
+    published: null,
+    question: null,
+    answered: null,
+    inbox: [],
+    messages: 0,
+    asked: null,
+    escalation: null,
+  },
   ...{ attempts: Object.fromEntries(runTypes.map((type) => [type, 0])) as Record<RunType, number>, notBefore: 0 },
   ...{ interruptions: 0, recoveries: 0, environmentFailures: 0, capacityFailures: 0 },
 }
@@ -99,9 +120,8 @@ export function representative({ context: c, children, ...rest }: State): State 
   const rename = renaming(c)
   const runName = (id: string): string => `run-${Number(id.slice('run-'.length)) - c.runs + latestRun}`
   const { budgets } = c.policy
-  const isLate = lateTime(c)
-  const hasDecision = c.stop !== null || c.closed !== null || c.escalation !== null || c.removed || Object.keys(c.blockers).length > 0
-  const unseen = unseenPush(c)
+  const pushed = ownPush(c)
+  const head = c.pr ? rename(c.pr.headSha) : ''
   const inbox = inboxOf(c, runName)
   const context: IssueContext = {
     ...c,
@@ -110,29 +130,28 @@ export function representative({ context: c, children, ...rest }: State): State 
       ...c.issue,
       stateType: c.issue.stateType === 'completed' || c.issue.stateType === 'canceled' ? c.issue.stateType : 'unstarted',
       children: [],
-      blockedBy: c.issue.blockedBy.filter(({ resolved }) => !resolved),
     },
-    issueObservedAt: hasDecision && isLate === null ? decisionTime + 1 : factTime,
+    issueObservedAt: factTime,
     blockers: Object.fromEntries(Object.entries(c.blockers).map(([key, { resolved }]) => [key, { resolved, observedAt: decisionTime }])),
     children: {},
     removedAt: c.removed ? decisionTime : 0,
     pr: c.pr && {
       ...c.pr,
       number: 7,
-      headSha: 'H',
+      headSha: head,
       url: 'u',
       mergeable: 'unknown',
       mergedSha: c.pr.state === 'merged' ? 'M' : null,
       observedAt: factTime,
     },
     prSeenAt: factTime,
-    formerHeads: [],
+    formerHeads: pushed !== undefined && c.formerHeads.includes(pushed) ? [rename(pushed)] : [],
     formerPr: c.formerPr && { number: 6, observedAt: factTime },
-    heads: c.pr === null ? {} : headFacts(c.heads[c.pr.headSha], 'H'),
+    heads: c.pr === null ? {} : headFacts(c.heads[c.pr.headSha], head),
     held: c.held && { headSha: rename(c.held.headSha), reason: 'dirty', files: ['a.ts'] },
     deploy: c.deploy && { ...c.deploy, sha: 'M', since: dawn },
-    stop: at(c.stop, { author: 'ada', reason: 'r' }),
-    closed: at(c.closed, { by: 'ada' }),
+    stop: at(c, c.stop, { author: 'ada', reason: 'r' }),
+    closed: at(c, c.closed, { by: 'ada' }),
     question: c.question && { text: 'q', at: factTime },
     answered: c.answered && 'q',
     inbox,
@@ -141,8 +160,8 @@ export function representative({ context: c, children, ...rest }: State): State 
     run: runOf(c, rename, runName),
     keep: false,
     restartFrom: null,
-    // A push of which its run has not told is told by the forge while that run is alive, or never.
-    pushed: unseen === undefined || c.run === null ? [] : ['X'],
+    // Of other pushes the forge tells no more.
+    pushed: pushed === undefined ? [] : [rename(pushed)],
     published: c.published && rename(c.published),
     attempts: Object.fromEntries(runTypes.map((type) => [type, clipped(c.attempts[type], budgets[type])])) as Record<RunType, number>,
     spent: { runs: clipped(c.spent.runs, budgets.runs), ms: 0, usage: noUsage },
@@ -159,7 +178,7 @@ export function representative({ context: c, children, ...rest }: State): State 
   if (c.pr?.state === 'merged') Object.assign(context, afterLanding)
   // An escalation is about the facts as they are here.
   const isAnchored = c.escalation !== null && c.escalation.anchor === causeOf(c)
-  context.escalation = at(context.escalation && c.escalation, { reason: 'r', anchor: isAnchored ? causeOf(context) : 'other facts' })
+  context.escalation = at(c, context.escalation && c.escalation, { reason: 'r', anchor: isAnchored ? causeOf(context) : 'other facts' })
   return {
     ...rest,
     context,

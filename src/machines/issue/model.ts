@@ -4,7 +4,7 @@ import { dawn, type Happening, type Model, type World } from '../model.ts'
 import type { IssueContext, IssueInput } from './context.ts'
 import { events, type State } from './model-events.ts'
 import { issueProperties } from './model-properties.ts'
-import { boundless, representative } from './model-state.ts'
+import { boundless, representative, withoutLateWords } from './model-state.ts'
 import { defaultPolicy, type IssuePolicy } from './policy.ts'
 
 /** Small budgets, so that their ends are reached; lifetimes that do not end, except where a world is about them. */
@@ -57,9 +57,6 @@ const world = (name: string, { takes, policy = {}, forget }: Part): World<IssueC
 /** What our own side does in every world. */
 const ours = 'the |timer |capacity\\.granted$|run\\.(publishing|finished (completed|no_change|failed agent|released|superseded))'
 const part = (more: string): RegExp => new RegExp(`^(${ours}|${more})`)
-/** Where no late word about the issue comes, its time says nothing. */
-const withoutLateWords = (c: IssueContext): IssueContext => ({ ...c, issueObservedAt: dawn - 1_000_000 })
-
 export const issueModel: Model<IssueContext> = {
   machine: 'issue',
   parent: null,
