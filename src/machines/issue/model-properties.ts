@@ -70,9 +70,12 @@ const polled = (state: State, at: number): Happening => ({
   send: { type: 'reconcile', ...pollOf(state.context, at) },
 })
 
+/** Facts that are older than what is known, or of a head that is not. */
+const isLate = ({ label }: Happening): boolean => / (stale|late|of another head)$/.test(label)
+
 /** Facts that a poll can see: about the present head, and of an issue that is still there. */
 const isLevel = ({ before, happening }: Step): boolean => {
-  if (happening.cause !== 'fact' || before.context.removed || happening.label.endsWith('of another head')) return false
+  if (happening.cause !== 'fact' || before.context.removed || isLate(happening)) return false
   const type = typeOf(happening)
   if (['child.changed', 'reconcile', 'a', 'deploy.succeeded', 'deploy.failed', 'queue.held', 'queue.resumed'].includes(type)) return false
   // That somebody delegates an issue which is delegated is a decision, not a state.
@@ -198,7 +201,7 @@ export const issueProperties: Property<IssueContext>[] = [
   {
     id: 'P8',
     statement:
-      'A fact that is lost and then polled is the fact that was told; with another fact between, the same state once no run is in flight, but for an escalation that ended and would not have.',
+      'A fact that is lost and then polled is the fact that was told; with another fact between, the same state once no run is in flight, but for escalations.',
     arrival: (step) => {
       if (step.isLoop || !isLevel(step)) return undefined
       const poll = step.instead(polled(step.after, step.happening.at))
@@ -210,6 +213,8 @@ export const issueProperties: Property<IssueContext>[] = [
       const told = step.then(other)
       const lost = step.instead(other).then(polled(told.after, told.after.context.now + 1))
       const [a, b] = [rested(told).after, rested(lost).after]
+      // An escalation is over when what it is about changes, and begins when something is done: who hears late has missed that.
+      if ((a.context.escalation === null) !== (b.context.escalation === null)) return undefined
       if (phaseIn(a.value) !== phaseIn(b.value))
         return `with '${other.label}' between: polled ${phaseIn(b.value)}, told ${phaseIn(a.value)}`
       return Math.abs(budgets(a.context) - budgets(b.context)) > 1 ? `with '${other.label}' between the counters differ` : undefined

@@ -64,7 +64,8 @@ export const issueModel: Model<IssueContext> = {
     world('the change', {
       takes: part('pr\\.(opened|pushed|updated$|merged)|review\\.|checks\\.|queue\\.|reconcile'),
       // Here no pull request is put aside: what was spent on the way to it is over.
-      forget: (c) => withoutLateWords(c.pr === null ? c : { ...c, attempts: { ...c.attempts, implementation: 0 } }),
+      forget: (c) =>
+        withoutLateWords(c.pr === null || c.run?.type === 'implementation' ? c : { ...c, attempts: { ...c.attempts, implementation: 0 } }),
     }),
     world('a draft', { takes: part('pr\\.(opened|pushed|updated|merged)|review\\.approved|checks\\.passed'), forget: withoutLateWords }),
     world('the tracker', {
@@ -99,9 +100,7 @@ export const issueModel: Model<IssueContext> = {
       forget: withoutLateWords,
     }),
     world('the end of a budget', {
-      takes: part(
-        'run\\.finished (interrupted|failed environment)|operator\\.(stopped|retried$|budgetReset|prompted)|pr\\.(opened|pushed)|review\\.changesRequested',
-      ),
+      takes: part('run\\.finished interrupted$|operator\\.(retried$|budgetReset)|pr\\.(opened|pushed foreign)|review\\.changesRequested'),
       policy: { budgets: { ...explorationPolicy.budgets, runs: 2 } },
       forget: withoutLateWords,
     }),

@@ -90,7 +90,6 @@ function events(state: State): Happening[] {
 
 /** How long ago matters only for the next report of progress; what was used and who was steered, only whether. */
 function representative({ context: c, ...rest }: State): State {
-  const canTell = c.now + tick - c.toldAt >= reportEvery
   const whenever = (at: number | null): number | null => at && dawn
   return {
     ...rest,
@@ -98,7 +97,7 @@ function representative({ context: c, ...rest }: State): State {
       ...c,
       now: dawn,
       startedAt: dawn,
-      toldAt: canTell ? 0 : dawn,
+      toldAt: dawn - Math.min(c.now - c.toldAt, reportEvery),
       lastSignalAt: whenever(c.lastSignalAt),
       lastProgressAt: whenever(c.lastProgressAt),
       usage: c.usage.inputTokens > 0 ? usage : noUsage,
