@@ -15,7 +15,7 @@ import { definitions } from './definitions.ts'
 
 // Each model knows its own context; whoever walks through them all does not.
 type AnyModel = Model<never>
-const models = [issueModel, runModel, queueModel, capacityModel, checkModel] as unknown as AnyModel[]
+const models = [issueModel, capacityModel, queueModel, runModel, checkModel] as unknown as AnyModel[]
 
 /** One world of one machine: what a worker explores at a time. */
 export interface Part {

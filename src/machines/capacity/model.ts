@@ -8,16 +8,16 @@ type State = Situation<CapacityContext>
 type Of<T extends CapacityEvent['type']> = EventOf<CapacityEvent, T>
 
 const issues = [
-  { issue: 'a', project: 'p' },
-  { issue: 'b', project: 'p' },
-  { issue: 'c', project: 'q' },
+  { issue: 'a', project: 'p', priorities: [0] },
+  { issue: 'b', project: 'p', priorities: [0, 1] },
+  { issue: 'c', project: 'q', priorities: [0] },
 ]
 
 /** One list of examples for each type of event: a new type does not compile without. */
 const examples: { [T in CapacityEvent['type']]: (c: CapacityContext) => Of<T>[] } = {
   'capacity.requested': () =>
-    issues.flatMap((one) =>
-      [0, 1].map((priority): Of<'capacity.requested'> => ({ type: 'capacity.requested', ...one, priority, request: 1 })),
+    issues.flatMap(({ priorities, ...one }) =>
+      priorities.map((priority): Of<'capacity.requested'> => ({ type: 'capacity.requested', ...one, priority, request: 1 })),
     ),
   'capacity.withdrawn': () => issues.map(({ issue }) => ({ type: 'capacity.withdrawn', issue })),
   'capacity.released': () => issues.map(({ issue }) => ({ type: 'capacity.released', issue })),

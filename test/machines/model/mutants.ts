@@ -17,6 +17,9 @@ const vitest = join(dirname(createRequire(import.meta.url).resolve('vitest/packa
 /** The variable by which test/machines/player.ts learns which mutant it plays. */
 export const mutantVariable = 'SIGNALBOX_MUTANT'
 
+/** Milliseconds. */
+const longestStory = 120_000
+
 /** The stories of a machine, and those of all machines together. Truth tables ask guards themselves, which no mutant changes. */
 const storiesOf = (machine: string): string[] => [
   ...readdirSync(join(root, 'test/machines', machine))
@@ -27,25 +30,26 @@ const storiesOf = (machine: string): string[] => [
 
 /** The first story that fails; null when none does. */
 async function storyThatNotices(mutation: Mutation): Promise<string | null> {
-  const child = spawn(process.execPath, [vitest, 'run', '--bail=1', '--reporter=json', '--maxWorkers=1', ...storiesOf(mutation.machine)], {
-    cwd: root,
-    env: { ...process.env, [mutantVariable]: JSON.stringify(mutation), SIGNALBOX_SEED: '1' },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const child = spawn(
+    process.execPath,
+    [vitest, 'run', '--bail=1', '--reporter=tap-flat', '--maxWorkers=1', '--no-isolate', ...storiesOf(mutation.machine)],
+    {
+      cwd: root,
+      env: { ...process.env, [mutantVariable]: JSON.stringify(mutation), SIGNALBOX_SEED: '1' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  )
   const ended = new Promise<number | null>((resolve, reject) => child.on('error', reject).on('exit', resolve))
+  // A mutant may turn a story into one without an end: that is noticed too.
+  const limit = setTimeout(() => child.kill('SIGKILL'), longestStory)
   const [out, problems, code] = await Promise.all([readText(child.stdout), readText(child.stderr), ended])
+  clearTimeout(limit)
   if (code === 0) return null
-  const start = out.indexOf('{')
-  if (start === -1) throw new Error(`The stories could not be run for ${textOf(mutation)}: ${problems || out}`)
-  const report = JSON.parse(out.slice(start)) as {
-    testResults: { name: string; message: string; assertionResults: { status: string; fullName: string }[] }[]
-  }
-  for (const { name, message, assertionResults } of report.testResults) {
-    const failed = assertionResults.find(({ status }) => status === 'failed')
-    if (failed) return `the story '${failed.fullName}'`
-    if (assertionResults.length === 0 && message) return `${name.slice(root.length + 1)}: ${message.split('\n')[0]}`
-  }
-  throw new Error(`The stories failed for ${textOf(mutation)} and do not say which: ${problems}`)
+  if (code === null) return 'a story that does not end'
+  // Those that were not run any more are not ok either; only the one that failed has an error.
+  const failed = /^not ok \d+ - (.*?)(?: # .*)?\n\s+---\n\s+error/m.exec(out)
+  if (failed) return `the story ${failed[1]}`
+  throw new Error(`The stories could not be run for ${textOf(mutation)}: ${problems || out}`)
 }
 
 async function propertyThatNotices(mutation: Mutation): Promise<string | null> {
