@@ -36,6 +36,7 @@ export const commands: Readonly<Record<string, Load>> = {
   resume: () => import('./resume.ts'),
   drain: () => import('./drain.ts'),
   verify: () => import('./verify.ts'),
+  check: () => import('./check.ts'),
   inspect: () => import('./inspect.ts'),
   backup: () => import('./backup.ts'),
   restore: () => import('./restore.ts'),

@@ -2,6 +2,7 @@
 // A player is one actor and what it has asked for; its effects and children are the story's to answer.
 
 import type { AnyStateMachine } from 'xstate'
+import { mutate, type Mutation } from '../../src/actors/explore/mutate.ts'
 import { defineActor, resolveKinds, type Kind } from '../../src/actors/system/index.ts'
 import { step, type Command } from '../../src/actors/system/step.ts'
 import { capacityMachine } from '../../src/machines/capacity/machine.ts'
@@ -12,14 +13,15 @@ import { queueMachine } from '../../src/machines/queue/machine.ts'
 import { reconciliationMachine } from '../../src/machines/reconciliation/machine.ts'
 import { runMachine } from '../../src/machines/run/machine.ts'
 
-export const machines = {
-  issue: issueMachine,
-  run: runMachine,
-  queue: queueMachine,
-  capacity: capacityMachine,
-  check: checkMachine,
+const shipped = {
+  ...{ issue: issueMachine, run: runMachine, queue: queueMachine, capacity: capacityMachine, check: checkMachine },
   reconciliation: reconciliationMachine,
 }
+const mutation = JSON.parse(process.env['SIGNALBOX_MUTANT'] ?? 'null') as Mutation | null
+/** As shipped; when mutants are tried (model/mutants.ts), one of them has one difference. */
+export const machines = mutation
+  ? { ...shipped, [mutation.machine]: mutate(shipped[mutation.machine as keyof typeof shipped], mutation) }
+  : shipped
 export type MachineName = keyof typeof machines
 
 export const kinds = resolveKinds(

@@ -232,7 +232,7 @@ describe('a definition', () => {
     const lifecycle = definitions.issue.root.states.find(({ key }) => key === 'lifecycle')!
     expect(lifecycle.transitions.filter(({ event }) => event === '')).toHaveLength(12)
     expect(lifecycle.transitions[0]).toEqual({
-      ...{ event: '', guard: 'hasBecomeDone', targets: ['issue.lifecycle.done'], actions: ['rememberPhase'], description: null },
+      ...{ event: '', guard: 'hasBecomeDone', targets: ['issue.lifecycle.done'], actions: ['becomeDone'], description: null },
     })
     const held = definitions.queue.root.states.find(({ key }) => key === 'held')!
     expect(held.transitions).toMatchObject([{ event: 'after held', targets: ['queue.landing'] }])

@@ -92,23 +92,47 @@ export function step(request: StepRequest): StepResult | StaleEvent {
   }
   if (next.status === 'error') throw new StepError(next.error)
   try {
-    const { escalated } = body as { escalated?: boolean }
-    const ended = (entry === 'done' || entry === 'error') && !escalated ? originOf(entry, body) : undefined
     const commands = toCommands(actions, before, next, request)
-    if (next === before && !ended) {
+    if (next === before && !endedBy(entry, body)) {
       return result(persisted!, request.bytes!, commands, scope.microsteps, false)
     }
-    const after = persist(kind, before, next, request.bytes)
-    for (const child of Object.values(after.children ?? {})) {
-      if (child.snapshot.since === undefined) child.snapshot = { ...child.snapshot, since: request.seq }
-    }
-    const endedChild = ended && own(after.children, ended.child)
-    if (endedChild && endedChild.snapshot.since === ended.since)
-      endedChild.snapshot = { ...endedChild.snapshot, status: entry === 'done' ? 'done' : 'error' }
-    assertContext(after, before, next)
+    const after = committed(request, before, next)
     return result(after, JSON.stringify(after), commands, scope.microsteps, next !== before)
   } catch (error) {
     throw new StepError(error)
+  }
+}
+
+/** What one event makes of an opened snapshot. `persisted` shares with the snapshot what the event did not change: not to be written to. */
+export interface Branch {
+  persisted: Record<string, unknown>
+  commands: Command[]
+  changed: boolean
+}
+
+/**
+ * One committed snapshot, for trying many events on it: each branch is what `step` gives from the same bytes, without parsing them
+ * again. For exploration only: a durable actor is stepped from its bytes (law 4). The branches throw StepError as `step` does.
+ */
+export function openSteps(request: Pick<StepRequest, 'kind' | 'address' | 'parent' | 'seq'> & { bytes: string }) {
+  const { kind, bytes } = request
+  const logic = kind.logic as AnyActorLogic
+  const persisted = JSON.parse(bytes) as Persisted
+  const before = restore(kind, persisted, createScope(request), bytes)
+  return (entry: Exclude<EntryKind, 'init'>, body: object, at: number): Branch => {
+    const scope = createScope(request)
+    scope.self.snapshot = before
+    try {
+      const next = logic.transition(before, toMachineEvent(entry, body, at) as never, scope as never) as StepSnapshot
+      if (next.status === 'error') throw next.error
+      const asked: StepRequest = { ...request, entry, body, at }
+      const commands = toCommands(scope.actions, before, next, asked)
+      const ended = endedBy(entry, body)
+      if (next === before && !ended) return { persisted: persisted as object as Branch['persisted'], commands, changed: false }
+      return { persisted: committed(asked, before, next) as object as Branch['persisted'], commands, changed: next !== before }
+    } catch (error) {
+      throw new StepError(error)
+    }
   }
 }
 
@@ -128,6 +152,27 @@ export function restoreSnapshot(kind: Kind, address: string, bytes: string): Ste
   const snapshot = restore(kind, persisted, scope, bytes)
   if (snapshot.status === 'error') throw snapshot.error
   return snapshot
+}
+
+/** The life of a child that ends with this entry. */
+function endedBy(entry: EntryKind, body: object): { child: string; since: number } | undefined {
+  const { escalated } = body as { escalated?: boolean }
+  return (entry === 'done' || entry === 'error') && !escalated ? originOf(entry, body) : undefined
+}
+
+/** What is committed of `next`: JSON that a restart begins with. */
+function committed(request: StepRequest, before: StepSnapshot | undefined, next: StepSnapshot): Persisted {
+  const { kind, entry, body, seq } = request
+  const after = persist(kind, before, next, request.bytes)
+  for (const child of Object.values(after.children ?? {})) {
+    if (child.snapshot.since === undefined) child.snapshot = { ...child.snapshot, since: seq }
+  }
+  const ended = endedBy(entry, body)
+  const endedChild = ended && own(after.children, ended.child)
+  if (endedChild && endedChild.snapshot.since === ended.since)
+    endedChild.snapshot = { ...endedChild.snapshot, status: entry === 'done' ? 'done' : 'error' }
+  assertContext(after, before, next)
+  return after
 }
 
 function persist({ logic, original }: Kind, before: StepSnapshot | undefined, next: StepSnapshot, bytes: string | null): Persisted {

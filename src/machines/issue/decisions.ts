@@ -26,7 +26,7 @@ export const retry = (c: IssueContext, event: EventOf<'operator.retried'>): Patc
   question: null,
   answered: null,
   asked: (event.runType ?? null) as RunType | null,
-  deploy: c.deploy?.state === 'failed' ? { sha: c.deploy.sha, state: 'pending', since: c.now } : c.deploy,
+  deploy: c.deploy?.state === 'failed' ? { sha: c.deploy.sha, state: 'pending', since: c.now, reason: '' } : c.deploy,
   issue: ['completed', 'canceled'].includes(c.issue.stateType) ? { ...c.issue, stateType: 'unstarted' } : c.issue,
   ...(isEvictedByEnvironment(c) ? { heads: { ...c.heads, [c.pr!.headSha]: forgetEviction(presentHead(c)) } } : {}),
 })

@@ -38,6 +38,9 @@ const take = (change: (c: IssueContext, event: never, at: number) => Patch) =>
     return isOver ? { ...patch, escalation: null } : patch
   })
 
+/** The phase is that of the state which is entered, whatever another region decides in the same microstep. */
+const become = (phase: Phase) => take((c, _event: Any, at) => ({ phase, since: { ...c.since, lifecycle: at } }))
+
 /** When a fact was observed that came by itself. */
 const told = ({ observedAt }: { observedAt: number }): Sight => ({ observedAt, askedAt: null })
 
@@ -250,7 +253,18 @@ export const issueSetup = setup({
     }),
 
     // telling
-    rememberPhase: take((c, _event: Any, at) => ({ phase: phaseOf(c), since: { ...c.since, lifecycle: at } })),
+    becomeDelegated: become('delegated'),
+    becomeImplementing: become('implementing'),
+    becomeOpen: become('pr_open'),
+    becomeChangesRequested: become('changes_requested'),
+    becomeRepairingCi: become('repairing_ci'),
+    becomeAwaitingQueue: become('awaiting_queue'),
+    becomeRepairingQueue: become('repairing_queue'),
+    becomeDeploying: become('deploying'),
+    becomeAwaitingInput: become('awaiting_input'),
+    becomeEscalated: become('escalated'),
+    becomeFailed: become('failed'),
+    becomeDone: become('done'),
     tellPhase: enqueueActions(({ context: c, enqueue }) => {
       // A state that is only passed through says nothing.
       if (c.told.phase === c.phase || phaseOf(c) !== c.phase) return

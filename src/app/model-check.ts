@@ -1,0 +1,62 @@
+// Explores every part of every model, two at a time, each in a thread of its own.
+
+import { extname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
+import type { Exploration } from '../actors/explore/explorer.ts'
+import { FatalError } from '../errors.ts'
+import { parts, type Part } from './models.ts'
+
+export type { Exploration, Violation } from '../actors/explore/explorer.ts'
+export { parts, statements, type Part } from './models.ts'
+export { replayScript, type ScriptStep } from '../actors/explore/script.ts'
+
+/** What a thread is given, and what it says. */
+export interface Order {
+  part: Part
+  states?: number
+  first?: boolean
+}
+export type Word = { progress: { states: number; waiting: number } } | { done: Exploration }
+
+export interface CheckOptions {
+  parts?: readonly Part[]
+  threads?: number
+  /** Limits of each part. */
+  states?: number
+  first?: boolean
+  progress?: (part: Part, states: number, waiting: number) => void
+  finished?: (exploration: Exploration) => void
+}
+
+/** The explorations in the order of the parts. Throws FatalError `exploration-failed` when a thread breaks. */
+export async function checkModels(options: CheckOptions = {}): Promise<Exploration[]> {
+  const all = options.parts ?? parts
+  const results: Exploration[] = []
+  let next = 0
+  const work = async (): Promise<void> => {
+    while (next < all.length) {
+      const index = next++
+      results[index] = await exploreInThread(all[index]!, options)
+      options.finished?.(results[index])
+    }
+  }
+  await Promise.all(Array.from({ length: options.threads ?? 2 }, work))
+  return results
+}
+
+function exploreInThread(part: Part, { states, first, progress }: CheckOptions): Promise<Exploration> {
+  const order: Order = { part, ...(states === undefined ? {} : { states }), ...(first === undefined ? {} : { first }) }
+  const file = fileURLToPath(new URL(`./model-check-thread${extname(import.meta.url)}`, import.meta.url))
+  const thread = new Worker(file, { workerData: order })
+  const failed = (cause: unknown): FatalError =>
+    new FatalError('exploration-failed', `The exploration of ${part.world} of the ${part.machine} broke: ${String(cause)}`, { cause })
+  return new Promise((resolve, reject) => {
+    thread.on('message', (word: Word) => {
+      if ('done' in word) resolve(word.done)
+      else progress?.(part, word.progress.states, word.progress.waiting)
+    })
+    thread.on('error', (error) => reject(failed(error)))
+    thread.on('exit', (code) => reject(failed(`exit ${code}`)))
+  })
+}

@@ -1,0 +1,193 @@
+// A run's model for exploration: its parent's words at any moment, and every answer of its effects and its session.
+
+import { alive, dawn, spawns, tick, timersOf, type Happening, type Model, type Situation, type Told } from '../model.ts'
+import { failureClasses, noUsage } from '../vocabulary.ts'
+import type { Inspection, Published, RunContext, RunInput, SessionResult } from './context.ts'
+import type { RunEvent } from './events.ts'
+import { hasAdvanced, isDirty } from './guards.ts'
+import { reportEvery } from './policy.ts'
+
+type State = Situation<RunContext>
+type Type = RunEvent['type']
+
+const minute = 60_000
+const input: RunInput = {
+  ...{ issue: '1', project: 'app', key: 'APP-1', title: 'T', description: '', url: 'u', runId: 'run-1', type: 'ci_repair', attempt: 1 },
+  ...{ agent: 'a', branch: 'b', base: 'main', published: 'P', past: 'P', keep: false, restartFrom: null, messages: [], question: null },
+  ...{ review: null, checks: null, incident: null, lastFailure: null },
+  ...{ onto: null, replaces: null, umbrella: null, conflict: false, pastPatch: null, protectedPaths: [], round: 1 },
+  limits: { run: 120 * minute, progress: 15 * minute, signal: 10 * minute },
+}
+
+const process_ = { pid: 1, group: 1, startTime: '1' }
+const usage = { ...noUsage, inputTokens: 1 }
+const results: SessionResult[] = [
+  { outcome: 'completed', summary: 's', usage },
+  { outcome: 'no_change', summary: 's' },
+  { outcome: 'needs_input', summary: 's', question: '?' },
+  ...failureClasses.flatMap((failure): SessionResult[] => (failure === 'dirty' ? [] : [{ outcome: 'failed', failure, summary: 's' }])),
+]
+
+type Example = [label: string, event: Omit<RunEvent, 'at'> & Told, later?: number]
+/** Examples of each type of event; a new type does not compile without. Errors of children are answers, below. */
+const examples: { [T in Type]: Example[] } = {
+  'run.stop': (['released', 'superseded'] as const).map((outcome) => [outcome, { type: 'run.stop', outcome, reason: outcome }]),
+  'run.steer': [['', { type: 'run.steer', id: 'message-1', text: 't' }]],
+  'session.started': [
+    ['', { type: 'session.started', process: process_ }],
+    ['with a thread', { type: 'session.started', process: process_, thread: 't' }],
+  ],
+  'session.progressed': [
+    ['soon', { type: 'session.progressed', line: 'l' }],
+    ['later', { type: 'session.progressed', line: 'l' }, reportEvery],
+  ],
+  'session.steered': [true, false].map((taken) => [`${taken}`, { type: 'session.steered', id: 'message-1', taken }]),
+  'session.finished': results.map((result) => [`${result.outcome} ${result.failure ?? ''}`, { type: 'session.finished', result }]),
+  'xstate.error.actor.session': [],
+}
+
+const looked: Inspection = {
+  ...{ head: 'A', branch: 'b', dirty: [], operation: null, descendsFromSince: true, commitsAhead: 1, files: [], patchId: 'p', tree: 't' },
+}
+const inspections: Record<string, Partial<Inspection>> = {
+  fine: {},
+  dirty: { dirty: ['a.ts'] },
+  'in the middle of a merge': { operation: 'merge' },
+  'on no branch': { branch: null },
+  rewritten: { descendsFromSince: false },
+  'not moved': { head: 'P' },
+  'nothing ahead': { commitsAhead: 0 },
+}
+const published: Published = { number: 7, url: 'u', headSha: 'A', headRef: 'b', baseRef: 'main', draft: false, state: 'open' }
+const answers: Record<string, [label: string, output: unknown][]> = {
+  prepare: [['', { path: '/w', head: 'base', baseHead: 'base', dirty: [] }]],
+  closing: [['', null]],
+  verify: Object.entries(inspections).map(([label, found]) => [label, { ...looked, ...found }]),
+  publish: [['', published]],
+}
+const failures = ['interrupted', 'worktree-broken', 'spawn-failed']
+
+function events(state: State): Happening[] {
+  const at = state.context.now + tick
+  const told = Object.entries(examples).flatMap(([type, list]) =>
+    list.flatMap(([label, event, later = 0]): Happening[] => {
+      const said = { label: `${type} ${label}`, cause: type.startsWith('run.') ? ('word' as const) : ('inside' as const), at: at + later }
+      if (type.startsWith('run.')) return [{ ...said, send: event }]
+      return alive(state).includes('session') ? [{ ...said, says: 'session', event }] : []
+    }),
+  )
+  const ended = alive(state).flatMap((child): Happening[] => [
+    ...(answers[child] ?? []).map(([label, output]): Happening => ({
+      label: `${child} done ${label}`,
+      cause: 'inside',
+      at,
+      done: child,
+      output,
+    })),
+    ...failures.map((code): Happening => ({ label: `${child} failed ${code}`, cause: 'inside', at, fail: child, error: { code } })),
+  ])
+  return [...told, ...ended, ...timersOf(state, at)]
+}
+
+/** How long ago matters only for the next report of progress; what was used and who was steered, only whether. */
+function representative({ context: c, ...rest }: State): State {
+  const whenever = (at: number | null): number | null => at && dawn
+  return {
+    ...rest,
+    context: {
+      ...c,
+      now: dawn,
+      startedAt: dawn,
+      toldAt: dawn - Math.min(c.now - c.toldAt, reportEvery),
+      lastSignalAt: whenever(c.lastSignalAt),
+      lastProgressAt: whenever(c.lastProgressAt),
+      usage: c.usage.inputTokens > 0 ? usage : noUsage,
+      steered: c.steered.slice(0, 1),
+    },
+  }
+}
+
+const answersOf = (commands: Parameters<typeof spawns>[0]): Told[] =>
+  commands.flatMap((command) => (command.type === 'send' && command.event.type === 'run.finished' ? [command.event] : []))
+
+export const runModel: Model<RunContext> = {
+  machine: 'run',
+  parent: 'issue/1',
+  worlds: [{ name: 'a repair', input, events }],
+  representative,
+  properties: [
+    {
+      id: 'P1',
+      statement:
+        'A stop is taken in every state: nothing starts after it but the end of the agent, and the run settles as it was asked to.',
+      arrival: ({ after, happening, commands }) => {
+        if (!happening.label.startsWith('run.stop')) return undefined
+        if (spawns(commands).some(({ src }) => src !== 'endSession')) return 'something starts'
+        return after.context.ending?.outcome === happening.label.split(' ')[1] ? undefined : 'it does not end as asked'
+      },
+      step: ({ before, commands }) => {
+        const wasAsked = ['released', 'superseded'].includes(before.context.ending?.outcome ?? '')
+        if (!wasAsked) return undefined
+        if (spawns(commands).length > 0) return 'something starts after the stop'
+        return answersOf(commands).some(({ outcome }) => outcome !== 'released' && outcome !== 'superseded')
+          ? 'it answers something else'
+          : undefined
+      },
+    },
+    {
+      id: 'P2',
+      statement: 'The agent is started a bounded number of times: by turns and by resumptions that are counted.',
+      cycle: { free: () => true, costly: ({ commands }) => spawns(commands).some(({ src }) => src === 'agentSession') },
+    },
+    {
+      id: 'P4',
+      statement: 'Only what was looked at is published: clean, on its branch, on top of what was published, and new.',
+      step: ({ after: { context }, commands, happening }) => {
+        if (!spawns(commands).some(({ src }) => src === 'publishChange')) return undefined
+        if (happening.label !== 'verify done fine') return `published after ${happening.label}`
+        return !isDirty({ context }) && hasAdvanced({ context }) ? undefined : 'it is not what was looked at'
+      },
+    },
+    {
+      id: 'P5',
+      statement: 'Until it has settled, an effect or its session is alive; what waits for the agent has a timer too.',
+      state: (state) => {
+        if (state.status !== 'active') return undefined
+        if (alive(state).length === 0) return 'nothing is alive'
+        const waits = alive(state).some((child) => child === 'session' || child === 'closing')
+        return waits && Object.keys(state.timers).length === 0 ? 'it waits for the agent without a limit' : undefined
+      },
+    },
+    {
+      id: 'P7',
+      statement: 'A stop that comes twice is one, and a run answers once.',
+      arrival: ({ after, happening, then }) => {
+        if (!happening.label.startsWith('run.stop') || after.status !== 'active') return undefined
+        const again = then({ ...happening, at: after.context.now })
+        return JSON.stringify(again.after.context) === JSON.stringify(after.context) && again.commands.length === 0
+          ? undefined
+          : 'the second one changes something'
+      },
+      step: ({ after, commands }) => {
+        const count = answersOf(commands).length
+        return count === (after.status === 'done' ? 1 : 0) ? undefined : `${count} answers in '${after.status}'`
+      },
+    },
+    {
+      id: 'P11',
+      statement: 'What is called a shortage is what the agent says is one: nothing else is answered so.',
+      step: ({ commands, happening }) =>
+        answersOf(commands).some(({ failure }) => failure === 'capacity') && happening.label !== 'session.finished failed capacity'
+          ? 'a shortage that nobody reported'
+          : undefined,
+    },
+    {
+      id: 'P12',
+      statement: 'Exactly one effect or session is alive until it has settled, and none afterwards.',
+      state: (state) => {
+        const expected = state.status === 'active' ? 1 : 0
+        return alive(state).length === expected ? undefined : `alive: ${alive(state).join(', ') || 'nothing'}`
+      },
+    },
+  ],
+}

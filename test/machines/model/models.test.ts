@@ -1,0 +1,55 @@
+// What the models of the shipped machines prove. The small parts here; `signalbox check` explores them all, and the nightly run too.
+
+import { describe, expect, it } from 'vitest'
+import { mutations, explorePart, parts, statements } from '../../../src/app/models.ts'
+import type { Mutation } from '../../../src/actors/explore/mutate.ts'
+import { survivors } from './survivors.ts'
+import { textOf } from '../../../src/actors/explore/mutate.ts'
+
+const isNightly = process.env['SIGNALBOX_NIGHTLY'] !== undefined
+/** Explored in seconds. */
+const small = ['one head', 'a draft', 'interruptions', 'failures', 'shortages', 'the deployment', 'the end of a budget']
+
+describe('the shipped machines', () => {
+  it.each(parts.filter(({ world }) => isNightly || small.includes(world)).map((part) => [part.machine, part.world, part] as const))(
+    'violate nothing: %s, %s',
+    (_machine, _world, part) => {
+      const explored = explorePart(part, { clock: () => 0 })
+      expect(explored.violations).toEqual([])
+      expect(explored.complete).toBe(true)
+    },
+  )
+
+  it('are asked for each of the twelve properties', () => {
+    expect([...new Set(statements().map(({ id }) => id))].sort()).toEqual(
+      Array.from({ length: 12 }, (_one, index) => `P${index + 1}`).sort(),
+    )
+  })
+})
+
+describe('a mutant that a property has to notice', () => {
+  const noticed = (mutation: Mutation, world: string): string[] =>
+    explorePart({ machine: mutation.machine, world, mutation }, { clock: () => 0, first: true }).violations.map(({ property }) => property)
+
+  it.each([
+    [{ machine: 'issue', kind: 'guard', name: 'isStopped', as: 'false' } as const, 'shortages', 'P1'],
+    [{ machine: 'issue', kind: 'guard', name: 'isShortage', as: 'true' } as const, 'shortages', 'P11'],
+    [{ machine: 'issue', kind: 'guard', name: 'isFreeInterruption', as: 'true' } as const, 'interruptions', 'P2'],
+    [{ machine: 'issue', kind: 'guard', name: 'hasBecomeDone', as: 'false' } as const, 'the deployment', 'P10'],
+    [
+      { machine: 'check', kind: 'edge', state: 'check.pausing', event: 'xstate.after.pause.check.pausing', index: 0 } as const,
+      'one head',
+      'P5',
+    ],
+  ])('%j', (mutation, world, property) => {
+    expect(noticed(mutation, world)).toContain(property)
+  })
+})
+
+describe('the survivors', () => {
+  it('are mutants of this build, each with a reason', () => {
+    const all = new Set(mutations().map(textOf))
+    expect(Object.keys(survivors).filter((mutant) => !all.has(mutant))).toEqual([])
+    expect(Object.values(survivors).every((why) => why.length > 20)).toBe(true)
+  })
+})
