@@ -226,6 +226,7 @@ async function prepareSession(config: Config, input: SessionInput): Promise<Agen
     project: input.project,
     runId: input.runId,
     runType: type,
+    turnKind: input.turnKind,
     attempt,
     branch,
     base,
@@ -234,18 +235,23 @@ async function prepareSession(config: Config, input: SessionInput): Promise<Agen
     prompt: composePrompt({
       ...{ key, title, description, url, branch, base, attempt, messages, question, review, checks, incident, lastFailure, uncommitted },
       runType: type,
+      ...promptContext(input),
       workflow: workflow === null ? null : readOptional(input.worktree, workflow),
       extra: project.prompts.extra === null ? null : readFileSync(project.prompts.extra, 'utf8'),
     }),
     context: {
       issue: { key, title, description, url },
-      run: { id: input.runId, type, attempt, turn: input.turn },
+      run: { id: input.runId, type, attempt, turn: input.turn, kind: input.turnKind },
       ...{ messages, question, review, checks, incident, uncommitted, lastFailure },
     },
     timeout: input.timeout,
     thread: input.thread,
   }
 }
+
+const promptContext = ({ turnKind, completion, round, past, pastPatch, protectedPaths, conflict, replaces, umbrella }: SessionInput) => ({
+  ...{ turnKind, completion, round, past, pastPatch, protectedPaths, conflict, replaces, umbrella },
+})
 
 const longestWorkflow = 256 * 1024
 
