@@ -129,7 +129,13 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
     agentSession: { limit: 1_000, onRestart: 'interrupt', logic },
     endSession: { limit: 1_000, onRestart: 'rerun', logic: fromPromise<void, SessionInput>(async ({ input }) => endOf(input)) },
     verifyWork: { ...git, limit: 4, logic: effect<VerifyInput, unknown>(async (input) => workspace.inspect(await withBase(input))) },
-    publishChange: { ...git, limit: 4, logic: effect<PublishInput, unknown>(async (input) => forge().publish(await withBase(input))) },
+    // Over all attempts, each of which git ends by itself: a forge that hangs must not hold its run for ever.
+    publishChange: {
+      ...git,
+      limit: 4,
+      deadline: 20 * 60_000,
+      logic: effect<PublishInput, unknown>(async (input) => forge().publish(await withBase(input))),
+    },
 
     adoptPullRequest: {
       ...git,

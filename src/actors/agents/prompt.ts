@@ -138,7 +138,7 @@ const replaced = ({ number, url }: { number: number; url: string }): string =>
 function rules(facts: PromptFacts): string {
   const lines = [
     `Work only in the current directory, on the branch \`${facts.branch}\` (base \`${facts.base}\`).`,
-    ...(facts.runType === 'review'
+    ...(facts.runType === 'review' || facts.turnKind === 'completion_check'
       ? ['Do not edit, commit or push anything.']
       : [
           'Commit your work with a message that says why. Leave no uncommitted changes behind.',

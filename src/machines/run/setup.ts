@@ -291,7 +291,11 @@ export const runSetup = setup({
     })),
 
     // the work
-    rememberInspection: take((_c, event) => ({ inspection: event['output'] as Inspection })),
+    // One that was made by an earlier version, and taken by this one, knows nothing of scope.
+    rememberInspection: take((_c, event) => {
+      const found = event['output'] as Omit<Inspection, 'reverts' | 'protectedFiles'> & Partial<Inspection>
+      return { inspection: { ...found, reverts: found.reverts ?? [], protectedFiles: found.protectedFiles ?? [] } }
+    }),
     rememberUncommitted: take((c) => ({ uncommitted: c.inspection!.dirty })),
     rememberPublished: take((_c, event) => {
       const { number, url, headSha, headRef, baseRef, draft, state, patchId = null } = event['output'] as Published

@@ -70,6 +70,8 @@ it('a turn that commits is told the paths, and to start nothing new', () => {
 it('an agent that changed nothing is asked why, and is to change nothing now', () => {
   const prompt = told({ turnKind: 'completion_check' })
   expect(prompt).toContain('Your turn ended without a change. Say why.')
+  expect(prompt).toContain('Do not edit, commit or push anything.')
+  expect(prompt).not.toContain('Commit your work')
   for (const word of ['continue', 'done', 'needs_input', 'failed']) expect(prompt).toContain(`- \`${word}\`:`)
   expect(prompt).not.toContain('Implement this issue')
 })

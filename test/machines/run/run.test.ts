@@ -368,6 +368,11 @@ describe('an implementation that changed nothing', () => {
 })
 
 describe('a repair', () => {
+  it('goes on with what an earlier version has looked at, which knows nothing of scope', () => {
+    const { reverts: _reverts, protectedFiles: _files, ...old } = inspection()
+    expect(play({ type: 'ci_repair' }, ...verifying, (run) => run.done('verify', old)).value).toBe('publishing')
+  })
+
   it('that takes a commit back or touches protected paths goes to a human, with what it was', () => {
     const reverted = output(play({ type: 'queue_repair' }, ...verifying, inspected({ reverts: ['Revert "A thing"'] })))
     expect(reverted).toMatchObject({ outcome: 'failed', failure: 'scope', headAfter: null })
