@@ -2,7 +2,7 @@
 
 import type { AdoptedPullRequest, Deployment, ParentPullRequest, PolledIssue, PolledPullRequest } from '../machines/issue/events.ts'
 import type { IssueReport } from '../machines/issue/reports.ts'
-import type { Inspection, SessionResult } from '../machines/run/context.ts'
+import type { Inspection, SessionResult, TurnKind } from '../machines/run/context.ts'
 import type { PublishInput } from '../machines/run/setup.ts'
 import type { CheckFailure, Finding, QueueIncident, RunType, Usage } from '../machines/vocabulary.ts'
 import type { ProcessIdentity } from './process.ts'
@@ -18,6 +18,8 @@ export interface AgentRequest {
   project: string
   runId: string
   runType: RunType
+  /** What this turn of the run is for. */
+  turnKind: TurnKind
   attempt: number
   branch: string
   base: string
@@ -91,7 +93,7 @@ export interface Workspace {
     },
   ) => Promise<Worktree>
   /** Contract: read-only. Throws FatalError `worktree-missing` or `worktree-broken` when it is not a worktree any more. */
-  inspect: (request: WorkspaceRequest & { since: string }) => Promise<Inspection>
+  inspect: (request: WorkspaceRequest & { since: string; protectedPaths?: readonly string[] }) => Promise<Inspection>
   /** Contract: saves everything uncommitted and the head under refs/signalbox/saved/KEY/…; answers the commit or null when there was nothing. */
   save: (request: WorkspaceRequest & { reason: string }) => Promise<string | null>
   /** Contract: removes only a clean worktree whose head is `landed` or pushed (P10); otherwise answers why not. Idempotent. */

@@ -129,7 +129,13 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
     agentSession: { limit: 1_000, onRestart: 'interrupt', logic },
     endSession: { limit: 1_000, onRestart: 'rerun', logic: fromPromise<void, SessionInput>(async ({ input }) => endOf(input)) },
     verifyWork: { ...git, limit: 4, logic: effect<VerifyInput, unknown>(async (input) => workspace.inspect(await withBase(input))) },
-    publishChange: { ...git, limit: 4, logic: effect<PublishInput, unknown>(async (input) => forge().publish(await withBase(input))) },
+    // Over all attempts, each of which git ends by itself: a forge that hangs must not hold its run for ever.
+    publishChange: {
+      ...git,
+      limit: 4,
+      deadline: 20 * 60_000,
+      logic: effect<PublishInput, unknown>(async (input) => forge().publish(await withBase(input))),
+    },
 
     adoptPullRequest: {
       ...git,
@@ -226,6 +232,7 @@ async function prepareSession(config: Config, input: SessionInput): Promise<Agen
     project: input.project,
     runId: input.runId,
     runType: type,
+    turnKind: input.turnKind,
     attempt,
     branch,
     base,
@@ -234,18 +241,23 @@ async function prepareSession(config: Config, input: SessionInput): Promise<Agen
     prompt: composePrompt({
       ...{ key, title, description, url, branch, base, attempt, messages, question, review, checks, incident, lastFailure, uncommitted },
       runType: type,
+      ...promptContext(input),
       workflow: workflow === null ? null : readOptional(input.worktree, workflow),
       extra: project.prompts.extra === null ? null : readFileSync(project.prompts.extra, 'utf8'),
     }),
     context: {
       issue: { key, title, description, url },
-      run: { id: input.runId, type, attempt, turn: input.turn },
+      run: { id: input.runId, type, attempt, turn: input.turn, kind: input.turnKind },
       ...{ messages, question, review, checks, incident, uncommitted, lastFailure },
     },
     timeout: input.timeout,
     thread: input.thread,
   }
 }
+
+const promptContext = ({ turnKind, completion, round, past, pastPatch, protectedPaths, conflict, replaces, umbrella }: SessionInput) => ({
+  ...{ turnKind, completion, round, past, pastPatch, protectedPaths, conflict, replaces, umbrella },
+})
 
 const longestWorkflow = 256 * 1024
 

@@ -28,7 +28,7 @@ const run = (result: object) =>
       endSession: fromPromise(async () => {}),
       verifyWork: fromPromise<Inspection, VerifyInput>(async () => ({
         ...{ head: 'A', branch: input().branch, dirty: [], operation: null, descendsFromSince: true, commitsAhead: 1, files: [] },
-        ...{ patchId: null, tree: 't' },
+        ...{ patchId: null, tree: 't', reverts: [], protectedFiles: [] },
       })),
       publishChange: fromPromise<Published, PublishInput>(async () => ({
         ...{ number: 7, url: 'u', headSha: 'A', headRef: 'b', baseRef: 'main', draft: false, state: 'open' as const },

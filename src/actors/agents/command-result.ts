@@ -25,6 +25,7 @@ const result = z
     usage: z.strictObject({ inputTokens: count, cachedTokens: count, outputTokens: count, usd: z.number().min(0).default(0) }).nullish(),
     verdict: z.enum(['approve', 'request_changes']).nullish(),
     findings: z.array(finding).nullish(),
+    completion: z.enum(['continue', 'done', 'needs_input', 'failed']).nullish(),
   })
   .refine(({ outcome, question }) => outcome !== 'needs_input' || (question ?? '') !== '', {
     path: ['question'],

@@ -133,6 +133,7 @@ function variables(request: AgentRequest, files: Files): Record<string, string> 
     SIGNALBOX_ISSUE: request.issue,
     SIGNALBOX_RUN_ID: request.runId,
     SIGNALBOX_RUN_TYPE: request.runType,
+    SIGNALBOX_TURN: request.turnKind,
     SIGNALBOX_ATTEMPT: String(request.attempt),
     SIGNALBOX_BRANCH: request.branch,
     SIGNALBOX_BASE: request.base,

@@ -1,9 +1,11 @@
 // What an agent is told: one Markdown text per turn, from facts only, so that the same facts give the same text.
 
+import type { Completion, TurnKind } from '../../machines/run/context.ts'
 import type { CheckFailure, Finding, QueueIncident, RunType } from '../ports.ts'
 
 export interface PromptFacts {
   runType: RunType
+  turnKind: TurnKind
   key: string
   title: string
   description: string
@@ -11,6 +13,19 @@ export interface PromptFacts {
   branch: string
   base: string
   attempt: number
+  /** How many runs of this type the change has had, this one included. */
+  round: number
+  /** The head that was found wanting, and the identity of its change. */
+  past: string | null
+  pastPatch: string | null
+  protectedPaths: readonly string[]
+  /** The pull request does not merge into its base. */
+  conflict: boolean
+  /** A closed or landed pull request that this work follows. */
+  replaces: { number: number; url: string } | null
+  umbrella: { children: readonly { key: string; state: string }[] } | null
+  /** The last answer to the question why nothing had changed. */
+  completion: Completion | null
   /** Texts of humans that this run is given, oldest first. */
   messages: readonly { text: string; author: string; via: string }[]
   /** The question that the messages answer, when one was open. */
@@ -35,13 +50,21 @@ export function composePrompt(facts: PromptFacts): string {
     facts.description.trim() === '' ? null : section('Issue', facts.description.trim()),
     facts.question === null ? null : section('Your question', quote(facts.question)),
     facts.messages.length === 0 ? null : section(facts.question === null ? 'Messages from people' : 'The answer', messages(facts.messages)),
-    facts.uncommitted === null ? null : section('Uncommitted changes', list(facts.uncommitted.map((path) => `\`${path}\``))),
-    facts.review === null ? null : section('Review', review(facts.review)),
+    facts.umbrella === null ? null : section('Its children', children(facts.umbrella.children)),
+    facts.replaces === null ? null : section('What this follows', replaced(facts.replaces)),
+    facts.turnKind === 'work' && facts.completion?.verdict === 'continue'
+      ? section('What you said is left', facts.completion.reason)
+      : null,
+    facts.turnKind !== 'commit' || facts.uncommitted === null
+      ? null
+      : section('Uncommitted changes', list(facts.uncommitted.map((path) => `\`${path}\``))),
+    facts.review === null ? null : section(`Review, round ${facts.round}`, review(facts.review)),
     facts.checks === null
       ? null
       : section(`Failing checks on ${short(facts.checks.headSha)}`, facts.checks.failures.map(failure).join('\n\n')),
     facts.incident === null ? null : section('Why the landing queue gave it back', incident(facts.incident)),
     facts.lastFailure === null ? null : section('The attempt before this one', facts.lastFailure),
+    section('What counts as success', list(success(facts))),
     section('Rules', rules(facts)),
     facts.workflow === null ? null : section(`This project's instructions (${facts.workflow.name})`, facts.workflow.text.trim()),
     facts.extra === null ? null : section('Also', facts.extra.trim()),
@@ -50,37 +73,92 @@ export function composePrompt(facts: PromptFacts): string {
 }
 
 function task(facts: PromptFacts): string {
-  if (facts.uncommitted !== null) {
+  if (facts.turnKind === 'commit') {
     return 'Your turn ended with changes that are not committed. Check them and commit what belongs to the issue; remove what does not. Start nothing new.'
+  }
+  if (facts.turnKind === 'completion_check') {
+    return [
+      'Your turn ended without a change. Say why. Change nothing in this turn: it is only for the answer.',
+      list([
+        '`continue`: there is work left, and you go back to it. Say what is left.',
+        '`done`: nothing has to be changed. Say how you know.',
+        '`needs_input`: a person has to answer first. Ask one clear question.',
+        '`failed`: it cannot be done. Say why.',
+      ]),
+      'A command answers in its result file: the key `completion` with one of these words, and `summary` with the reason; a question as outcome `needs_input` with `question`.',
+    ].join('\n\n')
+  }
+  if (facts.umbrella !== null) {
+    return 'This issue coordinates the children below and has no change of its own. Look at what they have come to. Do not plan again what they cover, and create no duplicates: use the children that exist, and bring the whole to its end. Change code only where no child covers it.'
   }
   switch (facts.runType) {
     case 'implementation':
       return 'Implement this issue in the worktree you are in, and commit the result.'
     case 'review_fix':
-      return 'A reviewer asked for changes to the pull request of this branch. Make them, or explain in the summary why one should not be made, and commit.'
+      return `A reviewer asked for changes to the pull request of this branch. Make them, or explain in the summary why one should not be made, and commit.${
+        facts.conflict ? ` The pull request also conflicts with its base: ${upkeep(facts.base)}` : ''
+      }`
     case 'ci_repair':
       return 'The checks of this branch are red. Find the cause, mend it, and commit. Do not weaken or skip a check to make it pass.'
     case 'queue_repair':
       return `The landing queue could not land this branch on \`${facts.base}\`. Merge \`origin/${facts.base}\` into the branch, resolve what stands in the way, and commit the merge.`
     case 'branch_upkeep':
-      return `Bring this branch up to date: merge \`origin/${facts.base}\` into it, resolve conflicts without changing what the branch does, and commit the merge.`
+      return `Bring this branch up to date: ${upkeep(facts.base)}`
     case 'review':
       return 'Review the change of this branch against its base. Change nothing. Answer with a verdict and findings bound to files and lines.'
   }
 }
 
+const upkeep = (base: string): string =>
+  `merge \`origin/${base}\` into the branch, resolve conflicts without changing what the branch does, and commit the merge.`
+
+/** What the worktree has to show for the turn to be worth anything. */
+function success(facts: PromptFacts): string[] {
+  const { runType, turnKind, past, pastPatch } = facts
+  if (turnKind === 'completion_check') return ['One of the four words with its reason, and a worktree as it was.']
+  if (runType === 'review') return ['A verdict, and a finding for everything that has to change.']
+  const lines = ['Everything is committed, and `git status` shows a clean tree.']
+  if (past !== null) lines.push(`The branch has a new head past ${short(past)}, which was found wanting. Ending on that head is no result.`)
+  if (runType === 'review_fix' && !facts.conflict) {
+    const identity = pastPatch === null ? '' : ` (patch id ${short(pastPatch)})`
+    lines.push(
+      `The change is another one than the reviewer saw${identity}: an equivalent diff, as after an empty commit, an amended message or a mere merge of the base, is not published again.`,
+    )
+  }
+  return lines
+}
+
+function children(list_: readonly { key: string; state: string }[]): string {
+  return list_.length === 0 ? 'None yet.' : list(list_.map(({ key, state }) => `${key}: ${state}`))
+}
+
+const replaced = ({ number, url }: { number: number; url: string }): string =>
+  `Pull request #${number} (${url}) is closed or has landed already. This work gets a new pull request of its own: keep what still holds, and do not reopen the old one.`
+
 function rules(facts: PromptFacts): string {
   const lines = [
     `Work only in the current directory, on the branch \`${facts.branch}\` (base \`${facts.base}\`).`,
-    ...(facts.runType === 'review'
+    ...(facts.runType === 'review' || facts.turnKind === 'completion_check'
       ? ['Do not edit, commit or push anything.']
       : [
           'Commit your work with a message that says why. Leave no uncommitted changes behind.',
           'Do not push, do not rewrite commits that were there before, do not switch branches: publishing is done for you.',
         ]),
+    ...protection(facts),
     'If you need an answer from a person, stop and ask one clear question instead of guessing.',
   ]
   return list(lines)
+}
+
+/** What the scope guard will look for, said before. */
+function protection({ runType, protectedPaths }: PromptFacts): string[] {
+  if (runType === 'implementation' || runType === 'review') return []
+  const lines = ['Do not take commits back with `git revert`: a person decides that.']
+  if (protectedPaths.length === 0 || (runType !== 'review_fix' && runType !== 'ci_repair')) return lines
+  return [
+    ...lines,
+    `Do not change ${protectedPaths.map((path) => `\`${path}\``).join(', ')}: a person decides that. If one of them has to change, ask.`,
+  ]
 }
 
 const section = (title: string, body: string): string => `## ${title}\n\n${body}`

@@ -25,10 +25,12 @@ export async function inspectWork(place: Place, request: Parameters<Workspace['i
 
   const look = createLook(place)
   const [fork, ahead] = await Promise.all([look.mergeBase(base, head), look.ahead(base, head)])
-  const [change, tree, descendsFromSince] = await Promise.all([
+  const [change, tree, descendsFromSince, reverts, protectedFiles] = await Promise.all([
     look.change(fork, head),
     ahead.tree ?? look.treeOf(head),
     request.since === head || ahead.commits.has(request.since) || look.isAncestor(request.since, head),
+    look.reverts(request.since, base, head),
+    protectedChanges(look, { ...request, base, head, fork }),
   ])
   return {
     head,
@@ -39,7 +41,32 @@ export async function inspectWork(place: Place, request: Parameters<Workspace['i
     commitsAhead: ahead.commits.size,
     ...change,
     tree,
+    reverts,
+    protectedFiles,
   }
+}
+
+/** Protected paths that differ from the base in another way than at `since`: what merging the base brought is not the branch's change. */
+async function protectedChanges(
+  look: ReturnType<typeof createLook>,
+  {
+    since,
+    protectedPaths = [],
+    base,
+    head,
+    fork,
+  }: { since: string; protectedPaths?: readonly string[]; base: string; head: string; fork: string | null },
+): Promise<string[]> {
+  if (protectedPaths.length === 0 || since === head || fork === null || !(await look.isAncestor(since, head))) return []
+  const [touched, own] = await Promise.all([look.files(since, head, protectedPaths), look.files(fork, head, protectedPaths)])
+  const candidates = touched.filter((path) => own.includes(path))
+  if (candidates.length === 0) return []
+  const before = await look.mergeBase(base, since)
+  if (before === null) return candidates
+  const isOther = await Promise.all(
+    candidates.map(async (path) => (await look.patchOf(before, since, path)) !== (await look.patchOf(fork, head, path))),
+  )
+  return candidates.filter((_, i) => isOther[i])
 }
 
 async function baseHead({ repository, project }: Place, base: string): Promise<string> {
@@ -63,6 +90,12 @@ export async function patchIdOf(place: Pick<Place, 'path' | 'repository'>, base:
   const look = createLook(place)
   return (await look.change(await look.mergeBase(base, head), head)).patchId
 }
+
+// A plumbing command, so that no setting for people changes the text; full ids, so that binary files count by content.
+const compare = ['diff-tree', '-r', '--no-renames', '--no-ext-diff', '--no-textconv', '--full-index']
+
+/** A glob from the root of the repository, unless it is written in git's own long form. */
+const toPathspec = (glob: string): string => (glob.startsWith(':') ? glob : `:(top,glob)${glob}`)
 
 /** Questions about commits. The base may have moved since the clone last fetched: its new objects are read where they are. */
 function createLook({ path, repository }: Pick<Place, 'path' | 'repository'>) {
@@ -94,11 +127,30 @@ function createLook({ path, repository }: Pick<Place, 'path' | 'repository'>) {
       return exitCode === 0
     },
 
+    /** Subjects of the commits since then, the base's own apart, that take another commit back. */
+    async reverts(since: string, base: string, head: string): Promise<string[]> {
+      // 128: a commit that is not here; then history was rewritten, which is told apart.
+      const { stdout } = await ask(['rev-list', '--no-commit-header', '--format=%s', head, `^${since}`, `^${base}`], { allow: [0, 128] })
+      return stdout.split('\n').filter((subject) => subject.startsWith('Revert "'))
+    },
+
+    /** The paths that differ, of those that the globs name. */
+    async files(from: string, to: string, globs: readonly string[]): Promise<string[]> {
+      const { stdout } = await ask([...compare, '--name-only', '-z', from, to, '--', ...globs.map(toPathspec)])
+      return stdout.split('\0').filter((path) => path !== '')
+    },
+
+    /** The identity of the change of one path; empty for none. */
+    async patchOf(from: string, to: string, path: string): Promise<string> {
+      const patch = await ask([...compare, '--patch', from, to, '--', `:(top,literal)${path}`], { encoding: 'latin1', limit: patchLimit })
+      if (patch.stdout === '') return ''
+      // Without the ids of the two files, which change with the base, but with those of a binary one's content.
+      return (await ask(['patch-id', '--stable'], { input: Buffer.from(patch.stdout, 'latin1') })).stdout.split(' ')[0]!.trim()
+    },
+
     async change(fork: string | null, head: string): Promise<{ files: string[]; patchId: string | null }> {
       const from = fork ?? (await ask(['hash-object', '-t', 'tree', '--stdin'], { input: '' })).stdout.trim()
       if (from === head) return { files: [], patchId: null }
-      // A plumbing command, so that no setting for people changes the text; full ids, so that binary files count by content.
-      const compare = ['diff-tree', '-r', '--no-renames', '--no-ext-diff', '--no-textconv', '--full-index']
       const raw = await ask([...compare, '--raw', '-z', from, head])
       const files = raw.stdout.split('\0').filter((_, i) => i % 2 === 1)
       if (files.length === 0) return { files, patchId: null }

@@ -44,8 +44,8 @@ export interface RunInput {
   /** How many runs of this type its change has had, this one included. */
   round: number
   lastFailure: string | null
-  /** Milliseconds: the whole run; without progress; without any sign of life (default: as long as the run). */
-  limits: { run: number; progress: number; signal?: number }
+  /** Milliseconds: the whole run; without progress; without any sign of life (default: as long as the run); for a completion check. */
+  limits: { run: number; progress: number; signal?: number; completion?: number }
 }
 
 export interface RunProgress {
@@ -91,6 +91,15 @@ export interface Published {
   patchId?: string | null
 }
 
+/** What a turn of the agent is for. */
+export type TurnKind = 'work' | 'commit' | 'completion_check'
+
+/** What the agent makes of having changed nothing, and why. */
+export interface Completion {
+  verdict: 'continue' | 'done' | 'needs_input' | 'failed'
+  reason: string
+}
+
 /** What the agent's turn answers. */
 export interface SessionResult {
   outcome: 'completed' | 'needs_input' | 'no_change' | 'failed'
@@ -99,6 +108,8 @@ export interface SessionResult {
   reason?: string
   summary: string
   question?: string
+  /** Only of a completion check: what is the matter, when nothing was changed. */
+  completion?: Completion['verdict']
   prTitle?: string
   prBody?: string
   usage?: Usage
@@ -122,6 +133,10 @@ export interface Inspection {
   /** `git patch-id --stable` of merge base..head; null when there is no difference. */
   patchId: string | null
   tree: string
+  /** Subjects of new commits that take another commit back. */
+  reverts: string[]
+  /** Protected paths whose change against the base is another one than before the run. */
+  protectedFiles: string[]
 }
 
 export interface RunContext extends RunInput {
@@ -130,8 +145,15 @@ export interface RunContext extends RunInput {
   headBefore: string | null
   baseHead: string | null
   worktree: string | null
-  /** Turns of the agent so far; the second is the one continuation that commits. */
+  /** Turns of the agent so far, of every kind. */
   turns: number
+  /** What the present turn is for. */
+  turnKind: TurnKind
+  /** Turns that were to commit what another had left. */
+  commits: number
+  /** Turns that were asked why nothing has changed. */
+  checksMade: number
+  completion: Completion | null
   /** How often its thread was resumed. */
   resumes: number
   uncommitted: string[] | null
@@ -187,6 +209,10 @@ export function createContext({ input }: { input?: RunInput }): RunContext {
     baseHead: null,
     worktree: null,
     turns: 0,
+    turnKind: 'work',
+    commits: 0,
+    checksMade: 0,
+    completion: null,
     resumes: 0,
     uncommitted: null,
     thread: null,

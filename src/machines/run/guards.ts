@@ -1,7 +1,7 @@
 // When a run may go on, and what its worktree has to show before anything is published.
 
 import type { RunContext, SessionResult } from './context.ts'
-import { mostResumes, mostTurns, reportEvery } from './policy.ts'
+import { mostChecks, mostCommits, mostResumes, reportEvery } from './policy.ts'
 
 interface Args {
   context: RunContext
@@ -39,10 +39,30 @@ export const hasRewrittenHistory = ({ context }: Only): boolean => context.inspe
 export const isDirty = ({ context: { inspection } }: Only): boolean =>
   inspection !== null && (inspection.dirty.length > 0 || inspection.operation !== null)
 /** When they are, and a turn that commits them is too. */
-export const canContinue = ({ context }: Only): boolean => isDirty({ context }) && context.turns < mostTurns
+export const canContinue = ({ context }: Only): boolean => isDirty({ context }) && context.commits < mostCommits
 /** When there is a commit that is neither on the base nor published, nor the very head that was found wanting. */
 export const hasAdvanced = ({ context: { inspection, published, past } }: Only): boolean =>
   inspection !== null && inspection.commitsAhead > 0 && inspection.head !== published && inspection.head !== past
+/** When a repair takes commits back, or touches what no repair may touch. */
+export const isOutOfScope = ({ context: { type, inspection } }: Only): boolean =>
+  inspection !== null &&
+  ((['review_fix', 'ci_repair', 'queue_repair', 'branch_upkeep'].includes(type) && inspection.reverts.length > 0) ||
+    (['review_fix', 'ci_repair'].includes(type) && inspection.protectedFiles.length > 0))
+/** When the reviewer would see the very change that was reviewed. To merge the base into a conflicting one is work all the same. */
+export const isSamePatch = ({ context }: Only): boolean =>
+  context.type === 'review_fix' &&
+  !context.conflict &&
+  context.pastPatch !== null &&
+  context.inspection?.patchId === context.pastPatch &&
+  hasAdvanced({ context })
+/** When an implementation has changed nothing at all, and its agent may be asked why. What coordinates others changes nothing of its own. */
+export const canCheckCompletion = ({ context: { type, published, umbrella, checksMade } }: Only): boolean =>
+  type === 'implementation' && published === null && umbrella === null && checksMade < mostChecks
+/** When the agent says that there is work left, and may go back to it. */
+export const canGoOn = ({ context: { completion, checksMade } }: Only): boolean =>
+  completion?.verdict === 'continue' && checksMade < mostChecks
+/** When it was asked why nothing has changed, and asks a person. */
+export const isAskingInstead = ({ context: { completion } }: Only): boolean => completion?.verdict === 'needs_input'
 /** When everything is committed, on the branch, on top of what was there, and new. */
 export const canPublish = ({ context }: Only): boolean =>
   hasAdvanced({ context }) && !isDirty({ context }) && !isOnOtherBranch({ context }) && !hasRewrittenHistory({ context })

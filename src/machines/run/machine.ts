@@ -3,6 +3,7 @@
 //   claimed ─▶ preparing ─▶ starting ─▶ working ─▶ verifying ─▶ publishing ─▶ settled
 //                              ▲           │          │
 //                              └───────────┴──────────┘  the agent's thread is resumed; one continuation commits what was left
+//                              └─ checking ◀──────────┘  an agent that changed nothing is asked why
 //
 // Whatever calls it off leads through `ending`, where the agent's processes are waited for.
 
@@ -27,7 +28,7 @@ export const runMachine = runSetup.createMachine({
         id: 'prepare',
         src: 'prepareWorktree',
         input: prepareInput,
-        onDone: { target: 'starting', actions: ['rememberWorktree', 'beginTurn'] },
+        onDone: { target: 'starting', actions: ['rememberWorktree', 'beginWork'] },
         onError: { target: 'settled', actions: 'endForEnvironment' },
       },
       on: { 'run.stop': { target: 'settled', actions: 'endAsAsked' } },
@@ -128,14 +129,71 @@ export const runMachine = runSetup.createMachine({
           always: [
             { guard: 'isOnOtherBranch', target: '#run.settled', actions: 'endForOtherBranch' },
             { guard: 'hasRewrittenHistory', target: '#run.settled', actions: 'endForRewrite' },
-            { guard: 'canContinue', target: '#run.starting', actions: ['rememberUncommitted', 'beginTurn'] },
+            { guard: 'isOutOfScope', target: '#run.settled', actions: 'endForScope' },
+            { guard: 'canContinue', target: '#run.starting', actions: ['rememberUncommitted', 'beginCommit'] },
             { guard: 'isDirty', target: '#run.settled', actions: 'endForDirt' },
+            { guard: 'isSamePatch', target: '#run.settled', actions: 'endWithSamePatch' },
             { guard: 'canPublish', target: '#run.publishing' },
+            { guard: 'canCheckCompletion', target: '#run.checking', actions: 'beginCheck' },
             { target: '#run.settled', actions: 'endWithoutChange' },
           ],
         },
       },
       on: { 'run.stop': { target: 'settled', actions: 'endAsAsked' } },
+    },
+    checking: {
+      meta: { phase: 'checking', description: 'The agent changed nothing and is asked why; its worktree has the last word.' },
+      initial: 'asking',
+      states: {
+        asking: {
+          meta: { description: 'One short turn that is to change nothing.' },
+          entry: 'startSession',
+          after: { completion: { target: 'silencing', actions: 'missCompletion' } },
+          on: {
+            'session.started': { actions: 'rememberSession' },
+            'session.progressed': { actions: 'rememberSignal' },
+            'session.finished': { target: 'looking', actions: ['rememberResult', 'rememberCompletion'] },
+            'xstate.error.actor.session': [
+              { guard: 'isInterruption', target: '#run.settled', actions: 'endAsInterrupted' },
+              { target: 'looking', actions: 'missCompletion' },
+            ],
+          },
+        },
+        silencing: {
+          meta: { description: 'The agent is late and being ended: nobody writes while its worktree is read.' },
+          entry: 'dropSession',
+          invoke: { id: 'closing', src: 'endSession', input: sessionInput, onDone: 'looking', onError: 'looking' },
+          after: { ending: 'looking' },
+        },
+        looking: {
+          meta: { description: 'The worktree is read again.' },
+          entry: 'dropSession',
+          invoke: {
+            id: 'verify',
+            src: 'verifyWork',
+            input: verifyInput,
+            onDone: { target: 'concluding', actions: 'rememberInspection' },
+            onError: [
+              { guard: 'isBrokenWorktree', target: '#run.settled', actions: 'endForBrokenWorktree' },
+              { target: '#run.settled', actions: 'endForEnvironment' },
+            ],
+          },
+        },
+        concluding: {
+          meta: { description: 'What the worktree holds goes before what the agent says.' },
+          always: [
+            { guard: 'isOnOtherBranch', target: '#run.settled', actions: 'endForOtherBranch' },
+            { guard: 'hasRewrittenHistory', target: '#run.settled', actions: 'endForRewrite' },
+            { guard: 'canContinue', target: '#run.starting', actions: ['rememberUncommitted', 'beginCommit'] },
+            { guard: 'isDirty', target: '#run.settled', actions: 'endForDirt' },
+            { guard: 'canPublish', target: '#run.publishing' },
+            { guard: 'canGoOn', target: '#run.starting', actions: 'beginWork' },
+            { guard: 'isAskingInstead', target: '#run.settled', actions: 'endWithQuestion' },
+            { target: '#run.settled', actions: 'endWithoutChange' },
+          ],
+        },
+      },
+      on: { 'run.stop': { target: 'ending', actions: 'endAsAsked' } },
     },
     publishing: {
       meta: { phase: 'publishing', description: 'The branch is pushed and its pull request opened or updated.' },

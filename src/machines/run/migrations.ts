@@ -4,7 +4,14 @@ import { createContext } from './context.ts'
 
 type Snapshot = Record<string, any>
 
-/** To 2: a run knows more of its assignment; what a run of version 1 was not told stays as a run without it has it. */
-const toVersion2 = (snapshot: Snapshot): Snapshot => ({ ...snapshot, context: { ...createContext({}), ...snapshot['context'] } })
+/**
+ * To 2: a run knows more of its assignment; what a run of version 1 was not told stays as a run without it has it. Its second
+ * turn was the one that commits.
+ */
+const toVersion2 = (snapshot: Snapshot): Snapshot => {
+  const isCommitting = snapshot['context']['turns'] > 1
+  const turn = { turnKind: isCommitting ? 'commit' : 'work', commits: isCommitting ? 1 : 0 }
+  return { ...snapshot, context: { ...createContext({}), ...turn, ...snapshot['context'] } }
+}
 
 export const migrations = { 1: { to: 2, migrate: toVersion2 } }

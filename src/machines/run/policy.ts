@@ -4,7 +4,11 @@
 export const endingTime = 15_000
 /** Milliseconds between two reports of progress to the issue. */
 export const reportEvery = 5_000
-/** Turns of one run: the work, and one continuation that commits what was left. */
-export const mostTurns = 2
+/** Turns that commit what was left uncommitted, in one run. */
+export const mostCommits = 1
+/** How often an agent that changed nothing is asked why: it goes back to work after all but the last of these. */
+export const mostChecks = 2
+/** Milliseconds for the answer to that. */
+export const completionTime = 90_000
 /** How often a thread is resumed in one run. */
 export const mostResumes = 3

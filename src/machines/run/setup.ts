@@ -3,10 +3,10 @@
 import { assign, enqueueActions, fromCallback, fromPromise, sendParent, sendTo, setup, stopChild } from 'xstate'
 import type { FailureClass, RunOutcome } from '../vocabulary.ts'
 import { addUsage } from '../vocabulary.ts'
-import type { Inspection, Published, RunContext, RunInput, RunOutput, SessionResult } from './context.ts'
+import type { Completion, Inspection, Published, RunContext, RunInput, RunOutput, SessionResult, TurnKind } from './context.ts'
 import type { RunEvent } from './events.ts'
 import * as guards from './guards.ts'
-import { endingTime } from './policy.ts'
+import { completionTime, endingTime } from './policy.ts'
 
 export interface PrepareInput {
   project: string
@@ -23,6 +23,9 @@ export interface PrepareInput {
 
 export interface SessionInput extends RunInput {
   turn: number
+  turnKind: TurnKind
+  /** What the agent said when it was asked why nothing had changed. */
+  completion: Completion | null
   uncommitted: string[] | null
   thread: string | null
   worktree: string
@@ -37,6 +40,7 @@ export interface VerifyInput {
   /** Instead of the base branch, when the change is based on another pull request. */
   onto: string | null
   since: string
+  protectedPaths: string[]
 }
 
 export interface PublishInput {
@@ -87,6 +91,10 @@ const assignmentOf = ({
   baseHead: _baseHead,
   worktree: _worktree,
   turns: _turns,
+  turnKind: _turnKind,
+  commits: _commits,
+  checksMade: _checksMade,
+  completion: _completion,
   resumes: _resumes,
   uncommitted: _uncommitted,
   thread: _thread,
@@ -103,13 +111,17 @@ const assignmentOf = ({
   ...input
 }: RunContext): RunInput => input
 
+const timeToAnswer = ({ limits }: RunContext): number => limits.completion ?? completionTime
+
 export const sessionInput = ({ context }: { context: RunContext }): SessionInput => ({
   ...assignmentOf(context),
   turn: context.turns,
+  turnKind: context.turnKind,
+  completion: context.completion,
   uncommitted: context.uncommitted,
   thread: context.thread,
   worktree: context.worktree!,
-  timeout: context.limits.run,
+  timeout: context.turnKind === 'completion_check' ? timeToAnswer(context) : context.limits.run,
 })
 
 export const verifyInput = ({ context }: { context: RunContext }): VerifyInput => ({
@@ -119,6 +131,7 @@ export const verifyInput = ({ context }: { context: RunContext }): VerifyInput =
   base: context.base,
   onto: context.onto,
   since: context.published ?? context.headBefore!,
+  protectedPaths: context.protectedPaths,
 })
 
 export const publishInput = ({ context }: { context: RunContext }): PublishInput => ({
@@ -146,7 +159,8 @@ export const runOutput = ({ context }: { context: RunContext }): RunOutput => ({
   headBefore: context.headBefore,
   headAfter: context.pr?.headSha ?? null,
   pr: context.pr,
-  completion: null,
+  // Of no interest once there is a change after all.
+  completion: context.pr === null ? (context.completion?.verdict ?? null) : null,
   review: null,
   steered: context.steered,
   progressed: context.progressed,
@@ -166,6 +180,27 @@ const take = (change: (c: RunContext, event: AnyEvent, at: number) => Partial<Ru
   })
 
 const minutes = (ms: number): string => (ms < 120_000 ? `${Math.round(ms / 1000)} s` : `${Math.round(ms / 60_000)} minutes`)
+
+const listed = (items: readonly string[]): string => `${items.slice(0, 10).join(', ')}${items.length > 10 ? ', …' : ''}`
+
+const begin = (turnKind: TurnKind, change: (c: RunContext) => Partial<RunContext>) =>
+  take((c, _event, at) => ({ turns: c.turns + 1, turnKind, lastProgressAt: at, ...change(c) }))
+
+/** Whether what was said before stands, and not what this turn says. */
+function standsBefore({ turnKind, result: before }: RunContext, result: SessionResult): boolean {
+  if (before === null || turnKind === 'work') return false
+  return turnKind === 'completion_check' || ['completed', 'no_change'].includes(result.outcome)
+}
+
+/** What an agent that was asked why nothing has changed says; an answer that says nothing of it counts as none. */
+function completionOf({ outcome, completion, summary, reason, question }: SessionResult): Completion {
+  if (outcome === 'needs_input') return { verdict: 'needs_input', reason: question ?? summary }
+  if (outcome === 'failed') return { verdict: 'failed', reason: reason ?? summary }
+  if (completion === undefined || completion === 'needs_input' || summary === '') {
+    return { verdict: 'failed', reason: 'Asked why nothing has changed, it did not say.' }
+  }
+  return { verdict: completion, reason: summary }
+}
 
 /** Ends the run with an outcome of our own, unless it is ending already. */
 const end = (outcome: RunOutcome, failure: FailureClass | null, reason: (c: RunContext, event: AnyEvent) => string) =>
@@ -203,6 +238,7 @@ export const runSetup = setup({
     runLimit: ({ context }) => Math.max(0, context.startedAt + context.limits.run - context.now),
     stall: ({ context }) => context.limits.progress,
     silence: ({ context }) => context.limits.signal ?? context.limits.run,
+    completion: ({ context }) => timeToAnswer(context),
     ending: endingTime,
   },
   actions: {
@@ -213,7 +249,9 @@ export const runSetup = setup({
     }),
 
     // the session
-    beginTurn: take((c, _event, at) => ({ turns: c.turns + 1, lastProgressAt: at })),
+    beginWork: begin('work', () => ({})),
+    beginCommit: begin('commit', (c) => ({ commits: c.commits + 1 })),
+    beginCheck: begin('completion_check', (c) => ({ checksMade: c.checksMade + 1, uncommitted: null })),
     resume: take((c) => ({ resumes: c.resumes + 1 })),
     startSession: enqueueActions(({ context, enqueue }) => {
       enqueue.stopChild('session')
@@ -221,6 +259,7 @@ export const runSetup = setup({
     }),
     dropSession: stopChild('session'),
     rememberSession: take((c, event, at) => ({ lastSignalAt: at, thread: (event['thread'] as string | undefined) ?? c.thread })),
+    rememberSignal: take((_c, _event, at) => ({ lastSignalAt: at })),
     rememberProgress: take((_c, _event, at) => ({ lastSignalAt: at, lastProgressAt: at, progressed: true })),
     passSteering: sendTo('session', ({ event }) => {
       const { id, text } = event as unknown as { id: string; text: string }
@@ -233,16 +272,30 @@ export const runSetup = setup({
     rememberResult: take((c, event) => {
       const result = event['result'] as SessionResult
       return {
-        // The continuation only commits: what the work itself said stands.
-        result: c.turns > 1 && c.result !== null && ['completed', 'no_change'].includes(result.outcome) ? c.result : result,
+        // What only commits or only answers leaves standing what the work itself said.
+        result: standsBefore(c, result) ? c.result : result,
         usage: addUsage(c.usage, result.usage),
         thread: result.thread ?? c.thread,
         progressed: c.progressed || result.outcome !== 'failed',
       }
     }),
 
+    rememberCompletion: take((_c, event) => {
+      const result = event['result'] as SessionResult
+      const completion = completionOf(result)
+      // Its question is the one that a person is asked.
+      return completion.verdict === 'needs_input' ? { completion, result } : { completion }
+    }),
+    missCompletion: take((c) => ({
+      completion: { verdict: 'failed', reason: `Asked why nothing has changed, it gave no answer within ${minutes(timeToAnswer(c))}.` },
+    })),
+
     // the work
-    rememberInspection: take((_c, event) => ({ inspection: event['output'] as Inspection })),
+    // One that was made by an earlier version, and taken by this one, knows nothing of scope.
+    rememberInspection: take((_c, event) => {
+      const found = event['output'] as Omit<Inspection, 'reverts' | 'protectedFiles'> & Partial<Inspection>
+      return { inspection: { ...found, reverts: found.reverts ?? [], protectedFiles: found.protectedFiles ?? [] } }
+    }),
     rememberUncommitted: take((c) => ({ uncommitted: c.inspection!.dirty })),
     rememberPublished: take((_c, event) => {
       const { number, url, headSha, headRef, baseRef, draft, state, patchId = null } = event['output'] as Published
@@ -268,7 +321,17 @@ export const runSetup = setup({
     endAsAsked: take((_c, event) => ({
       ending: { outcome: event['outcome'] as RunOutcome, failure: null, reason: event['reason'] as string },
     })),
-    endWithoutChange: end('no_change', null, (c) => c.result?.summary || 'The agent changed nothing.'),
+    endWithoutChange: end('no_change', null, (c) => c.completion?.reason || c.result?.summary || 'The agent changed nothing.'),
+    endWithSamePatch: end(
+      'no_change',
+      null,
+      () => 'The change is the one that was reviewed: what was committed since makes no difference.',
+    ),
+    endForScope: end('failed', 'scope', (c) => {
+      const { reverts = [], protectedFiles = [] } = c.inspection ?? {}
+      if (reverts.length > 0) return `The agent took commits back, which a repair must not: ${listed(reverts)}`
+      return `The agent changed what a repair must not touch: ${listed(protectedFiles)}`
+    }),
     endWithQuestion: end('needs_input', null, (c) => c.result?.question ?? 'The agent asks.'),
     endAsFailed: take((c, event) => {
       const { failure = 'agent', reason, summary } = event['result'] as SessionResult
@@ -286,7 +349,7 @@ export const runSetup = setup({
     endForDirt: end('failed', 'dirty', (c) => {
       const { dirty = [], operation = null } = c.inspection ?? {}
       if (operation !== null) return `A ${operation} is in progress after its second turn.`
-      return `Uncommitted after its second turn: ${dirty.slice(0, 10).join(', ')}${dirty.length > 10 ? ', …' : ''}`
+      return `Uncommitted after its second turn: ${listed(dirty)}`
     }),
     endForStall: end('failed', 'agent', (c) => `No progress for ${minutes(c.limits.progress)}.`),
     endForSilence: end('failed', 'environment', (c) => `No sign of life for ${minutes(c.limits.signal ?? c.limits.run)}.`),

@@ -34,6 +34,7 @@ function agentOf(command: string, options: Partial<CommandAgentOptions> = {}) {
     project: 'app',
     runId: 'run-1',
     runType: 'implementation',
+    turnKind: 'work',
     attempt: 2,
     branch: 'signalbox/APP-1-greet',
     base: 'trunk',

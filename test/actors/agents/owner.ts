@@ -12,6 +12,7 @@ const turn = agent.start(
     project: 'app',
     runId: 'run-1',
     runType: 'implementation',
+    turnKind: 'work',
     attempt: 1,
     branch: 'b',
     base: 'trunk',

@@ -62,8 +62,8 @@ export function world(files: Files = { 'readme.md': 'hello\n', '.gitignore': 'ig
     save: (reason = 'a test') => workspace.save({ ...request, reason }),
     remove: (landed: string | null = null) => workspace.remove({ ...request, landed }),
     /** The user commits to the base, and our repository takes it over. */
-    advanceBase(changes: Files): string {
-      const head = commit(user, changes, 'on the base')
+    advanceBase(changes: Files, message = 'on the base'): string {
+      const head = commit(user, changes, message)
       run(repository, 'fetch', '--quiet', user, '+trunk:trunk')
       return head
     },

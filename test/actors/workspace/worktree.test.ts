@@ -31,6 +31,8 @@ test('an inspection tells head, branch, commits, files, tree and what is uncommi
     files: ['a.txt', 'ünï code.txt'],
     patchId: expect.stringMatching(/^[0-9a-f]{40}$/),
     tree: run(path, 'rev-parse', 'HEAD^{tree}'),
+    reverts: [],
+    protectedFiles: [],
   })
 })
 
@@ -129,6 +131,47 @@ test('history that was replaced does not descend from what was there', async () 
   })
   run(path, 'checkout', '--quiet', '--detach')
   expect(await inspect(since)).toMatchObject({ branch: null })
+})
+
+test('new commits that take others back are told, and not those of the base or of before', async () => {
+  const { prepare, path, inspect, advanceBase } = world()
+  await prepare()
+  commit(path, { 'a.txt': 'a\n' })
+  const since = commit(path, {}, 'Revert "before"')
+  advanceBase({ 'other.txt': 'landed' }, 'Revert "of the base"')
+  run(path, 'fetch', '--quiet', 'origin')
+  run(path, 'merge', '--quiet', '--no-edit', 'origin/trunk')
+  expect(await inspect(since)).toMatchObject({ reverts: [] })
+  commit(path, {}, 'Revert "a thing"')
+  commit(path, {}, 'Say Revert "nothing"')
+  expect(await inspect(since)).toMatchObject({ reverts: ['Revert "a thing"'] })
+  expect(await inspect(zero)).toMatchObject({ descendsFromSince: false })
+})
+
+test('protected paths that were changed are told, and not what merging the base brought or was changed before', async () => {
+  const protectedPaths = ['package.json', '.ci/**', 'with space.md']
+  const lines = Array.from({ length: 30 }, (_, i) => `line ${i}`)
+  const { prepare, path, workspace, advanceBase } = world({
+    'package.json': lines.join('\n'),
+    '.ci/deep/run': 'x\n',
+    'with space.md': 'x\n',
+  })
+  const changed = async (since: string) => (await workspace.inspect({ ...request, since, protectedPaths })).protectedFiles
+  await prepare()
+  const since = commit(path, { 'package.json': ['own', ...lines].join('\n') })
+  commit(path, { 'a.txt': 'a\n', 'sub/package.json': '{}' })
+  expect(await changed(since)).toEqual([])
+  // The base changes another part of the same file, and a protected one that is not the branch's.
+  advanceBase({ 'package.json': [...lines, 'landed'].join('\n'), 'with space.md': 'landed\n' })
+  run(path, 'fetch', '--quiet', 'origin')
+  run(path, 'merge', '--quiet', '--no-edit', 'origin/trunk')
+  expect(await changed(since)).toEqual([])
+  commit(path, { '.ci/deep/run': 'true\n' })
+  expect(await changed(since)).toEqual(['.ci/deep/run'])
+  commit(path, { 'with space.md': 'mine\n' })
+  expect(await changed(since)).toEqual(['.ci/deep/run', 'with space.md'])
+  expect(await changed(zero)).toEqual([])
+  expect((await workspace.inspect({ ...request, since })).protectedFiles).toEqual([])
 })
 
 test('a worktree that was deleted is missing', async () => {

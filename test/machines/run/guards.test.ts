@@ -2,7 +2,7 @@
 
 import { createContext, type Inspection, type RunContext } from '../../../src/machines/run/context.ts'
 import * as guards from '../../../src/machines/run/guards.ts'
-import { mostResumes, mostTurns, reportEvery } from '../../../src/machines/run/policy.ts'
+import { mostChecks, mostCommits, mostResumes, reportEvery } from '../../../src/machines/run/policy.ts'
 import { describeGuards, type Row as TableRow } from '../truth-table.ts'
 
 type Row = TableRow<Partial<RunContext>>
@@ -22,6 +22,8 @@ const found = (changes: Partial<Inspection> = {}): Partial<RunContext> => ({
       files: [],
       patchId: null,
       tree: 't',
+      reverts: [],
+      protectedFiles: [],
     },
     ...changes,
   },
@@ -80,8 +82,8 @@ const tables: Record<keyof typeof guards, Row[]> = {
     ['nobody looked', false, {}],
   ],
   canContinue: [
-    ['after the first turn', true, { ...dirty, turns: 1 }],
-    ['after the last one', false, { ...dirty, turns: mostTurns }],
+    ['never asked to', true, { ...dirty, turns: 4 }],
+    ['asked to already', false, { ...dirty, commits: mostCommits }],
     ['clean', false, { ...found(), turns: 1 }],
   ],
   hasAdvanced: [
@@ -91,6 +93,50 @@ const tables: Record<keyof typeof guards, Row[]> = {
     ['published already', false, { ...found(), published: 'A' }],
     ['the head that was found wanting', false, { ...found(), past: 'A' }],
     ['nobody looked', false, {}],
+  ],
+  isOutOfScope: [
+    ['a review fix takes a commit back', true, { ...found({ reverts: ['Revert "a"'] }), type: 'review_fix' }],
+    ['a repair of checks does', true, { ...found({ reverts: ['Revert "a"'] }), type: 'ci_repair' }],
+    ['a repair for the queue does', true, { ...found({ reverts: ['Revert "a"'] }), type: 'queue_repair' }],
+    ['upkeep does', true, { ...found({ reverts: ['Revert "a"'] }), type: 'branch_upkeep' }],
+    ['an implementation does', false, { ...found({ reverts: ['Revert "a"'] }), type: 'implementation' }],
+    ['a review fix touches a protected path', true, { ...found({ protectedFiles: ['AGENTS.md'] }), type: 'review_fix' }],
+    ['a repair of checks does', true, { ...found({ protectedFiles: ['AGENTS.md'] }), type: 'ci_repair' }],
+    ['a repair for the queue does', false, { ...found({ protectedFiles: ['AGENTS.md'] }), type: 'queue_repair' }],
+    ['upkeep does', false, { ...found({ protectedFiles: ['AGENTS.md'] }), type: 'branch_upkeep' }],
+    ['an implementation does', false, { ...found({ protectedFiles: ['AGENTS.md'] }), type: 'implementation' }],
+    ['it keeps to its task', false, { ...found(), type: 'review_fix' }],
+    ['nobody looked', false, { type: 'review_fix' }],
+  ],
+  isSamePatch: [
+    ['the change that was reviewed', true, { ...found({ patchId: 'p' }), type: 'review_fix', pastPatch: 'p' }],
+    ['another change', false, { ...found({ patchId: 'q' }), type: 'review_fix', pastPatch: 'p' }],
+    ['what was reviewed has no identity', false, { ...found(), type: 'review_fix', pastPatch: null }],
+    ['it conflicts with the base', false, { ...found({ patchId: 'p' }), type: 'review_fix', pastPatch: 'p', conflict: true }],
+    ['upkeep', false, { ...found({ patchId: 'p' }), type: 'branch_upkeep', pastPatch: 'p' }],
+    ['a repair of checks', false, { ...found({ patchId: 'p' }), type: 'ci_repair', pastPatch: 'p' }],
+    ['a repair for the queue', false, { ...found({ patchId: 'p' }), type: 'queue_repair', pastPatch: 'p' }],
+    ['no new commit', false, { ...found({ patchId: 'p' }), type: 'review_fix', pastPatch: 'p', published: 'A' }],
+    ['nobody looked', false, { type: 'review_fix', pastPatch: 'p' }],
+  ],
+  canCheckCompletion: [
+    ['never asked', true, { type: 'implementation' }],
+    ['asked once', true, { type: 'implementation', checksMade: mostChecks - 1 }],
+    ['asked often enough', false, { type: 'implementation', checksMade: mostChecks }],
+    ['something is published', false, { type: 'implementation', published: 'P' }],
+    ['it coordinates others', false, { type: 'implementation', umbrella: { children: [] } }],
+    ['a repair', false, { type: 'ci_repair' }],
+  ],
+  canGoOn: [
+    ['work is left', true, { completion: { verdict: 'continue', reason: 'r' }, checksMade: mostChecks - 1 }],
+    ['it said so before', false, { completion: { verdict: 'continue', reason: 'r' }, checksMade: mostChecks }],
+    ['nothing to do', false, { completion: { verdict: 'done', reason: 'r' } }],
+    ['not asked', false, {}],
+  ],
+  isAskingInstead: [
+    ['a question', true, { completion: { verdict: 'needs_input', reason: 'r' } }],
+    ['nothing to do', false, { completion: { verdict: 'done', reason: 'r' } }],
+    ['not asked', false, {}],
   ],
   canPublish: [
     ['clean, new, on the branch', true, found()],

@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { RunContext, RunOutput } from '../../../src/machines/run/context.ts'
-import { endingTime, mostResumes, mostTurns } from '../../../src/machines/run/policy.ts'
+import { endingTime, mostChecks, mostCommits, mostResumes } from '../../../src/machines/run/policy.ts'
 import { dawn, start, type Event, type Player } from '../player.ts'
 
 type Run = Player<RunContext>
@@ -14,11 +14,15 @@ const numRuns = process.env['SIGNALBOX_NIGHTLY'] ? 20_000 : 500
 const minute = 60_000
 const limits = { run: 120 * minute, progress: 15 * minute, signal: 10 * minute }
 
-const begin = (): Run =>
+/** A repair of what is published, and an implementation, which may be asked why it has changed nothing. */
+const kinds = [{}, { type: 'implementation', published: null, past: null }]
+
+const begin = (kind: object): Run =>
   start<RunContext>('run', {
     ...{ issue: '1', project: 'app', key: 'APP-1', title: 'T', description: '', url: 'u', runId: 'run-1', type: 'ci_repair', attempt: 1 },
     ...{ agent: 'a', branch: 'b', base: 'main', published: 'P', past: 'P', keep: false, restartFrom: null, messages: [], question: null },
     ...{ review: null, checks: null, incident: null, lastFailure: null, limits },
+    ...kind,
   })
 
 const process_ = { pid: 1, group: 1, startTime: '1' }
@@ -32,6 +36,8 @@ const words: Event[] = [
   finished({ outcome: 'completed', usage: { inputTokens: 1, cachedTokens: 0, outputTokens: 1, usd: 0 } }),
   finished({ outcome: 'completed' }),
   finished({ outcome: 'no_change' }),
+  finished({ outcome: 'no_change', completion: 'done' }),
+  finished({ outcome: 'no_change', completion: 'continue' }),
   finished({ outcome: 'needs_input', question: '?' }),
   finished({ outcome: 'failed', failure: 'agent', reason: 'no' }),
 ]
@@ -45,6 +51,8 @@ const inspection = {
   files: [],
   patchId: null,
   tree: 't',
+  reverts: [],
+  protectedFiles: [],
 }
 const inspections = [
   {},
@@ -55,6 +63,9 @@ const inspections = [
   { descendsFromSince: false },
   { head: 'P' },
   { commitsAhead: 0 },
+  { commitsAhead: 0 },
+  { reverts: ['Revert "a"'] },
+  { protectedFiles: ['AGENTS.md'] },
 ]
 const published = { number: 7, url: 'u', headSha: 'A', headRef: 'b', baseRef: 'main', draft: false, state: 'open' }
 
@@ -99,8 +110,8 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
 
 function holds(law: (before: Run, after: Run, past: Happening[]) => void): void {
   fc.assert(
-    fc.property(fc.array(happening, { minLength: 1, maxLength: 30, size: 'max' }), (happenings) => {
-      let run = begin()
+    fc.property(fc.constantFrom(...kinds), fc.array(happening, { minLength: 1, maxLength: 30, size: 'max' }), (kind, happenings) => {
+      let run = begin(kind)
       for (const [i, what] of happenings.entries()) {
         const after = play(run, what)
         if (after !== run) law(run, after, happenings.slice(0, i + 1))
@@ -113,6 +124,7 @@ function holds(law: (before: Run, after: Run, past: Happening[]) => void): void 
 
 const spawned = (run: Run) => run.commands.flatMap((command) => (command.type === 'spawn' ? [command.src] : []))
 const answers = (run: Run) => run.messages('parent').filter(({ type }) => type === 'run.finished')
+const isIn = (value: unknown, state: string, inner: string): boolean => (value as Record<string, unknown>)[state] === inner
 const wasStopped = (past: Happening[]): boolean => past.some((what) => 'word' in what && what.word.type === 'run.stop')
 
 describe('whatever happens to a run', () => {
@@ -144,9 +156,12 @@ describe('whatever happens to a run', () => {
   it('only what was looked at is published: clean, on its branch, on top of what was there, and new', () => {
     holds((before, after) => {
       if (!spawned(after).includes('publishChange')) return
-      expect(before.value).toEqual({ verifying: 'inspecting' })
-      expect(after.context.inspection).toEqual(inspection)
-      expect(after.messages('parent')).toEqual([{ type: 'run.publishing', runId: 'run-1', head: 'A' }])
+      expect([{ verifying: 'inspecting' }, { checking: 'looking' }]).toContainEqual(before.value)
+      // The scope of an implementation is the whole repository, and every head is new to it.
+      const looked = after.context.inspection!
+      const free = after.context.type === 'implementation' ? { head: 'A', reverts: [], protectedFiles: [] } : {}
+      expect({ ...looked, ...free }).toEqual(inspection)
+      expect(after.messages('parent')).toEqual([{ type: 'run.publishing', runId: 'run-1', head: looked.head }])
     })
   })
 
@@ -159,7 +174,9 @@ describe('whatever happens to a run', () => {
 
   it('turns and resumes are bounded, and the limit is one for all of them', () => {
     holds((_before, { context, timers }) => {
-      expect(context.turns).toBeLessThanOrEqual(mostTurns)
+      expect([context.commits <= mostCommits, context.checksMade <= mostChecks]).toEqual([true, true])
+      // The work itself, and once more after each check but the last.
+      expect(context.turns).toBeLessThanOrEqual(mostChecks + context.commits + context.checksMade)
       expect(context.resumes).toBeLessThanOrEqual(mostResumes)
       for (const [name, { due }] of timers) {
         if (name.includes('.runLimit.')) expect(due).toBe(Math.max(dawn + limits.run, context.now))
@@ -173,7 +190,7 @@ describe('whatever happens to a run', () => {
       const isWorking = typeof value === 'object' && value !== null && 'working' in value
       if (isWorking || value === 'starting') expect([watches('silence'), watches('runLimit')]).toEqual([true, true])
       expect(watches('stall')).toBe(isWorking)
-      expect(watches('ending')).toBe(value === 'ending')
+      expect(watches('ending')).toBe(value === 'ending' || isIn(value, 'checking', 'silencing'))
     })
   })
 
@@ -181,6 +198,14 @@ describe('whatever happens to a run', () => {
     holds((before, after) => {
       if (after.value !== 'ending' || before.value === 'ending') return
       expect([...after.timers.values()].map(({ due }) => due - after.at)).toEqual([endingTime])
+    })
+  })
+
+  it('nothing is asked without a time for the answer', () => {
+    holds((_before, { value, timers, context }) => {
+      expect([...timers.keys()].some((name) => name.includes('.completion.'))).toBe(isIn(value, 'checking', 'asking'))
+      if (isIn(value, 'checking', 'asking'))
+        expect([context.type, context.published, context.turnKind]).toEqual(['implementation', null, 'completion_check'])
     })
   })
 

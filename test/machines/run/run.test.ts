@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import type { Inspection, RunContext, RunInput, RunOutput } from '../../../src/machines/run/context.ts'
-import { endingTime, mostResumes, reportEvery } from '../../../src/machines/run/policy.ts'
+import { completionTime, endingTime, mostResumes, reportEvery } from '../../../src/machines/run/policy.ts'
 import { dawn, start, type Event, type Player } from '../player.ts'
 
 type Run = Player<RunContext>
@@ -50,6 +50,8 @@ const inspection = (changes: Partial<Inspection> = {}): Inspection => ({
     files: ['a.ts'],
     patchId: 'p',
     tree: 't',
+    reverts: [],
+    protectedFiles: [],
   },
   ...changes,
 })
@@ -122,6 +124,8 @@ describe('a run that does its work', () => {
     expect(inputs(play(given, prepared), 'session')).toEqual({
       ...input(given),
       turn: 1,
+      turnKind: 'work',
+      completion: null,
       uncommitted: null,
       thread: null,
       worktree: '/w',
@@ -134,6 +138,7 @@ describe('a run that does its work', () => {
       base: 'main',
       onto: null,
       since: 'P',
+      protectedPaths: [],
     })
     expect(inputs(play({}, ...verifying), 'verify')).toMatchObject({ since: 'base' })
     expect(inputs(play(given, ...working, finishes({ prTitle: 'T', prBody: 'B' }), inspected()), 'publish')).toEqual({
@@ -258,9 +263,8 @@ describe('what the agent says', () => {
   })
 
   it('that nothing had to be changed is believed only of an unchanged tree', () => {
-    expect(
-      output(play({}, ...working, finishes({ outcome: 'no_change', summary: 'fine' }), inspected({ head: 'base', commitsAhead: 0 }))),
-    ).toMatchObject({
+    const unchanged = inspected({ head: 'base', commitsAhead: 0 })
+    expect(output(play({ type: 'ci_repair' }, ...working, finishes({ outcome: 'no_change', summary: 'fine' }), unchanged))).toMatchObject({
       outcome: 'no_change',
       reason: 'fine',
     })
@@ -268,7 +272,119 @@ describe('what the agent says', () => {
   })
 
   it('that it is done is not believed of an unchanged tree', () => {
-    expect(output(play({}, ...verifying, inspected({ commitsAhead: 0 })))).toMatchObject({ outcome: 'no_change', headAfter: null })
+    expect(output(play({ type: 'ci_repair' }, ...verifying, inspected({ commitsAhead: 0 })))).toMatchObject({
+      outcome: 'no_change',
+      headAfter: null,
+    })
+  })
+})
+
+describe('an implementation that changed nothing', () => {
+  const unchanged = inspected({ head: 'base', commitsAhead: 0 })
+  const asked = [...verifying, unchanged]
+  const answers_ = (result: object): Happening => finishes({ outcome: 'no_change', ...result })
+
+  it('is asked why, in one short turn of its thread', () => {
+    const run = play({}, prepared, threaded, finishes({}), unchanged)
+    expect(run.value).toEqual({ checking: 'asking' })
+    expect(run.children.get('session')?.input).toMatchObject({
+      turn: 2,
+      turnKind: 'completion_check',
+      thread: 'thread-1',
+      timeout: completionTime,
+    })
+    expect([...run.timers.values()].map(({ due }) => due - run.at)).toEqual([completionTime])
+    const limits = { run: minute, progress: minute, completion: 1_000 }
+    expect(play({ limits }, ...asked).children.get('session')?.input).toMatchObject({ timeout: 1_000 })
+  })
+
+  it('is done, when it says so with a reason and nothing has changed since', () => {
+    const run = play({}, ...asked, answers_({ completion: 'done', summary: 'there already' }))
+    expect(run.value).toEqual({ checking: 'looking' })
+    expect(output(playOn(run, unchanged))).toMatchObject({ outcome: 'no_change', completion: 'done', reason: 'there already' })
+  })
+
+  it('asks a person, when it has a question', () => {
+    const run = play({}, ...asked, finishes({ outcome: 'needs_input', summary: 's', question: 'Which?' }), unchanged)
+    expect(output(run)).toMatchObject({ outcome: 'needs_input', completion: 'needs_input', question: 'Which?' })
+  })
+
+  it('goes back to work once, when there is work left, and is asked once more', () => {
+    const left = answers_({ completion: 'continue', summary: 'the tests' })
+    const back = play({}, ...asked, left, unchanged)
+    expect(back.value).toBe('starting')
+    expect(back.children.get('session')?.input).toMatchObject({ turn: 3, turnKind: 'work', completion: { reason: 'the tests' } })
+    const published_ = playOn(back, started, finishes({}), inspected(), published)
+    expect(output(published_)).toMatchObject({ outcome: 'completed', completion: null, headAfter: 'A' })
+    const again = playOn(back, started, finishes({}), unchanged)
+    expect(again.value).toEqual({ checking: 'asking' })
+    expect(output(playOn(again, left, unchanged))).toMatchObject({ outcome: 'no_change', completion: 'continue', reason: 'the tests' })
+  })
+
+  it.each([
+    ['says nothing of it', answers_({ summary: 'fine' }), 'it did not say'],
+    ['gives no reason', answers_({ completion: 'done', summary: '' }), 'it did not say'],
+    ['asks without a question', answers_({ completion: 'needs_input', summary: 'hm' }), 'it did not say'],
+    ['cannot do it', answers_({ completion: 'failed', summary: 'no such API' }), 'no such API'],
+    ['fails', finishes({ outcome: 'failed', failure: 'agent', reason: 'exit 1', summary: 's' }), 'exit 1'],
+    ['cannot be started', (run: Run) => run.fail('session', { code: 'spawn-failed' }), 'no answer within 90 s'],
+  ])('has failed, when it %s', (_what, answer, reason) => {
+    const answer_ = output(play({}, ...asked, answer, unchanged))
+    expect(answer_).toMatchObject({ outcome: 'no_change', completion: 'failed' })
+    expect(answer_.reason).toContain(reason)
+  })
+
+  it('has failed, when it is late, and is ended before its worktree is read', () => {
+    const late = play({}, ...asked, fires('completion'))
+    expect([late.value, [...late.children.keys()]]).toEqual([{ checking: 'silencing' }, ['closing']])
+    const over = output(playOn(late, ended, unchanged))
+    expect(over).toMatchObject({ outcome: 'no_change', completion: 'failed', reason: expect.stringContaining('within 90 s') })
+    expect(playOn(late, fires('ending')).value).toEqual({ checking: 'looking' })
+  })
+
+  it('is never done with work in its worktree: that is committed and published', () => {
+    const done = answers_({ completion: 'done', summary: 'there already' })
+    expect(play({}, ...asked, done, inspected()).value).toBe('publishing')
+    const run = play({}, ...asked, done, inspected({ dirty: ['a.ts'], commitsAhead: 0 }))
+    expect(run.value).toBe('starting')
+    expect(run.children.get('session')?.input).toMatchObject({ turnKind: 'commit', uncommitted: ['a.ts'] })
+    expect(output(playOn(run, started, finishes({}), inspected(), published))).toMatchObject({ outcome: 'completed', completion: null })
+  })
+
+  it('has rewritten nothing and left no branch either', () => {
+    const done = answers_({ completion: 'done', summary: 'there already' })
+    expect(output(play({}, ...asked, done, inspected({ branch: 'x' })))).toMatchObject({ failure: 'agent' })
+    expect(output(play({}, ...asked, done, inspected({ descendsFromSince: false })))).toMatchObject({ failure: 'agent' })
+    const gone = (run: Run) => run.fail('verify', { code: 'worktree-missing', message: 'gone' })
+    expect(output(play({}, ...asked, done, gone))).toMatchObject({ failure: 'agent' })
+  })
+
+  it('is interrupted and stopped like at work', () => {
+    expect(output(play({}, ...asked, interrupted))).toMatchObject({ outcome: 'interrupted' })
+    expect(output(play({}, ...asked, stop, ended))).toMatchObject({ outcome: 'released' })
+    expect(output(play({}, ...asked, fires('completion'), stop, ended))).toMatchObject({ outcome: 'released' })
+    expect(output(play({}, ...asked, answers_({ completion: 'done', summary: 's' }), stop, ended))).toMatchObject({ outcome: 'released' })
+  })
+})
+
+describe('a repair', () => {
+  it('goes on with what an earlier version has looked at, which knows nothing of scope', () => {
+    const { reverts: _reverts, protectedFiles: _files, ...old } = inspection()
+    expect(play({ type: 'ci_repair' }, ...verifying, (run) => run.done('verify', old)).value).toBe('publishing')
+  })
+
+  it('that takes a commit back or touches protected paths goes to a human, with what it was', () => {
+    const reverted = output(play({ type: 'queue_repair' }, ...verifying, inspected({ reverts: ['Revert "A thing"'] })))
+    expect(reverted).toMatchObject({ outcome: 'failed', failure: 'scope', headAfter: null })
+    expect(reverted.reason).toContain('Revert "A thing"')
+    const touched = output(play({ type: 'review_fix' }, ...verifying, inspected({ protectedFiles: ['AGENTS.md'] })))
+    expect(touched).toMatchObject({ outcome: 'failed', failure: 'scope', headAfter: null })
+    expect(touched.reason).toContain('AGENTS.md')
+  })
+
+  it('of a review that makes no difference to the reviewer is not published', () => {
+    const same = output(play({ type: 'review_fix', published: 'P', past: 'P', pastPatch: 'p' }, ...verifying, inspected()))
+    expect(same).toMatchObject({ outcome: 'no_change', headAfter: null, reason: expect.stringContaining('the one that was reviewed') })
   })
 })
 

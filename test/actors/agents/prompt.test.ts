@@ -1,0 +1,83 @@
+// What an agent is told of its task, sentence by sentence.
+
+import { expect, it } from 'vitest'
+import { composePrompt, type PromptFacts } from '../../../src/actors/agents/prompt.ts'
+
+const facts: PromptFacts = {
+  ...{ runType: 'implementation', turnKind: 'work', key: 'APP-1', title: 'T', description: 'd', url: 'u', branch: 'b', base: 'trunk' },
+  ...{ attempt: 1, round: 1, past: null, pastPatch: null, protectedPaths: ['AGENTS.md', '.ci/**'], conflict: false, replaces: null },
+  ...{ umbrella: null, completion: null, messages: [], question: null, review: null, checks: null, incident: null, uncommitted: null },
+  ...{ lastFailure: null, workflow: null, extra: null },
+}
+const told = (changes: Partial<PromptFacts>): string => composePrompt({ ...facts, ...changes })
+const past = 'a'.repeat(40)
+
+it.each(['implementation', 'review_fix', 'ci_repair', 'queue_repair', 'branch_upkeep'] as const)(
+  'a run of type %s is told that everything has to be committed, and what head it has to get past',
+  (runType) => {
+    expect(told({ runType })).toContain('`git status` shows a clean tree')
+    expect(told({ runType })).not.toContain('found wanting')
+    expect(told({ runType, past })).toContain('a new head past aaaaaaaaaa, which was found wanting')
+  },
+)
+
+it('a fix of a review is told its round, and that the change that was reviewed is not published again', () => {
+  const review = { reviewer: 'ada', body: 'No.', comments: [], headSha: past }
+  const prompt = told({ runType: 'review_fix', round: 3, review, past, pastPatch: 'c'.repeat(40) })
+  expect(prompt).toContain('## Review, round 3')
+  expect(prompt).toContain('(patch id cccccccccc): an equivalent diff')
+  expect(told({ runType: 'review_fix' })).toContain('an equivalent diff')
+  for (const runType of ['ci_repair', 'queue_repair', 'branch_upkeep'] as const)
+    expect(told({ runType, pastPatch: 'c' })).not.toContain('equivalent diff')
+})
+
+it('a fix of a review of a conflicting pull request merges the base too, and may leave the change as it is', () => {
+  const prompt = told({ runType: 'review_fix', conflict: true, pastPatch: 'c' })
+  expect(prompt).toContain('conflicts with its base: merge `origin/trunk` into the branch')
+  expect(prompt).not.toContain('equivalent diff')
+  expect(told({ runType: 'branch_upkeep' })).toContain('Bring this branch up to date: merge `origin/trunk` into the branch')
+})
+
+it('repairs are told what they must not touch', () => {
+  for (const runType of ['review_fix', 'ci_repair'] as const) expect(told({ runType })).toContain('Do not change `AGENTS.md`, `.ci/**`')
+  for (const runType of ['queue_repair', 'branch_upkeep'] as const) expect(told({ runType })).not.toContain('AGENTS.md')
+  for (const runType of ['review_fix', 'ci_repair', 'queue_repair', 'branch_upkeep'] as const)
+    expect(told({ runType })).toContain('Do not take commits back')
+  expect(told({})).not.toMatch(/AGENTS\.md|take commits back/)
+  expect(told({ runType: 'ci_repair', protectedPaths: [] })).not.toContain('Do not change')
+})
+
+it('work that follows a closed pull request is told so', () => {
+  const prompt = told({ replaces: { number: 7, url: 'https://forge/7' } })
+  expect(prompt).toContain('Pull request #7 (https://forge/7) is closed or has landed already')
+})
+
+it('an issue that coordinates others is told of them, and not to plan again', () => {
+  const prompt = told({ umbrella: { children: [{ key: 'APP-2', state: 'started' }] } })
+  expect(prompt).toContain('- APP-2: started')
+  expect(prompt).toContain('Do not plan again what they cover')
+  expect(prompt).not.toContain('Implement this issue')
+  expect(told({ umbrella: { children: [] } })).toContain('None yet.')
+})
+
+it('a turn that commits is told the paths, and to start nothing new', () => {
+  const prompt = told({ turnKind: 'commit', uncommitted: ['a b.ts'] })
+  expect(prompt).toContain('Start nothing new.')
+  expect(prompt).toContain('- `a b.ts`')
+  expect(prompt).not.toContain('Implement this issue')
+})
+
+it('an agent that changed nothing is asked why, and is to change nothing now', () => {
+  const prompt = told({ turnKind: 'completion_check' })
+  expect(prompt).toContain('Your turn ended without a change. Say why.')
+  expect(prompt).toContain('Do not edit, commit or push anything.')
+  expect(prompt).not.toContain('Commit your work')
+  for (const word of ['continue', 'done', 'needs_input', 'failed']) expect(prompt).toContain(`- \`${word}\`:`)
+  expect(prompt).not.toContain('Implement this issue')
+})
+
+it('an agent that goes back to work is told what it said is left', () => {
+  const completion = { verdict: 'continue', reason: 'the tests' } as const
+  expect(told({ completion })).toContain('## What you said is left\n\nthe tests')
+  expect(told({ completion, turnKind: 'completion_check' })).not.toContain('the tests')
+})
