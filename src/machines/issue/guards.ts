@@ -7,7 +7,7 @@ import type { IssueContext } from './context.ts'
 import { isForUs } from './inbox.ts'
 import { intentOf } from './intent.ts'
 import * as policy from './policy.ts'
-import { isUmbrella, openChildren } from './umbrella.ts'
+import { isCovered, isUmbrella, openChildren } from './umbrella.ts'
 
 interface Args {
   context: IssueContext
@@ -125,9 +125,14 @@ export const isCompleted = ({ event }: Args): boolean => output(event).outcome =
 /** When an umbrella has nothing to do until its children are delivered. */
 export const isResting = ({ context, event }: Args): boolean =>
   isWithoutChange({ context, event }) && openChildren(context).length > 0 && isUmbrella(context) && output(event).completion !== 'failed'
-/** When the agent says, asked again and with nothing left in its worktree, that the issue needs no change. */
+/**
+ * When the agent says, asked again and with nothing left in its worktree, that the issue needs no change; or when it had nothing to do for
+ * an umbrella whose children are all delivered.
+ */
 export const isConcluded = ({ context, event }: Args): boolean =>
-  isWithoutChange({ context, event }) && output(event).completion === 'done' && context.pr === null
+  isWithoutChange({ context, event }) &&
+  context.pr === null &&
+  (output(event).completion === 'done' || (output(event).completion === null && isCovered(context)))
 /** When it says that there is work left: another attempt, while there are any. */
 export const isUnfinished = ({ context, event }: Args): boolean =>
   isWithoutChange({ context, event }) && output(event).completion === 'continue' && hasAttempt(context)

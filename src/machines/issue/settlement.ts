@@ -113,7 +113,8 @@ export function assignment(c: IssueContext): RunInput {
 /** What the next run finds in the worktree. A run that never had it leaves everything as it was. */
 function worktreeAfter(c: IssueContext, { headBefore, outcome, failure, dirty }: RunOutput): Pick<IssueContext, 'keep' | 'restartFrom'> {
   if (headBefore === null) return { keep: c.keep, restartFrom: c.restartFrom }
-  if (outcome === 'interrupted') return { keep: false, restartFrom: headBefore }
+  // What was out of bounds is saved, and not built upon.
+  if (outcome === 'interrupted' || failure === 'scope') return { keep: false, restartFrom: headBefore }
   // Asked or stopped in the middle of it, the agent goes on where it was.
   return { keep: dirty.length > 0 || failure === 'dirty' || outcome === 'needs_input' || outcome === 'released', restartFrom: null }
 }
@@ -211,14 +212,18 @@ export const settleConcluded = (c: IssueContext, event: RunOutput): Patch => ({
 export const settleUnfinished = (c: IssueContext, event: RunOutput): Patch => ({
   ...settled(c, event),
   keep: true,
-  lastFailure: failureOf(c, { ...event, failure: 'agent', reason: event.summary || 'The agent says that there is work left.' }),
+  lastFailure: failureOf(c, {
+    ...event,
+    failure: 'agent',
+    reason: event.reason || event.summary || 'The agent says that there is work left.',
+  }),
 })
 
 /** Nothing was found to repair: the checks are asked once more. */
 export const settleIrreproducible = (c: IssueContext, event: RunOutput): Patch => ({ ...answered(c, event), ...noFailures })
 
 export const settleWithoutChange = (c: IssueContext, event: RunOutput): Patch =>
-  andEscalate(c, { ...answered(c, event), ...noFailures }, `The agent changed nothing: ${event.summary || event.reason}`)
+  andEscalate(c, { ...answered(c, event), ...noFailures }, `The agent changed nothing: ${event.reason || event.summary}`)
 
 export const settleInterrupted = (c: IssueContext, event: RunOutput): Patch => ({
   ...refunded(c, event),
@@ -255,7 +260,7 @@ export const settleAgentFailure = (c: IssueContext, event: RunOutput): Patch => 
 })
 
 /** Failures that the agent is to blame for; nothing is given back for these. */
-const blamed: readonly RunOutput['failure'][] = ['agent', 'dirty', 'bug']
+const blamed: readonly RunOutput['failure'][] = ['agent', 'dirty', 'bug', 'scope', 'stalled']
 
 /** Only a person can mend it. */
 export function settleForHuman(c: IssueContext, event: RunOutput): Patch {

@@ -23,6 +23,9 @@ export const isUmbrella = ({ issue }: Pick<IssueContext, 'issue'>): boolean => {
 export const openChildren = ({ issue }: Pick<IssueContext, 'issue'>): Child[] =>
   issue.children.filter((child) => isCounted(child) && !isDelivered(child))
 
+/** All that it holds together is delivered. */
+export const isCovered = (c: IssueContext): boolean => isUmbrella(c) && c.issue.children.some(isCounted) && openChildren(c).length === 0
+
 /** Nothing is left to do but to wait for its children. */
 export const isResting = (c: IssueContext): boolean => c.resting && openChildren(c).length > 0
 

@@ -25,7 +25,9 @@ const results: SessionResult[] = [
   { outcome: 'completed', summary: 's', usage },
   { outcome: 'no_change', summary: 's' },
   { outcome: 'needs_input', summary: 's', question: '?' },
-  ...failureClasses.flatMap((failure): SessionResult[] => (failure === 'dirty' ? [] : [{ outcome: 'failed', failure, summary: 's' }])),
+  ...failureClasses.flatMap((failure): SessionResult[] =>
+    failure === 'dirty' || failure === 'scope' || failure === 'stalled' ? [] : [{ outcome: 'failed', failure, summary: 's' }],
+  ),
 ]
 
 type Example = [label: string, event: Omit<RunEvent, 'at'> & Told, later?: number]
@@ -48,6 +50,7 @@ const examples: { [T in Type]: Example[] } = {
 
 const looked: Inspection = {
   ...{ head: 'A', branch: 'b', dirty: [], operation: null, descendsFromSince: true, commitsAhead: 1, files: [], patchId: 'p', tree: 't' },
+  ...{ reverts: [], protectedFiles: [] },
 }
 const inspections: Record<string, Partial<Inspection>> = {
   fine: {},
@@ -57,6 +60,7 @@ const inspections: Record<string, Partial<Inspection>> = {
   rewritten: { descendsFromSince: false },
   'not moved': { head: 'P' },
   'nothing ahead': { commitsAhead: 0 },
+  'out of bounds': { protectedFiles: ['package.json'] },
 }
 const published: Published = { number: 7, url: 'u', headSha: 'A', headRef: 'b', baseRef: 'main', draft: false, state: 'open' }
 const answers: Record<string, [label: string, output: unknown][]> = {

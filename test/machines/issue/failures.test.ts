@@ -103,7 +103,7 @@ describe('what has failed in a row', () => {
     const idle = (changes: object) => play(granted, finished({ outcome: 'no_change', ...changes })).context.escalation?.reason
     expect([idle({ reason: 'r' }), idle({ reason: 'r', summary: 's' })]).toEqual([
       'The agent changed nothing: r',
-      'The agent changed nothing: s',
+      'The agent changed nothing: r',
     ])
   })
 })

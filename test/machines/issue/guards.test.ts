@@ -446,6 +446,8 @@ const tables: Record<keyof typeof guards, Row[]> = {
   ],
   isConcluded: [
     ['nothing has to be changed', true, run(), finished({ outcome: 'no_change', completion: 'done' })],
+    ['its children are delivered', true, { ...run(), ...umbrella('completed') }, finished({ outcome: 'no_change', completion: null })],
+    ['one of them is not', false, { ...run(), ...umbrella('started') }, finished({ outcome: 'no_change', completion: null })],
     ['there is work left', false, run(), finished({ outcome: 'no_change', completion: 'continue' })],
     ['it was not asked', false, run(), finished({ outcome: 'no_change', completion: null })],
     ['there is a pull request', false, { ...open, ...run() }, finished({ outcome: 'no_change', completion: 'done' })],
