@@ -153,7 +153,8 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
     recordEntered: { ...git, logic: effect((input: Parameters<LocalForge['recordEntered']>[0]) => forge().recordEntered(input)) },
     buildCandidate: { ...git, logic: effect((input: Parameters<LocalForge['buildCandidate']>[0]) => forge().buildCandidate(input)) },
     runCandidateChecks: {
-      limit: 2,
+      // As many as the deepest landing queue tests at once: a depth that waits for a place would be none.
+      limit: Math.max(2, ...config.projects.map(({ landing }) => landing.depth)),
       onRestart: 'rerun',
       logic: effect((input: Parameters<LocalForge['runCandidateChecks']>[0], signal) => forge().runCandidateChecks({ ...input, signal })),
     },

@@ -149,15 +149,16 @@ export function createLanding(options: {
 
   return {
     /**
-     * Takes over the user's base branch, and merges the head into it. Nothing of it is visible to the user.
+     * Merges the head into `onto`, the candidate before it, or else into the user's base branch, which is taken over first. Nothing
+     * of it is visible to the user.
      * Throws FatalError `unknown-pull-request`, `pull-request-closed`, `stale-head`; ConfigurationError `base-missing` and its like.
      */
-    async buildCandidate(target: LandingTarget & { headSha: string }): Promise<Candidate> {
-      const { project, number, headSha } = target
+    async buildCandidate(target: LandingTarget & { headSha: string; onto?: string | null }): Promise<Candidate> {
+      const { project, number, headSha, onto = null } = target
       const known = pullRequests.need(project, number)
       const row = known.state === 'merged' && known.head_sha === headSha ? known : pullRequests.needHead(project, number, headSha)
       const repository = await open(project)
-      const base = await repository.syncBase()
+      const base = onto ?? (await repository.syncBase())
       const [landed, merged] = await Promise.all([isAncestor(repository, headSha, base), merge(repository, base, headSha)])
       if (landed) return { kind: 'already_landed', base, commit: await findMerge(repository, base, headSha) }
       if ('files' in merged) return { kind: 'conflict', base, files: merged.files }
