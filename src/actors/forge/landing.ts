@@ -100,11 +100,15 @@ export function createLanding(options: {
   /** Our mirror after a landing: the base moves along, and the branch that it now contains goes. */
   async function settle(repository: Repository, row: PullRequestRow, headSha: string, commit: string): Promise<void> {
     const { project, path, base } = repository
-    await git(['update-ref', base.ref, commit], { cwd: path })
-    refs.record(project, base.ref, commit)
-    if (!recordLanded({ project, number: row.number, headSha, commit })) return
-    // Whatever keeps the branch is left to the guard, which knows it for a landed one.
-    await git(['update-ref', '-d', `refs/heads/${row.head_ref}`, headSha], { cwd: path, allow: [0, 1, 128] })
+    // A kill after this leaves a mirror that the next look at the base brings along, and a branch that the guard knows for a landed one.
+    recordLanded({ project, number: row.number, headSha, commit })
+    await repository.moveBase(async () => {
+      const both = `update ${base.ref} ${commit}\ndelete refs/heads/${row.head_ref} ${headSha}\n`
+      const { exitCode } = await git(['update-ref', '--stdin'], { cwd: path, input: both, allow: [0, 1, 128] })
+      // Whatever keeps the branch is left to the guard.
+      if (exitCode !== 0) await git(['update-ref', base.ref, commit], { cwd: path })
+      refs.record(project, base.ref, commit)
+    })
   }
 
   async function land(repository: Repository, target: LandingTarget & { base: string; commit: string }): Promise<Landing> {
