@@ -38,8 +38,8 @@ export function createLanding(options: {
 }) {
   const { open, pullRequests, refs, outbox, now } = options
 
-  /** Heads of the candidates built by this process, to save asking git. */
-  const heads = new Map<string, string>()
+  /** The candidates built by this process, to save asking git. */
+  const candidates = new Map<string, { head: string; tree: string }>()
 
   async function isAncestor(repository: Repository, commit: string, of: string): Promise<boolean> {
     const { exitCode } = await git(['merge-base', '--is-ancestor', commit, of], { cwd: repository.path, allow: [0, 1] })
@@ -71,7 +71,7 @@ export function createLanding(options: {
 
   /** The head that a candidate merges, from the commit itself: it is the trace that outlives a restart. */
   async function mergedHead(repository: Repository, commit: string): Promise<string> {
-    const known = heads.get(commit)
+    const known = candidates.get(commit)?.head
     if (known !== undefined) return known
     const { stdout } = await git(['rev-parse', '--verify', '--quiet', `${commit}^2`], { cwd: repository.path, allow: [0, 1, 128] })
     const head = stdout.trim()
@@ -130,7 +130,6 @@ export function createLanding(options: {
     })
     if (move.kind === 'base_moved' || move.kind === 'blocked') return move
     await settle(repository, row, headSha, commit)
-    heads.delete(commit)
     return { kind: 'landed', commit }
   }
 
@@ -163,7 +162,12 @@ export function createLanding(options: {
       const row = known.state === 'merged' && known.head_sha === headSha ? known : pullRequests.needHead(project, number, headSha)
       const repository = await open(project)
       const base = onto ?? (await repository.syncBase())
-      const [landed, merged] = await Promise.all([isAncestor(repository, headSha, base), merge(repository, base, headSha)])
+      const below = candidates.get(base)
+      const asked = below === undefined
+      const [isBelow, merged] = await Promise.all([asked && isAncestor(repository, headSha, base), merge(repository, base, headSha)])
+      // A head that the base has brings nothing to it: where the tree changes, nobody needs to be asked.
+      const mayBeBelow = !asked && 'tree' in merged && merged.tree === below.tree
+      const landed = isBelow || (mayBeBelow && (await isAncestor(repository, headSha, base)))
       if (landed) return { kind: 'already_landed', base, commit: await findMerge(repository, base, headSha) }
       if ('files' in merged) return { kind: 'conflict', base, files: merged.files }
       const date = toGitDate(now())
@@ -174,8 +178,8 @@ export function createLanding(options: {
         input: `${message}\n`,
       })
       const commit = stdout.trim()
-      if (heads.size >= 1_000) heads.clear()
-      heads.set(commit, headSha)
+      if (candidates.size >= 1_000) candidates.clear()
+      candidates.set(commit, { head: headSha, tree: merged.tree })
       return { kind: 'candidate', base, commit }
     },
 
