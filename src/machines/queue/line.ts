@@ -24,20 +24,21 @@ export function arrange({ entries, rounds, depth, landed }: Pick<QueueContext, '
   for (const entry of inOrder(entries.slice(kept.length))) {
     const ground = groundAfter(line, entry, landed)
     const isTaken = entries.some((other) => other !== entry && other.isBegun && other.number === entry.number)
-    if (entry.isLeaving) line.push({ ...entry, isPassedOver: true })
-    else if (ground === null || line.length >= depth || isTaken) line.push(without(entry))
+    if (entry.isLeaving || ground === null || line.length >= depth || isTaken) line.push(without(entry))
     else line.push({ ...without(entry), place: { round: ++round, onto: ground.onto } })
   }
   return { entries: line.map((entry, index) => ({ ...entry, isFirst: index === 0 && !entry.isLeaving })), rounds: round }
 }
 
 const keepsPlace = (entry: QueueEntry, ground: Ground | null): boolean =>
-  entry.place !== null && (entry.isLeaving || (ground !== null && entry.place.onto === ground.onto))
+  entry.isLeaving || (entry.place !== null && ground !== null && entry.place.onto === ground.onto)
 
 const without = (entry: QueueEntry): QueueEntry => ({ ...entry, place: null, commit: null, isPassedOver: false })
 
 /** What the next in the line stands on; null while the candidate before it is not built. */
-function groundAfter(line: QueueEntry[], next: QueueEntry, landed: string | null): Ground | null {
+function groundAfter(all: QueueEntry[], next: QueueEntry, landed: string | null): Ground | null {
+  // One that leaves without a place is in nobody's way.
+  const line = all.filter(({ isLeaving, place }) => !isLeaving || place !== null)
   // What it stood on has landed: that is the base, as long as nobody else moves it.
   if (line.length === 0) return { onto: landed !== null && next.place?.onto === landed ? landed : null }
   const before = line.findLast((entry) => !entry.isPassedOver)

@@ -222,6 +222,22 @@ describe('a withdrawal', () => {
     expect(order(yard)).toEqual([1])
   })
 
+  it('that is long in being noted costs those behind nothing', () => {
+    const place = (round: number, onto: string | null) => ({ isBegun: true, place: { round, onto }, commit: `m${round}` })
+    const entry = (number: number, changes: Partial<QueueEntry>): QueueEntry => ({
+      ...createEntry({ project: 'app', issue: 'i', key: 'K', number, headSha: 'A', priority: 0 }, 0),
+      ...changes,
+    })
+    const leaving = entry(2, { isBegun: true, isLeaving: true })
+    for (const entries of [
+      [entry(1, place(1, 'm0')), leaving, entry(3, place(2, 'm1'))],
+      [leaving, entry(3, place(2, 'm0'))],
+    ]) {
+      const line = arrange({ entries, rounds: 2, depth: 4, landed: 'm0' })
+      expect([line.rounds, line.entries.map((each) => each.place)]).toEqual([2, entries.map((each) => each.place)])
+    }
+  })
+
   it('that is thought better of begins anew when the former has left', () => {
     const yard = train([1])
     withdraw(yard, 1)
