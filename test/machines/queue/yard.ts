@@ -48,6 +48,8 @@ export function createYard(depth = 4) {
     for (const command of next.commands) {
       if (command.type === 'emit') told.push(command.event)
       if (command.type === 'spawn' && command.src === 'entry') {
+        // A new life begins after the mail of the former one.
+        for (let i = mail.length; i-- > 0;) if (mail[i]!.to === `queue/${command.child}`) mail.splice(i, 1)
         put(`queue/${command.child}`, start('entry', command.input as object, next.at) as unknown as AnyPlayer)
       }
       if (command.type === 'send') {
