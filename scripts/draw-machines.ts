@@ -6,13 +6,14 @@ import type { AnyStateMachine } from 'xstate'
 import { capacityMachine } from '../src/machines/capacity/machine.ts'
 import { checkMachine } from '../src/machines/check/machine.ts'
 import { describeMachine, type MachineDefinition, type NodeDefinition, type TransitionDefinition } from '../src/machines/definition.ts'
+import { entryMachine } from '../src/machines/entry/machine.ts'
 import { issueMachine } from '../src/machines/issue/machine.ts'
 import { queueMachine } from '../src/machines/queue/machine.ts'
 import { reconciliationMachine } from '../src/machines/reconciliation/machine.ts'
 import { runMachine } from '../src/machines/run/machine.ts'
 
 const machines = {
-  ...{ issue: issueMachine, run: runMachine, queue: queueMachine, capacity: capacityMachine, check: checkMachine },
+  ...{ issue: issueMachine, run: runMachine, queue: queueMachine, entry: entryMachine, capacity: capacityMachine, check: checkMachine },
   reconciliation: reconciliationMachine,
 }
 const folder = join(import.meta.dirname, '..', 'docs', 'machines')

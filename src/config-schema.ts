@@ -183,9 +183,17 @@ const project = z.strictObject({
     .prefault({})
     .describe('Embedded forge: who reviews.'),
   landing: z
-    .strictObject({ method: z.enum(['queue', 'manual']).default('queue') })
+    .strictObject({
+      method: z.enum(['queue', 'manual']).default('queue').describe('`manual` stops at approved and green and waits for a human.'),
+      depth: z
+        .int()
+        .min(1)
+        .max(32)
+        .default(4)
+        .describe('Embedded forge: how many changes are tested at once on top of each other before they land; 1 is one after the other.'),
+    })
     .prefault({})
-    .describe('`manual` stops at approved and green and waits for a human.'),
+    .describe('How approved and green changes land.'),
   deploy: z
     .strictObject({
       workflow: text.nullable().default(null).describe('GitHub: the workflow that deploys the base branch; null watches none.'),

@@ -159,7 +159,8 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
     recordEntered: { ...git, logic: effect((input: Parameters<LocalForge['recordEntered']>[0]) => forge().recordEntered(input)) },
     buildCandidate: { ...git, logic: effect((input: Parameters<LocalForge['buildCandidate']>[0]) => forge().buildCandidate(input)) },
     runCandidateChecks: {
-      limit: 2,
+      // As many as the landing queues may test at once: a depth that waits for a place would be none.
+      limit: config.projects.reduce((sum, { landing }) => sum + landing.depth, 0),
       onRestart: 'rerun',
       logic: effect((input: Parameters<LocalForge['runCandidateChecks']>[0], signal) => forge().runCandidateChecks({ ...input, signal })),
     },

@@ -204,7 +204,11 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     }
     await system.spawn('capacity', 'main', { limit: config.limits.activeRuns })
     await system.ref<typeof capacityMachine>('capacity/main').send({ type: 'capacity.limited', limit: config.limits.activeRuns })
-    for (const { id } of config.projects) await system.spawn('queue', id, { project: id })
+    for (const { id, landing } of config.projects) {
+      await system.spawn('queue', id, { project: id, depth: landing.depth })
+      // Also one that an earlier version of its machine left goes on from here.
+      await system.ref<typeof queueMachine>(`queue/${id}`).send({ type: 'queue.configured', depth: landing.depth })
+    }
     const reconciliation = await system.spawn('reconciliation', 'main', {})
     const { shortest, longest } = config.polling
     const { pace } = (await reconciliation.snapshot()).context

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { createEffects } from '../../src/app/effects.ts'
 import { definitions } from '../../src/app/definitions.ts'
 
-const { effects } = createEffects({} as never)
+const { effects } = createEffects({ config: { projects: [] } } as never)
 const machines = new Set(Object.values(definitions).map(({ machine }) => machine as unknown))
 
 test.each(Object.entries(definitions))('every effect that the %s machine invokes or spawns is provided', (_kind, { machine }) => {

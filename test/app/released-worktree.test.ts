@@ -13,6 +13,7 @@ test.each([
   const { workspace, prepare, path } = world()
   await prepare()
   const { effects } = createEffects({
+    config: { projects: [] },
     ...{ workspace, ready: Promise.resolve(), hasRun: () => isClaimed },
     forge: () => ({ repository: async () => ({ base: { name: request.base } }) }),
   } as never)

@@ -8,13 +8,14 @@ import { step, type Command } from '../../src/actors/system/step.ts'
 import { capacityMachine } from '../../src/machines/capacity/machine.ts'
 import { checkMachine } from '../../src/machines/check/machine.ts'
 import { describeMachine } from '../../src/machines/definition.ts'
+import { entryMachine } from '../../src/machines/entry/machine.ts'
 import { issueMachine } from '../../src/machines/issue/machine.ts'
 import { queueMachine } from '../../src/machines/queue/machine.ts'
 import { reconciliationMachine } from '../../src/machines/reconciliation/machine.ts'
 import { runMachine } from '../../src/machines/run/machine.ts'
 
 const shipped = {
-  ...{ issue: issueMachine, run: runMachine, queue: queueMachine, capacity: capacityMachine, check: checkMachine },
+  ...{ issue: issueMachine, run: runMachine, queue: queueMachine, entry: entryMachine, capacity: capacityMachine, check: checkMachine },
   reconciliation: reconciliationMachine,
 }
 const mutation = JSON.parse(process.env['SIGNALBOX_MUTANT'] ?? 'null') as Mutation | null
@@ -85,7 +86,7 @@ type Entry = 'init' | 'event' | 'emitted' | 'done' | 'error' | 'timer'
 
 function take<Context>(kind: Kind, before: State, entry: Entry, body: object, at: number): Player<Context> {
   const seq = before.seq + 1
-  const parent = kind.name === 'run' ? 'issue/1' : null
+  const parent = ({ run: 'issue/1', entry: 'queue/1' } as Record<string, string>)[kind.name] ?? null
   const result = step({ kind, address: `${kind.name}/1`, parent, bytes: before.bytes, entry, body, at, seq })
   if ('stale' in result) throw new Error(result.stale)
   const children = new Map(before.children)

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { activeNodes, describeMachine, type NodeDefinition } from '../../src/machines/definition.ts'
 import type { CapacityEvent } from '../../src/machines/capacity/events.ts'
 import type { CheckEvent } from '../../src/machines/check/events.ts'
+import type { EntryEvent } from '../../src/machines/entry/events.ts'
 import type { IssueEvent } from '../../src/machines/issue/events.ts'
 import { waiting } from '../../src/machines/issue/waiting.ts'
 import type { QueueEvent } from '../../src/machines/queue/events.ts'
@@ -18,6 +19,7 @@ const alphabet: {
   issue: Record<IssueEvent['type'], boolean>
   run: Record<RunEvent['type'], boolean>
   queue: Record<QueueEvent['type'], boolean>
+  entry: Record<EntryEvent['type'], boolean>
   capacity: Record<CapacityEvent['type'], boolean>
   check: Record<CheckEvent['type'], boolean>
   reconciliation: Record<ReconciliationEvent['type'], boolean>
@@ -50,7 +52,11 @@ const alphabet: {
     ...{ 'run.stop': true, 'run.steer': true, 'session.started': true, 'session.progressed': true, 'session.steered': true },
     ...{ 'session.finished': true, 'xstate.error.actor.session': true },
   },
-  queue: { 'landing.requested': true, 'landing.withdrawn': true },
+  queue: {
+    ...{ 'landing.requested': true, 'landing.withdrawn': true, 'queue.configured': true },
+    ...{ 'entry.built': true, 'entry.passedOver': true, 'entry.baseMoved': true },
+  },
+  entry: { 'entry.placed': true, 'entry.withdrawn': true },
   capacity: {
     ...{ 'capacity.requested': true, 'capacity.withdrawn': true, 'capacity.released': true, 'capacity.reconciled': true },
     ...{ 'capacity.limited': true, 'operator.paused': true, 'operator.resumed': true, 'operator.drained': true },
@@ -182,7 +188,9 @@ describe.each(Object.keys(machines) as MachineName[])('the chart of %s', (name) 
         ...['lifecycle.repairing_ci', 'lifecycle.repairing_queue', 'lifecycle.failed', 'lifecycle.done'],
       ]),
       run: ['starting', 'settled'],
-      queue: [],
+      queue: ['open'],
+      // The queue tells an entry what it waits for: the candidate before it, or that it is first.
+      entry: ['waiting', 'tested', 'refuted', 'contained', 'landed', 'evicted', 'left'],
       capacity: ['granting', 'draining'],
       check: ['recorded'],
       reconciliation: [],
@@ -234,8 +242,8 @@ describe('a definition', () => {
     expect(lifecycle.transitions[0]).toEqual({
       ...{ event: '', guard: 'hasBecomeDone', targets: ['issue.lifecycle.done'], actions: ['becomeDone'], description: null },
     })
-    const held = definitions.queue.root.states.find(({ key }) => key === 'held')!
-    expect(held.transitions).toMatchObject([{ event: 'after held', targets: ['queue.landing'] }])
+    const held = definitions.entry.root.states.find(({ key }) => key === 'held')!
+    expect(held.transitions).toMatchObject([{ event: 'after held', targets: ['entry.landing'] }])
     expect(definitions.check.root.states[0]!.invoke).toEqual([{ id: 'checks', src: 'runChecks' }])
   })
 

@@ -1,4 +1,4 @@
-// All five machines together on a small world of plain functions: a tracker, a forge, agents and reviewers that do what a plan says.
+// All machines of an issue together on a small world of plain functions: a tracker, a forge, agents and reviewers that do what a plan says.
 // An actor handles its mail in the order of arrival; what arrives when, of effects, facts and mail, is the caller's choice.
 
 import type { CapacityContext } from '../../src/machines/capacity/context.ts'
@@ -27,6 +27,7 @@ export function createWorld(plans: Record<string, Plan>, limit = 2) {
   const lanes = new Map<string, (() => void)[]>()
   const reports: (Event & { from: string })[] = []
   const landings: string[] = []
+  const history = ['base']
   const forge = new Map<string, { number: number; head: string; state: 'open' | 'merged' }>()
   const commits = new Map<string, number>()
   const spent = new Set<string>()
@@ -53,8 +54,8 @@ export function createWorld(plans: Record<string, Plan>, limit = 2) {
         send(to, command.event)
       }
     }
-    if (next.status === 'done' && address.includes('/run-')) {
-      running--
+    if (next.status === 'done' && (address.includes('/run-') || address.startsWith('queue/app/'))) {
+      if (address.includes('/run-')) running--
       const [parent, child] = [address.slice(0, address.lastIndexOf('/')), address.slice(address.lastIndexOf('/') + 1)]
       push(`>${parent}`, () => step(parent, (player) => (player.children.has(child) ? player.done(child, next.output) : player)))
     }
@@ -73,6 +74,11 @@ export function createWorld(plans: Record<string, Plan>, limit = 2) {
       mostRunning = Math.max(mostRunning, ++running)
       return begin(`${parent}/${child}`, 'run', input as object)
     }
+    if (src === 'entry') {
+      // One that has ended makes room for the next life of its number.
+      players.delete(`${parent}/${child}`)
+      return begin(`${parent}/${child}`, 'entry', input as object)
+    }
     for (const answer of effect(src, input as Record<string, any>)) {
       push(`${parent}/${child}`, () =>
         push(`>${parent}`, () =>
@@ -88,7 +94,7 @@ export function createWorld(plans: Record<string, Plan>, limit = 2) {
   function end(address: string): void {
     lanes.delete(address)
     lanes.delete(`>${address}`)
-    if (players.get(address)?.status === 'active') running--
+    if (players.get(address)?.status === 'active' && address.includes('/run-')) running--
     players.delete(address)
   }
 
@@ -143,11 +149,14 @@ export function createWorld(plans: Record<string, Plan>, limit = 2) {
       case 'buildCandidate': {
         const issue = issueOf(input['number'])
         if (forge.get(issue)!.head !== input['headSha']) return [{ fail: { code: 'stale-head' } }]
-        if (plans[issue]!.conflict && once(`conflict ${issue}`)) return [{ done: { kind: 'conflict', base: 'base', files: ['a.ts'] } }]
-        return [{ done: { kind: 'candidate', base: 'base', commit: `merge ${issue}` } }]
+        const base = (input['onto'] as string | null) ?? history.at(-1)!
+        if (plans[issue]!.conflict && once(`conflict ${issue}`)) return [{ done: { kind: 'conflict', base, files: ['a.ts'] } }]
+        return [{ done: { kind: 'candidate', base, commit: `merge ${issue} into ${base}` } }]
       }
       case 'landCandidate': {
         const issue = issueOf(input['number'])
+        if (input['base'] !== history.at(-1)) return [{ done: { kind: 'base_moved' } }]
+        history.push(input['commit'])
         forge.get(issue)!.state = 'merged'
         landings.push(issue)
         fact(issue, { type: 'pr.merged', ...about(issue), mergedSha: input['commit'] })

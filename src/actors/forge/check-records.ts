@@ -78,6 +78,9 @@ export function createCheckRecords(options: { database: SqliteDatabase; outbox: 
   }
 
   return {
+    /** The failure, said to be flaky where it is known for one. */
+    marked,
+
     /** The new head of `row` needs checking: to be called in the transaction that makes it the head. */
     expect(row: PullRequestRow): void {
       if (get.get(row.project, row.number, row.head_sha) !== undefined) return

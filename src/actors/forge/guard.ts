@@ -38,7 +38,7 @@ export async function checkRefs(repository: Repository, options: GuardOptions): 
       // The user's repository alone says what the base is; a mirror that a kill left behind the user is no incident.
       const truth = await repository.syncBase()
       if (actual === truth || actual === refs.get(project, ref)?.sha) continue
-      if (await put(path, ref, truth, actual)) note(ref, truth, actual)
+      if (await repository.moveBase(() => put(path, ref, truth, actual))) note(ref, truth, actual)
       continue
     }
     // A publication or a landing has changed what is expected since: it is looked at again the next time.

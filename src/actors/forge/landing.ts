@@ -38,8 +38,8 @@ export function createLanding(options: {
 }) {
   const { open, pullRequests, refs, outbox, now } = options
 
-  /** Heads of the candidates built by this process, to save asking git. */
-  const heads = new Map<string, string>()
+  /** The candidates built by this process, to save asking git. */
+  const candidates = new Map<string, { head: string; tree: string }>()
 
   async function isAncestor(repository: Repository, commit: string, of: string): Promise<boolean> {
     const { exitCode } = await git(['merge-base', '--is-ancestor', commit, of], { cwd: repository.path, allow: [0, 1] })
@@ -71,7 +71,7 @@ export function createLanding(options: {
 
   /** The head that a candidate merges, from the commit itself: it is the trace that outlives a restart. */
   async function mergedHead(repository: Repository, commit: string): Promise<string> {
-    const known = heads.get(commit)
+    const known = candidates.get(commit)?.head
     if (known !== undefined) return known
     const { stdout } = await git(['rev-parse', '--verify', '--quiet', `${commit}^2`], { cwd: repository.path, allow: [0, 1, 128] })
     const head = stdout.trim()
@@ -99,11 +99,16 @@ export function createLanding(options: {
 
   /** Our mirror after a landing: the base moves along, and the branch that it now contains goes. */
   async function settle(repository: Repository, row: PullRequestRow, headSha: string, commit: string): Promise<void> {
-    const { project, path } = repository
-    await repository.moveMirror(commit)
-    if (!recordLanded({ project, number: row.number, headSha, commit })) return
-    // Whatever keeps the branch is left to the guard, which knows it for a landed one.
-    await git(['update-ref', '-d', `refs/heads/${row.head_ref}`, headSha], { cwd: path, allow: [0, 1, 128] })
+    const { project, path, base } = repository
+    // A kill after this leaves a mirror that the next look at the base brings along, and a branch that the guard knows for a landed one.
+    recordLanded({ project, number: row.number, headSha, commit })
+    await repository.moveBase(async () => {
+      const both = `update ${base.ref} ${commit}\ndelete refs/heads/${row.head_ref} ${headSha}\n`
+      const { exitCode } = await git(['update-ref', '--stdin'], { cwd: path, input: both, allow: [0, 1, 128] })
+      // Whatever keeps the branch is left to the guard.
+      if (exitCode !== 0) await git(['update-ref', base.ref, commit], { cwd: path })
+      refs.record(project, base.ref, commit)
+    })
   }
 
   async function land(repository: Repository, target: LandingTarget & { base: string; commit: string }): Promise<Landing> {
@@ -125,7 +130,6 @@ export function createLanding(options: {
     })
     if (move.kind === 'base_moved' || move.kind === 'blocked') return move
     await settle(repository, row, headSha, commit)
-    heads.delete(commit)
     return { kind: 'landed', commit }
   }
 
@@ -148,16 +152,22 @@ export function createLanding(options: {
 
   return {
     /**
-     * Takes over the user's base branch, and merges the head into it. Nothing of it is visible to the user.
+     * Merges the head into `onto`, the candidate before it, or else into the user's base branch, which is taken over first. Nothing
+     * of it is visible to the user.
      * Throws FatalError `unknown-pull-request`, `pull-request-closed`, `stale-head`; ConfigurationError `base-missing` and its like.
      */
-    async buildCandidate(target: LandingTarget & { headSha: string }): Promise<Candidate> {
-      const { project, number, headSha } = target
+    async buildCandidate(target: LandingTarget & { headSha: string; onto?: string | null }): Promise<Candidate> {
+      const { project, number, headSha, onto = null } = target
       const known = pullRequests.need(project, number)
       const row = known.state === 'merged' && known.head_sha === headSha ? known : pullRequests.needHead(project, number, headSha)
       const repository = await open(project)
-      const base = await repository.syncBase()
-      const [landed, merged] = await Promise.all([isAncestor(repository, headSha, base), merge(repository, base, headSha)])
+      const base = onto ?? (await repository.syncBase())
+      const below = candidates.get(base)
+      const asked = below === undefined
+      const [isBelow, merged] = await Promise.all([asked && isAncestor(repository, headSha, base), merge(repository, base, headSha)])
+      // A head that the base has brings nothing to it: where the tree changes, nobody needs to be asked.
+      const mayBeBelow = !asked && 'tree' in merged && merged.tree === below.tree
+      const landed = isBelow || (mayBeBelow && (await isAncestor(repository, headSha, base)))
       if (landed) return { kind: 'already_landed', base, commit: await findMerge(repository, base, headSha) }
       if ('files' in merged) return { kind: 'conflict', base, files: merged.files }
       const date = toGitDate(now())
@@ -168,8 +178,8 @@ export function createLanding(options: {
         input: `${message}\n`,
       })
       const commit = stdout.trim()
-      if (heads.size >= 1_000) heads.clear()
-      heads.set(commit, headSha)
+      if (candidates.size >= 1_000) candidates.clear()
+      candidates.set(commit, { head: headSha, tree: merged.tree })
       return { kind: 'candidate', base, commit }
     },
 

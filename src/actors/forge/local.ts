@@ -247,7 +247,10 @@ export function createLocalForge(options: LocalForgeOptions): LocalForge {
       const env = { SIGNALBOX_PR: String(number), SIGNALBOX_BRANCH: branch }
       return runChecks(project, headSha, `${number}-${headSha.slice(0, 12)}`, env, rest)
     },
-    runCandidateChecks: ({ project, commit, ...rest }) => runChecks(project, commit, `landing-${commit.slice(0, 12)}`, {}, rest),
+    async runCandidateChecks({ project, commit, ...rest }) {
+      const { state, failures } = await runChecks(project, commit, `landing-${commit.slice(0, 12)}`, {}, rest)
+      return { state, failures: failures.map((failure) => records.marked(project, failure)) }
+    },
 
     pullRequestOf(issue) {
       const row = pullRequests.byIssue(issue)

@@ -20,10 +20,10 @@ export interface Repository {
   identity: () => Promise<Record<string, string>>
   /** Takes over the user's base branch as it is now, also a rewound one; answers its commit. */
   syncBase: () => Promise<string>
+  /** Runs what moves our mirror of the base branch, one after the other and never beside `syncBase`. */
+  moveBase: <T>(work: () => Promise<T>) => Promise<T>
   /** Runs one landing after the other: two git commands in one work tree get into each other's way. */
   land: <T>(work: () => Promise<T>) => Promise<T>
-  /** The base has moved to a commit that is here already: the mirror follows. */
-  moveMirror: (commit: string) => Promise<void>
   /** The commit of the base branch that was taken over last. */
   mirrored: () => string | null
 }
@@ -67,7 +67,7 @@ export function createRepositories(options: RepositoryOptions): OpenRepository {
     if (baseRef.get(id)?.base_ref !== base.name) rememberBase.run(id, base.name)
     await make(id, path, base.name, head)
     let identity: Promise<Record<string, string>> | undefined
-    // One after the other: two fetches into one ref would fail on its lock.
+    // One after the other: whoever moves the mirrored base while another does would fail on its lock.
     const syncs = createLine()
     const landings = createLine()
 
@@ -91,12 +91,8 @@ export function createRepositories(options: RepositoryOptions): OpenRepository {
       base,
       identity: () => (identity ??= gitIdentity(base.folder ?? path)),
       syncBase: () => syncs(sync),
+      moveBase: syncs,
       land: landings,
-      moveMirror: (commit) =>
-        syncs(async () => {
-          await git(['update-ref', base.ref, commit], { cwd: path })
-          refs.record(id, base.ref, commit)
-        }),
       mirrored: () => refs.get(id, base.ref)?.sha ?? null,
     }
   }

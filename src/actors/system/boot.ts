@@ -58,15 +58,18 @@ export function checkBuild(store: Checked, kinds: ReadonlyMap<string, Kind>, pol
     if (!kinds.has(name)) miss(name)
   }
   const kindAt = (machine: number): Kind | undefined => kinds.get(machineOf.get(machine)!.kind)
+  const isMigrated = (kind: Kind, machine: number): boolean =>
+    machineOf.get(machine)!.version !== kind.version && Object.keys(kind.migrations).length > 0
   for (const { machine, name } of store.timerNames()) {
     const kind = kindAt(machine)
     if (!kind?.original || !name.startsWith('xstate.after.')) continue
-    const migrated = machineOf.get(machine)!.version !== kind.version && Object.keys(kind.migrations).length > 0
-    if (!migrated && !hasAfter(kind, name))
+    if (!isMigrated(kind, machine) && !hasAfter(kind, name))
       problems.push(`a timer '${name}' of kind '${kind.name}' is pending, which ${kind.name} ${kind.version} does not wait for`)
   }
   for (const { machine, src } of store.effectSources()) {
     const kind = kindAt(machine)
+    // A migration may leave out a child: then its effect ends with it, and does not need its logic any more.
+    if (kind && isMigrated(kind, machine)) continue
     if (kind?.original && !Object.hasOwn((kind.logic as unknown as { implementations: { actors: object } }).implementations.actors, src)) {
       problems.push(`an effect '${src}' of kind '${kind.name}' is in flight, which ${kind.name} ${kind.version} does not have`)
     }

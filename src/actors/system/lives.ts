@@ -56,6 +56,15 @@ export function createLives(parts: Parts, { send }: Records): Lives {
     pending.batch.actors.add(row)
     return row
   }
+  const childrenOf = ({ snapshot }: ActorRow): string[] =>
+    Object.keys(snapshot === null ? {} : ((JSON.parse(snapshot) as { children?: Record<string, unknown> }).children ?? {}))
+
+  const endChild = (row: ActorRow, child: string, seq: number): void => {
+    const address = `${row.address}/${child}`
+    if (effects.has(address)) effects.stop(pending.batch, address)
+    else if (rows.get(address)?.status === 'active' || rows.get(address)?.status === 'pending') send(address, 'stop', {}, seq)
+  }
+
   return {
     createRow,
     createRoot: (address) => createRow(address, kinds.get(address.slice(0, address.indexOf('/')))!, null, null, 0, now()),
@@ -70,6 +79,7 @@ export function createLives(parts: Parts, { send }: Records): Lives {
     },
     upgrade(row, kind) {
       const from = registry.machineOf(row).version
+      const before = childrenOf(row)
       try {
         row.snapshot = migrateRow(kind, row.address, row.snapshot!, from)
       } catch (error) {
@@ -96,17 +106,15 @@ export function createLives(parts: Parts, { send }: Records): Lives {
         ignored: null,
       })
       row.lastSeq = seq
+      // A child that the migration has left out ends with the version that had it.
+      const after = new Set(childrenOf(row))
+      for (const child of before) if (!after.has(child)) endChild(row, child, seq)
     },
     end(row, seq) {
       row.status = 'stopped'
       pending.batch.actors.add(row)
       timers.clear(pending.batch, row.id)
-      const { children = {} } = row.snapshot === null ? {} : (JSON.parse(row.snapshot) as { children?: Record<string, unknown> })
-      for (const child of Object.keys(children)) {
-        const address = `${row.address}/${child}`
-        if (effects.has(address)) effects.stop(pending.batch, address)
-        else if (rows.get(address)?.status === 'active' || rows.get(address)?.status === 'pending') send(address, 'stop', {}, seq)
-      }
+      for (const child of childrenOf(row)) endChild(row, child, seq)
     },
   }
 }

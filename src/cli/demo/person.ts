@@ -43,7 +43,10 @@ export function createPerson(api: Api, places: DemoPlaces): Person {
     closed: [{ isDue: isReviewable, perform: ask({ action: 'close_pull_request', author: 'reviewer' }) }],
     dismissed: [
       { isDue: isReviewable, perform: ask({ action: 'request_changes', body: 'Is an empty text one word?', author: 'reviewer' }) },
-      { isDue: ({ pr }) => pr?.review === 'changes_requested', perform: ask({ action: 'dismiss_review', author: 'reviewer' }) },
+      {
+        isDue: ({ pr }) => pr !== null && !['none', 'approved'].includes(pr.review),
+        perform: ask({ action: 'dismiss_review', author: 'reviewer' }),
+      },
     ],
     stopped: [
       { isDue: ({ run }) => run !== null, perform: ask({ action: 'stop', reason: 'Wait a moment.', author: 'owner' }) },

@@ -111,6 +111,9 @@ export const takeResumption = (c: IssueContext, { headSha }: EventOf<'queue.resu
 /** The red checks that are known of the present head are asked to run once more. */
 export const askForRerun = (c: IssueContext): Patch => ofHead(c, c.pr!.headSha, 0, ({ checks }) => ({ rerun: checks?.observedAt ?? null }))
 
+/** It stands in the queue no more, as far as is known. */
+export const forgetEntry = (head: HeadFacts): HeadFacts => (head.queue?.state === 'queued' ? forgetEviction(head) : head)
+
 /** Put aside by a person; what is known of it already says nothing new. */
 export const forgetEviction = (head: HeadFacts): HeadFacts => ({
   ...head,

@@ -203,7 +203,7 @@ export const issueProperties: Property<IssueContext>[] = [
   {
     id: 'P8',
     statement:
-      'A fact that is lost and then polled is the fact that was told; with another fact between, the same state once no run is in flight, but for escalations.',
+      'A fact that is lost and then polled is the fact that was told; with another fact between, the same state once no run is in flight, but for escalations and for landings under way.',
     arrival: (step) => {
       if (step.isLoop || !isLevel(step)) return undefined
       const poll = step.instead(polled(step.after, step.happening.at))
@@ -217,6 +217,8 @@ export const issueProperties: Property<IssueContext>[] = [
       const [a, b] = [rested(told).after, rested(lost).after]
       // An escalation is over when what it is about changes, and begins when something is done: who hears late has missed that.
       if ((a.context.escalation === null) !== (b.context.escalation === null)) return undefined
+      // What the landing queue has been given it keeps, whatever the branch's own checks say since.
+      if ((a.context.landing === null) !== (b.context.landing === null)) return undefined
       if (phaseIn(a.value) !== phaseIn(b.value))
         return `with '${other.label}' between: polled ${phaseIn(b.value)}, told ${phaseIn(a.value)}`
       return Math.abs(budgets(a.context) - budgets(b.context)) > 1 ? `with '${other.label}' between the counters differ` : undefined

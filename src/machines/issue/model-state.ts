@@ -48,7 +48,7 @@ const failuresOf = (checks: ChecksFact): ChecksFact['failures'] =>
   checks.failures.every(({ flaky }) => flaky === true) ? failures.map((failure) => ({ ...failure, flaky: true })) : failures
 
 /** What decides: a verdict that is no longer one, checks that are not known and a queue that says nothing are as if never heard of. */
-function headFacts(known: HeadFacts | undefined, head: string): Record<string, HeadFacts> {
+function headFacts(known: HeadFacts | undefined, head: string, isAsked: boolean): Record<string, HeadFacts> {
   const reviews = Object.entries(known?.reviews ?? {}).flatMap(([reviewer, { verdict }]): [string, Verdict][] =>
     verdict === 'dismissed' ? [] : [[reviewer, { verdict, body: '', comments: [], observedAt: factTime }]],
   )
@@ -76,7 +76,7 @@ function headFacts(known: HeadFacts | undefined, head: string): Record<string, H
             },
             observedAt: factTime,
           }
-        : queue?.state === 'queued'
+        : isAsked && queue?.state === 'queued'
           ? { state: 'queued', incident: null, observedAt: factTime }
           : null,
     patchId: null,
@@ -172,7 +172,7 @@ export function representative({ context: c, children, ...rest }: State): State 
     branch: 'b',
     // Only before its first run, and only while they may still be coming.
     childrenAt: !c.claimed && isUmbrella(c) && c.childrenAt + c.policy.delays.settle > c.now + tick ? dawn : 0,
-    heads: c.pr === null ? {} : headFacts(c.heads[c.pr.headSha], head),
+    heads: c.pr === null ? {} : headFacts(c.heads[c.pr.headSha], head, c.landing === c.pr.headSha),
     held: c.held && { headSha: rename(c.held.headSha), reason: 'dirty', files: ['a.ts'] },
     deploy: c.deploy && { sha: 'M', state: c.deploy.state, since: dawn, reason: '' },
     stop: at(c, c.stop, { author: 'ada', reason: 'r' }),

@@ -10,7 +10,7 @@ import { restored } from './counters.ts'
 import * as decisions from './decisions.ts'
 import type { AdoptedPullRequest, Deployment, EventOf, IssueEvent, ReconcileEvent } from './events.ts'
 import * as guards from './guards.ts'
-import { askForRerun, takeChecks, takeHold, takeQueue, takeResumption, takeReview } from './head-facts.ts'
+import { askForRerun, forgetEntry, takeChecks, takeHold, takeQueue, takeResumption, takeReview } from './head-facts.ts'
 import * as inbox from './inbox.ts'
 import { causeOf, phaseOf } from './policy.ts'
 import { takeEverything } from './poll.ts'
@@ -241,7 +241,10 @@ export const issueSetup = setup({
 
     // landing
     askToLand: enqueueActions(({ context: c, enqueue }) => {
-      enqueue.assign({ landing: c.pr!.headSha })
+      const { headSha } = c.pr!
+      // What the queue has said before it was asked says nothing of this asking.
+      const known = c.heads[headSha]
+      enqueue.assign({ landing: headSha, ...(known === undefined ? {} : { heads: { ...c.heads, [headSha]: forgetEntry(known) } }) })
       enqueue.emit(reports.askToLand(c))
     }),
     withdrawLanding: enqueueActions(({ context: c, enqueue }) => {

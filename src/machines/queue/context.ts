@@ -1,19 +1,38 @@
-// What a landing queue knows: who stands in it, and what is being tried with the first.
+// What a landing queue knows: who stands in it, in which order, and on what.
 
-import type { QueueIncident } from '../vocabulary.ts'
+import type { Place } from '../entry/context.ts'
+import { defaultDepth } from './policy.ts'
 
 export interface QueueInput {
   project: string
+  /** How many are tested at once, on top of each other; 1 is one after the other. */
+  depth?: number
 }
 
-export interface QueueEntry {
+/** What is asked to land. */
+export interface LandingRequest {
   project: string
   issue: string
   key: string
   number: number
   headSha: string
   priority: number
+}
+
+export interface QueueEntry extends LandingRequest {
   enqueuedAt: number
+  /** What its candidate stands on; null while it waits for its turn to be built. */
+  place: Place | null
+  /** It has an actor of its own: the child with the number of its pull request. */
+  isBegun: boolean
+  /** What its actor was told last. */
+  isFirst: boolean
+  /** Its candidate at this place. */
+  commit: string | null
+  /** Nothing of it will land from this place: those behind stand on what it stands on. */
+  isPassedOver: boolean
+  /** It is not wanted any more, and goes as soon as that is noted. */
+  isLeaving: boolean
 }
 
 /** The head of one pull request: what is asked to land, and what is withdrawn. */
@@ -22,43 +41,29 @@ export interface Landable {
   headSha: string
 }
 
-/** What building the commit that would land came to. */
-export type Candidate =
-  | { kind: 'candidate'; base: string; commit: string }
-  | { kind: 'conflict'; base: string; files: string[] }
-  /** The base has the head already: `commit` is the merge that brought it. */
-  | { kind: 'already_landed'; base: string; commit: string }
-
-/** What moving the base came to. */
-export type Landing = { kind: 'landed'; commit: string } | { kind: 'base_moved' } | { kind: 'blocked'; reason: string; files: string[] }
-
 export interface QueueContext {
   project: string
   now: number
-  /** Those who wait, first first. */
+  depth: number
+  /** In the order in which they land. */
   entries: QueueEntry[]
-  /** The entry under test. */
-  head: QueueEntry | null
-  candidate: { base: string; commit: string } | null
-  incident: QueueIncident | null
-  /** Failures of the environment in a row. */
-  obstacles: number
-  reason: string
-  /** What the issue was told that holds its landing up in the user's checkout. */
-  held: { reason: string; files: string[] } | null
-  /** The entry under test is not wanted any more: honoured as soon as a landing in flight is decided. */
-  withdrawn: Landable | null
+  /** How many places have been given. */
+  rounds: number
+  /** The commit that landed last. */
+  landed: string | null
 }
 
 export const createContext = ({ input }: { input?: QueueInput }): QueueContext => ({
   project: input?.project ?? '',
   now: 0,
+  depth: input?.depth ?? defaultDepth,
   entries: [],
-  head: null,
-  candidate: null,
-  incident: null,
-  obstacles: 0,
-  reason: '',
-  held: null,
-  withdrawn: null,
+  rounds: 0,
+  landed: null,
+})
+
+export const createEntry = (request: LandingRequest, enqueuedAt: number): QueueEntry => ({
+  ...{ project: request.project, issue: request.issue, key: request.key, number: request.number, headSha: request.headSha },
+  ...{ priority: request.priority, enqueuedAt, place: null, isBegun: false, isFirst: false, commit: null },
+  ...{ isPassedOver: false, isLeaving: false },
 })

@@ -1,7 +1,18 @@
-// Everything that can happen to a landing queue: what issues ask of it.
+// Everything that can happen to a landing queue: what issues ask of it, what its entries report, and what is configured.
 
-import type { QueueEntry } from './context.ts'
+import type { LandingRequest } from './context.ts'
+
+/** From which pull request a report comes, and about which place. */
+interface Report {
+  number: number
+  round: number
+  at?: number
+}
 
 export type QueueEvent =
-  | ({ type: 'landing.requested'; at?: number } & Omit<QueueEntry, 'enqueuedAt'>)
+  | ({ type: 'landing.requested'; at?: number } & LandingRequest)
   | { type: 'landing.withdrawn'; number: number; headSha: string; reason: string; at?: number }
+  | { type: 'queue.configured'; depth: number; at?: number }
+  | ({ type: 'entry.built'; commit: string } & Report)
+  | ({ type: 'entry.passedOver' } & Report)
+  | ({ type: 'entry.baseMoved' } & Report)

@@ -100,6 +100,42 @@ describe('the commit that is tested', () => {
   })
 })
 
+describe('a commit that is tested on top of another', () => {
+  test('has that one below it, and both land as they were tested', async () => {
+    const fixture = await createForge()
+    const [one, two] = [await fixture.open('one', { 'one.txt': '1\n' }), await fixture.open('two', { 'two.txt': '2\n' })]
+    const first = await candidate(fixture, one)
+    const built = await fixture.forge.buildCandidate({ ...target(two), onto: first.commit })
+    if (built.kind !== 'candidate') throw new Error(built.kind)
+    expect(run(fixture.bare, 'log', '-1', '--format=%P', built.commit)).toBe(`${first.commit} ${two.headSha}`)
+    const second = { project: 'app', number: two.number, base: built.base, commit: built.commit }
+    expect(await fixture.forge.landCandidate(second)).toEqual({ kind: 'base_moved' })
+    expect(await fixture.forge.landCandidate(first)).toEqual({ kind: 'landed', commit: first.commit })
+    expect(await fixture.forge.landCandidate(second)).toEqual({ kind: 'landed', commit: second.commit })
+    expect(run(fixture.user, 'log', '--first-parent', '-2', '--format=%s')).toBe('Merge #2: Change it (TWO)\nMerge #1: Change it (ONE)')
+    expect(run(fixture.bare, 'for-each-ref', '--format=%(refname)')).toBe('refs/heads/main')
+    expect(status(fixture.user)).toBe('')
+  })
+
+  test('conflicts with that one, or is in it already', async () => {
+    const fixture = await createForge()
+    const [one, two] = [await fixture.open('one', { 'src/a.txt': '1\n' }), await fixture.open('two', { 'src/a.txt': '2\n' })]
+    const { commit: onto } = await candidate(fixture, one)
+    expect(await fixture.forge.buildCandidate({ ...target(two), onto })).toEqual({ kind: 'conflict', base: onto, files: ['src/a.txt'] })
+    expect(await fixture.forge.buildCandidate({ ...target(one), onto })).toEqual({ kind: 'already_landed', base: onto, commit: onto })
+  })
+
+  test('whose failure is known to come and go is said to be flaky', async () => {
+    const fixture = await createForge({ ci: { command: 'echo "Error: now and then"; exit 1' } })
+    const pullRequest = await fixture.open('one', { 'one.txt': '1\n' })
+    const { commit: merged } = await candidate(fixture, pullRequest)
+    const [failure] = (await fixture.forge.runCandidateChecks({ project: 'app', commit: merged })).failures
+    expect(failure).not.toHaveProperty('flaky')
+    fixture.database.prepare('INSERT INTO forge_flake (project, signature, at) VALUES (?, ?, 0)').run('app', failure!.signature)
+    expect((await fixture.forge.runCandidateChecks({ project: 'app', commit: merged })).failures).toEqual([{ ...failure, flaky: true }])
+  })
+})
+
 describe('landing on a branch that is checked out', () => {
   test('moves branch, index and files, and tells of it once', async () => {
     const fixture = await createForge({ ci: { command: 'true' } })

@@ -277,6 +277,23 @@ test('law 9: migrations lead from version to version, over a lost state; the ste
   expect([...verify(it.store, it.system.kinds)].map((v) => v.outcome)).toEqual(['equal', 'equal'])
 })
 
+test('law 9: what a migration leaves out of an actor ends with the version that had it: a child, and an effect that this build does not know', async () => {
+  const it = await prepared(['BEAR', 'WORK'])
+  expect(it.store.effects().map(({ address }) => address)).toEqual(['m/a/w'])
+  const migrate = (snapshot: Record<string, unknown>) => ({ ...snapshot, value: 'idle', children: {} })
+  const m = defineActor(machine('effect'), { version: 2, migrations: { 1: { to: 2, migrate } } })
+  const other = it.actorsOf({ other: chart({ id: 'o', context: {} }) }, 1)
+  await it.restart({ actors: { m, ...other }, effects: { work: { logic: never, onRestart: 'rerun' } } })
+  expect((await it.view('m/a')).machineVersion).toBe('1')
+  await it.send('m/a', 'ADD')
+  await it.clock.settle()
+  expect(await it.view('m/a')).toMatchObject({ machineVersion: '2', value: 'idle', context: { n: 1 } })
+  expect(it.store.effects()).toEqual([])
+  expect((await it.view('m/a/k')).status).toBe('stopped')
+  // What the child's former version handled is not in this build.
+  expect([...verify(it.store, it.system.kinds)].map((v) => v.outcome)).toEqual(['equal', 'not-checkable', 'equal'])
+})
+
 test('law 9: a migration that throws, or leads to what cannot be restored, refuses the build', async () => {
   const it = await prepared(['WAIT'])
   await it.stop()

@@ -8,7 +8,6 @@ import { capacityModel } from '../../../src/machines/capacity/model.ts'
 import { checkModel } from '../../../src/machines/check/model.ts'
 import { issueModel } from '../../../src/machines/issue/model.ts'
 import { dawn, type Asked, type Happening, type Model, type World } from '../../../src/machines/model.ts'
-import { queueModel } from '../../../src/machines/queue/model.ts'
 import { runModel } from '../../../src/machines/run/model.ts'
 import { kinds, type MachineName } from '../player.ts'
 
@@ -68,6 +67,5 @@ function sound<C>(model: Model<C>): void {
 
 sound(capacityModel)
 sound(checkModel)
-sound(queueModel)
 sound(runModel)
 sound(issueModel)

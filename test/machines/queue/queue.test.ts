@@ -1,271 +1,343 @@
-// The landing queue of a project: who is first, what becomes of the one under test, and what its issue is told.
+// The landing queue of a project with its entries: who stands on whom, what is tested at once, and what is found out again.
 
 import { describe, expect, it } from 'vitest'
-import type { QueueContext } from '../../../src/machines/queue/context.ts'
-import { heldPause, mostObstacles } from '../../../src/machines/queue/policy.ts'
-import { start, type Event, type Player } from '../player.ts'
+import { createEntry, type QueueEntry } from '../../../src/machines/queue/context.ts'
+import { arrange } from '../../../src/machines/queue/line.ts'
+import { migrations } from '../../../src/machines/queue/migrations.ts'
+import { start } from '../player.ts'
+import { createYard, request, withdrawal } from './yard.ts'
 
-type Queue = Player<QueueContext>
-type Happening = Event | ((queue: Queue) => Queue)
+type Yard = ReturnType<typeof createYard>
 
-const play = (...happenings: Happening[]): Queue => playOn(start<QueueContext>('queue', { project: 'app' }), ...happenings)
-const playOn = (queue: Queue, ...happenings: Happening[]): Queue =>
-  happenings.reduce<Queue>((now, happening) => (typeof happening === 'function' ? happening(now) : now.send(happening)), queue)
+const ask = (yard: Yard, number: number, priority = 0): void => {
+  yard.send(request(number, 'A', priority))
+  yard.settle()
+}
+const withdraw = (yard: Yard, number: number): void => {
+  yard.send(withdrawal(number, 'A'))
+  yard.settle()
+}
+const end = (yard: Yard, effect: string, how: 'well' | 'badly' | 'flaky' | 'broken' | 'gone' = 'well'): void => {
+  yard.end(effect, how)
+  yard.settle()
+}
+/** Ends everything that is not a test, until only tests and landings are in flight. */
+const prepare = (yard: Yard): void => {
+  for (;;) {
+    const effect = yard.effects().find((each) => /\/(enter|build|leave|evict)$/.test(each))
+    if (effect === undefined) return
+    end(yard, effect)
+  }
+}
+const tested = (yard: Yard): string[] => yard.effects().filter((effect) => effect.endsWith('/test'))
+const order = (yard: Yard): number[] => yard.queue().context.entries.map(({ number }) => number)
+const stands = (yard: Yard, number: number): string | null | undefined =>
+  yard.queue().context.entries.find((entry) => entry.number === number)!.place?.onto
+/** A queue in which `numbers` are under test, each on top of the one before. */
+const train = (numbers: number[], depth = 4): Yard => {
+  const yard = createYard(depth)
+  for (const number of numbers) ask(yard, number)
+  prepare(yard)
+  return yard
+}
 
-const entry = (number: number, changes: object = {}) => ({
-  ...{ project: 'app', issue: `i${number}`, key: `APP-${number}`, number, headSha: `head-${number}`, priority: 0 },
-  ...changes,
+describe('several changes', () => {
+  it('are tested at once on top of each other, up to the depth', () => {
+    const yard = train([1, 2, 3, 4], 3)
+    expect(tested(yard)).toEqual(['1/test', '2/test', '3/test'])
+    expect([1, 2, 3, 4].map((number) => stands(yard, number))).toEqual([null, 'm1', 'm2', undefined])
+  })
+
+  it('are tested one after the other with a depth of 1', () => {
+    const yard = train([1, 2], 1)
+    expect(tested(yard)).toEqual(['1/test'])
+    end(yard, '1/test')
+    end(yard, '1/land')
+    prepare(yard)
+    expect([tested(yard), stands(yard, 2)]).toEqual([['2/test'], null])
+  })
+
+  it('land in order, each as it was tested, without being built again', () => {
+    const yard = train([1, 2, 3])
+    for (const effect of ['3/test', '2/test']) end(yard, effect)
+    expect(yard.effects()).toEqual(['1/test'])
+    end(yard, '1/test')
+    for (const effect of ['1/land', '2/land', '3/land']) {
+      expect(yard.effects()).toEqual([effect])
+      end(yard, effect)
+    }
+    expect([yard.landed, yard.tests.length, yard.history]).toEqual([['1A', '2A', '3A'], 3, ['base', 'm1', 'm2', 'm3']])
+    expect(yard.queue().value).toBe('idle')
+  })
+
+  it('more of them move up as the first lands', () => {
+    const yard = train([1, 2, 3], 2)
+    end(yard, '1/test')
+    end(yard, '1/land')
+    prepare(yard)
+    expect([tested(yard), stands(yard, 3)]).toEqual([['2/test', '3/test'], 'm2'])
+  })
+
+  it('a changed depth holds from then on', () => {
+    const yard = train([1, 2, 3], 1)
+    yard.send({ type: 'queue.configured', depth: 3 })
+    yard.settle()
+    prepare(yard)
+    expect(tested(yard)).toEqual(['1/test', '2/test', '3/test'])
+  })
 })
-const asked = (number: number, changes: object = {}): Event => ({ type: 'landing.requested', ...entry(number, changes) })
-const withdrawn = (number: number, headSha = `head-${number}`): Event => ({
-  type: 'landing.withdrawn',
-  ...entry(number, { headSha }),
-  reason: 'stopped',
-})
 
-const done =
-  (child: string, output?: unknown): Happening =>
-  (queue) =>
-    queue.done(child, output)
-const failed =
-  (child: string, code: string, message = 'it broke'): Happening =>
-  (queue) =>
-    queue.fail(child, { code, message })
-const paused: Happening = (queue) => queue.fire('pause')
-const entered = done('enter')
-const built = done('build', { kind: 'candidate', base: 'base', commit: 'merge' })
-const passed = done('test', { state: 'passed', failures: [] })
-const landed = done('land', { kind: 'landed', commit: 'merge' })
-const baseMoved = done('land', { kind: 'base_moved' })
-const blocked = (reason: string, files: string[]) => done('land', { kind: 'blocked', reason, files })
-const under: Happening[] = [asked(1), entered]
-const testing = [...under, built]
-const landing = [...testing, passed]
-const failure = { name: 'ci', url: null, summary: 'one test fails', logTail: '', signature: 's' }
-
-const inputs = (queue: Queue): unknown[] => [...queue.children.values()].map(({ src, input }) => [src, input])
-const order = ({ context }: Queue): number[] => context.entries.map(({ number }) => number)
-
-describe('an entry', () => {
-  it('is noted, built, tested and landed, and each effect gets what it needs', () => {
-    const target = { project: 'app', number: 1, headSha: 'head-1' }
-    expect(play().value).toBe('idle')
-    expect(inputs(play(asked(1)))).toEqual([['recordEntered', target]])
-    expect(inputs(play(...under))).toEqual([['buildCandidate', target]])
-    expect(inputs(play(...testing))).toEqual([['runCandidateChecks', { project: 'app', commit: 'merge' }]])
-    expect(inputs(play(...landing))).toEqual([['landCandidate', { project: 'app', number: 1, base: 'base', commit: 'merge' }]])
-    const over = play(...landing, landed)
-    expect([over.value, over.context.head, over.context.candidate]).toEqual(['idle', null, null])
+describe('one that fails', () => {
+  it('is given back when everything before it has landed; those behind are rebuilt without it at once', () => {
+    const yard = train([1, 2, 3])
+    end(yard, '2/test', 'badly')
+    prepare(yard)
+    expect([tested(yard), stands(yard, 3), yard.ended]).toEqual([['1/test', '3/test'], 'm1', []])
+    end(yard, '3/test')
+    end(yard, '1/test')
+    end(yard, '1/land')
+    expect(yard.effects()).toEqual(['2/evict'])
+    end(yard, '2/evict')
+    end(yard, '3/land')
+    expect([yard.landed, yard.ended, yard.tests.length]).toEqual([['1A', '3A'], ['landed 1A', 'evicted 2A', 'landed 3A'], 3])
   })
 
-  it('is tested alone; the next begins when it is over', () => {
-    const queue = play(...landing, asked(2))
-    expect([queue.context.head?.number, order(queue)]).toEqual([1, [2]])
-    expect(playOn(queue, landed).context.head?.number).toBe(2)
+  it('does not suffer for the one before it: when that one goes it is built and tested again', () => {
+    const yard = train([1, 2])
+    end(yard, '2/test', 'badly')
+    end(yard, '1/test', 'badly')
+    expect([yard.effects(), yard.ended]).toEqual([['1/evict', '2/build'], []])
+    prepare(yard)
+    expect([tested(yard), stands(yard, 2)]).toEqual([['2/test'], null])
+    end(yard, '2/test')
+    end(yard, '2/land')
+    expect([yard.landed, yard.ended]).toEqual([['2A'], ['evicted 1A', 'landed 2A']])
   })
 
-  it('passes without checks', () => {
-    expect(play(...testing, done('test', { state: 'none', failures: [] })).value).toBe('landing')
+  it('conflicts with the one before it, and is tried on the base when that one leaves', () => {
+    const yard = createYard()
+    for (const number of [1, 2]) ask(yard, number)
+    for (const effect of ['1/enter', '1/build', '2/enter']) end(yard, effect)
+    end(yard, '2/build', 'badly')
+    withdraw(yard, 1)
+    end(yard, '1/leave')
+    expect([yard.effects(), stands(yard, 2)]).toEqual([['2/build'], null])
   })
 
-  it('that the base has already is noted as landed', () => {
-    const queue = play(...under, done('build', { kind: 'already_landed', base: 'base', commit: 'old-merge' }))
-    expect(inputs(queue)).toEqual([['adoptLanding', { project: 'app', number: 1, headSha: 'head-1', commit: 'old-merge' }]])
-    expect(playOn(queue, done('adopt')).value).toBe('idle')
+  it('leaves what stands before it alone', () => {
+    const yard = train([1, 2, 3])
+    end(yard, '1/test')
+    end(yard, '3/test', 'badly')
+    expect([yard.effects(), stands(yard, 2)]).toEqual([['1/land', '2/test'], 'm1'])
+  })
+
+  it('in ways that come and go is tested once more on the same commit', () => {
+    const yard = train([1, 2])
+    end(yard, '1/test', 'flaky')
+    expect(tested(yard)).toEqual(['1/test', '2/test'])
+    end(yard, '1/test')
+    end(yard, '1/land')
+    expect([yard.tests, stands(yard, 2)]).toEqual([['m1', 'm1'], 'm1'])
   })
 })
 
 describe('the order', () => {
-  it('is by urgency, then by arrival, and what is under test stays first', () => {
-    const queue = play(...testing, asked(2), asked(3, { priority: 4 }), asked(4, { priority: 1 }), asked(5, { priority: 1 }))
-    expect([queue.context.head?.number, order(queue)]).toEqual([1, [4, 5, 3, 2]])
+  it('is by urgency, then by arrival, among those who are neither built nor under test', () => {
+    const yard = train([1, 2], 2)
+    ask(yard, 3)
+    ask(yard, 4, 4)
+    ask(yard, 5, 1)
+    ask(yard, 6, 1)
+    expect([order(yard), tested(yard)]).toEqual([
+      [1, 2, 5, 6, 4, 3],
+      ['1/test', '2/test'],
+    ])
+  })
+
+  it('lets the more urgent go first when those behind have to be built again anyway', () => {
+    const yard = train([1, 2], 2)
+    ask(yard, 3, 1)
+    withdraw(yard, 1)
+    end(yard, '1/leave')
+    expect(order(yard)).toEqual([3, 2])
   })
 
   it('knows a head once, however often it is asked for', () => {
-    expect(order(play(...testing, asked(2), asked(2)))).toEqual([2])
-    expect(order(play(...testing, asked(1)))).toEqual([])
+    const yard = train([1])
+    ask(yard, 1)
+    expect([order(yard), tested(yard)]).toEqual([[1], ['1/test']])
   })
 
   it("has one place for a pull request: a newer head takes the older one's", () => {
-    const queue = play(...testing, asked(2), asked(3), asked(2, { headSha: 'newer' }))
-    expect(queue.context.entries.map(({ headSha }) => headSha)).toEqual(['head-3', 'newer'])
-  })
-})
-
-describe('what is given back', () => {
-  const incident = (queue: Queue) => (queue.children.get('evict')!.input as { incident: unknown }).incident
-
-  it('conflicts, with the files', () => {
-    const queue = play(...under, done('build', { kind: 'conflict', base: 'base', files: ['a.ts', 'b.ts'] }))
-    expect(incident(queue)).toEqual({
-      ...{ class: 'conflict', files: ['a.ts', 'b.ts'], failures: [], baseSha: 'base', headSha: 'head-1' },
-      summary: 'It conflicts with the base in a.ts, b.ts.',
-    })
-    expect(playOn(queue, done('evict'), asked(2)).context.head?.number).toBe(2)
-  })
-
-  it('conflicts without a file, and with very many', () => {
-    const of = (files: string[]) => incident(play(...under, done('build', { kind: 'conflict', base: 'base', files })))
-    expect(of([])).toMatchObject({ summary: 'It conflicts with the base as a whole: they have no history in common.' })
-    expect(of(['a', 'b', 'c', 'd', 'e', 'f'])).toMatchObject({ summary: 'It conflicts with the base in a, b, c, d, e, ….' })
-  })
-
-  it('fails its checks together with the base', () => {
-    const queue = play(...testing, done('test', { state: 'failed', failures: [failure] }))
-    expect(incident(queue)).toMatchObject({
-      class: 'checks',
-      failures: [failure],
-      baseSha: 'base',
-      summary: 'The checks of its merge with the base failed: ci.',
-    })
-  })
-
-  it('could not be tested for long, for no fault of its own', () => {
-    const again: Happening[] = [failed('build', 'git-failed', 'no room'), paused, entered]
-    const queue = play(...under, ...Array.from({ length: mostObstacles - 1 }, () => again).flat(), failed('build', 'git-failed', 'no room'))
-    expect(incident(queue)).toMatchObject({ class: 'environment', summary: 'It could not be tested: no room' })
-  })
-
-  it('is given back for certain, however often the writing fails', () => {
-    const queue = play(...under, done('build', { kind: 'conflict', base: 'base', files: [] }), failed('evict', 'store'))
-    expect(queue.value).toEqual({ evicting: 'pausing' })
-    expect(playOn(queue, paused, failed('evict', 'store'), paused, done('evict')).value).toBe('idle')
-    expect(playOn(queue, paused, failed('evict', 'unknown-pull-request')).value).toBe('idle')
-  })
-})
-
-describe('the environment', () => {
-  it('is tried again after growing pauses', () => {
-    const pause = (queue: Queue): number => [...queue.timers.values()][0]!.due - queue.at
-    const first = play(...testing, failed('test', 'environment'))
-    const second = playOn(first, paused, entered, built, failed('test', 'environment'))
-    expect([first.value, second.value]).toEqual(['pausing', 'pausing'])
-    expect(pause(second)).toBeGreaterThan(pause(first))
-  })
-
-  it.each([
-    ['noting', [asked(1), failed('enter', 'x')]],
-    ['building', [...under, failed('build', 'x')]],
-    ['landing', [...landing, failed('land', 'x')]],
-    ['adopting', [...under, done('build', { kind: 'already_landed', base: 'b', commit: 'm' }), failed('adopt', 'x')]],
-  ])('fails also while %s', (_what, happenings) => expect(play(...happenings).value).toBe('pausing'))
-
-  it('that was a restart is no failure', () => {
-    const queue = play(...testing, failed('test', 'interrupted'))
-    expect([queue.value, queue.context.obstacles]).toEqual(['building', 0])
-  })
-
-  it('is forgotten with the entry', () => {
-    expect(play(...under, failed('build', 'x'), paused, entered, built, passed, landed).context.obstacles).toBe(0)
-  })
-})
-
-describe('a base that moved during the test', () => {
-  it('is tested again, and nothing is spent', () => {
-    const queue = play(...landing, baseMoved)
-    expect([queue.value, queue.context.obstacles]).toEqual(['building', 0])
-  })
-})
-
-describe("a landing that the user's checkout holds up", () => {
-  const held = play(...landing, blocked('local changes', ['a.ts']))
-
-  it('is told to the issue, and tried again every ten seconds', () => {
-    expect(held.reports('queue.held')).toEqual([
-      { type: 'queue.held', issue: 'i1', headSha: 'head-1', reason: 'local changes', files: ['a.ts'] },
+    const yard = train([1, 2], 1)
+    yard.send(request(2, 'B'))
+    expect(yard.queue().context.entries.map(({ headSha }) => headSha)).toEqual(['A', 'B'])
+    yard.send(request(1, 'B'))
+    yard.settle()
+    expect(yard.effects()).toEqual(['1/leave'])
+    end(yard, '1/leave')
+    expect(yard.ended).toEqual(['left 1A'])
+    expect(yard.queue().context.entries.map(({ number, headSha }) => [number, headSha])).toEqual([
+      [2, 'B'],
+      [1, 'B'],
     ])
-    expect([...held.timers.values()].map(({ due }) => due - held.at)).toEqual([heldPause])
-    expect(held.fire('held').value).toBe('landing')
-  })
-
-  it('is told once while it is the same', () => {
-    const again = held.fire('held')
-    expect(playOn(again, blocked('local changes', ['a.ts'])).reports('queue.held')).toEqual([])
-    expect(playOn(again, blocked('local changes', ['b.ts'])).reports('queue.held')).toMatchObject([{ files: ['b.ts'] }])
-  })
-
-  it('that ends is told too, unless it ends in the landing', () => {
-    expect(playOn(held.fire('held'), baseMoved).reports('queue.resumed')).toEqual([
-      { type: 'queue.resumed', issue: 'i1', headSha: 'head-1' },
-    ])
-    expect(playOn(held.fire('held'), landed).reports('queue.resumed')).toEqual([])
-  })
-
-  it('holds nobody up who takes it back', () => {
-    expect(playOn(held, withdrawn(1)).value).toEqual({ leaving: 'recording' })
   })
 })
 
 describe('a withdrawal', () => {
+  it('of the first blocks nobody: those behind are rebuilt without it', () => {
+    const yard = train([1, 2, 3])
+    end(yard, '3/test')
+    withdraw(yard, 1)
+    end(yard, '1/leave')
+    prepare(yard)
+    expect([tested(yard), stands(yard, 2), stands(yard, 3)]).toEqual([['2/test', '3/test'], null, 'm4'])
+    for (const effect of ['2/test', '3/test', '2/land', '3/land']) end(yard, effect)
+    expect(yard.landed).toEqual(['2A', '3A'])
+  })
+
+  it('of one in the middle leaves those before it alone', () => {
+    const yard = train([1, 2, 3])
+    end(yard, '1/test')
+    withdraw(yard, 2)
+    end(yard, '2/leave')
+    expect(yard.effects()).toEqual(['1/land', '3/build'])
+    expect(stands(yard, 3)).toBe('m1')
+  })
+
+  it('waits for a landing in flight, and those behind keep their validation until it is decided', () => {
+    const yard = train([1, 2])
+    end(yard, '1/test')
+    end(yard, '2/test')
+    withdraw(yard, 1)
+    expect(yard.effects()).toEqual(['1/land'])
+    end(yard, '1/land')
+    end(yard, '2/land')
+    expect([yard.landed, yard.tests.length]).toEqual([['1A', '2A'], 2])
+  })
+
   it('of one who waits is taken at once', () => {
-    expect(order(play(...testing, asked(2), asked(3), withdrawn(2)))).toEqual([3])
+    const yard = train([1, 2], 1)
+    withdraw(yard, 2)
+    expect(order(yard)).toEqual([1])
   })
 
-  it.each([
-    ['noting', [asked(1)]],
-    ['building', under],
-    ['testing', testing],
-    ['a pause', [...under, failed('build', 'x')]],
-    ['giving back', [...under, done('build', { kind: 'conflict', base: 'base', files: [] })]],
-  ])('of the one under test ends %s, and is noted', (_what, happenings) => {
-    const queue = play(...happenings, withdrawn(1))
-    expect(inputs(queue)).toEqual([['recordLeft', { project: 'app', number: 1, headSha: 'head-1' }]])
-    expect(playOn(queue, done('leave')).value).toBe('idle')
-  })
-
-  it('waits for a landing in flight', () => {
-    const queue = play(...landing, withdrawn(1))
-    expect(queue.value).toBe('landing')
-    expect(playOn(queue, landed).value).toBe('idle')
-    for (const end of [baseMoved, blocked('x', []), failed('land', 'x')]) expect(playOn(queue, end).value).toEqual({ leaving: 'recording' })
-  })
-
-  it('does not keep a landing that was found made from being noted', () => {
-    const adopting = play(...under, done('build', { kind: 'already_landed', base: 'b', commit: 'm' }), asked(2), withdrawn(1), withdrawn(2))
-    expect([adopting.value, order(adopting)]).toEqual(['adopting', []])
-    expect(playOn(adopting, done('adopt')).value).toBe('idle')
-    expect(playOn(adopting, failed('adopt', 'x')).value).toEqual({ leaving: 'recording' })
-  })
-
-  it('of another head of the same pull request says nothing', () => {
-    expect(play(...testing, withdrawn(1, 'older')).value).toBe('testing')
-    expect(order(play(...testing, asked(2), withdrawn(2, 'older')))).toEqual([2])
-    expect(order(play(...landing, asked(2), withdrawn(2)))).toEqual([])
-  })
-
-  it('that is thought better of begins anew', () => {
-    for (const before of [testing, landing]) {
-      const queue = play(...before, withdrawn(1), asked(1))
-      expect(order(queue)).toEqual([1])
+  it('that is long in being noted costs those behind nothing', () => {
+    const place = (round: number, onto: string | null) => ({ isBegun: true, place: { round, onto }, commit: `m${round}` })
+    const entry = (number: number, changes: Partial<QueueEntry>): QueueEntry => ({
+      ...createEntry({ project: 'app', issue: 'i', key: 'K', number, headSha: 'A', priority: 0 }, 0),
+      ...changes,
+    })
+    const leaving = entry(2, { isBegun: true, isLeaving: true })
+    for (const entries of [
+      [entry(1, place(1, 'm0')), leaving, entry(3, place(2, 'm1'))],
+      [leaving, entry(3, place(2, 'm0'))],
+    ]) {
+      const line = arrange({ entries, rounds: 2, depth: 4, landed: 'm0' })
+      expect([line.rounds, line.entries.map((each) => each.place)]).toEqual([2, entries.map((each) => each.place)])
     }
-    const again = play(...testing, withdrawn(1), asked(1), done('leave'))
-    expect([again.value, again.context.head?.number, again.context.withdrawn]).toEqual(['entering', 1, null])
   })
 
-  it.each([
-    ['leaves', [...testing, withdrawn(1)], done('leave')],
-    ['lands', [...landing, withdrawn(1)], baseMoved],
-    ['has landed', [...under, done('build', { kind: 'already_landed', base: 'b', commit: 'm' }), withdrawn(1)], done('adopt')],
-  ])('of what was asked for anew while it %s is one too', (_when, before, end) => {
-    const queue = play(...before, asked(1), withdrawn(1))
-    expect(order(queue)).toEqual([])
-    expect(order(playOn(queue, end))).toEqual([])
-  })
-
-  it('is noted for certain', () => {
-    const queue = play(...testing, withdrawn(1), failed('leave', 'store'))
-    expect(queue.value).toEqual({ leaving: 'pausing' })
-    expect(playOn(queue, withdrawn(1)).value).toEqual({ leaving: 'pausing' })
-    expect(order(playOn(queue, asked(2), withdrawn(2)))).toEqual([])
-    expect(playOn(queue, paused, done('leave')).value).toBe('idle')
-    expect(playOn(queue, paused, failed('leave', 'pull-request-closed')).value).toBe('idle')
+  it('that is thought better of begins anew when the former has left', () => {
+    const yard = train([1])
+    withdraw(yard, 1)
+    ask(yard, 1)
+    expect([order(yard), yard.effects()]).toEqual([[1, 1], ['1/leave']])
+    end(yard, '1/leave')
+    prepare(yard)
+    expect([order(yard), tested(yard)]).toEqual([[1], ['1/test']])
   })
 })
 
-describe('a pull request that has moved on, or is closed', () => {
-  it.each([
-    ['noting', [asked(1), failed('enter', 'pull-request-closed')]],
-    ['building', [...under, failed('build', 'stale-head')]],
-    ['landing', [...landing, failed('land', 'stale-head')]],
-  ])('leaves while %s', (_what, happenings) => expect(play(...happenings).value).toEqual({ leaving: 'recording' }))
+describe('a base that somebody else moved', () => {
+  it('has every candidate rebuilt, and nothing is spent', () => {
+    const yard = train([1, 2])
+    for (const effect of ['1/test', '2/test']) end(yard, effect)
+    yard.commit()
+    end(yard, '1/land')
+    prepare(yard)
+    expect([tested(yard), yard.entry(1)!.context.obstacles]).toEqual([['1/test', '2/test'], 0])
+    for (const effect of ['1/test', '2/test', '1/land', '2/land']) end(yard, effect)
+    expect([yard.landed, yard.history.slice(0, 2)]).toEqual([
+      ['1A', '2A'],
+      ['base', 'foreign-1'],
+    ])
+  })
+
+  it('is noticed by the second too, which stands on what has landed', () => {
+    const yard = train([1, 2])
+    for (const effect of ['1/test', '2/test', '1/land']) end(yard, effect)
+    yard.commit()
+    end(yard, '2/land')
+    expect([yard.effects(), stands(yard, 2)]).toEqual([['2/build'], null])
+  })
+})
+
+describe("a landing that the user's checkout holds up", () => {
+  it('costs those behind nothing', () => {
+    const yard = train([1, 2])
+    end(yard, '1/test')
+    end(yard, '1/land', 'badly')
+    end(yard, '2/test')
+    expect([yard.effects(), yard.told.map(({ type }) => type)]).toEqual([[], ['queue.held']])
+    yard.fire('queue/1')
+    for (const effect of ['1/land', '2/land']) end(yard, effect)
+    expect([yard.landed, yard.tests.length]).toEqual([['1A', '2A'], 2])
+  })
+})
+
+describe('a head that the one before it contains', () => {
+  it('is looked for on the base when it is first', () => {
+    const entries = (changes: Partial<QueueEntry>[]) =>
+      changes.map((each, i) => ({
+        ...createEntry({ project: 'app', issue: 'i', key: 'K', number: i + 1, headSha: 'A', priority: 0 }, 0),
+        isBegun: true,
+        ...each,
+      }))
+    // Those behind one that is passed over stand on what it stands on, the first of the line included.
+    const line = arrange({
+      entries: entries([{ place: { round: 1, onto: 'm0' }, isPassedOver: true }, {}]),
+      ...{ rounds: 1, depth: 4, landed: 'm0' },
+    })
+    expect(line.entries.map(({ place }) => place)).toEqual([
+      { round: 1, onto: 'm0' },
+      { round: 2, onto: 'm0' },
+    ])
+  })
+})
+
+describe('a snapshot of version 1', () => {
+  const old = (changes: object) =>
+    migrations[1].migrate({
+      ...{ status: 'active', value: 'testing', historyValue: {}, children: { test: { src: 'runCandidateChecks' } }, tags: [] },
+      context: { project: 'app', now: 7, entries: [], head: null, withdrawn: null, ...changes },
+    })
+  const entry = (number: number) => ({ ...request(number, 'A'), type: undefined, enqueuedAt: number })
+  const entriesOf = (snapshot: Record<string, any>) =>
+    (snapshot['context'].entries as QueueEntry[]).map(({ number, isLeaving }) => [number, isLeaving])
+
+  it('has the one under test as the first again, and nothing in flight', () => {
+    const snapshot = old({ head: entry(2), entries: [entry(1)] })
+    expect(entriesOf(snapshot)).toEqual([
+      [2, false],
+      [1, false],
+    ])
+    expect([snapshot['children'], snapshot['value']]).toEqual([{}, 'open'])
+    expect(old({})['value']).toBe('idle')
+  })
+
+  it('lets one go that was withdrawn', () => {
+    expect(entriesOf(old({ head: entry(2), withdrawn: { number: 2, headSha: 'A' } }))).toEqual([[2, true]])
+    const player = start('entry', {
+      project: 'app',
+      issue: 'i',
+      key: 'K',
+      number: 2,
+      headSha: 'A',
+      place: null,
+      isFirst: false,
+      isWithdrawn: true,
+    })
+    expect([...player.children.keys()]).toEqual(['leave'])
+  })
 })

@@ -298,6 +298,10 @@ describe('an implementation that changed nothing', () => {
     expect(play({ limits }, ...asked).children.get('session')?.input).toMatchObject({ timeout: 1_000 })
   })
 
+  it('goes on in the thread that it has then', () => {
+    expect(play({}, ...asked, threaded).context.thread).toBe('thread-1')
+  })
+
   it('is done, when it says so with a reason and nothing has changed since', () => {
     const run = play({}, ...asked, answers_({ completion: 'done', summary: 'there already' }))
     expect(run.value).toEqual({ checking: 'looking' })
