@@ -27,19 +27,23 @@ const situations = [
 ]
 
 /** Four issues that agents have worked on, and two in each phase that the forge's word alone leads to. */
-const world = sharedWorld({ projects: ['app', 'two'], activeRuns: 2 }, async ({ app, file, fileMany, until }) => {
-  await file({ title: titles[0] }, asks(question))
-  await until('APP-1', (issue) => issue.question !== null)
-  await file({ title: titles[1] }, oneCommit)
-  await until('APP-2', ({ pr }) => pr?.checks === 'passed')
-  for (const n of [3, 4]) {
-    await file({ title: titles[n]! }, endless)
-    await until(`APP-${n}`, ({ run }) => run?.phase === 'working')
-  }
-  const seeds = [...situations, ...situations].map((facts, n) => ({ submission: { title: titles[n % titles.length]! }, facts }))
-  await fileMany([...seeds, { submission: { title: 'The last' } }])
-  await app.act('APP-5', { action: 'close', as: 'failed' })
-})
+const world = sharedWorld(
+  { projects: ['app', 'two'], settings: { two: { budgets: { ci_repair: 0 } } }, activeRuns: 2 },
+  async ({ app, file, fileMany, until }) => {
+    await file({ title: titles[0] }, asks(question))
+    await until('APP-1', (issue) => issue.question !== null)
+    await file({ title: titles[1] }, oneCommit)
+    await until('APP-2', ({ pr }) => pr?.checks === 'passed')
+    for (const n of [3, 4]) {
+      await file({ title: titles[n]! }, endless)
+      await until(`APP-${n}`, ({ run }) => run?.phase === 'working')
+    }
+    const seeds = [...situations, ...situations].map((facts, n) => ({ submission: { title: titles[n % titles.length]! }, facts }))
+    const unaffordable = { submission: { title: titles[0]!, project: 'two' }, facts: [opened, red] }
+    await fileMany([...seeds, unaffordable, { submission: { title: 'The last' } }])
+    await app.act('APP-5', { action: 'close', as: 'failed' })
+  },
+)
 
 const folder = new URL('../../inspector/', import.meta.url)
 const files = readdirSync(folder)
@@ -239,6 +243,8 @@ describe.skipIf(chromium === undefined)('in a browser (skipped where no chromium
       'Send a message',
       'Approve',
       'Request changes',
+      'Close the pull request',
+      'Reset budgets',
       'Retry',
       'Take back',
       'Comment',
@@ -247,8 +253,8 @@ describe.skipIf(chromium === undefined)('in a browser (skipped where no chromium
     ])
     await page.until(isLive)
     await app.act('APP-2', { action: 'close' })
-    await page.until(`${buttons}.join() === 'Retry,Comment'`)
-    await page.read(`document.querySelector('.actions button:nth-child(2)').click()`)
+    await page.until(`${buttons}.join() === 'Send a message,Retry,Comment'`)
+    await page.read(`document.querySelector('.actions button:nth-child(3)').click()`)
     const { mend } = refuse('tracker_comment')
     await page.read(`document.querySelector('dialog textarea').value = 'hello', document.querySelector('dialog .primary').click()`)
     await page.until(`document.querySelector('dialog .message').innerText.includes('its log has the cause')`)

@@ -22,6 +22,8 @@ const identity = { GIT_AUTHOR_NAME: 'U', GIT_AUTHOR_EMAIL: 'u@localhost', GIT_CO
 export interface WorldOptions {
   /** Each has a repository of its own. */
   projects?: string[]
+  /** What a project is configured with beside the usual, by its id. */
+  settings?: Record<string, object>
   /** Runs at once; 0 waits for ever. */
   activeRuns?: number
   app?: AppOptions
@@ -70,7 +72,12 @@ export function sharedWorld(options: WorldOptions = {}, prepare: (world: World) 
   return () => world!
 }
 
-export async function createWorld({ projects = ['app'], activeRuns = 4, app: appOptions = {} }: WorldOptions = {}): Promise<World> {
+export async function createWorld({
+  projects = ['app'],
+  settings = {},
+  activeRuns = 4,
+  app: appOptions = {},
+}: WorldOptions = {}): Promise<World> {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'signalbox-server-')))
   for (const name of ['scripts', 'data']) mkdirSync(join(folder, name))
   for (const project of projects) makeRepository(join(folder, project))
@@ -81,9 +88,11 @@ export async function createWorld({ projects = ['app'], activeRuns = 4, app: app
       store: { path: 'data/signalbox.db' },
       agents: { script: { kind: 'command', command: `. '${folder}/scripts/'"$SIGNALBOX_ISSUE.sh"` } },
       limits: { activeRuns: Math.max(1, activeRuns) },
+      // What is asked of tracker and forge meanwhile would count as a change.
+      polling: { shortest: '1h', longest: '1h' },
       projects: projects.map((id) => ({
         ...{ id, repo: `./${id}`, agent: 'script', ci: { command: 'true' }, landing: { method: 'manual' } },
-        ...{ delays: { recovery: '100ms', settle: '100ms' }, budgets: { implementation: 1 } },
+        ...{ delays: { recovery: '100ms', settle: '100ms' }, budgets: { implementation: 1 }, ...settings[id] },
       })),
     }),
     join(folder, 'signalbox.config.json'),

@@ -3,7 +3,7 @@
 import type { LandingRequest } from './context.ts'
 
 /** From which pull request a report comes, and about which place. */
-interface Report {
+export interface Report {
   number: number
   round: number
   at?: number
