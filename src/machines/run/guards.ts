@@ -63,6 +63,10 @@ export const canGoOn = ({ context: { completion, checksMade } }: Only): boolean 
   completion?.verdict === 'continue' && checksMade < mostChecks
 /** When it was asked why nothing has changed, and asks a person. */
 export const isAskingInstead = ({ context: { completion } }: Only): boolean => completion?.verdict === 'needs_input'
-/** When everything is committed, on the branch, on top of what was there, and new. */
+/** When everything is committed, on the branch, on top of what was there, and new. A reviewer's commits are nobody's change. */
 export const canPublish = ({ context }: Only): boolean =>
-  hasAdvanced({ context }) && !isDirty({ context }) && !isOnOtherBranch({ context }) && !hasRewrittenHistory({ context })
+  context.type !== 'review' &&
+  hasAdvanced({ context }) &&
+  !isDirty({ context }) &&
+  !isOnOtherBranch({ context }) &&
+  !hasRewrittenHistory({ context })

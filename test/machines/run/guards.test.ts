@@ -144,6 +144,7 @@ const tables: Record<keyof typeof guards, Row[]> = {
     ['on another branch', false, found({ branch: 'x' })],
     ['rewritten', false, found({ descendsFromSince: false })],
     ['nothing new', false, found({ commitsAhead: 0 })],
+    ['of a reviewer', false, { ...found(), type: 'review' }],
   ],
 }
 
