@@ -62,7 +62,8 @@ export interface Player<Context> {
   says(child: string, event: Event): Player<Context>
   /** A child or an effect ends. */
   done(child: string, output?: unknown): Player<Context>
-  fail(child: string, error?: { message?: string; code?: string }): Player<Context>
+  /** As long as this after the last step (ms). */
+  fail(child: string, error?: { message?: string; code?: string }, later?: number): Player<Context>
   /** Fires the pending timer of this delay. Throws when there is none. */
   fire(delay: string): Player<Context>
   /** Reports of this type that the last step emitted. */
@@ -117,7 +118,8 @@ function take<Context>(kind: Kind, before: State, entry: Entry, body: object, at
     says: (child, { at: when, ...event }) =>
       next('emitted', { ...origin(child), n: seq, event }, typeof when === 'number' ? when : at + tick),
     done: (child, output) => next('done', { ...origin(child), output }, at + 1_000),
-    fail: (child, error) => next('error', { ...origin(child), error: { name: 'Error', message: 'it broke', ...error } }, at + 1_000),
+    fail: (child, error, later = 1_000) =>
+      next('error', { ...origin(child), error: { name: 'Error', message: 'it broke', ...error } }, at + later),
     fire(delay) {
       const found = [...timers].find(([name]) => name.startsWith(`xstate.after.${delay}.`))
       if (!found) throw new Error(`There is no timer '${delay}'. There are: ${[...timers.keys()].join(', ') || 'none'}.`)

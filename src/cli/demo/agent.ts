@@ -59,7 +59,8 @@ function commit(message: string): boolean {
 /** Fetched rather than guessed: the clone may be older than the base branch that the queue tested against. */
 function mergeBase(base: string, plan: Plan): void {
   if (gitSucceeds('rev-parse', '--verify', '--quiet', 'MERGE_HEAD')) git('merge', '--abort')
-  const target = gitSucceeds('fetch', '--quiet', 'origin', base) ? 'FETCH_HEAD' : base
+  // Two that fetch in one clone at the same time may refuse each other; the branch as it was brought here is there in any case.
+  const target = gitSucceeds('fetch', '--quiet', 'origin', base) ? 'FETCH_HEAD' : `origin/${base}`
   console.log(`merging ${base} at ${git('rev-parse', '--short', target)}`)
   if (gitSucceeds('merge', '--no-edit', '--message', `Merge ${base}`, target)) return
   const conflicting = git('diff', '--name-only', '--diff-filter=U')

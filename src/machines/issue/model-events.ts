@@ -76,7 +76,7 @@ const ofRun = <T extends Type>(c: IssueContext, examples: (runId: string) => Exa
 
 const answer = (runId: string, outcome: RunOutcome, changes: object = {}) => ({
   ...{ runId, outcome, failure: null, reason: 'r', summary: 's', question: null, usage: noUsage, headBefore: 'base', headAfter: null },
-  ...{ pr: null, completion: null, review: null, steered: [], progressed: false, dirty: [] },
+  ...{ pr: null, completion: null, review: null, steered: [], progressed: false, dirty: [], idle: 0 },
   ...changes,
 })
 

@@ -130,7 +130,8 @@ function settled(c: IssueContext, event: RunOutput): Patch {
     pushed: event.headAfter === null ? c.pushed : remembered(c.pushed, event.headAfter),
     spent: {
       runs: c.spent.runs,
-      ms: c.spent.ms + Math.max(0, c.now - run.startedAt),
+      // What began in an earlier version does not tell. No agent is at work for longer than it may be, however long a server was down.
+      ms: c.spent.ms + Math.min(Math.max(0, c.now - run.startedAt - (event.idle ?? 0)), c.policy.limits.run),
       usage: addUsage(c.spent.usage, event.usage),
     },
   }

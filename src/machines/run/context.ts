@@ -77,6 +77,8 @@ export interface RunOutput {
   progressed: boolean
   /** Paths left uncommitted. */
   dirty: string[]
+  /** Milliseconds of its time in which nobody was at work: from its last event before an interruption until that was noticed. */
+  idle: number
 }
 
 export interface Published {
@@ -156,6 +158,8 @@ export interface RunContext extends RunInput {
   completion: Completion | null
   /** How often its thread was resumed. */
   resumes: number
+  /** Milliseconds in which nothing ran: what was interrupted had ended, at the latest, when its process was started again. */
+  idle: number
   uncommitted: string[] | null
   thread: string | null
   result: SessionResult | null
@@ -214,6 +218,7 @@ export function createContext({ input }: { input?: RunInput }): RunContext {
     checksMade: 0,
     completion: null,
     resumes: 0,
+    idle: 0,
     uncommitted: null,
     thread: null,
     result: null,

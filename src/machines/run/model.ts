@@ -102,6 +102,7 @@ function representative({ context: c, ...rest }: State): State {
       ...c,
       now: dawn,
       startedAt: dawn,
+      idle: 0,
       toldAt: dawn - Math.min(c.now - c.toldAt, reportEvery),
       lastSignalAt: whenever(c.lastSignalAt),
       lastProgressAt: whenever(c.lastProgressAt),

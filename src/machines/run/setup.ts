@@ -96,6 +96,7 @@ const assignmentOf = ({
   checksMade: _checksMade,
   completion: _completion,
   resumes: _resumes,
+  idle: _idle,
   uncommitted: _uncommitted,
   thread: _thread,
   result: _result,
@@ -165,6 +166,7 @@ export const runOutput = ({ context }: { context: RunContext }): RunOutput => ({
   steered: context.steered,
   progressed: context.progressed,
   dirty: context.inspection?.dirty ?? [],
+  idle: context.idle,
 })
 
 export interface RunMeta {
@@ -202,6 +204,9 @@ function completionOf({ outcome, completion, summary, reason, question }: Sessio
   return { verdict: completion, reason: summary }
 }
 
+/** An interruption is noticed when the server is back: nobody was at work since the last event before it. */
+const noticed = (c: RunContext, at: number): Partial<RunContext> => ({ idle: c.idle + at - c.now })
+
 /** Ends the run with an outcome of our own, unless it is ending already. */
 const end = (outcome: RunOutcome, failure: FailureClass | null, reason: (c: RunContext, event: AnyEvent) => string) =>
   take((c, event) => ({ ending: c.ending ?? { outcome, failure, reason: reason(c, event) } }))
@@ -234,8 +239,8 @@ export const runSetup = setup({
   },
   guards,
   delays: {
-    // Of the whole run: a second turn has what the first has left.
-    runLimit: ({ context }) => Math.max(0, context.startedAt + context.limits.run - context.now),
+    // Of the whole run: a second turn has what the first has left. While the server is down no agent works on it.
+    runLimit: ({ context }) => Math.max(0, context.startedAt + context.idle + context.limits.run - context.now),
     stall: ({ context }) => context.limits.progress,
     silence: ({ context }) => context.limits.signal ?? context.limits.run,
     completion: ({ context }) => timeToAnswer(context),
@@ -252,7 +257,7 @@ export const runSetup = setup({
     beginWork: begin('work', () => ({})),
     beginCommit: begin('commit', (c) => ({ commits: c.commits + 1 })),
     beginCheck: begin('completion_check', (c) => ({ checksMade: c.checksMade + 1, uncommitted: null })),
-    resume: take((c) => ({ resumes: c.resumes + 1 })),
+    resume: take((c, _event, at) => ({ resumes: c.resumes + 1, ...noticed(c, at) })),
     startSession: enqueueActions(({ context, enqueue }) => {
       enqueue.stopChild('session')
       enqueue.spawnChild('agentSession', { id: 'session', input: sessionInput({ context }) })
@@ -337,7 +342,10 @@ export const runSetup = setup({
       const { failure = 'agent', reason, summary } = event['result'] as SessionResult
       return { ending: c.ending ?? { outcome: 'failed', failure, reason: reason ?? summary } }
     }),
-    endAsInterrupted: end('interrupted', null, () => 'The process that ran it ended.'),
+    endAsInterrupted: take((c, _event, at) => ({
+      ending: c.ending ?? { outcome: 'interrupted', failure: null, reason: 'The process that ran it ended.' },
+      ...noticed(c, at),
+    })),
     endForEnvironment: end('failed', 'environment', (_c, event) => errorOf(event).message),
     endForBrokenWorktree: end('failed', 'agent', (_c, event) => `The agent left no usable worktree: ${errorOf(event).message}`),
     endForOtherBranch: end(

@@ -152,6 +152,7 @@ export const output = (changes: Partial<RunOutput>): RunOutput => ({
   steered: [],
   progressed: false,
   dirty: [],
+  idle: 0,
   ...changes,
 })
 

@@ -221,6 +221,17 @@ describe('an interruption', () => {
     expect(issue.context.spent).toMatchObject({ usage, ms: 60_000 })
   })
 
+  it('costs no time in which the server was down', () => {
+    const issue = play(granted, finished({ outcome: 'interrupted', idle: 40_000 }))
+    expect(issue.context.spent.ms).toBe(20_000)
+  })
+
+  it('of a run that does not know how long the server was down costs no more than a run may take', () => {
+    const issue = play(granted)
+    const answer = { type: 'run.finished', runId: 'run-1', ...output({ outcome: 'interrupted' }), at: issue.at + 33 * 3_600_000 }
+    expect(issue.send(answer).context.spent.ms).toBe(defaultPolicy.limits.run)
+  })
+
   it('is followed by pauses only after five in a row without progress', () => {
     const five = play(granted, ...times(5, interrupted, granted))
     expect(runState(five)).toBe('active')

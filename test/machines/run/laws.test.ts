@@ -179,7 +179,7 @@ describe('whatever happens to a run', () => {
       expect(context.turns).toBeLessThanOrEqual(mostChecks + context.commits + context.checksMade)
       expect(context.resumes).toBeLessThanOrEqual(mostResumes)
       for (const [name, { due }] of timers) {
-        if (name.includes('.runLimit.')) expect(due).toBe(Math.max(dawn + limits.run, context.now))
+        if (name.includes('.runLimit.')) expect(due).toBe(Math.max(dawn + limits.run + context.idle, context.now))
       }
     })
   })

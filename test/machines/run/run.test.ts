@@ -102,7 +102,7 @@ describe('a run that does its work', () => {
         completion: null,
         review: null,
       },
-      ...{ steered: [], progressed: true, dirty: [], usage: { inputTokens: 0, cachedTokens: 0, outputTokens: 0, usd: 0 } },
+      ...{ steered: [], progressed: true, dirty: [], idle: 0, usage: { inputTokens: 0, cachedTokens: 0, outputTokens: 0, usd: 0 } },
     })
     expect(answers(run)).toEqual([{ type: 'run.finished', runId: 'run-1', ...output(run) }])
     expect(run.children.size).toBe(0)
@@ -494,6 +494,23 @@ describe('an interruption', () => {
       run = playOn(run, threaded)
     }
     expect(output(playOn(run, interrupted))).toMatchObject({ outcome: 'interrupted' })
+  })
+})
+
+describe('the time that the server is down', () => {
+  const down = 33 * 60 * minute
+  const noticed: Happening = (run) => run.fail('session', { code: 'interrupted' }, down)
+
+  it('is told, and not counted as work', () => {
+    const run = play({}, ...working, progressed)
+    expect(output(noticed(run)).idle).toBe(down)
+  })
+
+  it('is not of the time that a resumed run has', () => {
+    const due = (run: Run) => [...run.timers].find(([name]) => name.includes('runLimit'))![1].due
+    const before = play({}, prepared, threaded)
+    const after = playOn(before, noticed, threaded)
+    expect(due(after) - due(before)).toBe(down)
   })
 })
 
