@@ -5,6 +5,7 @@
 import { spawn } from 'child_process'
 import { existsSync } from 'fs'
 import { Socket } from 'net'
+import Module from 'module'
 import { constants } from 'os'
 import { dirname, join } from 'path'
 import { fileURLToPath } from 'url'
@@ -26,7 +27,10 @@ if (isNewEnough) {
 }
 
 function run() {
-  var load = existsSync(join(root, 'src', 'cli', 'main.ts')) ? import('../src/cli/main.ts') : import('../dist/cli/main.js')
+  var isClone = existsSync(join(root, 'src', 'cli', 'main.ts'))
+  // Without it the types of every file are stripped anew at each start. Where it cannot be written, it is as if it were not asked for.
+  if (isClone) Module.enableCompileCache(process.env.NODE_COMPILE_CACHE || join(root, 'node_modules', '.cache', 'node-compile-cache'))
+  var load = isClone ? import('../src/cli/main.ts') : import('../dist/cli/main.js')
   load
     .then(function (cli) {
       return cli.main(process.argv.slice(2))

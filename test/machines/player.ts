@@ -107,8 +107,22 @@ function take<Context>(kind: Kind, before: State, entry: Entry, body: object, at
     return { child, since: found.since }
   }
   const { commands } = result
+  // Read when it is looked at: most steps of a law are of one answer among many.
+  let read: { value: unknown; context: Context; status: string; output: unknown } | undefined
+  const snapshot = () => (read ??= JSON.parse(result.bytes) as NonNullable<typeof read>)
   return {
-    ...(JSON.parse(result.bytes) as { value: unknown; context: Context; status: string; output: unknown }),
+    get value() {
+      return snapshot().value
+    },
+    get context() {
+      return snapshot().context
+    },
+    get status() {
+      return snapshot().status
+    },
+    get output() {
+      return snapshot().output
+    },
     bytes: result.bytes,
     at,
     commands,
