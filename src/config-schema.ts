@@ -191,6 +191,10 @@ const project = z.strictObject({
         .max(32)
         .default(4)
         .describe('Embedded forge: how many changes are tested at once on top of each other before they land; 1 is one after the other.'),
+      sequencing: z
+        .enum(['stack', 'off'])
+        .default('stack')
+        .describe('What becomes of a new change that contradicts one in flight: based on it before it is published, or left to the queue.'),
     })
     .prefault({})
     .describe('How approved and green changes land.'),

@@ -2,12 +2,12 @@
 
 import type { AdoptedPullRequest, Deployment, ParentPullRequest, PolledIssue, PolledPullRequest } from '../machines/issue/events.ts'
 import type { IssueReport } from '../machines/issue/reports.ts'
-import type { Inspection, SessionResult, TurnKind } from '../machines/run/context.ts'
-import type { PublishInput } from '../machines/run/setup.ts'
+import type { ChangeInFlight, Inspection, SessionResult, TurnKind } from '../machines/run/context.ts'
+import type { ProbeInput, PublishInput } from '../machines/run/setup.ts'
 import type { CheckFailure, Finding, QueueIncident, RunType, Usage } from '../machines/vocabulary.ts'
 import type { ProcessIdentity } from './process.ts'
 
-export type { CheckFailure, Finding, Inspection, PolledIssue, PublishInput, QueueIncident, RunType, Usage }
+export type { ChangeInFlight, CheckFailure, Finding, Inspection, PolledIssue, ProbeInput, PublishInput, QueueIncident, RunType, Usage }
 
 // --- Agent ---------------------------------------------------------------------------------------
 
@@ -93,7 +93,9 @@ export interface Workspace {
     },
   ) => Promise<Worktree>
   /** Contract: read-only. Throws FatalError `worktree-missing` or `worktree-broken` when it is not a worktree any more. */
-  inspect: (request: WorkspaceRequest & { since: string; protectedPaths?: readonly string[] }) => Promise<Inspection>
+  inspect: (
+    request: WorkspaceRequest & { since: string; protectedPaths?: readonly string[]; parent?: string | null },
+  ) => Promise<Inspection>
   /** Contract: saves everything uncommitted and the head under refs/signalbox/saved/KEY/…; answers the commit or null when there was nothing. */
   save: (request: WorkspaceRequest & { reason: string }) => Promise<string | null>
   /** Contract: removes only a clean worktree whose head is `landed` or pushed (P10); otherwise answers why not. Idempotent. */
@@ -140,6 +142,11 @@ export interface Forge {
   readonly kind: string
   /** Contract: pushes with lease and opens or updates the one pull request of the branch. The same request twice gives the same pull request. */
   publish: (request: PublishInput) => Promise<PullRequest>
+  /**
+   * Contract: read-only. The open pull request that an unpublished commit contradicts and that will land the soonest; null when the
+   * commit merges with all of them, or not even with the base branch.
+   */
+  findConflict: (request: ProbeInput) => Promise<ChangeInFlight | null>
   /** Contract: asks for the landing of exactly this head. Idempotent by (number, headSha). */
   requestLanding: (request: LandingRequest) => Promise<void>
   /** Contract: takes the pull request out of the queue unless it is being landed at this moment. Idempotent. */

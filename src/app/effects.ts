@@ -22,7 +22,7 @@ import type { EffectPolicy } from '../actors/system/index.ts'
 import type { Config } from '../config.ts'
 import { FatalError } from '../errors.ts'
 import type { Answer, ReconciliationContext } from '../machines/reconciliation/context.ts'
-import type { PrepareInput, PublishInput, SessionInput, VerifyInput } from '../machines/run/setup.ts'
+import type { PrepareInput, ProbeInput, PublishInput, SessionInput, VerifyInput } from '../machines/run/setup.ts'
 
 export interface EffectsHost {
   config: Config
@@ -93,10 +93,13 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
       return done.finally(() => underWay.delete(done))
     })
   const delivery = <R>(work: (delivery: Delivery<R>) => Promise<void> | void) => effect<Delivery<R>, void>(work)
-  /** The base branch has one name, the repository's; a machine that was made while it was out of reach does not have it. */
+  /**
+   * The base branch has one name, the repository's; a machine that was made while it was out of reach does not have it. Of a change that
+   * is based on another which has ended meanwhile, it is the base too.
+   */
   const withBase = async <T extends { project: string; base: string; onto?: string | null }>(input: T): Promise<T> => ({
     ...input,
-    base: input.onto ?? (await forge().repository(input.project)).base.name,
+    base: input.onto && forge().isInFlight(input.project, input.onto) ? input.onto : (await forge().repository(input.project)).base.name,
   })
 
   /** One at a time makes or removes a worktree: that of a run that was called off goes on for a moment. */
@@ -129,6 +132,13 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
     agentSession: { limit: 1_000, onRestart: 'interrupt', logic },
     endSession: { limit: 1_000, onRestart: 'rerun', logic: fromPromise<void, SessionInput>(async ({ input }) => endOf(input)) },
     verifyWork: { ...git, limit: 4, logic: effect<VerifyInput, unknown>(async (input) => workspace.inspect(await withBase(input))) },
+    findConflict: {
+      ...git,
+      attempts: 2,
+      limit: 2,
+      deadline: 2 * 60_000,
+      logic: effect((input: ProbeInput) => forge().findConflict(input)),
+    },
     // Over all attempts, each of which git ends by itself: a forge that hangs must not hold its run for ever.
     publishChange: {
       ...git,
@@ -241,6 +251,7 @@ async function prepareSession(config: Config, input: SessionInput): Promise<Agen
     folder,
     prompt: composePrompt({
       ...{ key, title, description, url, branch, base, attempt, messages, question, review, checks, incident, lastFailure, uncommitted },
+      parent: input.parent,
       runType: type,
       ...promptContext(input),
       workflow: workflow === null ? null : readOptional(input.worktree, workflow),
@@ -249,7 +260,7 @@ async function prepareSession(config: Config, input: SessionInput): Promise<Agen
     context: {
       issue: { key, title, description, url },
       run: { id: input.runId, type, attempt, turn: input.turn, kind: input.turnKind },
-      ...{ messages, question, review, checks, incident, uncommitted, lastFailure },
+      ...{ messages, question, review, checks, incident, uncommitted, lastFailure, parent: input.parent },
     },
     timeout: input.timeout,
     thread: input.thread,

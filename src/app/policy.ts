@@ -30,6 +30,7 @@ export function toPolicy(config: Config, project: ProjectConfig): IssuePolicy {
     review: project.review.by,
     checks: project.ci !== null,
     landing: project.landing.method,
+    sequencing: project.landing.sequencing === 'stack',
     deploy: project.deploy.command === null ? null : { timeout: project.deploy.timeout },
     agent: project.agent,
     agents: named(project.agents),

@@ -73,6 +73,7 @@ async function expectDescribedEnd(ran: { exitCode: number | null; stdout: string
   expect(landings.map(({ key }) => key).toSorted()).toEqual(expected.toSorted())
   const placeOf = (name: TaskName): number => landings.findIndex(({ key }) => key === keyOf(name))
   expect(placeOf('plain')).toBeLessThan(placeOf('conflicting'))
+  expect(placeOf('plain')).toBeLessThan(placeOf('clashing'))
   expect(placeOf('plain')).toBeLessThan(placeOf('blocked'))
   expect(placeOf('lower')).toBeLessThan(placeOf('upper'))
   expect(await serversLeft()).toEqual([])

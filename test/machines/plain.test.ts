@@ -27,7 +27,16 @@ const run = (result: object) =>
       }),
       endSession: fromPromise(async () => {}),
       verifyWork: fromPromise<Inspection, VerifyInput>(async () => ({
-        ...{ head: 'A', branch: input().branch, dirty: [], operation: null, descendsFromSince: true, commitsAhead: 1, files: [] },
+        ...{
+          head: 'A',
+          branch: input().branch,
+          dirty: [],
+          operation: null,
+          descendsFromSince: true,
+          hasParent: true,
+          commitsAhead: 1,
+          files: [],
+        },
         ...{ patchId: null, tree: 't', reverts: [], protectedFiles: [] },
       })),
       publishChange: fromPromise<Published, PublishInput>(async () => ({

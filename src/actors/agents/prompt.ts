@@ -1,7 +1,7 @@
 // What an agent is told: one Markdown text per turn, from facts only, so that the same facts give the same text.
 
 import type { Completion, TurnKind } from '../../machines/run/context.ts'
-import type { CheckFailure, Finding, QueueIncident, RunType } from '../ports.ts'
+import type { ChangeInFlight, CheckFailure, Finding, QueueIncident, RunType } from '../ports.ts'
 
 export interface PromptFacts {
   runType: RunType
@@ -33,6 +33,8 @@ export interface PromptFacts {
   review: { reviewer: string; body: string; comments: readonly Finding[]; headSha: string } | null
   checks: { headSha: string; failures: readonly CheckFailure[] } | null
   incident: QueueIncident | null
+  /** The change in flight that this turn is to base the work on; the base is its branch. */
+  parent: ChangeInFlight | null
   /** Paths left uncommitted by the turn before; set when this turn is to commit them. */
   uncommitted: readonly string[] | null
   /** Why the run before this one ended without a result. */
@@ -58,6 +60,7 @@ export function composePrompt(facts: PromptFacts): string {
     facts.turnKind !== 'commit' || facts.uncommitted === null
       ? null
       : section('Uncommitted changes', list(facts.uncommitted.map((path) => `\`${path}\``))),
+    facts.parent === null ? null : section(`Pull request #${facts.parent.number}`, contradiction(facts.parent)),
     facts.review === null ? null : section(`Review, round ${facts.round}`, review(facts.review)),
     facts.checks === null
       ? null
@@ -87,6 +90,9 @@ function task(facts: PromptFacts): string {
       ]),
       'A command answers in its result file: the key `completion` with one of these words, and `summary` with the reason; a question as outcome `needs_input` with `question`.',
     ].join('\n\n')
+  }
+  if (facts.turnKind === 'stack') {
+    return `Your change contradicts one that is in flight and will land before it. Base yours on it: ${upkeep(facts.base)} Start nothing new.`
   }
   if (facts.umbrella !== null) {
     return 'This issue coordinates the children below and has no change of its own. Look at what they have come to. Do not plan again what they cover, and create no duplicates: use the children that exist, and bring the whole to its end. Change code only where no child covers it.'
@@ -118,6 +124,8 @@ function success(facts: PromptFacts): string[] {
   if (turnKind === 'completion_check') return ['One of the four words with its reason, and a worktree as it was.']
   if (runType === 'review') return ['A verdict, and a finding for everything that has to change.']
   const lines = ['Everything is committed, and `git status` shows a clean tree.']
+  if (turnKind === 'stack')
+    lines.push(`The branch has all of \`origin/${facts.base}\`. Without that it is published as it was before this turn.`)
   if (past !== null) lines.push(`The branch has a new head past ${short(past)}, which was found wanting. Ending on that head is no result.`)
   if (runType === 'review_fix' && !facts.conflict) {
     const identity = pastPatch === null ? '' : ` (patch id ${short(pastPatch)})`
@@ -127,6 +135,9 @@ function success(facts: PromptFacts): string[] {
   }
   return lines
 }
+
+const contradiction = ({ url, branch, files }: ChangeInFlight): string =>
+  [`${url} (branch \`${branch}\`) and your change contradict each other in:`, list(files.map((path) => `\`${path}\``))].join('\n\n')
 
 function children(list_: readonly { key: string; state: string }[]): string {
   return list_.length === 0 ? 'None yet.' : list(list_.map(({ key, state }) => `${key}: ${state}`))

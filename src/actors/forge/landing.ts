@@ -4,6 +4,7 @@ import type { FactOutbox } from '../../persistence/fact-outbox.ts'
 import { FatalError } from '../../errors.ts'
 import { git } from '../git.ts'
 import type { QueueIncident } from '../ports.ts'
+import { mergeTree } from './merging.ts'
 import type { Mergeable, PullRequestRow, PullRequests } from './pull-requests.ts'
 import type { RefRows } from './refs.ts'
 import type { OpenRepository, Repository } from './repository.ts'
@@ -44,20 +45,6 @@ export function createLanding(options: {
   async function isAncestor(repository: Repository, commit: string, of: string): Promise<boolean> {
     const { exitCode } = await git(['merge-base', '--is-ancestor', commit, of], { cwd: repository.path, allow: [0, 1] })
     return exitCode === 0
-  }
-
-  /** Whether and how `head` merges into `base`. */
-  async function merge(repository: Repository, base: string, head: string): Promise<{ tree: string } | { files: string[] }> {
-    const { exitCode, stdout, stderr } = await git(['merge-tree', '--write-tree', '--no-messages', '--name-only', '-z', base, head], {
-      cwd: repository.path,
-      allow: [0, 1, 128],
-      timeout: 600_000,
-    })
-    const [tree, ...files] = stdout.split('\0')
-    if (exitCode === 0) return { tree: tree!.trim() }
-    // A base that was replaced by another history has nothing in common with the head: a conflict with everything.
-    if (exitCode === 1 || /unrelated histories/.test(stderr)) return { files: files.filter((file) => file !== '') }
-    throw new FatalError('git-failed', `${head} could not be merged into ${base}: ${stderr.trim()}`)
   }
 
   /** The merge commit on the base by which `head` got there; the head itself when it was not merged but fast-forwarded. */
@@ -164,7 +151,7 @@ export function createLanding(options: {
       const base = onto ?? (await repository.syncBase())
       const below = candidates.get(base)
       const asked = below === undefined
-      const [isBelow, merged] = await Promise.all([asked && isAncestor(repository, headSha, base), merge(repository, base, headSha)])
+      const [isBelow, merged] = await Promise.all([asked && isAncestor(repository, headSha, base), mergeTree(repository, base, headSha)])
       // A head that the base has brings nothing to it: where the tree changes, nobody needs to be asked.
       const mayBeBelow = !asked && 'tree' in merged && merged.tree === below.tree
       const landed = isBelow || (mayBeBelow && (await isAncestor(repository, headSha, base)))
@@ -212,7 +199,7 @@ export function createLanding(options: {
       const repository = await open(row.project)
       const base = repository.mirrored()
       if (base === null || row.state !== 'open') return 'unknown'
-      return 'files' in (await merge(repository, base, row.head_sha)) ? 'conflict' : 'clean'
+      return 'files' in (await mergeTree(repository, base, row.head_sha)) ? 'conflict' : 'clean'
     },
   }
 }

@@ -16,6 +16,7 @@ import { createPushGuard } from './push-guard.ts'
 import { createRefRows, type RefIncident } from './refs.ts'
 import { createRepositories, type Repository } from './repository.ts'
 import { createReviews, type ReviewRequest } from './reviews.ts'
+import { createSequencing } from './sequencing.ts'
 
 export interface ForgeProject {
   id: string
@@ -68,6 +69,8 @@ export interface LocalForge extends Forge, Omit<LandingEffects, 'mergeable'> {
   start: () => Promise<{ incidents: RefIncident[]; failures: { project: string; error: unknown }[] }>
   /** The repository of the project, for the workspace: its path, base branch and `syncBase`. */
   repository: (project: string) => Promise<Repository>
+  /** Whether the branch has an open pull request. */
+  isInFlight: (project: string, branch: string) => boolean
   review: (request: ReviewRequest) => void
   /** Throws FatalError `environment` and RetryableError `check-aborted` instead of an answer about the commit. */
   runChecks: (request: {
@@ -119,6 +122,7 @@ export function createLocalForge(options: LocalForgeOptions): LocalForge {
   const checks = createChecks({ folder, projects, open })
   const records = createCheckRecords({ database, outbox, pullRequests })
   const { mergeable, ...landing } = createLanding({ open, pullRequests, refs, outbox, now })
+  const { findConflict } = createSequencing({ open, pullRequests, reviewsOf: reviews.of, records })
   const compare = async (project: string) => checkRefs(await open(project), { database, refs, guard, now })
   const publisher = createPublisher({ open, refs, guard, outbox, pullRequests, records, isChecked: checks.isDeclared, compare })
 
@@ -184,6 +188,8 @@ export function createLocalForge(options: LocalForgeOptions): LocalForge {
     ...landing,
     publish,
     facts,
+    findConflict,
+    isInFlight: (project, branch) => pullRequests.openOn(project, branch) !== undefined,
     repository: open,
     review: reviews.add,
     dismissReviews: reviews.dismiss,

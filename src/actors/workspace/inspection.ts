@@ -25,11 +25,13 @@ export async function inspectWork(place: Place, request: Parameters<Workspace['i
 
   const look = createLook(place)
   const [fork, ahead] = await Promise.all([look.mergeBase(base, head), look.ahead(base, head)])
-  const [change, tree, descendsFromSince, reverts, protectedFiles] = await Promise.all([
+  const { since, parent = null } = request
+  const [change, tree, descendsFromSince, hasParent, reverts, protectedFiles] = await Promise.all([
     look.change(fork, head),
     ahead.tree ?? look.treeOf(head),
-    request.since === head || ahead.commits.has(request.since) || look.isAncestor(request.since, head),
-    look.reverts(request.since, base, head),
+    since === head || ahead.commits.has(since) || look.isAncestor(since, head),
+    parent === null || look.isAncestor(parent, head),
+    look.reverts(since, base, head),
     protectedChanges(look, { ...request, base, head, fork }),
   ])
   return {
@@ -38,6 +40,7 @@ export async function inspectWork(place: Place, request: Parameters<Workspace['i
     dirty,
     operation: operationIn(standing.gitFolder),
     descendsFromSince,
+    hasParent,
     commitsAhead: ahead.commits.size,
     ...change,
     tree,

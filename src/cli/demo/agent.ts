@@ -101,6 +101,7 @@ const plan = planFor(task.name, runType, {
   attempt: Number(variable('SIGNALBOX_ATTEMPT')),
   answer: answerIn(prompt),
   isTold: /^## Messages from people$/m.test(prompt),
+  isForStack: variable('SIGNALBOX_TURN') === 'stack',
   isForCommit: /^## Uncommitted changes$/m.test(prompt),
 })
 console.log(`${key}: ${runType}, ${task.title}`)
@@ -112,14 +113,13 @@ if (plan.fails) {
 if (plan.lingers) await pause(60_000)
 if (plan.calms) writeFileSync(variable('DEMO_CALM'), 'calm\n')
 if (plan.mergeBase) mergeBase(variable('SIGNALBOX_BASE'), plan)
-else {
-  for (const step of plan.steps) {
-    console.log(step.say)
-    for (const edit of step.edits) make(edit)
-    await think()
-    if (plan.leavesUncommitted) continue
-    if (!commit(step.commit)) console.log('that was done already')
-  }
+// Also after a merge without a conflict: what merges may still not work.
+for (const step of plan.steps) {
+  console.log(step.say)
+  for (const edit of step.edits) make(edit)
+  await think()
+  if (plan.leavesUncommitted) continue
+  if (!commit(step.commit)) console.log('that was done already')
 }
 await think()
 writeResult(variable('SIGNALBOX_RESULT_FILE'), {

@@ -17,7 +17,7 @@ export interface Step {
 }
 
 export interface Plan {
-  /** Merge the base branch first; conflicting files are taken from the base, and the steps are made again on them. */
+  /** Merge the base branch first; conflicting files are taken from the base. The steps are made again on what comes of it. */
   mergeBase: boolean
   steps: readonly Step[]
   outcome: 'completed' | 'needs_input' | 'no_change'
@@ -42,9 +42,16 @@ export interface Turn {
   isTold: boolean
   /** Whether it is only asked to commit what it left. */
   isForCommit: boolean
+  /** Whether it is only asked to base its work on another change. */
+  isForStack: boolean
 }
 
 const slugify: readonly Step[] = [
+  {
+    say: 'calling words by what it does',
+    commit: 'Call words splitWords',
+    edits: [renamed('src/text.ts', 'words', 'splitWords'), renamed('test/text.test.ts', 'words', 'splitWords')],
+  },
   {
     say: 'adding slugify',
     commit: 'Add slugify',
@@ -283,6 +290,22 @@ const sentence = (end: string): readonly Step[] =>
     `assert.equal(sentence(['a', 'word']), 'A word${end === '' ? '' : '.'}')`,
   )
 
+/** Its first form is right by itself, and not any more when `plain` has landed, which no merge can see. */
+const initials = (split: 'words' | 'splitWords'): readonly Step[] =>
+  module(
+    'initials',
+    split === 'words' ? 'Take initials' : 'Take initials of split words',
+    `import { ${split} } from './text.ts'
+
+export function initials(text: string): string {
+  return ${split}(text)
+    .map((word) => word.charAt(0).toUpperCase())
+    .join('')
+}
+`,
+    `assert.equal(initials('Ada King'), 'AK')`,
+  )
+
 const stopwatch = module(
   'stopwatch',
   'Measure seconds',
@@ -360,6 +383,7 @@ const whole: Record<TaskName, readonly Step[]> = {
   red: temperature(32),
   reviewed: [...grouping, ...groupingSigned],
   conflicting: truncate,
+  clashing: initials('splitWords'),
   impossible: [],
   flaky: stopwatch,
   closed: sentence(" + '.'"),
@@ -414,19 +438,24 @@ const whole: Record<TaskName, readonly Step[]> = {
   more: greet(false),
 }
 
-const first: Partial<Record<TaskName, readonly Step[]>> = { red: temperature(23), reviewed: grouping, closed: sentence('') }
+const first: Partial<Record<TaskName, readonly Step[]>> = {
+  red: temperature(23),
+  reviewed: grouping,
+  closed: sentence(''),
+  clashing: initials('words'),
+}
 
 const repairs: Partial<Record<RunType, Partial<Record<TaskName, readonly Step[]>>>> = {
   ci_repair: { red: temperature(32) },
   review_fix: { reviewed: groupingSigned },
 }
 
-const firstTurn: Turn = { attempt: 1, answer: null, isTold: false, isForCommit: false }
+const firstTurn: Turn = { attempt: 1, answer: null, isTold: false, isForCommit: false, isForStack: false }
 
 /** What the agent does in a run of this type on this task. */
 export function planFor(task: TaskName, runType: RunType, turn: Partial<Turn> = {}): Plan {
-  const { attempt, answer, isTold, isForCommit } = { ...firstTurn, ...turn }
-  if (runType === 'implementation') {
+  const { attempt, answer, isTold, isForCommit, isForStack } = { ...firstTurn, ...turn }
+  if (runType === 'implementation' && !isForStack) {
     const again = task === 'closed' && attempt > 1 ? whole[task] : task === 'more' && isTold ? greet(true) : null
     const steps = task === 'impossible' ? publishing(answer) : (again ?? first[task] ?? whole[task])
     if (steps.length === 0) return publishingQuestion
@@ -440,7 +469,7 @@ export function planFor(task: TaskName, runType: RunType, turn: Partial<Turn> = 
   if (runType === 'ci_repair' && task === 'flaky') {
     return { mergeBase: false, steps: [], outcome: 'no_change', summary: 'The tests pass here: the machine was busy.', calms: true }
   }
-  if (runType === 'queue_repair' || runType === 'branch_upkeep') {
+  if (isForStack || runType === 'queue_repair' || runType === 'branch_upkeep') {
     const summary = 'Merged the base branch and made the change again on top of it.'
     return { mergeBase: true, steps: whole[task], outcome: 'completed', summary }
   }
@@ -451,6 +480,12 @@ export function planFor(task: TaskName, runType: RunType, turn: Partial<Turn> = 
 
 function written(path: string, content: string): Edit {
   return { path, apply: () => content }
+}
+
+/** Everywhere in the file where the name stands as a word of code: before a bracket, or between others. */
+function renamed(path: string, from: string, to: string): Edit {
+  const name = new RegExp(`\\b${from}(?=\\(| })`, 'g')
+  return { path, apply: (before) => (before ?? '').replace(name, to) }
 }
 
 /** At the end of the file, after a blank line; a file that has it already stays as it is. */

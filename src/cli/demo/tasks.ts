@@ -42,7 +42,7 @@ const stories = [
   {
     name: 'plain',
     title: 'Add slugify to the text module',
-    body: 'Headings become file names in three places, each in its own way.\n\nAdd `slugify(text)` to `src/text.ts`: lower case, words joined by hyphens, nothing else kept. With tests.',
+    body: 'Headings become file names in three places, each in its own way.\n\nAdd `slugify(text)` to `src/text.ts`: lower case, words joined by hyphens, nothing else kept. With tests. While there: call `words` what it does, `splitWords`.',
     story: 'plain',
   },
   {
@@ -75,10 +75,10 @@ const stories = [
     },
   },
   {
-    name: 'conflicting',
-    title: 'Add truncate to the text module',
-    body: 'Add `truncate(text, length)` to `src/text.ts`: longer texts are cut and end in "…". With tests.',
-    story: 'conflicts in the landing queue, repaired',
+    name: 'clashing',
+    title: 'Take the initials of a text',
+    body: 'Add `src/initials.ts` with `initials(text)`, by the words of `src/text.ts`: of "Ada King" it is "AK". With tests.',
+    story: 'fails in the landing queue, repaired',
     incidents: ['queue.evicted'],
     runs: ['queue_repair'],
     heads: 2,
@@ -173,6 +173,14 @@ const stories = [
     story: 'landed, then asked for more',
     landings: 2,
     heads: 2,
+  },
+  {
+    name: 'conflicting',
+    title: 'Add truncate to the text module',
+    body: 'Add `truncate(text, length)` to `src/text.ts`: longer texts are cut and end in "…". With tests.',
+    filedAfter: 'plain',
+    story: 'contradicts one in flight, based on it',
+    landsAfter: 'plain',
   },
 ] as const satisfies readonly Story[]
 

@@ -21,6 +21,8 @@ export interface IssuePolicy {
   /** False when the project declares no checks: then nothing is waited for. */
   checks: boolean
   landing: 'queue' | 'manual'
+  /** Whether a change is based on one in flight that it contradicts, before it is published. */
+  sequencing: boolean
   deploy: { timeout: number } | null
   /** What a repair must not touch (core §3.11). */
   protectedPaths: string[]
@@ -48,6 +50,7 @@ export const defaultPolicy: IssuePolicy = {
   review: 'human',
   checks: true,
   landing: 'queue',
+  sequencing: true,
   deploy: null,
   protectedPaths: [
     '.github/workflows/**',

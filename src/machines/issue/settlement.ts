@@ -102,6 +102,7 @@ export function assignment(c: IssueContext): RunInput {
     conflict: isConflicting(c),
     pastPatch: presentHead(c).patchId,
     protectedPaths: policy.protectedPaths,
+    sequencing: policy.sequencing,
     round: c.attempts[type],
     lastFailure: c.lastFailure?.reason ?? null,
     limits: policy.limits,

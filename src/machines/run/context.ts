@@ -39,6 +39,8 @@ export interface RunInput {
   conflict: boolean
   /** `git patch-id --stable` of `past`, where it is known. */
   pastPatch: string | null
+  /** Before its first publication the change is compared with those in flight, and based on one that it contradicts. */
+  sequencing: boolean
   /** Paths that a repair must not touch; as git writes pathspecs with globs. */
   protectedPaths: string[]
   /** How many runs of this type its change has had, this one included. */
@@ -94,7 +96,17 @@ export interface Published {
 }
 
 /** What a turn of the agent is for. */
-export type TurnKind = 'work' | 'commit' | 'completion_check'
+export type TurnKind = 'work' | 'commit' | 'completion_check' | 'stack'
+
+/** An open pull request that a commit contradicts. */
+export interface ChangeInFlight {
+  number: number
+  url: string
+  branch: string
+  head: string
+  /** The files in which the two contradict each other. */
+  files: string[]
+}
 
 /** What the agent makes of having changed nothing, and why. */
 export interface Completion {
@@ -128,6 +140,8 @@ export interface Inspection {
   operation: string | null
   /** True when `since` is an ancestor of head: nothing that was published has been rewritten. */
   descendsFromSince: boolean
+  /** False when head has not the commit that it is to be based on. */
+  hasParent: boolean
   /** Commits on head that are not on the base. */
   commitsAhead: number
   /** Files changed between the merge base and head. */
@@ -164,6 +178,8 @@ export interface RunContext extends RunInput {
   thread: string | null
   result: SessionResult | null
   inspection: Inspection | null
+  /** What the comparison with the changes in flight found, and the work as it was then; null before it was made. */
+  sequence: { parent: ChangeInFlight | null; before: Inspection } | null
   usage: Usage
   lastSignalAt: number | null
   lastProgressAt: number | null
@@ -202,6 +218,7 @@ export function createContext({ input }: { input?: RunInput }): RunContext {
     umbrella: null,
     conflict: false,
     pastPatch: null,
+    sequencing: false,
     protectedPaths: [],
     round: 1,
     lastFailure: null,
@@ -223,6 +240,7 @@ export function createContext({ input }: { input?: RunInput }): RunContext {
     thread: null,
     result: null,
     inspection: null,
+    sequence: null,
     usage: noUsage,
     lastSignalAt: null,
     lastProgressAt: null,

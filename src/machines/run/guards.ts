@@ -1,6 +1,6 @@
 // When a run may go on, and what its worktree has to show before anything is published.
 
-import type { RunContext, SessionResult } from './context.ts'
+import type { ChangeInFlight, RunContext, SessionResult } from './context.ts'
 import { mostChecks, mostCommits, mostResumes, reportEvery } from './policy.ts'
 
 interface Args {
@@ -63,6 +63,21 @@ export const canGoOn = ({ context: { completion, checksMade } }: Only): boolean 
   completion?.verdict === 'continue' && checksMade < mostChecks
 /** When it was asked why nothing has changed, and asks a person. */
 export const isAskingInstead = ({ context: { completion } }: Only): boolean => completion?.verdict === 'needs_input'
+/** When the work is ready for its first publication, and was not compared with the changes in flight yet. */
+export const canProbe = ({ context }: Only): boolean =>
+  context.sequencing &&
+  context.type === 'implementation' &&
+  context.published === null &&
+  context.onto === null &&
+  context.sequence === null &&
+  canPublish({ context })
+/** When the comparison has found a change that this one contradicts. */
+export const hasConflict = ({ event }: Args): boolean => ((event as { output?: ChangeInFlight | null }).output ?? null) !== null
+/** When the turn is to base the work on another change. */
+export const isStacking = ({ context: { turnKind } }: Only): boolean => turnKind === 'stack'
+/** When it was, and the work is not there: not finished, not clean, or without the other change. */
+export const isNotStacked = ({ context }: Only): boolean =>
+  isStacking({ context }) && !(context.inspection?.hasParent === true && canPublish({ context }))
 /** When everything is committed, on the branch, on top of what was there, and new. A reviewer's commits are nobody's change. */
 export const canPublish = ({ context }: Only): boolean =>
   context.type !== 'review' &&

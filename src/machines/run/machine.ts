@@ -3,12 +3,13 @@
 //   claimed ─▶ preparing ─▶ starting ─▶ working ─▶ verifying ─▶ publishing ─▶ settled
 //                              ▲           │          │
 //                              └───────────┴──────────┘  the agent's thread is resumed; one continuation commits what was left
-//                              └─ checking ◀──────────┘  an agent that changed nothing is asked why
+//                              ├─ checking ◀──────────┤  an agent that changed nothing is asked why
+//                              └─ stacking ◀─ sequencing   what contradicts a change in flight is based on it
 //
 // Whatever calls it off leads through `ending`, where the agent's processes are waited for.
 
 import { createContext } from './context.ts'
-import { prepareInput, publishInput, runOutput, runSetup, sessionInput, verifyInput } from './setup.ts'
+import { prepareInput, probeInput, publishInput, runOutput, runSetup, sessionInput, verifyInput } from './setup.ts'
 
 export const runMachine = runSetup.createMachine({
   id: 'run',
@@ -46,6 +47,7 @@ export const runMachine = runSetup.createMachine({
         'session.finished': [
           { guard: 'isForVerification', target: 'verifying', actions: 'rememberResult' },
           { guard: 'hasQuestion', target: 'settled', actions: ['rememberResult', 'endWithQuestion'] },
+          { guard: 'isStacking', target: 'publishing', actions: ['rememberResult', 'leaveStack'] },
           { target: 'settled', actions: ['rememberResult', 'endAsFailed'] },
         ],
         'xstate.error.actor.session': [
@@ -95,6 +97,7 @@ export const runMachine = runSetup.createMachine({
         'session.finished': [
           { guard: 'isForVerification', target: 'verifying', actions: 'rememberResult' },
           { guard: 'hasQuestion', target: 'settled', actions: ['rememberResult', 'endWithQuestion'] },
+          { guard: 'isStacking', target: 'publishing', actions: ['rememberResult', 'leaveStack'] },
           { target: 'settled', actions: ['rememberResult', 'endAsFailed'] },
         ],
         'xstate.error.actor.session': [
@@ -127,12 +130,14 @@ export const runMachine = runSetup.createMachine({
         judging: {
           meta: { description: 'The guards decide.' },
           always: [
+            { guard: 'isNotStacked', target: '#run.publishing', actions: 'leaveStack' },
             { guard: 'isOnOtherBranch', target: '#run.settled', actions: 'endForOtherBranch' },
             { guard: 'hasRewrittenHistory', target: '#run.settled', actions: 'endForRewrite' },
             { guard: 'isOutOfScope', target: '#run.settled', actions: 'endForScope' },
             { guard: 'canContinue', target: '#run.starting', actions: ['rememberUncommitted', 'beginCommit'] },
             { guard: 'isDirty', target: '#run.settled', actions: 'endForDirt' },
             { guard: 'isSamePatch', target: '#run.settled', actions: 'endWithSamePatch' },
+            { guard: 'canProbe', target: '#run.sequencing' },
             { guard: 'canPublish', target: '#run.publishing' },
             { guard: 'canCheckCompletion', target: '#run.checking', actions: 'beginCheck' },
             { target: '#run.settled', actions: 'endWithoutChange' },
@@ -186,6 +191,7 @@ export const runMachine = runSetup.createMachine({
             { guard: 'hasRewrittenHistory', target: '#run.settled', actions: 'endForRewrite' },
             { guard: 'canContinue', target: '#run.starting', actions: ['rememberUncommitted', 'beginCommit'] },
             { guard: 'isDirty', target: '#run.settled', actions: 'endForDirt' },
+            { guard: 'canProbe', target: '#run.sequencing' },
             { guard: 'canPublish', target: '#run.publishing' },
             { guard: 'canGoOn', target: '#run.starting', actions: 'beginWork' },
             { guard: 'isAskingInstead', target: '#run.settled', actions: 'endWithQuestion' },
@@ -195,9 +201,34 @@ export const runMachine = runSetup.createMachine({
       },
       on: { 'run.stop': { target: 'ending', actions: 'endAsAsked' } },
     },
+    sequencing: {
+      meta: { phase: 'sequencing', description: 'The work is compared with the changes in flight that it might contradict.' },
+      invoke: {
+        id: 'probe',
+        src: 'findConflict',
+        input: probeInput,
+        onDone: [
+          { guard: 'hasConflict', target: 'stacking', actions: 'rememberParent' },
+          { target: 'publishing', actions: 'rememberProbe' },
+        ],
+        onError: { target: 'publishing', actions: 'rememberProbe' },
+      },
+      on: { 'run.stop': { target: 'settled', actions: 'endAsAsked' } },
+    },
+    stacking: {
+      meta: { phase: 'stacking', description: 'The change that it contradicts is brought, and the agent bases its own on it.' },
+      invoke: {
+        id: 'prepare',
+        src: 'prepareWorktree',
+        input: prepareInput,
+        onDone: { target: 'starting', actions: ['rememberWorktree', 'beginStack'] },
+        onError: { target: 'publishing', actions: 'leaveStack' },
+      },
+      on: { 'run.stop': { target: 'settled', actions: 'endAsAsked' } },
+    },
     publishing: {
       meta: { phase: 'publishing', description: 'The branch is pushed and its pull request opened or updated.' },
-      entry: 'tellPublishing',
+      entry: ['dropSession', 'tellPublishing'],
       invoke: {
         id: 'publish',
         src: 'publishChange',

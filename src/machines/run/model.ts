@@ -4,7 +4,7 @@ import { alive, dawn, spawns, tick, timersOf, type Happening, type Model, type S
 import { failureClasses, noUsage } from '../vocabulary.ts'
 import type { Inspection, Published, RunContext, RunInput, SessionResult } from './context.ts'
 import type { RunEvent } from './events.ts'
-import { hasAdvanced, isDirty } from './guards.ts'
+import { canPublish } from './guards.ts'
 import { reportEvery } from './policy.ts'
 
 type State = Situation<RunContext>
@@ -15,9 +15,12 @@ const input: RunInput = {
   ...{ issue: '1', project: 'app', key: 'APP-1', title: 'T', description: '', url: 'u', runId: 'run-1', type: 'ci_repair', attempt: 1 },
   ...{ agent: 'a', branch: 'b', base: 'main', published: 'P', past: 'P', keep: false, restartFrom: null, messages: [], question: null },
   ...{ review: null, checks: null, incident: null, lastFailure: null },
-  ...{ onto: null, replaces: null, umbrella: null, conflict: false, pastPatch: null, protectedPaths: [], round: 1 },
+  ...{ onto: null, replaces: null, umbrella: null, conflict: false, pastPatch: null, protectedPaths: [], round: 1, sequencing: false },
   limits: { run: 120 * minute, progress: 15 * minute, signal: 10 * minute },
 }
+
+/** The first work on an issue: before it is published it is compared with what is in flight. */
+const first: RunInput = { ...input, type: 'implementation', published: null, past: null, sequencing: true }
 
 const process_ = { pid: 1, group: 1, startTime: '1' }
 const usage = { ...noUsage, inputTokens: 1 }
@@ -49,7 +52,18 @@ const examples: { [T in Type]: Example[] } = {
 }
 
 const looked: Inspection = {
-  ...{ head: 'A', branch: 'b', dirty: [], operation: null, descendsFromSince: true, commitsAhead: 1, files: [], patchId: 'p', tree: 't' },
+  ...{
+    head: 'A',
+    branch: 'b',
+    dirty: [],
+    operation: null,
+    descendsFromSince: true,
+    hasParent: true,
+    commitsAhead: 1,
+    files: [],
+    patchId: 'p',
+    tree: 't',
+  },
   ...{ reverts: [], protectedFiles: [] },
 }
 const inspections: Record<string, Partial<Inspection>> = {
@@ -60,6 +74,7 @@ const inspections: Record<string, Partial<Inspection>> = {
   rewritten: { descendsFromSince: false },
   'not moved': { head: 'P' },
   'nothing ahead': { commitsAhead: 0 },
+  'without its base': { hasParent: false },
   'out of bounds': { protectedFiles: ['package.json'] },
 }
 const published: Published = { number: 7, url: 'u', headSha: 'A', headRef: 'b', baseRef: 'main', draft: false, state: 'open' }
@@ -67,6 +82,10 @@ const answers: Record<string, [label: string, output: unknown][]> = {
   prepare: [['', { path: '/w', head: 'base', baseHead: 'base', dirty: [] }]],
   closing: [['', null]],
   verify: Object.entries(inspections).map(([label, found]) => [label, { ...looked, ...found }]),
+  probe: [
+    ['none', null],
+    ['conflict', { number: 6, url: 'u', branch: 'other', head: 'O', files: ['a.ts'] }],
+  ],
   publish: [['', published]],
 }
 const failures = ['interrupted', 'worktree-broken', 'spawn-failed']
@@ -118,7 +137,10 @@ const answersOf = (commands: Parameters<typeof spawns>[0]): Told[] =>
 export const runModel: Model<RunContext> = {
   machine: 'run',
   parent: 'issue/1',
-  worlds: [{ name: 'a repair', input, events }],
+  worlds: [
+    { name: 'a repair', input, events },
+    { name: 'a first implementation', input: first, events },
+  ],
   representative,
   properties: [
     {
@@ -147,10 +169,14 @@ export const runModel: Model<RunContext> = {
     {
       id: 'P4',
       statement: 'Only what was looked at is published: clean, on its branch, on top of what was published, and new.',
-      step: ({ after: { context }, commands, happening }) => {
+      step: ({ before, after: { context }, commands, happening }) => {
         if (!spawns(commands).some(({ src }) => src === 'publishChange')) return undefined
-        if (happening.label !== 'verify done fine') return `published after ${happening.label}`
-        return !isDirty({ context }) && hasAdvanced({ context }) ? undefined : 'it is not what was looked at'
+        if (!canPublish({ context })) return 'it is not fit to be published'
+        if (/^verify done (fine|without its base)$/.test(happening.label)) return undefined
+        // What was fit before it was compared, or before a turn that did not get it onto another change.
+        const isAsBefore = JSON.stringify(context.inspection) === JSON.stringify(context.sequence?.before)
+        const mayBe = happening.label.startsWith('probe ') || before.context.turnKind === 'stack' || before.context.onto !== null
+        return isAsBefore && mayBe && context.onto === null ? undefined : `published after ${happening.label}`
       },
     },
     {

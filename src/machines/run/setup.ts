@@ -3,7 +3,17 @@
 import { assign, enqueueActions, fromCallback, fromPromise, sendParent, sendTo, setup, stopChild } from 'xstate'
 import type { FailureClass, RunOutcome } from '../vocabulary.ts'
 import { addUsage } from '../vocabulary.ts'
-import type { Completion, Inspection, Published, RunContext, RunInput, RunOutput, SessionResult, TurnKind } from './context.ts'
+import type {
+  ChangeInFlight,
+  Completion,
+  Inspection,
+  Published,
+  RunContext,
+  RunInput,
+  RunOutput,
+  SessionResult,
+  TurnKind,
+} from './context.ts'
 import type { RunEvent } from './events.ts'
 import * as guards from './guards.ts'
 import { completionTime, endingTime } from './policy.ts'
@@ -27,6 +37,8 @@ export interface SessionInput extends RunInput {
   /** What the agent said when it was asked why nothing had changed. */
   completion: Completion | null
   uncommitted: string[] | null
+  /** The change that this turn is to base the work on. */
+  parent: ChangeInFlight | null
   thread: string | null
   worktree: string
   timeout: number
@@ -41,6 +53,15 @@ export interface VerifyInput {
   onto: string | null
   since: string
   protectedPaths: string[]
+  /** A commit of another change that the work is to be based on. */
+  parent: string | null
+}
+
+/** Of a commit that is not published yet. */
+export interface ProbeInput {
+  project: string
+  branch: string
+  head: string
 }
 
 export interface PublishInput {
@@ -79,7 +100,8 @@ export const prepareInput = ({ context }: { context: RunContext }): PrepareInput
   base: context.base,
   onto: context.onto,
   keep: context.keep || context.turns > 0,
-  restartFrom: context.restartFrom,
+  // Only before the first turn: later it would take this run's own work back.
+  restartFrom: context.turns > 0 ? null : context.restartFrom,
   runId: context.runId,
 })
 
@@ -101,6 +123,7 @@ const assignmentOf = ({
   thread: _thread,
   result: _result,
   inspection: _inspection,
+  sequence: _sequence,
   usage: _usage,
   lastSignalAt: _lastSignalAt,
   lastProgressAt: _lastProgressAt,
@@ -120,6 +143,7 @@ export const sessionInput = ({ context }: { context: RunContext }): SessionInput
   turnKind: context.turnKind,
   completion: context.completion,
   uncommitted: context.uncommitted,
+  parent: context.turnKind === 'stack' ? (context.sequence?.parent ?? null) : null,
   thread: context.thread,
   worktree: context.worktree!,
   timeout: context.turnKind === 'completion_check' ? timeToAnswer(context) : context.limits.run,
@@ -133,6 +157,13 @@ export const verifyInput = ({ context }: { context: RunContext }): VerifyInput =
   onto: context.onto,
   since: context.published ?? context.headBefore!,
   protectedPaths: context.protectedPaths,
+  parent: context.sequence?.parent?.head ?? null,
+})
+
+export const probeInput = ({ context }: { context: RunContext }): ProbeInput => ({
+  project: context.project,
+  branch: context.branch,
+  head: context.inspection!.head,
 })
 
 export const publishInput = ({ context }: { context: RunContext }): PublishInput => ({
@@ -191,6 +222,7 @@ const begin = (turnKind: TurnKind, change: (c: RunContext) => Partial<RunContext
 /** Whether what was said before stands, and not what this turn says. */
 function standsBefore({ turnKind, result: before }: RunContext, result: SessionResult): boolean {
   if (before === null || turnKind === 'work') return false
+  if (turnKind === 'stack') return result.outcome !== 'needs_input'
   return turnKind === 'completion_check' || ['completed', 'no_change'].includes(result.outcome)
 }
 
@@ -222,6 +254,7 @@ export const runSetup = setup({
       prepare: 'prepareWorktree'
       closing: 'endSession'
       verify: 'verifyWork'
+      probe: 'findConflict'
       publish: 'publishChange'
     },
     meta: {} as RunMeta,
@@ -235,6 +268,7 @@ export const runSetup = setup({
     }),
     endSession: fromPromise<void, SessionInput>(notProvided('endSession')),
     verifyWork: fromPromise<Inspection, VerifyInput>(notProvided('verifyWork')),
+    findConflict: fromPromise<ChangeInFlight | null, ProbeInput>(notProvided('findConflict')),
     publishChange: fromPromise<Published, PublishInput>(notProvided('publishChange')),
   },
   guards,
@@ -256,6 +290,7 @@ export const runSetup = setup({
     // the session
     beginWork: begin('work', () => ({})),
     beginCommit: begin('commit', (c) => ({ commits: c.commits + 1 })),
+    beginStack: begin('stack', () => ({ uncommitted: null })),
     beginCheck: begin('completion_check', (c) => ({ checksMade: c.checksMade + 1, uncommitted: null })),
     resume: take((c, _event, at) => ({ resumes: c.resumes + 1, ...noticed(c, at) })),
     startSession: enqueueActions(({ context, enqueue }) => {
@@ -296,12 +331,26 @@ export const runSetup = setup({
     })),
 
     // the work
-    // One that was made by an earlier version, and taken by this one, knows nothing of scope.
+    // One that was made by an earlier version, and taken by this one, knows nothing of scope or of a parent.
     rememberInspection: take((_c, event) => {
-      const found = event['output'] as Omit<Inspection, 'reverts' | 'protectedFiles'> & Partial<Inspection>
-      return { inspection: { ...found, reverts: found.reverts ?? [], protectedFiles: found.protectedFiles ?? [] } }
+      const found = event['output'] as Omit<Inspection, 'reverts' | 'protectedFiles' | 'hasParent'> & Partial<Inspection>
+      return {
+        inspection: {
+          ...found,
+          hasParent: found.hasParent ?? true,
+          reverts: found.reverts ?? [],
+          protectedFiles: found.protectedFiles ?? [],
+        },
+      }
     }),
     rememberUncommitted: take((c) => ({ uncommitted: c.inspection!.dirty })),
+    rememberProbe: take((c) => ({ sequence: { parent: null, before: c.inspection! } })),
+    rememberParent: take((c, event) => {
+      const parent = event['output'] as ChangeInFlight
+      return { sequence: { parent, before: c.inspection! }, onto: parent.branch }
+    }),
+    // It was good enough to publish before: then the two meet in the landing queue.
+    leaveStack: take((c) => ({ inspection: c.sequence!.before, onto: null })),
     rememberPublished: take((_c, event) => {
       const { number, url, headSha, headRef, baseRef, draft, state, patchId = null } = event['output'] as Published
       return { pr: { number, url, headSha, headRef, baseRef, draft, state, patchId }, progressed: true }

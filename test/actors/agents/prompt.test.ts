@@ -7,7 +7,7 @@ const facts: PromptFacts = {
   ...{ runType: 'implementation', turnKind: 'work', key: 'APP-1', title: 'T', description: 'd', url: 'u', branch: 'b', base: 'trunk' },
   ...{ attempt: 1, round: 1, past: null, pastPatch: null, protectedPaths: ['AGENTS.md', '.ci/**'], conflict: false, replaces: null },
   ...{ umbrella: null, completion: null, messages: [], question: null, review: null, checks: null, incident: null, uncommitted: null },
-  ...{ lastFailure: null, workflow: null, extra: null },
+  ...{ lastFailure: null, workflow: null, extra: null, parent: null },
 }
 const told = (changes: Partial<PromptFacts>): string => composePrompt({ ...facts, ...changes })
 const past = 'a'.repeat(40)
@@ -80,4 +80,18 @@ it('an agent that goes back to work is told what it said is left', () => {
   const completion = { verdict: 'continue', reason: 'the tests' } as const
   expect(told({ completion })).toContain('## What you said is left\n\nthe tests')
   expect(told({ completion, turnKind: 'completion_check' })).not.toContain('the tests')
+})
+
+it('one that contradicts a change in flight is told to base its own on it, where they meet, and what becomes of it otherwise', () => {
+  const parent = { number: 6, url: 'https://forge/6', branch: 'signalbox/APP-6', head: past, files: ['src/a.ts', 'b.ts'] }
+  const prompt = told({ turnKind: 'stack', base: parent.branch, parent })
+  for (const words of [
+    'merge `origin/signalbox/APP-6` into the branch',
+    '## Pull request #6',
+    '- `src/a.ts`\n- `b.ts`',
+    'published as it was',
+  ]) {
+    expect(prompt).toContain(words)
+  }
+  expect(told({})).not.toContain('in flight')
 })

@@ -27,6 +27,7 @@ test('an inspection tells head, branch, commits, files, tree and what is uncommi
     dirty: ['a.txt', 'new\nline.txt'],
     operation: null,
     descendsFromSince: true,
+    hasParent: true,
     commitsAhead: 2,
     files: ['a.txt', 'ünï code.txt'],
     patchId: expect.stringMatching(/^[0-9a-f]{40}$/),

@@ -51,6 +51,7 @@ async function runAgent(worktree: string, title: string, runType: RunType, promp
       SIGNALBOX_ISSUE: 'DEMO-1',
       SIGNALBOX_RUN_TYPE: runType,
       SIGNALBOX_ATTEMPT: '1',
+      SIGNALBOX_TURN: 'work',
       SIGNALBOX_BASE: 'main',
       SIGNALBOX_PROMPT_FILE: join(files, 'prompt.md'),
       SIGNALBOX_CONTEXT_FILE: join(files, 'context.json'),
@@ -158,7 +159,23 @@ describe('the scripted agent', () => {
     expect(text).toContain('function truncate')
     expect(await isClean(worktree)).toBe(true)
     expect(await testsPass(worktree)).toBe(true)
-    await git(['reset', '--quiet', '--hard', 'HEAD~2'], { cwd: project })
+    await git(['reset', '--quiet', '--hard', 'HEAD~3'], { cwd: project })
+  })
+
+  it('clashes with the plain one, which no merge shows but the tests of both together, and repairs that', async () => {
+    const plain = await worktreeOf('landed-3')
+    await runAgent(plain, task('plain').title, 'implementation')
+    const worktree = await worktreeOf('clashing')
+    await runAgent(worktree, task('clashing').title, 'implementation')
+    expect(await testsPass(worktree)).toBe(true)
+    const together = await worktreeOf('together', 'signalbox/clashing')
+    await git(['merge', '--quiet', 'signalbox/landed-3'], { cwd: together, env: identity })
+    expect(await testsPass(together)).toBe(false)
+    await land(plain)
+    expect(await runAgent(worktree, task('clashing').title, 'queue_repair')).toMatchObject({ exitCode: 0 })
+    expect(await isClean(worktree)).toBe(true)
+    expect(await testsPass(worktree)).toBe(true)
+    await git(['reset', '--quiet', '--hard', 'HEAD~3'], { cwd: project })
   })
 
   it('takes up a merge that an interrupted run left half done', async () => {
@@ -172,7 +189,7 @@ describe('the scripted agent', () => {
     expect(await runAgent(worktree, task('conflicting').title, 'queue_repair')).toMatchObject({ exitCode: 0 })
     expect(await isClean(worktree)).toBe(true)
     expect(await testsPass(worktree)).toBe(true)
-    await git(['reset', '--quiet', '--hard', 'HEAD~2'], { cwd: project })
+    await git(['reset', '--quiet', '--hard', 'HEAD~3'], { cwd: project })
   })
 
   it('takes up uncommitted edits and finished commits of an interrupted run without doing anything twice', async () => {
@@ -183,7 +200,7 @@ describe('the scripted agent', () => {
     expect((await git(['rev-parse', 'HEAD'], { cwd: worktree })).stdout).toBe(head)
     await git(['reset', '--quiet', '--mixed', 'HEAD~1'], { cwd: worktree })
     await runAgent(worktree, task('plain').title, 'implementation')
-    expect(await commitsAhead(worktree)).toBe(2)
+    expect(await commitsAhead(worktree)).toBe(3)
     expect(await isClean(worktree)).toBe(true)
   })
 

@@ -44,11 +44,13 @@ describe('the reviewer of the demo', () => {
     expect(verdicts(reviewer, { reviewed: green('DEMO-4', 'b') })).toEqual(['approve DEMO-4 b'])
   })
 
-  it('approves the first of the pair only when both are green, and the second when the first is in the queue', () => {
+  it('approves the first of several only when all are green, and the others when the first is in the queue', () => {
     const reviewer = createReviewer()
+    const clashing = green('DEMO-6')
     expect(verdicts(reviewer, { plain: green('DEMO-1') })).toEqual([])
-    expect(verdicts(reviewer, { plain: green('DEMO-1'), conflicting: documentOf('DEMO-5') })).toEqual([])
-    expect(verdicts(reviewer, { plain: green('DEMO-1'), conflicting: green('DEMO-5') })).toEqual(['approve DEMO-1 a'])
+    expect(verdicts(reviewer, { plain: green('DEMO-1'), conflicting: green('DEMO-5') })).toEqual([])
+    expect(verdicts(reviewer, { plain: green('DEMO-1'), conflicting: documentOf('DEMO-5'), clashing })).toEqual([])
+    expect(verdicts(reviewer, { plain: green('DEMO-1'), conflicting: green('DEMO-5'), clashing })).toEqual(['approve DEMO-1 a'])
     expect(verdicts(reviewer, { plain: green('DEMO-1'), conflicting: green('DEMO-5') })).toEqual([])
     const queued = { ...green('DEMO-1'), waitsFor: waitingFor('queue') }
     expect(verdicts(reviewer, { plain: queued, conflicting: green('DEMO-5') })).toEqual(['approve DEMO-5 a'])

@@ -18,6 +18,7 @@ const found = (changes: Partial<Inspection> = {}): Partial<RunContext> => ({
       dirty: [],
       operation: null,
       descendsFromSince: true,
+      hasParent: true,
       commitsAhead: 1,
       files: [],
       patchId: null,
@@ -28,6 +29,7 @@ const found = (changes: Partial<Inspection> = {}): Partial<RunContext> => ({
     ...changes,
   },
 })
+const inFlight = { number: 6, url: 'u', branch: 'other', head: 'O', files: ['a.ts'] }
 const dirty = found({ dirty: ['a.ts'] })
 
 const tables: Record<keyof typeof guards, Row[]> = {
@@ -137,6 +139,31 @@ const tables: Record<keyof typeof guards, Row[]> = {
     ['a question', true, { completion: { verdict: 'needs_input', reason: 'r' } }],
     ['nothing to do', false, { completion: { verdict: 'done', reason: 'r' } }],
     ['not asked', false, {}],
+  ],
+  canProbe: [
+    ['a first implementation', true, { ...found(), sequencing: true }],
+    ['switched off', false, found()],
+    ['compared before', false, { ...found(), sequencing: true, sequence: { parent: null, before: found().inspection! } }],
+    ['published before', false, { ...found(), sequencing: true, published: 'P' }],
+    ['based on another change', false, { ...found(), sequencing: true, onto: 'x' }],
+    ['a repair', false, { ...found(), sequencing: true, type: 'ci_repair' }],
+    ['not fit to be published', false, { ...dirty, sequencing: true }],
+  ],
+  hasConflict: [
+    ['a change', true, {}, { type: 'xstate.done.actor.probe', output: inFlight }],
+    ['none', false, {}, { type: 'xstate.done.actor.probe', output: null }],
+    ['no answer', false, {}],
+  ],
+  isStacking: [
+    ['based on another', true, { turnKind: 'stack' }],
+    ['at work', false, { turnKind: 'work' }],
+  ],
+  isNotStacked: [
+    ['clean, with all of the other', false, { ...found(), turnKind: 'stack' }],
+    ['without the other', true, { ...found({ hasParent: false }), turnKind: 'stack' }],
+    ['in the middle of the merge', true, { ...found({ operation: 'merge' }), turnKind: 'stack' }],
+    ['rewritten', true, { ...found({ descendsFromSince: false }), turnKind: 'stack' }],
+    ['another turn', false, { ...found({ hasParent: false }), turnKind: 'work' }],
   ],
   canPublish: [
     ['clean, new, on the branch', true, found()],

@@ -14,8 +14,9 @@ const numRuns = process.env['SIGNALBOX_NIGHTLY'] ? 20_000 : 500
 const minute = 60_000
 const limits = { run: 120 * minute, progress: 15 * minute, signal: 10 * minute }
 
-/** A repair of what is published, and an implementation, which may be asked why it has changed nothing. */
-const kinds = [{}, { type: 'implementation', published: null, past: null }]
+/** A repair of what is published, and implementations, which may be asked why they have changed nothing, and be based on another. */
+const first = { type: 'implementation', published: null, past: null }
+const kinds = [{}, first, { ...first, sequencing: true }]
 
 const begin = (kind: object): Run =>
   start<RunContext>('run', {
@@ -47,6 +48,7 @@ const inspection = {
   dirty: [],
   operation: null,
   descendsFromSince: true,
+  hasParent: true,
   commitsAhead: 1,
   files: [],
   patchId: null,
@@ -61,6 +63,7 @@ const inspections = [
   { operation: 'merge' },
   { branch: null },
   { descendsFromSince: false },
+  { hasParent: false },
   { head: 'P' },
   { commitsAhead: 0 },
   { commitsAhead: 0 },
@@ -77,6 +80,7 @@ function ends(run: Run, n: number): Run {
   const outputs: Record<string, unknown> = {
     prepare: { path: '/w', head: 'base', baseHead: 'base', dirty: [] },
     verify: { ...inspection, ...inspections[n % inspections.length] },
+    probe: n % 2 === 0 ? null : { number: 6, url: 'u', branch: 'other', head: 'O', files: ['a.ts'] },
     publish: published,
   }
   return run.done(child, outputs[child])
@@ -156,11 +160,16 @@ describe('whatever happens to a run', () => {
   it('only what was looked at is published: clean, on its branch, on top of what was there, and new', () => {
     holds((before, after) => {
       if (!spawned(after).includes('publishChange')) return
-      expect([{ verifying: 'inspecting' }, { checking: 'looking' }]).toContainEqual(before.value)
-      // The scope of an implementation is the whole repository, and every head is new to it.
-      const looked = after.context.inspection!
-      const free = after.context.type === 'implementation' ? { head: 'A', reverts: [], protectedFiles: [] } : {}
-      expect({ ...looked, ...free }).toEqual(inspection)
+      const { inspection: found, sequence, turnKind, onto, type } = after.context
+      const looked = found!
+      const isLooking = [{ verifying: 'inspecting' }, { checking: 'looking' }].some(
+        (state) => JSON.stringify(state) === JSON.stringify(before.value),
+      )
+      // What was looked at before it was compared, or before a turn that did not get it onto another change.
+      if (!isLooking || (turnKind === 'stack' && onto === null)) expect([looked, onto]).toEqual([sequence!.before, null])
+      // The scope of an implementation is the whole repository, and every head is new to it; only what is based on another needs all of that.
+      const free = type === 'implementation' ? { head: 'A', reverts: [], protectedFiles: [] } : {}
+      expect({ ...looked, ...free, hasParent: onto === null || looked.hasParent }).toEqual(inspection)
       expect(after.messages('parent')).toEqual([{ type: 'run.publishing', runId: 'run-1', head: looked.head }])
     })
   })
@@ -175,8 +184,8 @@ describe('whatever happens to a run', () => {
   it('turns and resumes are bounded, and the limit is one for all of them', () => {
     holds((_before, { context, timers }) => {
       expect([context.commits <= mostCommits, context.checksMade <= mostChecks]).toEqual([true, true])
-      // The work itself, and once more after each check but the last.
-      expect(context.turns).toBeLessThanOrEqual(mostChecks + context.commits + context.checksMade)
+      // The work itself, and once more after each check but the last; and once onto another change.
+      expect(context.turns).toBeLessThanOrEqual(mostChecks + context.commits + context.checksMade + (context.sequence?.parent ? 1 : 0))
       expect(context.resumes).toBeLessThanOrEqual(mostResumes)
       for (const [name, { due }] of timers) {
         if (name.includes('.runLimit.')) expect(due).toBe(Math.max(dawn + limits.run + context.idle, context.now))

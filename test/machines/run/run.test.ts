@@ -18,7 +18,7 @@ const input = (changes: Partial<RunInput> = {}): RunInput => ({
     checks: null,
     incident: null,
     lastFailure: null,
-    ...{ onto: null, replaces: null, umbrella: null, conflict: false, pastPatch: null, protectedPaths: [], round: 1 },
+    ...{ onto: null, replaces: null, umbrella: null, conflict: false, pastPatch: null, protectedPaths: [], round: 1, sequencing: false },
     limits: { run: 120 * minute, progress: 15 * minute },
   },
   type: 'implementation',
@@ -46,6 +46,7 @@ const inspection = (changes: Partial<Inspection> = {}): Inspection => ({
     dirty: [],
     operation: null,
     descendsFromSince: true,
+    hasParent: true,
     commitsAhead: 1,
     files: ['a.ts'],
     patchId: 'p',
@@ -129,6 +130,7 @@ describe('a run that does its work', () => {
       uncommitted: null,
       thread: null,
       worktree: '/w',
+      parent: null,
       timeout: 120 * minute,
     })
     expect(inputs(play(given, ...verifying), 'verify')).toEqual({
@@ -139,6 +141,7 @@ describe('a run that does its work', () => {
       onto: null,
       since: 'P',
       protectedPaths: [],
+      parent: null,
     })
     expect(inputs(play({}, ...verifying), 'verify')).toMatchObject({ since: 'base' })
     expect(inputs(play(given, ...working, finishes({ prTitle: 'T', prBody: 'B' }), inspected()), 'publish')).toEqual({
@@ -472,6 +475,62 @@ describe('failures around the agent', () => {
     expect(output(play({}, prepared, fails('session')))).toMatchObject(failed)
     expect(output(play({}, ...working, fails('session')))).toMatchObject(failed)
     expect(output(play({}, ...verifying, inspected(), fails('publish')))).toMatchObject({ ...failed, headAfter: null })
+  })
+})
+
+describe('a first publication', () => {
+  const other = { number: 6, url: 'u', branch: 'other', head: 'O', files: ['a.ts'] }
+  const probing = [...verifying, inspected()]
+  const compared =
+    (answer: typeof other | null): Happening =>
+    (run) =>
+      run.done('probe', answer)
+  const stacking = [...probing, compared(other), prepared, started]
+  const first = (...happenings: Happening[]): Run => play({ sequencing: true }, ...happenings)
+  const asked = (run: Run) => run.children.get('publish')?.input
+
+  it('of what contradicts nothing in flight goes its way', () => {
+    const run = first(...probing)
+    expect([run.value, run.children.get('probe')?.input]).toEqual(['sequencing', { project: 'app', branch: 'b', head: 'A' }])
+    expect(asked(playOn(run, compared(null)))).toMatchObject({ head: 'A', onto: null })
+  })
+
+  it('does not wait for a comparison that cannot be made', () => {
+    expect(asked(first(...probing, (run) => run.fail('probe')))).toMatchObject({ head: 'A', onto: null })
+  })
+
+  it('of what contradicts a change in flight is preceded by a turn that bases it on that', () => {
+    const run = first(...probing, compared(other))
+    expect([run.value, run.children.get('prepare')?.input]).toMatchObject(['stacking', { onto: 'other', keep: true, restartFrom: null }])
+    const session = playOn(run, prepared).children.get('session')?.input
+    expect(session).toMatchObject({ turn: 2, turnKind: 'stack', parent: other })
+    const verified = first(...stacking, finishes({ summary: 'merged' }))
+    expect(verified.children.get('verify')?.input).toMatchObject({ onto: 'other', since: 'base', parent: 'O' })
+    const based = playOn(verified, inspected({ head: 'B' }))
+    expect(asked(based)).toMatchObject({ head: 'B', onto: 'other', body: 'did it' })
+    expect(output(playOn(based, published)).outcome).toBe('completed')
+  })
+
+  it('never takes the work back when the run had started over', () => {
+    const run = play({ sequencing: true, restartFrom: 'R' }, ...probing, compared(other))
+    expect(run.children.get('prepare')?.input).toMatchObject({ restartFrom: null })
+  })
+
+  it.each<[string, Happening[]]>([
+    ['cannot be prepared', [...probing, compared(other), (run) => run.fail('prepare')]],
+    ['fails at once', [...probing, compared(other), prepared, finishes({ outcome: 'failed', summary: 'cannot' })]],
+    ['fails', [...stacking, finishes({ outcome: 'failed', summary: 'cannot' })]],
+    ['ends without the other change', [...stacking, finishes({}), inspected({ head: 'B', hasParent: false })]],
+    ['ends in the middle of the merge', [...stacking, finishes({}), inspected({ head: 'B', operation: 'merge', dirty: ['a.ts'] })]],
+    ['rewrites what was there', [...stacking, finishes({}), inspected({ head: 'B', descendsFromSince: false })]],
+  ])('is of the work as it was when that turn %s', (_how, happenings) => {
+    expect(asked(first(...happenings))).toMatchObject({ head: 'A', onto: null, body: 'did it' })
+  })
+
+  it('can be called off at every step, and a question of that turn is asked', () => {
+    for (const steps of [probing, [...probing, compared(other)]])
+      expect(output(first(...steps, stop))).toMatchObject({ outcome: 'released' })
+    expect(output(first(...stacking, finishes({ outcome: 'needs_input', question: 'Which?' })))).toMatchObject({ question: 'Which?' })
   })
 })
 
