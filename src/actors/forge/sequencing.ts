@@ -15,7 +15,7 @@ const points = { queued: 100, approved: 50, green: 25, changesRequested: -30 }
 export function likelihood(row: PullRequestRow, reviews: PullRequestFacts['reviews'], checks: PullRequestFacts['checks']): number {
   const last = new Map(reviews.filter(({ headSha }) => headSha === row.head_sha).map(({ reviewer, verdict }) => [reviewer, verdict]))
   const verdicts = [...last.values()]
-  const isRefused = verdicts.includes('changes_requested')
+  const isRefused = verdicts.some((verdict) => verdict === 'changes_requested')
   return (
     (row.queue_state === 'queued' ? points.queued : 0) +
     (!isRefused && verdicts.includes('approved') ? points.approved : 0) +

@@ -200,7 +200,9 @@ export function representative({ context: c, children, ...rest }: State): State 
     landing: c.landing && rename(c.landing),
     since: { lifecycle: dawn, run: dawn, authority: dawn },
   }
-  if (c.pr?.state === 'merged') Object.assign(context, afterLanding)
+  // One that is still being ended may yet answer with what it has published.
+  const answers = c.run === null ? {} : { pushed: context.pushed, formerHeads: context.formerHeads }
+  if (c.pr?.state === 'merged') Object.assign(context, afterLanding, answers)
   // An escalation is about the facts as they are here.
   const isAnchored = c.escalation !== null && c.escalation.anchor === causeOf(c)
   context.escalation = at(c, context.escalation && c.escalation, { reason: 'r', anchor: isAnchored ? causeOf(context) : 'other facts' })
