@@ -127,6 +127,9 @@ function representative({ context: c, ...rest }: State): State {
       lastProgressAt: whenever(c.lastProgressAt),
       usage: c.usage.inputTokens > 0 ? usage : noUsage,
       steered: c.steered.slice(0, 1),
+      // Only a turn that is to get there is asked whether it has.
+      inspection: c.inspection && { ...c.inspection, hasParent: c.onto === null || c.turnKind !== 'stack' || c.inspection.hasParent },
+      sequence: c.sequence && { ...c.sequence, before: { ...c.sequence.before, hasParent: true } },
     },
   }
 }
@@ -134,12 +137,16 @@ function representative({ context: c, ...rest }: State): State {
 const answersOf = (commands: Parameters<typeof spawns>[0]): Told[] =>
   commands.flatMap((command) => (command.type === 'send' && command.event.type === 'run.finished' ? [command.event] : []))
 
+/** On the way to a first publication; how a turn starts, goes on and is resumed is of the other world. */
+const atPublication =
+  /^(run\.stop|session\.(started $|finished (completed|needs_input|failed agent))|the (prepare|probe|verify|publish|closing)|(prepare|probe|publish|closing) |verify (done (fine|dirty|rewritten|without)|failed)|session failed|timer (runLimit|ending))/
+
 export const runModel: Model<RunContext> = {
   machine: 'run',
   parent: 'issue/1',
   worlds: [
     { name: 'a repair', input, events },
-    { name: 'a first implementation', input: first, events },
+    { name: 'a first publication', input: first, events: (state) => events(state).filter(({ label }) => atPublication.test(label)) },
   ],
   representative,
   properties: [
