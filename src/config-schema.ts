@@ -88,7 +88,15 @@ const modelAgent = {
 
 const agent = z.discriminatedUnion('kind', [
   z
-    .strictObject({ kind: z.literal('command'), command, env: environment.default({}) })
+    .strictObject({
+      kind: z.literal('command'),
+      command,
+      classify: command
+        .nullable()
+        .default(null)
+        .describe('Reads what a person asks for: gets { text, issue, intents } on standard input, prints { intent, confidence }.'),
+      env: environment.default({}),
+    })
     .describe('Any command line, run in the worktree by /bin/sh -c.'),
   z.strictObject({ kind: z.literal('codex'), command: command.default('codex app-server'), ...modelAgent }).describe('Codex.'),
   z.strictObject({ kind: z.literal('claude'), command: command.default('claude'), ...modelAgent }).describe('Claude Code.'),

@@ -1,6 +1,7 @@
 // The four ports to the world. Machines speak only of these; each implementation passes the port's contract suite.
 
 import type { AdoptedPullRequest, Deployment, ParentPullRequest, PolledIssue, PolledPullRequest } from '../machines/issue/events.ts'
+import type { Intent } from '../machines/issue/intent.ts'
 import type { IssueReport } from '../machines/issue/reports.ts'
 import type { ChangeInFlight, Inspection, SessionResult, TurnKind } from '../machines/run/context.ts'
 import type { ProbeInput, PublishInput } from '../machines/run/setup.ts'
@@ -54,8 +55,22 @@ export interface AgentTurn {
   steer: (text: string) => Promise<boolean>
 }
 
+/** A person's text to an issue, of which is asked what it wants. */
+export interface ClassificationRequest {
+  text: string
+  issue: { key: string; title: string }
+}
+
+export interface Classification {
+  intent: Intent
+  /** From 0 to 1. */
+  confidence: number
+}
+
 export interface Agent {
   readonly kind: string
+  /** Contract: answers within seconds, or rejects; changes nothing. Absent where the agent cannot be asked. */
+  classify?: (request: ClassificationRequest) => Promise<Classification>
   start: (request: AgentRequest, callbacks: AgentCallbacks) => AgentTurn
 }
 

@@ -1,6 +1,7 @@
 // What people do to an issue: refused when the machine does not accept it now, done once for each idempotency key.
 
 import type { LocalForge } from '../actors/forge/local.ts'
+import type { Agent } from '../actors/ports.ts'
 import type { ActorRef, ActorSystem } from '../actors/system/index.ts'
 import type { LocalTracker } from '../actors/tracker/local.ts'
 import { ConfigurationError, FatalError } from '../errors.ts'
@@ -15,6 +16,7 @@ import { findIssue, type IssueKey } from '../persistence/issue-keys.ts'
 import type { StoreReader } from '../persistence/store.ts'
 import type { Action, App } from './contract.ts'
 import type { definitions } from './definitions.ts'
+import { readIntent } from './intents.ts'
 
 export function createOperator({
   system,
@@ -22,6 +24,8 @@ export function createOperator({
   database,
   tracker,
   forge,
+  agents,
+  warn,
   now,
   settled,
 }: {
@@ -30,6 +34,8 @@ export function createOperator({
   database: SqliteDatabase
   tracker: LocalTracker
   forge: LocalForge
+  agents: ReadonlyMap<string, Agent>
+  warn: (issue: string, message: string) => void
   now: () => number
   /** Resolves when every fact that is known has reached its actor. */
   settled: () => Promise<void>
@@ -40,6 +46,11 @@ export function createOperator({
     return JSON.parse(row.snapshot) as { context: IssueContext; value: unknown }
   }
 
+  async function read({ issue, key }: IssueKey, { policy, issue: { title } }: IssueContext, text: string, via: 'comment' | 'session') {
+    const intent = await readIntent(agents.get(policy.agent), { text, via, issue: { key, title } }, (message) => warn(issue, message))
+    return intent === null ? {} : { intent }
+  }
+
   async function perform(known: IssueKey, action: Action, context: IssueContext, key: string | undefined): Promise<void> {
     const ref: ActorRef<typeof issueMachine> = system.ref(`issue/${known.issue}`)
     const author = action.author ?? 'operator'
@@ -48,9 +59,9 @@ export function createOperator({
     const pullRequest = () => ({ project: known.project, number: context.pr!.number })
     switch (action.action) {
       case 'prompt':
-        return tracker.prompt(known.issue, action.text, asking)
+        return tracker.prompt(known.issue, action.text, { ...asking, ...(await read(known, context, action.text, 'session')) })
       case 'comment':
-        return tracker.comment(known.issue, action.text, asking)
+        return tracker.comment(known.issue, action.text, { ...asking, ...(await read(known, context, action.text, 'comment')) })
       case 'delegate':
         return tracker.delegate(known.issue, asking)
       case 'undelegate':

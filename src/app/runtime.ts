@@ -1,9 +1,7 @@
 // Makes the issue runtime from a configuration: opens the database, joins machines, ports and effects, and carries on what was left.
 
-import { createCommandAgent } from '../actors/agents/command.ts'
 import { createProcessRecords, endOrphans } from '../actors/agents/orphans.ts'
 import { createLocalForge, type LocalForge } from '../actors/forge/local.ts'
-import type { Agent } from '../actors/ports.ts'
 import { useProcessHost } from '../actors/process.ts'
 import { createSystem, realClock, type ActorSystem, type Clock, type RandomSource } from '../actors/system/index.ts'
 import { createLocalTracker, type LocalTracker } from '../actors/tracker/local.ts'
@@ -20,6 +18,7 @@ import type { SqliteDatabase } from '../persistence/database.ts'
 import { createFactOutbox } from '../persistence/fact-outbox.ts'
 import { addToFeed } from '../persistence/feed.ts'
 import { sqliteStore } from '../persistence/sqlite-store.ts'
+import { createAgents } from './agents.ts'
 import { announceHandled } from './announcer.ts'
 import type { App, FeedEntry } from './contract.ts'
 import { definitions } from './definitions.ts'
@@ -256,7 +255,9 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const reader = createReader({ store, database, kinds: system.kinds, worktreeOf: worktreeFinder(config.dataFolder), close() {} })
   announceHandled(system, hub, reader, database)
 
-  const act = createOperator({ system, store, database, tracker, forge, now: clock.now, settled: () => pump.idle() })
+  const settled = () => pump.idle()
+  const warn = (issue: string, message: string) => log('warn', { issue }, message)
+  const act = createOperator({ system, store, database, tracker, forge, agents, warn, now: clock.now, settled })
   const capacity = system.ref<typeof capacityMachine>('capacity/main')
   /** Throws FatalError `unknown-project`. */
   const about = (project: string | undefined): { project?: string } =>
@@ -308,14 +309,6 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
         releaseHost()
       })()),
   }
-}
-
-function createAgents(config: Config, processes: ReturnType<typeof createProcessRecords>): Map<string, Agent> {
-  const agents = new Map<string, Agent>()
-  for (const [name, agent] of Object.entries(config.agents)) {
-    if (agent.kind === 'command') agents.set(name, createCommandAgent({ name, command: agent.command, env: agent.env, processes }))
-  }
-  return agents
 }
 
 const keyed = (key: string | undefined): { key?: string } => (key === undefined ? {} : { key: `control:${key}` })

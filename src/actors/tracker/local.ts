@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto'
 import { FatalError } from '../../errors.ts'
+import type { Intent } from '../../machines/issue/intent.ts'
 import type { SqliteDatabase } from '../../persistence/database.ts'
 import { createFactOutbox, type FactEvent } from '../../persistence/fact-outbox.ts'
 import type { Tracker, PolledIssue } from '../ports.ts'
@@ -33,6 +34,8 @@ export interface TrackerIssue extends Omit<PolledIssue, 'observedAt'> {
 export interface Asking {
   author?: string | undefined
   key?: string | undefined
+  /** What a text asks for, where somebody has read it. */
+  intent?: Intent | undefined
 }
 
 /** Every `issue` is an id, a key, or `PROJECT/KEY`. All throw FatalError `unknown-issue` and `ambiguous-key`. */
@@ -145,7 +148,8 @@ export function createLocalTracker(options: LocalTrackerOptions): LocalTracker {
       act(issue, kind, asking, (row) => {
         const author = message.author ?? null
         rows.addComment(row.id, kind, author ?? 'operator', message.text)
-        tellOne(row, { type: 'tracker.prompted', text: message.text, author, via }, 'operator')
+        const read = asking?.intent === undefined ? {} : { intent: asking.intent }
+        tellOne(row, { type: 'tracker.prompted', text: message.text, author, via, ...read }, 'operator')
       })
     }
   }

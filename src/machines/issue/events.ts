@@ -2,6 +2,7 @@
 
 import type { RunOutput, RunProgress } from '../run/context.ts'
 import type { CheckFailure, Finding, QueueIncident } from '../vocabulary.ts'
+import type { Intent } from './intent.ts'
 import type { IssuePolicy } from './policy.ts'
 
 /** `at` is the epoch ms of the commit, put on by the system; `observedAt` the provider's own time of the object. */
@@ -65,7 +66,7 @@ type TrackerEvent =
   | (Fact & TrackerFact & { type: 'tracker.delegated' | 'tracker.undelegated' })
   | (Fact & TrackerFact & { type: 'tracker.updated'; delegated?: boolean })
   | (Fact & { type: 'tracker.removed' })
-  | (Fact & { type: 'tracker.prompted'; text: string; author: string | null; via: string })
+  | (Fact & { type: 'tracker.prompted'; text: string; author: string | null; via: string; intent?: Intent })
   | (Fact & { type: 'tracker.stopRequested'; author: string | null; reason?: string })
   | (Fact & { type: 'blocker.changed'; key: string; resolved: boolean; state?: Blocker['state'] })
   | (Fact & { type: 'child.changed'; key: string; state: string })

@@ -5,7 +5,7 @@ import { runTypes, type RunType } from '../vocabulary.ts'
 import { isLinkOpen, linksOf } from './adoption.ts'
 import type { IssueContext } from './context.ts'
 import { isForUs } from './inbox.ts'
-import { intentOf } from './intent.ts'
+import { intentOf, type Intent } from './intent.ts'
 import * as policy from './policy.ts'
 import { isCovered, isUmbrella, openChildren } from './umbrella.ts'
 
@@ -161,11 +161,13 @@ export const isAgentFailure = ({ context, event }: Args): boolean => output(even
 // --- people ----------------------------------------------------------------------------------------
 
 const said = (event: Args['event']) => ({ via: String(field(event, 'via') ?? ''), text: String(field(event, 'text') ?? '') })
+/** As the agent has read it, where it was asked and was sure; else by the fixed rules. */
+const intentIn = (event: Args['event']): Intent => (field(event, 'intent') as Intent | null | undefined) ?? intentOf(said(event).text)
 
 /** When somebody asks us how it goes: it is answered at once, and no run hears of it. */
-export const isStatusQuestion = ({ event }: Args): boolean => isForUs(said(event)) && intentOf(said(event).text) === 'status'
+export const isStatusQuestion = ({ event }: Args): boolean => isForUs(said(event)) && intentIn(event) === 'status'
 /** When somebody tells us in words to stop. */
-export const isStopWord = ({ event }: Args): boolean => isForUs(said(event)) && intentOf(said(event).text) === 'stop'
+export const isStopWord = ({ event }: Args): boolean => isForUs(said(event)) && intentIn(event) === 'stop'
 
 /** When the change has not landed (or its deployment failed), the issue is ours to work on, and the run type, if one is named, exists. */
 export const canRetry = ({ context: c, event }: Args): boolean =>

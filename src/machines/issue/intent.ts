@@ -3,6 +3,9 @@
 export const intents = ['instruction', 'status', 'stop'] as const
 export type Intent = (typeof intents)[number]
 
+/** From 0 to 1: an agent that is less sure of what a text asks for has not said anything (core §3.23). */
+export const leastConfidence = 0.55
+
 const address = /^(hey\s+|hi\s+|hello\s+)?@?signalbox\b[\s,:!]*/i
 const courtesy = /^(please|pls|could you|can you|kindly)\s+/i
 const ending = /[\s.!?]*$/

@@ -545,12 +545,15 @@ const tables: Record<keyof typeof guards, Row[]> = {
     ['in a comment that names us', true, {}, { via: 'comment', text: 'Signalbox, status?' }],
     ['in a comment between people', false, {}, { via: 'comment', text: 'status?' }],
     ['it is an instruction', false, {}, { via: 'session', text: 'Show the status in the header' }],
+    ['the agent has read it as one', true, {}, { via: 'session', text: 'Much left?', intent: 'status' }],
+    ['the agent has read it otherwise', false, {}, { via: 'session', text: 'status?', intent: 'instruction' }],
   ],
   isStopWord: [
     ['it is one', true, {}, { via: 'session', text: 'Stop!' }],
     ['in a comment that names us', true, {}, { via: 'comment', text: '@signalbox please stop' }],
     ['in a comment between people', false, {}, { via: 'comment', text: 'stop' }],
     ['it is an instruction', false, {}, { via: 'session', text: 'Stop the server when the test ends' }],
+    ['the agent has read it as one', true, {}, { via: 'session', text: 'Hold your horses', intent: 'stop' }],
   ],
   isRerunWanted: [
     ['every failure comes and goes', true, said({ checks: flaky(true) })],
