@@ -6,13 +6,14 @@ import type { IssueContext } from './context.ts'
 import type { EventOf } from './events.ts'
 import { noFailures } from './counters.ts'
 import { presentHead, presentReviews, takeReview } from './head-facts.ts'
-import { consume, consumeGiven, give, giveBack } from './inbox.ts'
+import { consume, consumeGiven, give, giveBack, hasUnheard } from './inbox.ts'
 import { isUmbrella } from './umbrella.ts'
 import {
   agentFor,
   attemptsSpent,
   backoff,
   causeOf,
+  hasOpenRequest,
   isConflicting,
   lifetimeSpent,
   neededRun,
@@ -185,13 +186,12 @@ function takeOwnReview(c: IssueContext, { review }: RunOutput, reviewer: string)
 /** We ended it: an approval made it needless, or a person took the issue back. What an operator had asked of it is off the table too. */
 export const settleCalledOff = (c: IssueContext, event: RunOutput): Patch => ({ ...refunded(c, event), asked: c.asked })
 
-export const settleWithQuestion = (c: IssueContext, event: RunOutput): Patch => ({
-  ...answered(c, event),
-  ...refundAttempt(c),
-  ...noFailures,
-  asked: c.asked ?? c.run!.asked,
-  question: { text: event.question ?? event.summary, at: c.now },
-})
+export function settleWithQuestion(c: IssueContext, event: RunOutput): Patch {
+  const patch = { ...answered(c, event), ...refundAttempt(c), ...noFailures, asked: c.asked ?? c.run!.asked }
+  const text = event.question ?? event.summary
+  // What a person said meanwhile may be the answer: the next run is given both.
+  return hasUnheard(patch.inbox!) ? { ...patch, answered: text } : { ...patch, question: { text, at: c.now } }
+}
 
 /** Everything is with its children: to look at them has cost no attempt, and their news call for the next run. */
 export const settleResting = (c: IssueContext, event: RunOutput): Patch => ({
@@ -202,11 +202,11 @@ export const settleResting = (c: IssueContext, event: RunOutput): Patch => ({
 })
 
 /** The agent found, and said twice, that nothing has to be changed. */
-export const settleConcluded = (c: IssueContext, event: RunOutput): Patch => ({
-  ...answered(c, event),
-  ...noFailures,
-  closed: { as: 'done', by: c.run!.agent, at: c.now },
-})
+export function settleConcluded(c: IssueContext, event: RunOutput): Patch {
+  const patch = { ...answered(c, event), ...noFailures }
+  // It did not know of what was said meanwhile (core W32).
+  return hasOpenRequest({ ...c, ...patch }) ? patch : { ...patch, closed: { as: 'done', by: c.run!.agent, at: c.now } }
+}
 
 /** There is work left: it goes on in its worktree, and the attempt is spent. */
 export const settleUnfinished = (c: IssueContext, event: RunOutput): Patch => ({
@@ -222,8 +222,10 @@ export const settleUnfinished = (c: IssueContext, event: RunOutput): Patch => ({
 /** Nothing was found to repair: the checks are asked once more. */
 export const settleIrreproducible = (c: IssueContext, event: RunOutput): Patch => ({ ...answered(c, event), ...noFailures })
 
-export const settleWithoutChange = (c: IssueContext, event: RunOutput): Patch =>
-  andEscalate(c, { ...answered(c, event), ...noFailures }, `The agent changed nothing: ${event.reason || event.summary}`)
+export function settleWithoutChange(c: IssueContext, event: RunOutput): Patch {
+  const patch = { ...answered(c, event), ...noFailures }
+  return hasUnheard(patch.inbox!) ? patch : andEscalate(c, patch, `The agent changed nothing: ${event.reason || event.summary}`)
+}
 
 export const settleInterrupted = (c: IssueContext, event: RunOutput): Patch => ({
   ...refunded(c, event),
