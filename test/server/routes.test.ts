@@ -173,7 +173,7 @@ test('an issue is filed once per idempotency key', async () => {
   expect(world().app.issue(other.body.key)).toMatchObject({ title: 'only this', blockedBy: [], delegated: false })
 })
 
-test('W23: a request that was refused has not used up its key: the genuine one under it is done', async () => {
+test('W23 (case 341): a request that was refused has not used up its key: the genuine one under it is done', async () => {
   const server = await start()
   const submission = { title: 'A', project: 'box', hold: true }
   const key = { 'idempotency-key': 'burnt?' }
@@ -281,7 +281,7 @@ test('the same key for two issues is two reviews', async () => {
   }
 })
 
-test('W17: what is said of a pull request reaches its own issue, whatever other one has its number', async () => {
+test('W17 (case 335): what is said of a pull request reaches its own issue, whatever other one has its number', async () => {
   const { app, file, until, close } = await createWorld({ projects: ['app', 'box'] })
   try {
     const keys = [await file({ project: 'app' }, oneCommit), await file({ project: 'box' }, oneCommit)]

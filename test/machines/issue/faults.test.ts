@@ -1,11 +1,10 @@
 // The faults W1–W32 of the system that Signalbox replaces: each told as the story that went wrong there (docs/behaviour.md).
 
 import { describe, expect, it } from 'vitest'
-import { defaultPolicy } from '../../../src/machines/issue/policy.ts'
-import { freeInterruptions } from '../../../src/machines/issue/policy.ts'
-import type { RunInput } from '../../../src/machines/run/context.ts'
-import { dawn, type Event } from '../player.ts'
+import { defaultPolicy, freeInterruptions } from '../../../src/machines/issue/policy.ts'
+import type { Event } from '../player.ts'
 import * as runs from '../run/stories.ts'
+import { given, notes, polled, seenReview, times, withoutPause } from './stories.ts'
 import {
   agentFailed,
   approved,
@@ -44,45 +43,13 @@ import {
   reviewCommented,
   runState,
   stopped,
-  tracked,
   undelegated,
   updated,
   type Happening,
-  type Issue,
 } from './facts.ts'
 
-const given = (issue: Issue): RunInput => issue.children.get(issue.context.run!.id)!.input as RunInput
-const notes = (issue: Issue): string[] => given(issue).messages.map(({ text }) => text)
-const times = (n: number, ...happenings: Happening[]): Happening[] => Array.from({ length: n }, () => happenings).flat()
 const landing: Happening[] = [approved(), green()]
 
-/** A poll that sees the pull request so, told `after` ms after the story so far; the tracker's side is as it was unless changed. */
-const polled =
-  (seen: { tracker?: object; pr?: object; reviews?: object[]; checks?: object; queue?: object; after?: number } = {}): Happening =>
-  (issue) => {
-    const observedAt = issue.at + (seen.after ?? 5_000)
-    const { pr: known } = issue.context
-    const headSha = (seen.pr as { headSha?: string } | undefined)?.headSha ?? known?.headSha ?? ''
-    return issue.send({
-      ...{ type: 'reconcile', source: 'poll', observedAt, at: observedAt },
-      tracker: { ...tracked(), delegated: issue.context.delegated, observedAt, ...seen.tracker },
-      ...(known === null
-        ? {}
-        : {
-            pr: {
-              ...pr(headSha, { state: known.state, mergeable: 'clean', mergedSha: null }),
-              reviews: seen.reviews ?? [],
-              checks: { headSha, state: 'none', names: [], failures: [], observedAt, ...seen.checks },
-              queue: { headSha, state: 'none', incident: null, observedAt, ...seen.queue },
-              observedAt,
-              ...seen.pr,
-            },
-          }),
-    })
-  }
-const review = (verdict: string, headSha = 'A', reviewer = 'grace') => ({
-  ...{ id: '1', reviewer, verdict, headSha, body: 'name it', comments: [], observedAt: dawn + 1 },
-})
 /** Every kind of thing that a forge tells of a pull request. */
 const forgeTells: Event[] = [
   ...[opened(), pushed('B'), changesRequested(), reviewCommented(), dismissed(), red(), green(), pending(), entered()],
@@ -91,7 +58,7 @@ const forgeTells: Event[] = [
 ]
 
 describe("a person's word", () => {
-  it('W1: an answer that finds no free place waits for one, whatever happens meanwhile', () => {
+  it('W1 (case 321): an answer that finds no free place waits for one, whatever happens meanwhile', () => {
     const answered = play(granted, finished({ outcome: 'needs_input', question: 'Which?' }), prompted('the second'))
     const later = playOn(answered, ...times(12, polled()), updated({ title: 'Other' }))
     expect(later.at - answered.at).toBeGreaterThanOrEqual(60_000)
@@ -99,7 +66,7 @@ describe("a person's word", () => {
     expect([given(granted(later)).question, notes(granted(later))]).toEqual(['Which?', ['the second']])
   })
 
-  it('W3: beside red checks it is given to their repair, and to no run after it', () => {
+  it('W3 (case 323): beside red checks it is given to their repair, and to no run after it', () => {
     const issue = play(...open, prompted('and rename it'), red(), granted)
     expect([given(issue).type, notes(issue)]).toEqual(['ci_repair', ['and rename it']])
     const next = playOn(issue, published('B'), red('B', 'other'), granted)
@@ -122,14 +89,14 @@ describe("a person's word", () => {
     ['changes nothing', finished({ outcome: 'no_change', reason: 'hm' })],
     ['fails', finished({ outcome: 'failed', failure: 'agent', reason: 'it exited with 1' })],
     ['breaks', (issue) => issue.fail(issue.context.run!.id, { message: 'it broke' })],
-  ])('W32: that came during a run is for the next one, when the run %s', (_how, end) => {
+  ])('W32 (case 350): that came during a run is for the next one, when the run %s', (_how, end) => {
     const ended = playOn(play(granted, prompted('the second')), end)
     // One that broke is a person's to look at, whose next word starts the next.
     const goesOn = phase(ended) === 'escalated' ? playOn(ended, prompted('go on')) : withoutPause(ended)
     expect(notes(granted(goesOn))[0]).toBe('the second')
   })
 
-  it('W32: is looked at before a run that did not hear it ends the issue or asks for more', () => {
+  it('W32 (case 350): is looked at before a run that did not hear it ends the issue or asks for more', () => {
     const heard = play(granted, prompted('the second'))
     for (const end of [
       finished({ outcome: 'no_change', completion: 'done', reason: 'it is there' }),
@@ -142,7 +109,7 @@ describe("a person's word", () => {
     expect(given(playOn(heard, finished({ outcome: 'needs_input', question: 'Which?' }), granted)).question).toBe('Which?')
   })
 
-  it('W17: is one only when it is said to us: remarks on a pull request, of whomever, start nothing', () => {
+  it('W17 (case 324): is one only when it is said to us: remarks on a pull request, of whomever, start nothing', () => {
     for (const stranger of [reviewCommented('A', 'mallory'), commented('Do this instead.')]) {
       const issue = playOn(play(...open), stranger)
       expect([phase(issue), runState(issue)]).toEqual(['pr_open', 'idle'])
@@ -151,8 +118,6 @@ describe("a person's word", () => {
     expect([authority(away), runState(away)]).toEqual(['observing', 'idle'])
   })
 })
-
-const withoutPause = (issue: Issue): Issue => ([...issue.timers.keys()].some((name) => name.includes('.backoff.')) ? paused(issue) : issue)
 
 describe('what a run is for', () => {
   const on = (moved: boolean, headSha = 'A'): Event => ({
@@ -166,35 +131,35 @@ describe('what a run is for', () => {
     expect(given(playOn(during, published('B'), on(true, 'B'), green('B'), granted)).type).toBe('branch_upkeep')
   })
 
-  it('W30: reviews of two heads are one fix, and nothing is left to do after it', () => {
+  it('W30 (case 348): reviews of two heads are one fix, and nothing is left to do after it', () => {
     const issue = play(...open, changesRequested('A', 'ada'), pushed('B'), changesRequested('B', 'grace'), granted)
     expect(given(issue)).toMatchObject({ type: 'review_fix', review: { headSha: 'B' } })
     const fixed = playOn(issue, published('C'), green('C'))
     expect([phase(fixed), runState(fixed), fixed.context.attempts.review_fix]).toEqual(['pr_open', 'idle', 1])
-    expect(runState(playOn(fixed, polled({ reviews: [review('changes_requested', 'A', 'ada'), review('changes_requested', 'B')] })))).toBe(
-      'idle',
-    )
+    expect(
+      runState(playOn(fixed, polled({ reviews: [seenReview('changes_requested', 'A', 'ada'), seenReview('changes_requested', 'B')] }))),
+    ).toBe('idle')
   })
 
-  it('W12: a remark of a reviewer takes back nothing that was asked for', () => {
+  it('W12 (case 330): a remark of a reviewer takes back nothing that was asked for', () => {
     const issue = play(...open, changesRequested(), reviewCommented(), granted)
     expect(given(issue)).toMatchObject({ type: 'review_fix', review: { reviewer: 'grace', body: 'name it' } })
   })
 })
 
 describe('who may act', () => {
-  it('W4: nothing that a forge tells starts a run of an issue that was taken back', () => {
-    for (const told of [...forgeTells, polled({ checks: { state: 'failed' }, reviews: [review('changes_requested')] })]) {
+  it('W4 (case 324): nothing that a forge tells starts a run of an issue that was taken back', () => {
+    for (const told of [...forgeTells, polled({ checks: { state: 'failed' }, reviews: [seenReview('changes_requested')] })]) {
       const issue = playOn(play(...open, undelegated), told)
       expect([authority(issue), runState(issue), issue.reports('capacity.requested')]).toEqual(['observing', 'idle', []])
     }
   })
 
-  it('W9: what a person has closed stays closed, whatever a poll sees', () => {
+  it('W9 (case 327): what a person has closed stays closed, whatever a poll sees', () => {
     const closed = play(...open, undelegated, closedAs('failed'))
     for (const seen of [
       { checks: { state: 'failed' } },
-      { reviews: [review('changes_requested')] },
+      { reviews: [seenReview('changes_requested')] },
       { tracker: { state: 'In Progress' } },
     ]) {
       const issue = playOn(closed, ...times(3, polled(seen)))
@@ -217,7 +182,7 @@ describe('who may act', () => {
     expect([authority(again), runState(again), again.reports('capacity.requested')]).toEqual(['stopped', 'idle', []])
   })
 
-  it('W27: an issue that the tracker has closed starts nothing, also when that is only seen after a restart', () => {
+  it('W27 (case 345): an issue that the tracker has closed starts nothing, also when that is only seen after a restart', () => {
     for (const stateType of ['completed', 'canceled']) {
       const issue = playWith({ issue: { stateType } })
       expect([runState(issue), issue.reports('capacity.requested')]).toEqual(['idle', []])
@@ -245,7 +210,7 @@ describe('facts', () => {
     const failures = red()['failures']
     for (const told of [
       red(),
-      polled({ reviews: [review('approved')], checks: { state: 'failed', failures }, queue: { state: 'queued' } }),
+      polled({ reviews: [seenReview('approved')], checks: { state: 'failed', failures }, queue: { state: 'queued' } }),
     ]) {
       const issue = playOn(queued, told)
       expect([phase(issue), runState(issue), issue.reports('landing.decided')]).toEqual(['awaiting_queue', 'idle', []])
@@ -253,11 +218,11 @@ describe('facts', () => {
   })
 
   it('W7: that a poll brings decide in the same step', () => {
-    const issue = playOn(play(...open, green()), polled({ reviews: [review('approved')], checks: { state: 'passed' } }))
+    const issue = playOn(play(...open, green()), polled({ reviews: [seenReview('approved')], checks: { state: 'passed' } }))
     expect([phase(issue), issue.reports('landing.decided').filter(isWanted).length]).toEqual(['awaiting_queue', 1])
   })
 
-  it('W11: start a repair only when the checks of the present head are decided and red', () => {
+  it('W11 (case 329): start a repair only when the checks of the present head are decided and red', () => {
     const unsettled = { ...pending(), failures: red()['failures'] }
     for (const told of [unsettled, red('0'), polled({ checks: { state: 'pending' } })]) {
       const issue = playOn(play(...open, pending()), told)
@@ -265,10 +230,10 @@ describe('facts', () => {
     }
   })
 
-  it('W18: of a landing lead to one phase, whichever path sees it first', () => {
+  it('W18 (case 336): of a landing lead to one phase, whichever path sees it first', () => {
     const watched = { policy: policy({ deploy: { timeout: 60_000 } }) }
     const waiting = playWith(watched, ...open, ...landing, entered())
-    const seen = polled({ pr: { state: 'merged', mergedSha: 'M' }, reviews: [review('approved')], checks: { state: 'passed' } })
+    const seen = polled({ pr: { state: 'merged', mergedSha: 'M' }, reviews: [seenReview('approved')], checks: { state: 'passed' } })
     for (const told of [merged(), seen]) {
       const issue = playOn(waiting, told)
       expect(phase(issue)).toBe('deploying')
@@ -277,7 +242,7 @@ describe('facts', () => {
     }
   })
 
-  it('W20: approved and red is repaired first, and queued when it is green', () => {
+  it('W20 (case 338): approved and red is repaired first, and queued when it is green', () => {
     const issue = play(...open, red(), approved())
     expect([phase(issue), issue.reports('landing.decided')]).toEqual(['repairing_ci', []])
     const mended = playOn(issue, granted, published('B'), approved('B'))
@@ -293,7 +258,7 @@ describe('facts', () => {
     }
   })
 
-  it('W29: an approval that a push or a dismissal takes away is noticed, told or polled', () => {
+  it('W29 (case 347): an approval that a push or a dismissal takes away is noticed, told or polled', () => {
     const waiting = play(...open, ...landing)
     const gone = [pushed('B'), dismissed(), polled({ pr: { headSha: 'B' } }), polled({ checks: { state: 'passed' } })]
     for (const told of gone) {
@@ -304,9 +269,9 @@ describe('facts', () => {
 })
 
 describe('time', () => {
-  it('W8: the queue is asked how it goes two minutes after it was entered, however often a poll looks meanwhile', () => {
+  it('W8 (case 326): the queue is asked how it goes two minutes after it was entered, however often a poll looks meanwhile', () => {
     const waiting = play(...open, ...landing)
-    const seen = { reviews: [review('approved')], checks: { state: 'passed' } }
+    const seen = { reviews: [seenReview('approved')], checks: { state: 'passed' } }
     const watched = playOn(waiting, ...times(20, polled(seen)))
     const due = [...watched.timers].find(([name]) => name.includes('.queueHealth.'))![1].due
     expect([watched.at - waiting.at, due - waiting.at]).toEqual([100_000, 120_000])
@@ -316,9 +281,9 @@ describe('time', () => {
     expect([phase(answered), given(granted(answered)).type]).toEqual(['repairing_queue', 'queue_repair'])
   })
 
-  it('W21: an escalation stays until a new head, a new review or a person', () => {
+  it('W21 (case 339): an escalation stays until a new head, a new review or a person', () => {
     const stuck = play(...open, changesRequested(), granted, finished({ outcome: 'no_change', reason: 'the same head' }))
-    const objection = { ...review('changes_requested'), observedAt: stuck.context.heads['A']!.reviews['grace']!.observedAt }
+    const objection = { ...seenReview('changes_requested'), observedAt: stuck.context.heads['A']!.reviews['grace']!.observedAt }
     const later = playOn(stuck, ...times(10, polled({ reviews: [objection] })))
     expect([phase(later), runState(later), later.context.attempts.review_fix]).toEqual(['escalated', 'idle', 1])
     expect(phase(playOn(later, pushed('B')))).toBe('pr_open')
@@ -326,7 +291,7 @@ describe('time', () => {
     expect(runState(playOn(later, prompted('try the other way')))).toEqual({ waiting: 'capacity' })
   })
 
-  it('W15: a failed start is tried again after a pause, with all that it was given', () => {
+  it('W15 (case 333): a failed start is tried again after a pause, with all that it was given', () => {
     const failed = runs.answerOf(runs.runOf({}, runs.notPrepared))
     expect(failed).toMatchObject({ outcome: 'failed', failure: 'environment', headBefore: null })
     const issue = playOn(play(prompted('in English'), granted), finished(failed))
@@ -359,7 +324,7 @@ describe('time', () => {
 })
 
 describe('the end of a turn', () => {
-  it('W14: is asked about once: whatever is told of it a second time is told to nobody', () => {
+  it('W14 (case 332): is asked about once: whatever is told of it a second time is told to nobody', () => {
     const ended = runs.runOf({}, runs.prepared, runs.started(), runs.finishes({ outcome: 'no_change' }))
     expect(() => runs.runOn(ended, runs.finishes({ outcome: 'no_change' }))).toThrow("no child 'session'")
     const asked = runs.runOn(ended, runs.unchanged)
@@ -391,7 +356,7 @@ describe('the end of a turn', () => {
     }
   })
 
-  it('W24: is of the run that has the thread now, not of the first that had it', () => {
+  it('W24 (case 342): is of the run that has the thread now, not of the first that had it', () => {
     const resumed = runs.runOf({}, runs.prepared, runs.started('thread-1'), runs.progressed, runs.dies)
     expect(runs.sessionOf(resumed)['thread']).toBe('thread-1')
     const later = runs.runOn(resumed, runs.started('thread-1'), (run) =>
@@ -418,7 +383,7 @@ describe('the end of a turn', () => {
     expect([gone.context.run, gone.reports('capacity.released').length]).toEqual([null, 1])
   })
 
-  it('W26: that leaves work unfinished leaves it in the worktree for the run that goes on with it', () => {
+  it('W26 (case 344): that leaves work unfinished leaves it in the worktree for the run that goes on with it', () => {
     for (const left of [
       finished({ outcome: 'no_change', completion: 'continue', reason: 'the tests are left' }),
       finished({ outcome: 'failed', failure: 'agent', reason: 'no', dirty: ['a.ts'] }),
