@@ -236,7 +236,7 @@ test.each([
   [{ action: 'undelegate' }, 'tracker.undelegated', {}],
   [{ action: 'comment', text: 'hello' }, 'tracker.prompted', { text: 'hello', via: 'comment' }],
   [{ action: 'cancel' }, 'tracker.updated', { stateType: 'canceled' }],
-])('the action %j is 202 once it is durable, and is done once for its key', async (action, type, payload) => {
+])('the action %j is 202 once it is durable, and is done once for its key (case 18)', async (action, type, payload) => {
   const server = await start()
   const key = await world().file({ project: 'box' }, endless)
   const happened = () =>

@@ -103,7 +103,10 @@ const thePullRequest = (c: IssueContext): string => `pull request #${c.pr?.numbe
 
 /** One sentence for people about each phase. */
 const phaseTexts: Record<Phase, (c: IssueContext) => string> = {
-  delegated: () => 'Delegated; waiting for its first run',
+  delegated: (c) => {
+    const blockers = openBlockers(c).map(({ key }) => key)
+    return blockers.length === 0 ? 'Delegated; waiting for its first run' : `Delegated; blocked by ${blockers.join(', ')}`
+  },
   implementing: () => 'An agent works on it',
   pr_open: (c) => `${pullRequest(c)} is open`,
   changes_requested: (c) => `Changes were requested on ${thePullRequest(c)}`,

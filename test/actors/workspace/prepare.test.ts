@@ -167,7 +167,7 @@ test.each([
   ['rebase', ['rebase', 'origin/trunk']],
   ['cherry-pick', ['cherry-pick', 'origin/trunk']],
   ['revert', ['revert', '--no-edit', 'HEAD~1']],
-])('a %s in progress is ended, and the branch is as it was', async (operation, command) => {
+])('a %s in progress is ended, and the branch is as it was (case 191)', async (operation, command) => {
   const { prepare, path, advanceBase, inspect } = world()
   await prepare()
   commit(path, { 'readme.md': 'ours\n' })

@@ -314,7 +314,7 @@ describe('the actions that are accepted', () => {
 describe('what people are told', () => {
   const kinds = (issue: Issue): string[] => issue.reports('feed.posted').map(({ kind, status }) => `${kind as string} ${status as string}`)
 
-  it('is every phase and every run, once', () => {
+  it('is every phase and every run, once (cases 287, 302)', () => {
     expect(kinds(play())).toEqual(['phase delegated'])
     expect(kinds(play(granted))).toEqual(['run.started implementation', 'phase implementing'])
     expect(kinds(play(...open))).toEqual(['run.finished completed'])

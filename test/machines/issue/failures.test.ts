@@ -120,7 +120,7 @@ describe('a run that was given up', () => {
 })
 
 describe('a repair that does not help', () => {
-  it('is tried as often as the budget says, then a human is asked', () => {
+  it('is tried as often as the budget says, then a human is asked (case 197)', () => {
     const limited = { policy: policy({ budgets: { ...defaultPolicy.budgets, ci_repair: 2 } }) }
     const tried = playWith(limited, ...open, red(), granted, published('B'), red('B'), granted, published('C'))
     expect([phase(tried), tried.context.attempts.ci_repair]).toEqual(['pr_open', 2])

@@ -217,7 +217,7 @@ describe('facts', () => {
     }
   })
 
-  it('W7: that a poll brings decide in the same step', () => {
+  it('W7 (case 276): that a poll brings decide in the same step', () => {
     const issue = playOn(play(...open, green()), polled({ reviews: [seenReview('approved')], checks: { state: 'passed' } }))
     expect([phase(issue), issue.reports('landing.decided').filter(isWanted).length]).toEqual(['awaiting_queue', 1])
   })
@@ -269,7 +269,7 @@ describe('facts', () => {
 })
 
 describe('time', () => {
-  it('W8 (case 326): the queue is asked how it goes two minutes after it was entered, however often a poll looks meanwhile', () => {
+  it('W8 (cases 170, 326): the queue is asked how it goes two minutes after it was entered, however often a poll looks meanwhile', () => {
     const waiting = play(...open, ...landing)
     const seen = { reviews: [seenReview('approved')], checks: { state: 'passed' } }
     const watched = playOn(waiting, ...times(20, polled(seen)))
@@ -281,7 +281,7 @@ describe('time', () => {
     expect([phase(answered), given(granted(answered)).type]).toEqual(['repairing_queue', 'queue_repair'])
   })
 
-  it('W21 (case 339): an escalation stays until a new head, a new review or a person', () => {
+  it('W21 (cases 210, 339): an escalation stays until a new head, a new review or a person', () => {
     const stuck = play(...open, changesRequested(), granted, finished({ outcome: 'no_change', reason: 'the same head' }))
     const objection = { ...seenReview('changes_requested'), observedAt: stuck.context.heads['A']!.reviews['grace']!.observedAt }
     const later = playOn(stuck, ...times(10, polled({ reviews: [objection] })))
@@ -342,7 +342,7 @@ describe('the end of a turn', () => {
     expect([twice.reports('tracker.report'), twice.context.attempts, phase(twice)]).toEqual([[], once.context.attempts, 'awaiting_input'])
   })
 
-  it('W19: by an interruption means the same, wherever it is noticed', () => {
+  it('W19 (case 230): by an interruption means the same, wherever it is noticed', () => {
     const where: runs.Turn[][] = [
       [runs.prepared],
       [runs.prepared, runs.started()],
@@ -391,6 +391,8 @@ describe('the end of a turn', () => {
       const next = playOn(play(granted), left, (issue) => withoutPause(issue), granted)
       expect(given(next)).toMatchObject({ type: 'implementation', keep: true, restartFrom: null })
     }
+    const blocked = playOn(play(granted), updated({ blockedBy: [{ key: 'APP-0', resolved: false }] }), finished({ outcome: 'superseded' }))
+    expect(given(playOn(blocked, updated(), granted))).toMatchObject({ type: 'implementation', keep: true })
     // The run hands it on to whoever prepares the worktree.
     expect(runs.runOf({ keep: true }).children.get('prepare')?.input).toMatchObject({ keep: true })
   })
