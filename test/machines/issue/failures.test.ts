@@ -275,7 +275,7 @@ describe('a run whose actor is given up', () => {
 })
 
 describe('an answer of a run that is not the active one', () => {
-  it('changes nothing', () => {
+  it('changes nothing (case 207)', () => {
     const issue = play(granted)
     for (const type of ['run.finished', 'run.started', 'run.progressed', 'run.publishing', 'run.steered']) {
       const late = issue.send({ type, runId: 'run-0', outcome: 'completed', phase: 'verifying', head: 'Z', ids: [] })
