@@ -149,6 +149,10 @@ export const issueSetup = setup({
       decisions.stop(c, { type: 'tracker.stopRequested', author, observedAt }, at),
     ),
     answerStatus: enqueueActions(({ context: c, enqueue }) => enqueue.emit(reports.statusAnswer(c))),
+    answerObserving: enqueueActions(({ context: c, event, enqueue }) => {
+      // Whoever speaks to us hears that nothing will come of it for now.
+      if (guards.isObserving({ context: c }) && inbox.isForUs(event as Of<'tracker.prompted'>)) enqueue.emit(reports.statusAnswer(c))
+    }),
     retry: take((c, event: Of<'operator.retried'>) => decisions.retry(c, event)),
     close: take((_c, event: Of<'operator.closed'>, at) => decisions.close(event, at)),
     resetBudget: take((c) => ({ ...restored(c), spent: { runs: 0, ms: 0, usage: noUsage } })),

@@ -297,14 +297,14 @@ describe('the actions that are accepted', () => {
     [
       'with a verdict',
       playWith({ delegated: false }, ...[opened(), approved()]),
-      'prompt stop close delegate approve request_changes comment cancel reset_budget dismiss_review close_pull_request push',
+      'stop close delegate approve request_changes comment cancel reset_budget dismiss_review close_pull_request push',
     ],
     [
       'with a closed pull request',
       play(...open, stopped, prClosed),
       'prompt stop retry close delegate undelegate comment cancel reset_budget reopen_pull_request',
     ],
-    ['when taken back', play(undelegated), 'prompt stop close delegate comment cancel reset_budget'],
+    ['when taken back', play(undelegated), 'stop close delegate comment cancel reset_budget'],
     ['when closed', play(closedAs('done')), 'prompt retry delegate comment'],
     ['when closed as failed', play(closedAs('failed')), 'retry delegate comment'],
     ['when landed', play(...open, merged()), 'prompt comment'],

@@ -1,10 +1,13 @@
 // Cases 69–105: what people say, and what they decide.
 
 import { describe, expect, it } from 'vitest'
+import { acceptedActions } from '../../../../src/machines/issue/actions.ts'
+import { isTerminal } from '../../../../src/machines/issue/document.ts'
 import type { Event } from '../../player.ts'
 import {
   authority,
   changesRequested,
+  commented,
   finished,
   granted,
   green,
@@ -20,6 +23,8 @@ import {
   runState,
   stopped,
   told,
+  undelegated,
+  type Issue,
 } from '../facts.ts'
 import { given, notes } from '../stories.ts'
 
@@ -48,6 +53,26 @@ describe('an instruction', () => {
     const idle = playOn(play(...open), told('rename it'))
     expect([runState(idle), notes(granted(idle))]).toEqual([{ waiting: 'capacity' }, ['rename it']])
     expect(playOn(play(granted), told('rename it')).messages('run-1')).toMatchObject([{ type: 'run.steer', text: 'rename it' }])
+  })
+})
+
+describe('a word to an issue that is not ours', () => {
+  it('in its session is answered with that, and starts nothing (case 56)', () => {
+    const issue = playOn(play(...open, undelegated), prompted('rename it'))
+    expect([authority(issue), runState(issue), issue.reports('capacity.requested')]).toEqual(['observing', 'idle', []])
+    expect(issue.reports('tracker.report')).toMatchObject([
+      { kind: 'comment', text: expect.stringContaining('It is not delegated') as string },
+    ])
+    // People who talk to each other, and to an issue that is ours, are not interrupted.
+    expect(playOn(play(...open, undelegated), commented('nice')).reports('tracker.report')).toEqual([])
+    expect(playOn(play(...open), prompted('rename it')).reports('tracker.report')).toEqual([])
+  })
+
+  it('is refused an operator, who can give it back first (case 86)', () => {
+    const accepted = (issue: Issue) => acceptedActions(issue.context, isTerminal(issue.value))
+    expect(accepted(play(...open))).toContain('prompt')
+    const taken = accepted(play(...open, undelegated))
+    expect([taken.includes('prompt'), taken.includes('retry'), taken.includes('delegate')]).toEqual([false, false, true])
   })
 })
 
