@@ -100,6 +100,7 @@ describe("a person's word", () => {
     const heard = play(granted, prompted('the second'))
     for (const end of [
       finished({ outcome: 'no_change', completion: 'done', reason: 'it is there' }),
+      finished({ outcome: 'no_change', reason: 'hm' }),
       finished({ outcome: 'needs_input', question: 'Which?' }),
     ]) {
       const next = playOn(heard, end)
