@@ -197,6 +197,14 @@ export function statusAnswer(c: IssueContext): IssueReport {
   return { type: 'tracker.report', project: c.project, issue: c.id, key: c.issue.key, kind: 'comment', phase: c.phase, text }
 }
 
+/** The beginning of a fix, for the people who asked for it. */
+export function tellRound(c: IssueContext): IssueReport {
+  const { agent, head } = c.run!
+  const round = c.attempts.review_fix
+  const text = `Review round ${round}: ${agent} makes the changes that were asked for on ${head?.slice(0, 10) ?? 'the pull request'}.`
+  return { type: 'tracker.report', project: c.project, issue: c.id, key: c.issue.key, kind: 'comment', phase: c.phase, text }
+}
+
 /** It has been open for long: whoever may do something about it is told. */
 export function tellStuck(c: IssueContext): IssueReport {
   const missing = [

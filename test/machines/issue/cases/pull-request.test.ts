@@ -11,6 +11,7 @@ import {
   finished,
   granted,
   green,
+  interrupted,
   isWanted,
   merged,
   open,
@@ -94,6 +95,17 @@ describe('requested changes', () => {
       ...{ type: 'review_fix', past: 'A', published: 'A' },
       review: { reviewer: 'grace', body: 'Not yet.', comments, headSha: 'A' },
     })
+  })
+
+  it('are begun with one word to the tracker, which says the round (case 134)', () => {
+    const words = (issue: Issue) => issue.reports('tracker.report').map(({ kind, text }) => `${kind as string}: ${text as string}`)
+    const first = play(...open, changesRequested(), granted)
+    expect(words(first)).toEqual(['comment: Review round 1: scripted makes the changes that were asked for on A.'])
+    // The same round, begun again after an interruption, is not told again.
+    expect(words(playOn(first, interrupted, granted))).toEqual([])
+    const second = playOn(first, published('B'), changesRequested('B'), granted)
+    expect(words(second)).toEqual(['comment: Review round 2: scripted makes the changes that were asked for on B.'])
+    expect(words(play(...open, red(), granted))).toEqual([])
   })
 
   it('by several reviewers are one fix, which is given what all of them say (case 128)', () => {
