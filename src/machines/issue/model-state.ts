@@ -114,12 +114,13 @@ const runOf = ({ run }: IssueContext, rename: Rename, id: (run: string) => strin
 
 const clipped = (value: number, budget: number): number => (budget >= boundless ? 0 : Math.min(value, budget + 1))
 
-/** Nothing undoes a landing, and no run starts after it: whatever runs are asked for, counted or held back by is over. */
+/**
+ * Nothing undoes a landing, and no run starts after it: whatever runs are asked for, counted or held back by is over. What a run that is
+ * still alive has pushed is not: the forge tells of it, and its answer too.
+ */
 const afterLanding: Partial<IssueContext> = {
   ...{
     heads: {},
-    formerHeads: [],
-    pushed: [],
     published: null,
     question: null,
     answered: null,
