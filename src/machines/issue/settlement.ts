@@ -1,8 +1,9 @@
 // What a run leaves behind, by how it ended: counters, refunds, what was said to it, and what follows.
 
 import type { RunInput, RunOutput } from '../run/context.ts'
+import { reportEvery } from '../run/policy.ts'
 import { addUsage, noUsage } from '../vocabulary.ts'
-import type { IssueContext } from './context.ts'
+import type { ActiveRun, IssueContext } from './context.ts'
 import type { EventOf } from './events.ts'
 import { noFailures } from './counters.ts'
 import { presentHead, presentReviews, takeReview } from './head-facts.ts'
@@ -133,6 +134,10 @@ function worktreeAfter(c: IssueContext, { headBefore, outcome, failure, dirty }:
   return { keep: dirty.length > 0 || failure === 'dirty' || isHalfDone, restartFrom: null }
 }
 
+/** Until when a run has lasted: one that died with the server, until it could be heard of last. The time until the next start is nobody's. */
+const endOf = ({ startedAt, lastSignalAt }: ActiveRun, { outcome }: RunOutput, now: number): number =>
+  outcome === 'interrupted' ? Math.min(now, (lastSignalAt ?? startedAt) + reportEvery) : now
+
 /** What every ended run leaves, whatever became of it. */
 function settled(c: IssueContext, event: RunOutput): Patch {
   const run = c.run!
@@ -144,7 +149,7 @@ function settled(c: IssueContext, event: RunOutput): Patch {
     pushed: event.headAfter === null ? c.pushed : remembered(c.pushed, event.headAfter),
     spent: {
       runs: c.spent.runs,
-      ms: c.spent.ms + Math.max(0, c.now - run.startedAt),
+      ms: c.spent.ms + Math.max(0, endOf(run, event, c.now) - run.startedAt),
       usage: addUsage(c.spent.usage, event.usage),
     },
   }

@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import { defaultPolicy } from '../../../src/machines/issue/policy.ts'
 import type { RunInput } from '../../../src/machines/run/context.ts'
+import { reportEvery } from '../../../src/machines/run/policy.ts'
 import {
   agentFailed,
   approved,
@@ -215,10 +216,19 @@ describe('an interruption', () => {
     expect(runInput(granted(issue))).toMatchObject({ runId: 'run-2', attempt: 1, restartFrom: 'base' })
   })
 
-  it('costs the time and the tokens that were used', () => {
+  it('costs the time and the tokens that were used, and not the time that the server was down', () => {
     const usage = { inputTokens: 10, cachedTokens: 0, outputTokens: 5, usd: 0.5 }
-    const issue = play(granted, finished({ outcome: 'interrupted', usage }))
-    expect(issue.context.spent).toMatchObject({ usage, ms: 60_000 })
+    const day = 86_400_000
+    const heard: Happening = (issue) => {
+      const at = issue.at + 60_000
+      return issue.send({ type: 'run.progressed', runId: 'run-1', phase: 'working', usage, lastSignalAt: at, lastProgressAt: at, at })
+    }
+    const later: Happening = (issue) =>
+      issue.send({ type: 'run.finished', runId: 'run-1', ...output({ outcome: 'interrupted', usage }), at: issue.at + day })
+    expect(play(granted, heard, later).context.spent).toMatchObject({ usage, ms: 60_000 + reportEvery })
+    expect(play(granted, later).context.spent.ms).toBe(reportEvery)
+    // One that ends while the server lives counts whole.
+    expect(play(granted, agentFailed).context.spent.ms).toBe(60_000)
   })
 
   it('is followed by pauses only after five in a row without progress', () => {
