@@ -3,13 +3,14 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
+import type { Agent } from '../../src/actors/ports.ts'
 import { readIntent } from '../../src/app/intents.ts'
 import { parseConfig } from '../../src/config.ts'
 import type { Intent } from '../../src/machines/issue/intent.ts'
 import { createPlace } from './app.ts'
 
 const ask = (text: string, answers: { intent: Intent; confidence: number } | Error, via: 'comment' | 'session' = 'session') => {
-  const classify = vi.fn(async () => {
+  const classify = vi.fn<NonNullable<Agent['classify']>>(async () => {
     if (answers instanceof Error) throw answers
     return answers
   })

@@ -28,12 +28,12 @@ const answer = (result: object): string => `echo '${JSON.stringify({ outcome: 'n
 const whenAsked = (asked: string, work = 'true'): string => `if [ "$SIGNALBOX_TURN" = completion_check ]; then ${asked}; else ${work}; fi`
 
 describe.concurrent('an agent that changed nothing', () => {
-  it('and says that nothing has to be changed, closes its issue', async () => {
+  it('and says that nothing has to be changed, closes its issue (case 218)', async () => {
     const key = await world.submit(whenAsked(answer({ completion: 'done', summary: 'It is there.' })))
     expect(await world.untilIssue(key, 'done')).toMatchObject({ pr: null })
   })
 
-  it('and has a question, waits for the answer', async () => {
+  it('and has a question, waits for the answer (case 216)', async () => {
     const key = await world.submit(whenAsked(answer({ outcome: 'needs_input', summary: 's', question: 'Which of the two?' })))
     expect(reasonOf(await world.untilIssue(key, 'awaiting_input'))).toContain('Which of the two?')
   })
@@ -52,7 +52,7 @@ describe.concurrent('an agent that changed nothing', () => {
     expect(reasonOf(await world.untilIssue(silent, 'escalated'))).toContain('it did not say')
   })
 
-  it('and says done while it leaves work behind, has that committed and published', async () => {
+  it('and says done while it leaves work behind, has that committed and published (case 219)', async () => {
     const asked = `echo late > late.txt; ${answer({ completion: 'done', summary: 'Nothing.' })}`
     const commits = 'git add --all && git commit --quiet --message late'
     const work = `if [ "$SIGNALBOX_TURN" = commit ]; then ${commits}; fi`

@@ -161,7 +161,7 @@ describe('the server', () => {
     await world.close()
   })
 
-  it('ended with SIGTERM ends its agents, and the next start takes the run up from its beginning', async () => {
+  it('ended with SIGTERM ends its agents, and the next start takes the run up from its beginning (case 270)', async () => {
     world = createWorld()
     const { ended } = await world.start()
     const key = await world.submit(endless)
@@ -180,7 +180,7 @@ describe('the server', () => {
     expect(done.attempts['implementation']).toBe(1)
   })
 
-  it('killed takes its agents with it, those in sessions of their own at the next start', async () => {
+  it('killed takes its agents with it, those in sessions of their own at the next start (case 249)', async () => {
     world = createWorld()
     await world.start()
     const key = await world.submit(endless)

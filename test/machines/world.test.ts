@@ -26,7 +26,7 @@ describe('one issue', () => {
     expect(phasesOf({ objection: true })).toContain('changes_requested')
   })
 
-  it('is repaired when the queue gives it back', () => {
+  it('is repaired when the queue gives it back (case 165)', () => {
     expect(phasesOf({ conflict: true })).toEqual([
       ...['delegated', 'implementing', 'pr_open', 'awaiting_queue', 'repairing_queue', 'pr_open', 'awaiting_queue', 'done'],
     ])

@@ -173,6 +173,19 @@ test('an issue is filed once per idempotency key', async () => {
   expect(world().app.issue(other.body.key)).toMatchObject({ title: 'only this', blockedBy: [], delegated: false })
 })
 
+test('W23 (case 341): a request that was refused has not used up its key: the genuine one under it is done', async () => {
+  const server = await start()
+  const submission = { title: 'A', project: 'box', hold: true }
+  const key = { 'idempotency-key': 'burnt?' }
+  const refused = [
+    await post(server, '/api/issues', submission, { authorization: 'Bearer forged', ...key }),
+    await post(server, '/api/issues', { ...submission, title: '' }, { ...bearer, ...key }),
+    await post(server, '/api/issues', { ...submission, blockedBy: ['NONE-1'] }, { ...bearer, ...key }),
+  ]
+  expect(refused.map(({ status }) => status)).toEqual([401, 400, 400])
+  expect(await post(server, '/api/issues', submission, { ...bearer, ...key })).toMatchObject({ status: 201 })
+})
+
 test.each(['x'.repeat(201), ' ', 'ä', ''])('the idempotency key %j is 400', async (key) => {
   const server = await start()
   const before = world().changes()
@@ -223,7 +236,7 @@ test.each([
   [{ action: 'undelegate' }, 'tracker.undelegated', {}],
   [{ action: 'comment', text: 'hello' }, 'tracker.prompted', { text: 'hello', via: 'comment' }],
   [{ action: 'cancel' }, 'tracker.updated', { stateType: 'canceled' }],
-])('the action %j is 202 once it is durable, and is done once for its key', async (action, type, payload) => {
+])('the action %j is 202 once it is durable, and is done once for its key (case 18)', async (action, type, payload) => {
   const server = await start()
   const key = await world().file({ project: 'box' }, endless)
   const happened = () =>
@@ -265,6 +278,23 @@ test('the same key for two issues is two reviews', async () => {
     const answer = await post(server, `/api/issues/${key}/actions`, { action: 'approve' }, { ...bearer, 'idempotency-key': 'one-for-both' })
     expect(answer.status).toBe(202)
     expect(app.issue(key).pr?.review).toBe('approved')
+  }
+})
+
+test('W17 (case 335): what is said of a pull request reaches its own issue, whatever other one has its number', async () => {
+  const { app, file, until, close } = await createWorld({ projects: ['app', 'box'] })
+  try {
+    const keys = [await file({ project: 'app' }, oneCommit), await file({ project: 'box' }, oneCommit)]
+    for (const key of keys) await until(key, ({ pr }) => pr?.checks === 'passed')
+    expect(keys.map((key) => app.issue(key).pr?.number)).toEqual([1, 1])
+    const [mine, theirs] = keys as [string, string]
+    const { version } = app.issue(mine)
+    await app.act(theirs, { action: 'prompt', text: 'Do this instead.' })
+    await app.act(theirs, { action: 'close_pull_request' })
+    await until(theirs, ({ pr }) => pr?.state === 'closed')
+    expect(app.issue(mine)).toMatchObject({ version, run: null, pr: { state: 'open' } })
+  } finally {
+    await close()
   }
 })
 

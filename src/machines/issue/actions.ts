@@ -30,7 +30,7 @@ export function acceptedActions(c: IssueContext, terminal: boolean): ActionName[
   const isMerged = c.pr?.state === 'merged'
   const isOpen = openPullRequest(c) !== null && !terminal
   const accepts: Record<ActionName, boolean> = {
-    prompt: !terminal || (c.delegated && isDone(c)),
+    prompt: c.delegated && (!terminal || isDone(c)),
     stop: !terminal,
     retry: canRetry({ context: c, event: { type: 'operator.retried' } }),
     close: !terminal,

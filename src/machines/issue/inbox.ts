@@ -47,6 +47,10 @@ export function newestUnread(c: IssueContext): HumanMessage | null {
   return newest?.givenTo === null ? newest : null
 }
 
+/** A person has said something to us that no run has been given. */
+export const hasUnheard = (inbox: readonly HumanMessage[]): boolean =>
+  inbox.some(({ givenTo, via }) => givenTo === null && via !== 'comment' && via !== 'child')
+
 /** Gives the run everything that nobody has been given. */
 export const give = (c: IssueContext, run: string): HumanMessage[] =>
   c.inbox.map((message) => (message.givenTo === null ? { ...message, givenTo: run } : message))

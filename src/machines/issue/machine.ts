@@ -28,7 +28,7 @@ export const issueMachine = issueSetup.createMachine({
     'tracker.prompted': [
       { guard: 'isStatusQuestion', actions: 'answerStatus' },
       { guard: 'isStopWord', actions: 'rememberStopWord' },
-      { actions: ['hearPerson', 'offerMessage'] },
+      { actions: ['hearPerson', 'offerMessage', 'answerObserving'] },
     ],
     'tracker.stopRequested': { actions: 'rememberStop' },
     'blocker.changed': { actions: 'takeBlocker' },

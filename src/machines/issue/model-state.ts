@@ -114,12 +114,13 @@ const runOf = ({ run }: IssueContext, rename: Rename, id: (run: string) => strin
 
 const clipped = (value: number, budget: number): number => (budget >= boundless ? 0 : Math.min(value, budget + 1))
 
-/** Nothing undoes a landing, and no run starts after it: whatever runs are asked for, counted or held back by is over. */
+/**
+ * Nothing undoes a landing, and no run starts after it: whatever runs are asked for, counted or held back by is over. What a run that is
+ * still alive has pushed is not: the forge tells of it, and its answer too.
+ */
 const afterLanding: Partial<IssueContext> = {
   ...{
     heads: {},
-    formerHeads: [],
-    pushed: [],
     published: null,
     question: null,
     answered: null,
@@ -200,9 +201,7 @@ export function representative({ context: c, children, ...rest }: State): State 
     landing: c.landing && rename(c.landing),
     since: { lifecycle: dawn, run: dawn, authority: dawn },
   }
-  // One that is still being ended may yet answer with what it has published.
-  const answers = c.run === null ? {} : { pushed: context.pushed, formerHeads: context.formerHeads }
-  if (c.pr?.state === 'merged') Object.assign(context, afterLanding, answers)
+  if (c.pr?.state === 'merged') Object.assign(context, afterLanding)
   // An escalation is about the facts as they are here.
   const isAnchored = c.escalation !== null && c.escalation.anchor === causeOf(c)
   context.escalation = at(c, context.escalation && c.escalation, { reason: 'r', anchor: isAnchored ? causeOf(context) : 'other facts' })

@@ -103,7 +103,10 @@ const thePullRequest = (c: IssueContext): string => `pull request #${c.pr?.numbe
 
 /** One sentence for people about each phase. */
 const phaseTexts: Record<Phase, (c: IssueContext) => string> = {
-  delegated: () => 'Delegated; waiting for its first run',
+  delegated: (c) => {
+    const blockers = openBlockers(c).map(({ key }) => key)
+    return blockers.length === 0 ? 'Delegated; waiting for its first run' : `Delegated; blocked by ${blockers.join(', ')}`
+  },
   implementing: () => 'An agent works on it',
   pr_open: (c) => `${pullRequest(c)} is open`,
   changes_requested: (c) => `Changes were requested on ${thePullRequest(c)}`,
@@ -191,6 +194,14 @@ export function statusAnswer(c: IssueContext): IssueReport {
     c.run === null && c.lastFailure !== null ? `The last attempt ended: ${c.lastFailure.reason}` : null,
   ]
   const text = sentences.filter((sentence) => sentence !== null).join(' ')
+  return { type: 'tracker.report', project: c.project, issue: c.id, key: c.issue.key, kind: 'comment', phase: c.phase, text }
+}
+
+/** The beginning of a fix, for the people who asked for it. */
+export function tellRound(c: IssueContext): IssueReport {
+  const { agent, head } = c.run!
+  const round = c.attempts.review_fix
+  const text = `Review round ${round}: ${agent} makes the changes that were asked for on ${head?.slice(0, 10) ?? 'the pull request'}.`
   return { type: 'tracker.report', project: c.project, issue: c.id, key: c.issue.key, kind: 'comment', phase: c.phase, text }
 }
 

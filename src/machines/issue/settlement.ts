@@ -6,16 +6,18 @@ import type { IssueContext } from './context.ts'
 import type { EventOf } from './events.ts'
 import { noFailures } from './counters.ts'
 import { presentHead, presentReviews, takeReview } from './head-facts.ts'
-import { consume, consumeGiven, give, giveBack } from './inbox.ts'
+import { consume, consumeGiven, give, giveBack, hasUnheard } from './inbox.ts'
 import { isUmbrella } from './umbrella.ts'
 import {
   agentFor,
   attemptsSpent,
   backoff,
   causeOf,
+  hasOpenRequest,
   isConflicting,
   lifetimeSpent,
   neededRun,
+  openBlockers,
   openPullRequest,
   type Spent,
 } from './policy.ts'
@@ -65,13 +67,24 @@ const replacedBy = ({ pr, landed }: IssueContext): RunInput['replaces'] => {
   return pr.state === 'closed' ? { number: pr.number, url: pr.url } : null
 }
 
+/** What reviewers ask for: all of them, since one run answers them all. */
+function objections(c: IssueContext, headSha: string): RunInput['review'] {
+  const blocking = Object.entries(presentReviews(c)).filter(([, review]) => review.verdict === 'changes_requested')
+  if (blocking.length === 0) return null
+  const [[, only]] = blocking as [(typeof blocking)[0]]
+  return {
+    reviewer: blocking.map(([reviewer]) => reviewer).join(', '),
+    body: blocking.length === 1 ? only.body : blocking.map(([reviewer, { body }]) => `${reviewer}: ${body}`).join('\n\n'),
+    comments: blocking.flatMap(([, { comments }]) => comments),
+    headSha,
+  }
+}
+
 /** Everything that the run is told. */
 export function assignment(c: IssueContext): RunInput {
   const { pr, issue, policy } = c
   const { id, type, agent } = c.run!
   const { checks, queue } = presentHead(c)
-  const reviews = presentReviews(c)
-  const blocking = Object.entries(reviews).find(([, review]) => review.verdict === 'changes_requested')
   const headSha = pr?.headSha ?? ''
   return {
     issue: c.id,
@@ -94,7 +107,7 @@ export function assignment(c: IssueContext): RunInput {
     restartFrom: c.restartFrom,
     messages: c.inbox.filter((message) => message.givenTo === id),
     question: c.answered,
-    review: blocking ? { reviewer: blocking[0], body: blocking[1].body, comments: blocking[1].comments, headSha } : null,
+    review: objections(c, headSha),
     checks: checks?.state === 'failed' ? { headSha, failures: checks.failures } : null,
     incident: queue?.state === 'evicted' ? queue.incident : null,
     replaces: replacedBy(c),
@@ -116,8 +129,9 @@ function worktreeAfter(c: IssueContext, { headBefore, outcome, failure, dirty }:
   if (headBefore === null) return { keep: c.keep, restartFrom: c.restartFrom }
   // What was out of bounds is saved, and not built upon.
   if (outcome === 'interrupted' || failure === 'scope') return { keep: false, restartFrom: headBefore }
-  // Asked or stopped in the middle of it, the agent goes on where it was.
-  return { keep: dirty.length > 0 || failure === 'dirty' || outcome === 'needs_input' || outcome === 'released', restartFrom: null }
+  // Asked or stopped in the middle of it, also by a blocker, the agent goes on where it was.
+  const isHalfDone = ['needs_input', 'released'].includes(outcome) || (outcome === 'superseded' && c.run!.type === 'implementation')
+  return { keep: dirty.length > 0 || failure === 'dirty' || isHalfDone, restartFrom: null }
 }
 
 /** What every ended run leaves, whatever became of it. */
@@ -185,15 +199,19 @@ function takeOwnReview(c: IssueContext, { review }: RunOutput, reviewer: string)
 }
 
 /** We ended it: an approval made it needless, or a person took the issue back. What an operator had asked of it is off the table too. */
-export const settleCalledOff = (c: IssueContext, event: RunOutput): Patch => ({ ...refunded(c, event), asked: c.asked })
-
-export const settleWithQuestion = (c: IssueContext, event: RunOutput): Patch => ({
-  ...answered(c, event),
-  ...refundAttempt(c),
-  ...noFailures,
-  asked: c.asked ?? c.run!.asked,
-  question: { text: event.question ?? event.summary, at: c.now },
+export const settleCalledOff = (c: IssueContext, event: RunOutput): Patch => ({
+  ...refunded(c, event),
+  asked: c.asked,
+  // A blocker came in between: it waits as if it had not begun (core §3.12).
+  claimed: c.claimed && !(c.pr === null && openBlockers(c).length > 0),
 })
+
+export function settleWithQuestion(c: IssueContext, event: RunOutput): Patch {
+  const patch = { ...answered(c, event), ...refundAttempt(c), ...noFailures, asked: c.asked ?? c.run!.asked }
+  const text = event.question ?? event.summary
+  // What a person said meanwhile may be the answer: the next run is given both.
+  return hasUnheard(patch.inbox!) ? { ...patch, answered: text } : { ...patch, question: { text, at: c.now } }
+}
 
 /** Everything is with its children: to look at them has cost no attempt, and their news call for the next run. */
 export const settleResting = (c: IssueContext, event: RunOutput): Patch => ({
@@ -204,11 +222,11 @@ export const settleResting = (c: IssueContext, event: RunOutput): Patch => ({
 })
 
 /** The agent found, and said twice, that nothing has to be changed. */
-export const settleConcluded = (c: IssueContext, event: RunOutput): Patch => ({
-  ...answered(c, event),
-  ...noFailures,
-  closed: { as: 'done', by: c.run!.agent, at: c.now },
-})
+export function settleConcluded(c: IssueContext, event: RunOutput): Patch {
+  const patch = { ...answered(c, event), ...noFailures }
+  // It did not know of what was said meanwhile (core W32).
+  return hasOpenRequest({ ...c, ...patch }) ? patch : { ...patch, closed: { as: 'done', by: c.run!.agent, at: c.now } }
+}
 
 /** There is work left: it goes on in its worktree, and the attempt is spent. */
 export const settleUnfinished = (c: IssueContext, event: RunOutput): Patch => ({
@@ -224,8 +242,10 @@ export const settleUnfinished = (c: IssueContext, event: RunOutput): Patch => ({
 /** Nothing was found to repair: the checks are asked once more. */
 export const settleIrreproducible = (c: IssueContext, event: RunOutput): Patch => ({ ...answered(c, event), ...noFailures })
 
-export const settleWithoutChange = (c: IssueContext, event: RunOutput): Patch =>
-  andEscalate(c, { ...answered(c, event), ...noFailures }, `The agent changed nothing: ${event.reason || event.summary}`)
+export function settleWithoutChange(c: IssueContext, event: RunOutput): Patch {
+  const patch = { ...answered(c, event), ...noFailures }
+  return hasUnheard(patch.inbox!) ? patch : andEscalate(c, patch, `The agent changed nothing: ${event.reason || event.summary}`)
+}
 
 export const settleInterrupted = (c: IssueContext, event: RunOutput): Patch => ({
   ...refunded(c, event),

@@ -6,13 +6,13 @@ import { runMachine } from '../run/machine.ts'
 import { noUsage, type Phase } from '../vocabulary.ts'
 import type { IssueContext, IssueInput } from './context.ts'
 import * as adoption from './adoption.ts'
-import { restored } from './counters.ts'
+import { isFreshStart, restored } from './counters.ts'
 import * as decisions from './decisions.ts'
 import type { AdoptedPullRequest, Deployment, EventOf, IssueEvent, ReconcileEvent } from './events.ts'
 import * as guards from './guards.ts'
 import { askForRerun, forgetEntry, takeChecks, takeHold, takeQueue, takeResumption, takeReview } from './head-facts.ts'
 import * as inbox from './inbox.ts'
-import { causeOf, phaseOf } from './policy.ts'
+import { causeOf, phaseOf, reviewState } from './policy.ts'
 import { takeEverything } from './poll.ts'
 import { remembered, takeDeployment, takePullRequest, type Sight } from './pull-request-facts.ts'
 import * as reports from './reports.ts'
@@ -149,6 +149,10 @@ export const issueSetup = setup({
       decisions.stop(c, { type: 'tracker.stopRequested', author, observedAt }, at),
     ),
     answerStatus: enqueueActions(({ context: c, enqueue }) => enqueue.emit(reports.statusAnswer(c))),
+    answerObserving: enqueueActions(({ context: c, event, enqueue }) => {
+      // Whoever speaks to us hears that nothing will come of it for now.
+      if (guards.isObserving({ context: c }) && inbox.isForUs(event as Of<'tracker.prompted'>)) enqueue.emit(reports.statusAnswer(c))
+    }),
     retry: take((c, event: Of<'operator.retried'>) => decisions.retry(c, event)),
     close: take((_c, event: Of<'operator.closed'>, at) => decisions.close(event, at)),
     resetBudget: take((c) => ({ ...restored(c), spent: { runs: 0, ms: 0, usage: noUsage } })),
@@ -180,6 +184,7 @@ export const issueSetup = setup({
       const { id, type, agent } = c.run!
       enqueue.spawnChild('run', { id, input: settlement.assignment(c) })
       enqueue.emit(reports.post(c, 'run.started', 'info', type, `${id}: ${type} by ${agent} started`))
+      if (type === 'review_fix' && reviewState(c) === 'changes_requested' && isFreshStart(c)) enqueue.emit(reports.tellRound(c))
     }),
     rememberRunStarted: take((c) => ({ run: c.run && { ...c.run, phase: 'working' } })),
     rememberRunProgress: take((c, { phase, lastSignalAt, lastProgressAt, usage }: Of<'run.progressed'>) => ({

@@ -21,7 +21,7 @@ it.each(['implementation', 'review_fix', 'ci_repair', 'queue_repair', 'branch_up
   },
 )
 
-it('a fix of a review is told its round, and that the change that was reviewed is not published again', () => {
+it('a fix of a review is told its round, and that the change that was reviewed is not published again (case 318)', () => {
   const review = { reviewer: 'ada', body: 'No.', comments: [], headSha: past }
   const prompt = told({ runType: 'review_fix', round: 3, review, past, pastPatch: 'c'.repeat(40) })
   expect(prompt).toContain('## Review, round 3')
@@ -47,7 +47,7 @@ it('repairs are told what they must not touch', () => {
   expect(told({ runType: 'ci_repair', protectedPaths: [] })).not.toContain('Do not change')
 })
 
-it('work that follows a closed pull request is told so', () => {
+it('work that follows a closed pull request is told so (case 320)', () => {
   const prompt = told({ replaces: { number: 7, url: 'https://forge/7' } })
   expect(prompt).toContain('Pull request #7 (https://forge/7) is closed or has landed already')
 })
@@ -60,7 +60,7 @@ it('an issue that coordinates others is told of them, and not to plan again', ()
   expect(told({ umbrella: { children: [] } })).toContain('None yet.')
 })
 
-it('a turn that commits is told the paths, and to start nothing new', () => {
+it('a turn that commits is told the paths, and to start nothing new (case 228)', () => {
   const prompt = told({ turnKind: 'commit', uncommitted: ['a b.ts'] })
   expect(prompt).toContain('Start nothing new.')
   expect(prompt).toContain('- `a b.ts`')

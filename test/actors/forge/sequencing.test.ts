@@ -64,7 +64,7 @@ describe('a commit that is to be published', () => {
     expect(await mine(fixture, head)).toBeNull()
   })
 
-  test('follows the one that will land first; among equals the one opened first', async () => {
+  test('follows the one that will land first; among equals the one opened first; never its own branch (case 315)', async () => {
     const fixture = await createForge()
     const numbers: number[] = []
     for (const branch of ['one', 'two', 'three']) numbers.push((await fixture.open(branch, { 'src/a.txt': `${branch}\n` })).number)

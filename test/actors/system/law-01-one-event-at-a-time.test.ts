@@ -28,7 +28,7 @@ test('law 1: an actor handles its events one by one in arrival order, whoever se
   expect((await context('counter/a')).log).toEqual(Array.from({ length: 800 }, (_, i) => String(i)))
 })
 
-test('law 1: a flooded actor delays another by no more than one transaction', async () => {
+test('law 1: a flooded actor delays another by no more than one transaction (case 20)', async () => {
   const it = await rig({ counter: counter() }, { limits: { steps: 30 } })
   await it.spawn('counter', 'flooded')
   await it.spawn('counter', 'calm')

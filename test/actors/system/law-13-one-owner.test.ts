@@ -33,7 +33,7 @@ async function another(path: string) {
   return { said, child, exited }
 }
 
-test('law 13: a second system on the same file is refused at once, naming who has it, in the same process too', async () => {
+test('law 13: a second system on the same file is refused at once, naming who has it, in the same process too (case 246)', async () => {
   const path = join(folder(), 'a.db')
   const begun = Date.now()
   const system = await open(path)

@@ -423,7 +423,7 @@ describe('time and order', () => {
     expect(tracker.get('APP-1')).toMatchObject({ stateType: 'started', state: 'Changes requested' })
   })
 
-  test('a report does not echo to the actor that made it', async () => {
+  test('a report does not echo to the actor that made it (case 75)', async () => {
     const { tracker, told } = create()
     tracker.submit({ title: 'T' })
     told()

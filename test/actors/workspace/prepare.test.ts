@@ -45,6 +45,20 @@ test('a branch with commits goes on from them, also when the worktree was delete
   expect(read(path, 'work.txt')).toBe('done')
 })
 
+test('the branch may be checked out by the user too: it is taken up all the same, and theirs stays (case 189)', async () => {
+  const { prepare, path, user, publish } = world()
+  await prepare()
+  commit(path, { 'work.txt': 'done' })
+  const published = publish()
+  rmSync(path, { recursive: true })
+  const linked = join(temporaryFolder(), 'theirs')
+  run(user, 'fetch', '--quiet', '../data folder/repos/app.git', `${branch}:${branch}`)
+  run(user, 'worktree', 'add', '--quiet', linked, branch)
+  expect(await prepare()).toMatchObject({ head: published, dirty: [] })
+  expect(run(path, 'symbolic-ref', '--short', 'HEAD')).toBe(branch)
+  expect([run(linked, 'symbolic-ref', '--short', 'HEAD'), run(linked, 'rev-parse', 'HEAD')]).toEqual([branch, published])
+})
+
 test('a branch without commits of its own starts at the base as it is now', async () => {
   const { prepare, path, advanceBase } = world()
   await prepare()
@@ -167,7 +181,7 @@ test.each([
   ['rebase', ['rebase', 'origin/trunk']],
   ['cherry-pick', ['cherry-pick', 'origin/trunk']],
   ['revert', ['revert', '--no-edit', 'HEAD~1']],
-])('a %s in progress is ended, and the branch is as it was', async (operation, command) => {
+])('a %s in progress is ended, and the branch is as it was (case 191)', async (operation, command) => {
   const { prepare, path, advanceBase, inspect } = world()
   await prepare()
   commit(path, { 'readme.md': 'ours\n' })

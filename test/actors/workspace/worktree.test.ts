@@ -55,7 +55,7 @@ test('an inspection changes nothing, not even the index', async () => {
   expect(trace(folder)).toBe(before)
 })
 
-test('the patch identity is of the change: the same after a rebase, another for other content, also of binary files', async () => {
+test('the patch identity is of the change: the same after a rebase, another for other content, also of binary files (case 317)', async () => {
   const { prepare, path, inspect, advanceBase } = world({ 'readme.md': 'hello\n', 'image.bin': Buffer.from([0, 1, 2]) })
   const { head: since } = await prepare()
   commit(path, { 'a.txt': 'a\n', 'image.bin': Buffer.from([0, 3]) })

@@ -29,7 +29,7 @@ function turns(capacity: Capacity): string[] {
 }
 
 describe('places', () => {
-  it('are granted up to the limit, and the next when one comes back', () => {
+  it('are granted up to the limit, and the next when one comes back (case 264)', () => {
     const full = play(2, asked('a'), asked('b'), asked('c'))
     expect([holders(full), granted(full)]).toEqual([['a', 'b'], []])
     expect(granted(playOn(full, released('a')))).toEqual(['c'])
@@ -66,7 +66,7 @@ describe('places', () => {
     expect([holders(fewer), granted(fewer)]).toEqual([['b'], []])
   })
 
-  it('that a lost message leaked are found at the boot', () => {
+  it('that a lost message leaked are found at the boot (case 252)', () => {
     const capacity = play(1, asked('gone'), asked('a'), asked('b'), {
       type: 'capacity.reconciled',
       holders: [],

@@ -297,14 +297,14 @@ describe('the actions that are accepted', () => {
     [
       'with a verdict',
       playWith({ delegated: false }, ...[opened(), approved()]),
-      'prompt stop close delegate approve request_changes comment cancel reset_budget dismiss_review close_pull_request push',
+      'stop close delegate approve request_changes comment cancel reset_budget dismiss_review close_pull_request push',
     ],
     [
       'with a closed pull request',
       play(...open, stopped, prClosed),
       'prompt stop retry close delegate undelegate comment cancel reset_budget reopen_pull_request',
     ],
-    ['when taken back', play(undelegated), 'prompt stop close delegate comment cancel reset_budget'],
+    ['when taken back', play(undelegated), 'stop close delegate comment cancel reset_budget'],
     ['when closed', play(closedAs('done')), 'prompt retry delegate comment'],
     ['when closed as failed', play(closedAs('failed')), 'retry delegate comment'],
     ['when landed', play(...open, merged()), 'prompt comment'],
@@ -314,7 +314,7 @@ describe('the actions that are accepted', () => {
 describe('what people are told', () => {
   const kinds = (issue: Issue): string[] => issue.reports('feed.posted').map(({ kind, status }) => `${kind as string} ${status as string}`)
 
-  it('is every phase and every run, once', () => {
+  it('is every phase and every run, once (cases 287, 302)', () => {
     expect(kinds(play())).toEqual(['phase delegated'])
     expect(kinds(play(granted))).toEqual(['run.started implementation', 'phase implementing'])
     expect(kinds(play(...open))).toEqual(['run.finished completed'])

@@ -120,7 +120,7 @@ describe('a run that was given up', () => {
 })
 
 describe('a repair that does not help', () => {
-  it('is tried as often as the budget says, then a human is asked', () => {
+  it('is tried as often as the budget says, then a human is asked (case 197)', () => {
     const limited = { policy: policy({ budgets: { ...defaultPolicy.budgets, ci_repair: 2 } }) }
     const tried = playWith(limited, ...open, red(), granted, published('B'), red('B'), granted, published('C'))
     expect([phase(tried), tried.context.attempts.ci_repair]).toEqual(['pr_open', 2])
@@ -286,7 +286,7 @@ describe('a run whose actor is given up', () => {
 })
 
 describe('an answer of a run that is not the active one', () => {
-  it('changes nothing', () => {
+  it('changes nothing (case 207)', () => {
     const issue = play(granted)
     for (const type of ['run.finished', 'run.started', 'run.progressed', 'run.publishing', 'run.steered']) {
       const late = issue.send({ type, runId: 'run-0', outcome: 'completed', phase: 'verifying', head: 'Z', ids: [] })

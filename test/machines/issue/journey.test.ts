@@ -42,7 +42,7 @@ describe('the way to a landed change', () => {
     ])
   })
 
-  it('starts a run when it is granted one, and says so once', () => {
+  it('starts a run when it is granted one, and says so once (case 2)', () => {
     const issue = play(granted)
     expect([phase(issue), runState(issue)]).toEqual(['implementing', 'active'])
     expect([...issue.children]).toMatchObject([
@@ -52,14 +52,14 @@ describe('the way to a landed change', () => {
     expect(issue.reports('capacity.withdrawn')).toEqual([])
   })
 
-  it('waits for review and checks when its pull request is open, and gives the place back', () => {
+  it('waits for review and checks when its pull request is open, and gives the place back (case 261)', () => {
     const issue = play(...open)
     expect([phase(issue), runState(issue)]).toEqual(['pr_open', 'idle'])
     expect(issue.reports('capacity.released')).toHaveLength(1)
     expect(issue.children.size).toBe(0)
   })
 
-  it('asks to land when it is approved and green at its very head', () => {
+  it('asks to land when it is approved and green at its very head (case 120)', () => {
     const issue = play(...open, pending(), approved(), green())
     expect(phase(issue)).toBe('awaiting_queue')
     expect(issue.reports('landing.decided').filter(isWanted)).toEqual([
@@ -130,14 +130,14 @@ describe('a review', () => {
     })
   })
 
-  it('speaks for its head alone: a new head asks again', () => {
+  it('speaks for its head alone: a new head asks again (case 212)', () => {
     const issue = play(...open, changesRequested(), granted, published('B'))
     expect([phase(issue), issue.context.attempts.review_fix]).toEqual(['pr_open', 1])
     expect(phase(playOn(issue, approved('A'), green('B')))).toBe('pr_open')
     expect(phase(playOn(issue, approved('B'), green('B')))).toBe('awaiting_queue')
   })
 
-  it('that approves in the middle of a fix supersedes the fix, which gives its attempt back', () => {
+  it('that approves in the middle of a fix supersedes the fix, which gives its attempt back (case 137)', () => {
     const issue = play(...open, green(), changesRequested(), granted, approved())
     expect(runState(issue)).toBe('stopping')
     expect(issue.messages('run-2')).toEqual([{ type: 'run.stop', outcome: 'superseded', reason: 'The reason for this run is gone.' }])
@@ -145,7 +145,7 @@ describe('a review', () => {
     expect([phase(ended), runState(ended), ended.context.attempts.review_fix]).toEqual(['awaiting_queue', 'idle', 0])
   })
 
-  it('that only comments is no verdict', () => {
+  it('that only comments is no verdict (case 135)', () => {
     expect(phase(play(...open, green(), approved(), reviewCommented()))).toBe('awaiting_queue')
     expect(phase(play(...open, changesRequested(), reviewCommented()))).toBe('changes_requested')
   })
@@ -156,7 +156,7 @@ describe('a review', () => {
 })
 
 describe('the checks', () => {
-  it('that fail start a repair, which is told of the failures', () => {
+  it('that fail start a repair, which is told of the failures (case 141)', () => {
     const issue = play(...open, red())
     expect([phase(issue), runState(issue)]).toEqual(['repairing_ci', { waiting: 'capacity' }])
     expect(runInput(granted(issue))).toMatchObject({
@@ -179,7 +179,7 @@ describe('the checks', () => {
 describe('the landing queue', () => {
   const waiting = [...open, approved(), green(), entered()]
 
-  it('that gives the head back starts a repair with the incident', () => {
+  it('that gives the head back starts a repair with the incident (case 161)', () => {
     const issue = play(...waiting, evicted())
     expect([phase(issue), runState(issue)]).toEqual(['repairing_queue', { waiting: 'capacity' }])
     expect(issue.reports('landing.decided').filter(isUnwanted)).toEqual([])

@@ -310,7 +310,7 @@ describe('a poll', () => {
     ])
   })
 
-  it('is taken in every state, and changes nothing that is newer', () => {
+  it('is taken in every state, and changes nothing that is newer (case 257)', () => {
     const issue = play(...open, approved(), green())
     expect(phase(playOn(issue, { ...facts({}, dawn + minute), observedAt: dawn + minute }))).toBe('awaiting_queue')
   })

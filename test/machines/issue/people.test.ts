@@ -85,7 +85,7 @@ describe('a question', () => {
     expect([runInput(next).question, texts(next)]).toEqual([null, []])
   })
 
-  it('stays open when people talk to each other', () => {
+  it('stays open when people talk to each other (case 77)', () => {
     const issue = play(...asked, commented('the second, I would think'))
     expect([phase(issue), runState(issue)]).toEqual(['awaiting_input', 'idle'])
     expect(texts(playOn(issue, prompted('yes'), granted))).toEqual(['the second, I would think', 'yes'])
@@ -168,7 +168,7 @@ describe('stop', () => {
   it.each([
     ['an operator', stopped],
     ['the tracker', stopRequested],
-  ])('by %s ends the agent, and nothing starts', (_who, stop) => {
+  ])('by %s ends the agent, and nothing starts (case 258)', (_who, stop) => {
     const issue = play(granted, stop)
     expect([authority(issue), runState(issue)]).toEqual(['stopped', 'stopping'])
     expect(issue.messages('run-1')).toMatchObject([{ type: 'run.stop', outcome: 'released' }])
@@ -244,14 +244,14 @@ describe('stop', () => {
 })
 
 describe('taking the issue back', () => {
-  it('ends the agent; facts are still taken in, nothing is started', () => {
+  it('ends the agent; facts are still taken in, nothing is started (case 42)', () => {
     const issue = play(...open, red(), granted, undelegated)
     expect([authority(issue), runState(issue)]).toEqual(['observing', 'stopping'])
     const rested = playOn(issue, finished({ outcome: 'released' }), pending('B'), pushed('B'), red('B'))
     expect([phase(rested), authority(rested), runState(rested)]).toEqual(['repairing_ci', 'observing', 'idle'])
   })
 
-  it('and giving it again goes on from the facts', () => {
+  it('and giving it again goes on from the facts (case 50)', () => {
     const issue = play(...open, undelegated, red(), delegated)
     expect([phase(issue), authority(issue), runState(issue)]).toEqual(['repairing_ci', 'acting', { waiting: 'capacity' }])
   })
@@ -271,7 +271,7 @@ describe('taking the issue back', () => {
     expect(authority(issue.send({ ...delegated, observedAt: dawn + 1 }))).toBe('observing')
   })
 
-  it('asks nothing of the queue', () => {
+  it('asks nothing of the queue (case 51)', () => {
     const issue = play(...open, undelegated, approved(), green())
     expect([phase(issue), issue.reports('landing.decided').filter(isWanted)]).toEqual(['awaiting_queue', []])
     expect(playOn(issue, delegated).reports('landing.decided').filter(isWanted)).toHaveLength(1)
@@ -316,7 +316,7 @@ describe('the end by a word', () => {
     expect([phase(playOn(cancelled, retried())), runState(playOn(cancelled, retried()))]).toEqual(['delegated', { waiting: 'capacity' }])
   })
 
-  it('is final once the change has landed', () => {
+  it('is final once the change has landed (case 102)', () => {
     const issue = play(...open, approved(), green(), merged(), retried(), delegated, commented('nice'), red(), pushed('B'), prClosed)
     expect([phase(issue), runState(issue)]).toEqual(['done', 'idle'])
   })
@@ -442,7 +442,7 @@ describe('blockers', () => {
   const blocked = { issue: { blockedBy: [{ key: 'APP-0', resolved: false }] } }
   const resolved = { type: 'blocker.changed', key: 'APP-0', resolved: true }
 
-  it('hold the first run back, and nobody asks for a place meanwhile', () => {
+  it('hold the first run back, and nobody asks for a place meanwhile (case 21)', () => {
     const issue = playWith(blocked)
     expect([phase(issue), runState(issue), issue.reports('capacity.requested')]).toEqual(['delegated', { waiting: 'dependency' }, []])
     expect(playOn(issue, resolved).reports('capacity.requested')).toHaveLength(1)
@@ -466,7 +466,7 @@ describe('blockers', () => {
 })
 
 describe('places', () => {
-  it('that are granted when nobody needs them any more go back', () => {
+  it('that are granted when nobody needs them any more go back (case 185)', () => {
     const issue = play(stopped).send({ type: 'capacity.granted', issue: '1', request: 1 })
     expect([runState(issue), issue.reports('capacity.released').length]).toEqual(['idle', 1])
   })
@@ -478,7 +478,7 @@ describe('places', () => {
     expect(runState(granted(late))).toBe('active')
   })
 
-  it('are held once, however often they are granted', () => {
+  it('are held once, however often they are granted (case 186)', () => {
     const issue = play(granted)
     expect(granted(issue).commands).toEqual([])
   })

@@ -80,7 +80,7 @@ describe('an umbrella', () => {
     expect([phase(issue), runState(issue)]).toEqual(['delegated', 'idle'])
   })
 
-  it('without children is what says so in words; a child never is', () => {
+  it('without children is what says so in words; a child never is (cases 305, 306)', () => {
     const words = { title: 'Plan the import', description: 'No code here: create child issues for each step.' }
     expect(isUmbrella({ issue: tracked(words) })).toBe(true)
     expect(isUmbrella({ issue: tracked({ ...words, parent: 'APP-0' }) })).toBe(false)

@@ -14,6 +14,8 @@ import { kinds, type MachineName } from '../player.ts'
 const stepsOfEach = process.env['SIGNALBOX_NIGHTLY'] === undefined ? 3_000 : 100_000
 const longest = 60
 const seed = Number(process.env['SIGNALBOX_SEED'] ?? Date.now() % 2 ** 31)
+/** By world, seeds that have found a difference once: what a run alive had pushed was forgotten with the landing. */
+const telling: Record<string, number[]> = { 'a draft': [621_417_603], 'the base': [623_420_878] }
 
 /** What was asked for, without names and times. */
 const kindsOf = (commands: readonly Asked[]): string[] =>
@@ -29,7 +31,7 @@ const kindsOf = (commands: readonly Asked[]): string[] =>
     })
 
 /** One life with real names and times: each step is compared with the step of its representative. Answers how many were. */
-function compare<C>(model: Model<C>, world: World<C>, random: () => number): number {
+function compare<C>(model: Model<C>, world: World<C>, random: () => number, seed: number): number {
   const subject = { kind: kinds.get(model.machine as MachineName)!, address: `${model.machine}/1`, parent: model.parent }
   const past: string[] = []
   let state = begin<C>(subject, world.input, dawn).state
@@ -57,10 +59,12 @@ function compare<C>(model: Model<C>, world: World<C>, random: () => number): num
 function sound<C>(model: Model<C>): void {
   describe(`the model of the ${model.machine}`, () => {
     it.each(model.worlds.map((world) => [world.name, world] as const))('stands for every history: %s', (_name, world) => {
-      const random = seededRandom(seed)
-      let steps = 0
-      while (steps < stepsOfEach / model.worlds.length) steps += compare(model, world, random)
-      expect(steps).toBeGreaterThanOrEqual(stepsOfEach / model.worlds.length)
+      for (const each of [seed, ...(telling[world.name] ?? [])]) {
+        const random = seededRandom(each)
+        let steps = 0
+        while (steps < stepsOfEach / model.worlds.length) steps += compare(model, world, random, each)
+        expect(steps).toBeGreaterThanOrEqual(stepsOfEach / model.worlds.length)
+      }
     })
   })
 }

@@ -38,7 +38,7 @@ describe('the pace of asking', () => {
       expect(pause(player.fire('pause').done('ask', answer))).toBe(shortestPause)
   })
 
-  it('falls off while asking fails', () => {
+  it('falls off while asking fails (case 267)', () => {
     expect(pause(begin().fire('pause').fail('ask'))).toBe(longer(0, defaultPace))
   })
 

@@ -380,7 +380,7 @@ describe('a repair', () => {
     expect(play({ type: 'ci_repair' }, ...verifying, (run) => run.done('verify', old)).value).toBe('publishing')
   })
 
-  it('that takes a commit back or touches protected paths goes to a human, with what it was', () => {
+  it('that takes a commit back or touches protected paths goes to a human, with what it was (case 213)', () => {
     const reverted = output(play({ type: 'queue_repair' }, ...verifying, inspected({ reverts: ['Revert "A thing"'] })))
     expect(reverted).toMatchObject({ outcome: 'failed', failure: 'scope', headAfter: null })
     expect(reverted.reason).toContain('Revert "A thing"')
@@ -650,7 +650,7 @@ describe('steering', () => {
     expect(output(playOn(taken, finishes({}), inspected(), published)).steered).toEqual(['message-1'])
   })
 
-  it('that the agent did not take in stays with the issue', () => {
+  it('that the agent did not take in stays with the issue (case 74)', () => {
     const run = play({}, ...working, steer, says({ type: 'session.steered', id: 'message-1', taken: false }))
     expect([run.messages('parent'), run.context.steered]).toEqual([[], []])
   })
