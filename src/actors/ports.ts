@@ -2,7 +2,7 @@
 
 import type { AdoptedPullRequest, Deployment, ParentPullRequest, PolledIssue, PolledPullRequest } from '../machines/issue/events.ts'
 import type { IssueReport } from '../machines/issue/reports.ts'
-import type { Inspection, SessionResult, TurnKind } from '../machines/run/context.ts'
+import type { AgentAbilities, Inspection, Recovery, SessionResult, TurnKind } from '../machines/run/context.ts'
 import type { PublishInput } from '../machines/run/setup.ts'
 import type { CheckFailure, Finding, QueueIncident, RunType, Usage } from '../machines/vocabulary.ts'
 import type { ProcessIdentity } from './process.ts'
@@ -32,6 +32,8 @@ export interface AgentRequest {
   timeout: number
   /** The agent's own conversation to go on with, when it has one. */
   thread: string | null
+  /** Set when the turn takes the place of one that was cut off; with way `fork`, `thread` is left as it is and a new one made of it. */
+  recovery: Recovery | null
 }
 
 export interface AgentResult extends SessionResult {
@@ -41,8 +43,8 @@ export interface AgentResult extends SessionResult {
 
 export interface AgentCallbacks {
   signal: AbortSignal
-  /** Called once, before anything else is reported, with what is needed to end the process group later. */
-  onStart: (identity: ProcessIdentity) => void
+  /** Called once, before anything else is reported, with what is needed to end the process group later, and the thread if there is one. */
+  onStart: (identity: ProcessIdentity, thread?: string) => void
   /** A sign of life with something in it: an item, a line of output. */
   onProgress: (line: string) => void
 }
@@ -56,6 +58,8 @@ export interface AgentTurn {
 
 export interface Agent {
   readonly kind: string
+  /** Contract: `steer` is false only if a turn's `steer` always answers false. */
+  readonly abilities: AgentAbilities
   start: (request: AgentRequest, callbacks: AgentCallbacks) => AgentTurn
 }
 
@@ -94,6 +98,8 @@ export interface Workspace {
   ) => Promise<Worktree>
   /** Contract: read-only. Throws FatalError `worktree-missing` or `worktree-broken` when it is not a worktree any more. */
   inspect: (request: WorkspaceRequest & { since: string; protectedPaths?: readonly string[] }) => Promise<Inspection>
+  /** Contract: read-only. When anything that git does not ignore changed last, a commit included, epoch ms; null when nothing tells. Throws as `inspect`. */
+  lastChange: (request: WorkspaceRequest) => Promise<number | null>
   /** Contract: saves everything uncommitted and the head under refs/signalbox/saved/KEY/…; answers the commit or null when there was nothing. */
   save: (request: WorkspaceRequest & { reason: string }) => Promise<string | null>
   /** Contract: removes only a clean worktree whose head is `landed` or pushed (P10); otherwise answers why not. Idempotent. */

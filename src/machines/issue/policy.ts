@@ -15,8 +15,11 @@ export interface IssuePolicy {
    * queue before it is asked. `reviewStuck`: in review before people are told.
    */
   delays: { recovery: number; settle: number; queueHealth: number; reviewStuck: number }
-  /** `signal`: how long an agent's process may give no sign of life at all; by default as long as the run. */
-  limits: { run: number; progress: number; signal?: number }
+  /**
+   * Milliseconds. `nudge`: without progress after a nudge. `signal`: how long an agent's process may give no sign of life at all; by
+   * default as long as the run. `stalls`: how often an agent that has stalled is started again in one run.
+   */
+  limits: { run: number; progress: number; nudge?: number; stalls?: number; signal?: number }
   review: 'human' | 'agent' | 'none'
   /** False when the project declares no checks: then nothing is waited for. */
   checks: boolean
