@@ -144,8 +144,13 @@ export interface AdoptionRequest {
 
 export interface Forge {
   readonly kind: string
-  /** Contract: pushes with lease and opens or updates the one pull request of the branch. The same request twice gives the same pull request. */
-  publish: (request: PublishInput) => Promise<PullRequest>
+  /**
+   * Contract: pushes with lease and opens or updates the one pull request of the branch. The same request twice gives the same pull
+   * request. Aborted before a pull request was opened, it rejects with FatalError `called-off`, and none is.
+   */
+  publish: (request: PublishInput, signal?: AbortSignal) => Promise<PullRequest>
+  /** Contract: closes a pull request that is at exactly this head, or opens it again. Nothing when it has moved on or landed. Idempotent. */
+  decidePublication: (request: { project: string; number: number; headSha: string; wanted: boolean }) => Promise<void>
   /** Contract: asks for the landing of exactly this head. Idempotent by (number, headSha). */
   requestLanding: (request: LandingRequest) => Promise<void>
   /** Contract: takes the pull request out of the queue unless it is being landed at this moment. Idempotent. */

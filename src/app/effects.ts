@@ -142,7 +142,7 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
       ...git,
       limit: 4,
       deadline: 20 * 60_000,
-      logic: effect<PublishInput, unknown>(async (input) => forge().publish(await withBase(input))),
+      logic: effect<PublishInput, unknown>(async (input, signal) => forge().publish(await withBase(input), signal)),
     },
 
     adoptPullRequest: {
@@ -191,6 +191,12 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
           const request = { project, issue, key, number, headSha, priority }
           return wanted ? forge().requestLanding(request) : forge().withdrawLanding({ ...request, reason: reason ?? '' })
         },
+      ),
+    },
+    'publication.decided': {
+      ...git,
+      logic: delivery<Parameters<Forge['decidePublication']>[0]>(({ report: { project, number, headSha, wanted } }) =>
+        forge().decidePublication({ project, number, headSha, wanted }),
       ),
     },
     'rerun.wanted': {

@@ -157,6 +157,9 @@ function endOf(c: IssueContext): Phase | null {
   return c.issue.stateType === 'completed' ? 'done' : null
 }
 
+/** Whether a person, the tracker or the forge has given the issue its end. */
+export const hasEnd = (c: IssueContext): boolean => endOf(c) !== null
+
 /** Where the change is, whatever people wait for. */
 function changePhase(c: IssueContext): Phase {
   if (!openPullRequest(c)) return c.claimed && !isResting(c) ? 'implementing' : 'delegated'
@@ -189,10 +192,13 @@ const repairs: Partial<Record<Phase, RunType>> = {
 /** The forge says something else than what a run of ours has published: it has not caught up yet, so nothing is decided. */
 export const isUnconfirmed = (c: IssueContext): boolean => c.published !== null && c.pr?.headSha !== c.published
 
+/** A run that was called off has published: that is decided on first. */
+const hasComeLate = (c: IssueContext): boolean => c.late !== null && c.late.pr !== null
+
 /** The run that the facts ask for; null for none. An operator's choice goes before, but there is nothing to repair without a pull request. */
 export function neededRun(c: IssueContext): RunType | null {
   const phase = phaseOf(c)
-  if (isUnconfirmed(c) || isLinkOpen(c)) return null
+  if (isUnconfirmed(c) || isLinkOpen(c) || hasComeLate(c)) return null
   if (phase === 'delegated' || phase === 'implementing') return isResting(c) && !hasOpenRequest(c) ? null : 'implementation'
   if (phase === 'pr_open') return c.asked ?? (hasOpenRequest(c) ? 'review_fix' : upkeep(c))
   const repair = repairs[phase] ?? null

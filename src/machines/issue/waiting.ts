@@ -65,6 +65,7 @@ export const waiting = {
     ...(c.published === null || !isUnconfirmed(c)
       ? []
       : [row('provider', `the forge to tell of ${c.published.slice(0, 10)}, which was published`, c.since.run)]),
+    ...(c.late?.state === 'restoring' ? [row('provider', `the forge to open pull request #${c.late.pr?.number} again`, c.since.run)] : []),
     ...(isResting(c) ? openChildren(c).map(({ key }) => row('dependency', `its child ${key}`, c.since.run)) : []),
   ],
   adoption: (c) => [row('provider', `the linked pull request ${linksOf(c)[0]}`, c.since.lifecycle)],
