@@ -107,6 +107,8 @@ const limits = z.strictObject({
   activeRuns: z.int().min(1).default(4).describe('How many agent runs may be active at once.'),
   run: duration.prefault('120m').describe('The longest that one run may take.'),
   progress: duration.prefault('15m').describe('Without progress for this long, a run is probed, nudged and then interrupted.'),
+  nudge: duration.prefault('5m').describe('After a nudge, and still without progress for this long, a run is interrupted.'),
+  stalls: z.int().min(0).default(1).describe('How often an interrupted agent is started again in one run before a human is asked.'),
   usdPerDay: amount.nullable().default(null),
 })
 

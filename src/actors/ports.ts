@@ -3,12 +3,12 @@
 import type { AdoptedPullRequest, Deployment, ParentPullRequest, PolledIssue, PolledPullRequest } from '../machines/issue/events.ts'
 import type { Intent } from '../machines/issue/intent.ts'
 import type { IssueReport } from '../machines/issue/reports.ts'
-import type { ChangeInFlight, Inspection, SessionResult, TurnKind } from '../machines/run/context.ts'
-import type { ProbeInput, PublishInput } from '../machines/run/setup.ts'
+import type { AgentAbilities, ChangeInFlight, Inspection, Recovery, SessionResult, TurnKind } from '../machines/run/context.ts'
+import type { ConflictInput, PublishInput } from '../machines/run/setup.ts'
 import type { CheckFailure, Finding, QueueIncident, RunType, Usage } from '../machines/vocabulary.ts'
 import type { ProcessIdentity } from './process.ts'
 
-export type { ChangeInFlight, CheckFailure, Finding, Inspection, PolledIssue, ProbeInput, PublishInput, QueueIncident, RunType, Usage }
+export type { ChangeInFlight, CheckFailure, Finding, Inspection, PolledIssue, ConflictInput, PublishInput, QueueIncident, RunType, Usage }
 
 // --- Agent ---------------------------------------------------------------------------------------
 
@@ -33,6 +33,8 @@ export interface AgentRequest {
   timeout: number
   /** The agent's own conversation to go on with, when it has one. */
   thread: string | null
+  /** Set when the turn takes the place of one that was cut off; with way `fork`, `thread` is left as it is and a new one made of it. */
+  recovery: Recovery | null
 }
 
 export interface AgentResult extends SessionResult {
@@ -42,8 +44,8 @@ export interface AgentResult extends SessionResult {
 
 export interface AgentCallbacks {
   signal: AbortSignal
-  /** Called once, before anything else is reported, with what is needed to end the process group later. */
-  onStart: (identity: ProcessIdentity) => void
+  /** Called once, before anything else is reported, with what is needed to end the process group later, and the thread if there is one. */
+  onStart: (identity: ProcessIdentity, thread?: string) => void
   /** A sign of life with something in it: an item, a line of output. */
   onProgress: (line: string) => void
 }
@@ -71,6 +73,8 @@ export interface Agent {
   readonly kind: string
   /** Contract: answers within seconds, or rejects; changes nothing. Absent where the agent cannot be asked. */
   classify?: (request: ClassificationRequest) => Promise<Classification>
+  /** Contract: `steer` is false only if a turn's `steer` always answers false. */
+  readonly abilities: AgentAbilities
   start: (request: AgentRequest, callbacks: AgentCallbacks) => AgentTurn
 }
 
@@ -111,6 +115,8 @@ export interface Workspace {
   inspect: (
     request: WorkspaceRequest & { since: string; protectedPaths?: readonly string[]; parent?: string | null },
   ) => Promise<Inspection>
+  /** Contract: read-only. When anything that git does not ignore changed last, a commit included, epoch ms; null when nothing tells. Throws as `inspect`. */
+  lastChange: (request: WorkspaceRequest) => Promise<number | null>
   /** Contract: saves everything uncommitted and the head under refs/signalbox/saved/KEY/…; answers the commit or null when there was nothing. */
   save: (request: WorkspaceRequest & { reason: string }) => Promise<string | null>
   /** Contract: removes only a clean worktree whose head is `landed` or pushed (P10); otherwise answers why not. Idempotent. */
@@ -155,13 +161,18 @@ export interface AdoptionRequest {
 
 export interface Forge {
   readonly kind: string
-  /** Contract: pushes with lease and opens or updates the one pull request of the branch. The same request twice gives the same pull request. */
-  publish: (request: PublishInput) => Promise<PullRequest>
+  /**
+   * Contract: pushes with lease and opens or updates the one pull request of the branch. The same request twice gives the same pull
+   * request. Aborted before a pull request was opened, it rejects with FatalError `called-off`, and none is.
+   */
+  publish: (request: PublishInput, signal?: AbortSignal) => Promise<PullRequest>
+  /** Contract: closes a pull request that is at exactly this head, or opens it again. Nothing when it has moved on or landed. Idempotent. */
+  decidePublication: (request: { project: string; number: number; headSha: string; wanted: boolean }) => Promise<void>
   /**
    * Contract: read-only. The open pull request that an unpublished commit contradicts and that will land the soonest; null when the
    * commit merges with all of them, or not even with the base branch.
    */
-  findConflict: (request: ProbeInput) => Promise<ChangeInFlight | null>
+  findConflict: (request: ConflictInput) => Promise<ChangeInFlight | null>
   /** Contract: asks for the landing of exactly this head. Idempotent by (number, headSha). */
   requestLanding: (request: LandingRequest) => Promise<void>
   /** Contract: takes the pull request out of the queue unless it is being landed at this moment. Idempotent. */

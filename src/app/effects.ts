@@ -3,7 +3,7 @@
 import { fromPromise } from 'xstate'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { composePrompt } from '../actors/agents/prompt.ts'
+import { composeNudge, composePrompt } from '../actors/agents/prompt.ts'
 import type { LocalForge } from '../actors/forge/local.ts'
 import type {
   AdoptedPullRequest,
@@ -22,7 +22,7 @@ import type { EffectPolicy } from '../actors/system/index.ts'
 import type { Config } from '../config.ts'
 import { FatalError } from '../errors.ts'
 import type { Answer, ReconciliationContext } from '../machines/reconciliation/context.ts'
-import type { PrepareInput, ProbeInput, PublishInput, SessionInput, VerifyInput } from '../machines/run/setup.ts'
+import type { ConflictInput, PrepareInput, ProbeInput, PublishInput, SessionInput, VerifyInput } from '../machines/run/setup.ts'
 
 export interface EffectsHost {
   config: Config
@@ -73,6 +73,7 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
       return prepareSession(config, await withBase(input))
     },
     onLine: (request, line) => host.log({ issue: request.issue, run: request.runId, message: line }),
+    nudge: composeNudge,
     progressEvery,
     after: host.after,
   })
@@ -131,20 +132,27 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
     },
     agentSession: { limit: 1_000, onRestart: 'interrupt', logic },
     endSession: { limit: 1_000, onRestart: 'rerun', logic: fromPromise<void, SessionInput>(async ({ input }) => endOf(input)) },
+    probeWork: {
+      limit: 4,
+      onRestart: 'rerun',
+      logic: effect<ProbeInput, { changedAt: number | null }>(async (input) => ({
+        changedAt: await workspace.lastChange(await withBase(input)),
+      })),
+    },
     verifyWork: { ...git, limit: 4, logic: effect<VerifyInput, unknown>(async (input) => workspace.inspect(await withBase(input))) },
     findConflict: {
       ...git,
       attempts: 2,
       limit: 2,
       deadline: 2 * 60_000,
-      logic: effect((input: ProbeInput) => forge().findConflict(input)),
+      logic: effect((input: ConflictInput) => forge().findConflict(input)),
     },
     // Over all attempts, each of which git ends by itself: a forge that hangs must not hold its run for ever.
     publishChange: {
       ...git,
       limit: 4,
       deadline: 20 * 60_000,
-      logic: effect<PublishInput, unknown>(async (input) => forge().publish(await withBase(input))),
+      logic: effect<PublishInput, unknown>(async (input, signal) => forge().publish(await withBase(input), signal)),
     },
 
     adoptPullRequest: {
@@ -193,6 +201,12 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
           const request = { project, issue, key, number, headSha, priority }
           return wanted ? forge().requestLanding(request) : forge().withdrawLanding({ ...request, reason: reason ?? '' })
         },
+      ),
+    },
+    'publication.decided': {
+      ...git,
+      logic: delivery<Parameters<Forge['decidePublication']>[0]>(({ report: { project, number, headSha, wanted } }) =>
+        forge().decidePublication({ project, number, headSha, wanted }),
       ),
     },
     'rerun.wanted': {
@@ -259,17 +273,19 @@ async function prepareSession(config: Config, input: SessionInput): Promise<Agen
     }),
     context: {
       issue: { key, title, description, url },
-      run: { id: input.runId, type, attempt, turn: input.turn, kind: input.turnKind },
+      run: { id: input.runId, type, attempt, turn: input.turn, kind: input.turnKind, recovery: input.recovery },
       ...{ messages, question, review, checks, incident, uncommitted, lastFailure, parent: input.parent },
     },
     timeout: input.timeout,
     thread: input.thread,
+    recovery: input.recovery,
   }
 }
 
-const promptContext = ({ turnKind, completion, round, past, pastPatch, protectedPaths, conflict, replaces, umbrella }: SessionInput) => ({
-  ...{ turnKind, completion, round, past, pastPatch, protectedPaths, conflict, replaces, umbrella },
-})
+const promptContext = (input: SessionInput) => {
+  const { turnKind, completion, recovery, round, past, pastPatch, protectedPaths, conflict, replaces, umbrella } = input
+  return { turnKind, completion, recovery, round, past, pastPatch, protectedPaths, conflict, replaces, umbrella }
+}
 
 const longestWorkflow = 256 * 1024
 

@@ -26,7 +26,7 @@ export function toPolicy(config: Config, project: ProjectConfig): IssuePolicy {
     ...defaultPolicy,
     budgets: { ...defaultPolicy.budgets, ...budgets },
     delays: { ...defaultPolicy.delays, ...named(project.delays) },
-    limits: { run: config.limits.run, progress: config.limits.progress },
+    limits: { run: config.limits.run, progress: config.limits.progress, nudge: config.limits.nudge, stalls: config.limits.stalls },
     review: project.review.by,
     checks: project.ci !== null,
     landing: project.landing.method,

@@ -32,7 +32,7 @@ describe('check --script', () => {
     // No machine of this build violates anything: here the worktree is said to have been looked at with another answer than it has.
     const then = { cause: 'inside', at }
     const file = script([
-      { machine: 'run', world: 'a repair', property: 'P4' },
+      { machine: 'run', world: 'a repair by a shell', property: 'P4' },
       { ...then, label: 'prepare done', done: 'prepare', output: { path: '/w', head: 'base', baseHead: 'base', dirty: [] } },
       {
         ...then,

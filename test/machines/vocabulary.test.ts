@@ -187,7 +187,7 @@ describe.each(Object.keys(machines) as MachineName[])('the chart of %s', (name) 
       issue: ['authority.acting', 'lifecycle.delegated', 'lifecycle.implementing', 'lifecycle.changes_requested'].concat([
         ...['lifecycle.repairing_ci', 'lifecycle.repairing_queue', 'lifecycle.failed', 'lifecycle.done'],
       ]),
-      run: ['starting', 'settled'],
+      run: ['starting', 'recovering.resuming', 'recovering.forking', 'recovering.afresh', 'settled'],
       queue: ['open'],
       // The queue tells an entry what it waits for: the candidate before it, or that it is first.
       entry: ['waiting', 'tested', 'refuted', 'contained', 'landed', 'evicted', 'left'],

@@ -5,6 +5,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { toErrorData } from '../../errors.ts'
+import { noAbilities } from '../../machines/run/context.ts'
 import { missingGitIdentity } from '../git.ts'
 import type { Agent, AgentCallbacks, AgentRequest, AgentResult } from '../ports.ts'
 import { childEnvironment, endMarked, runProcess, type ProcessResult } from '../process.ts'
@@ -36,6 +37,7 @@ const toldBytes = 4_096
 export function createCommandAgent(options: CommandAgentOptions): Agent {
   return {
     kind: 'command',
+    abilities: noAbilities,
     start: (request, callbacks) => ({
       result: turn(options, request, callbacks),
       steer: async () => false, // its prompt is a file that it has read

@@ -1,6 +1,7 @@
 // What an agent is told: one Markdown text per turn, from facts only, so that the same facts give the same text.
 
-import type { Completion, TurnKind } from '../../machines/run/context.ts'
+import type { Completion, Recovery, TurnKind } from '../../machines/run/context.ts'
+import { minutes } from '../../machines/run/setup.ts'
 import type { ChangeInFlight, CheckFailure, Finding, QueueIncident, RunType } from '../ports.ts'
 
 export interface PromptFacts {
@@ -24,6 +25,8 @@ export interface PromptFacts {
   /** A closed or landed pull request that this work follows. */
   replaces: { number: number; url: string } | null
   umbrella: { children: readonly { key: string; state: string }[] } | null
+  /** How this turn came to be, when the one before it was cut off. */
+  recovery: Recovery | null
   /** The last answer to the question why nothing had changed. */
   completion: Completion | null
   /** Texts of humans that this run is given, oldest first. */
@@ -49,6 +52,7 @@ export function composePrompt(facts: PromptFacts): string {
   const sections = [
     `# ${facts.key}: ${facts.title}`,
     task(facts),
+    facts.recovery === null ? null : section('The turn before this one', recovered(facts.recovery)),
     facts.description.trim() === '' ? null : section('Issue', facts.description.trim()),
     facts.question === null ? null : section('Your question', quote(facts.question)),
     facts.messages.length === 0 ? null : section(facts.question === null ? 'Messages from people' : 'The answer', messages(facts.messages)),
@@ -73,6 +77,29 @@ export function composePrompt(facts: PromptFacts): string {
     facts.extra === null ? null : section('Also', facts.extra.trim()),
   ]
   return `${sections.filter((text) => text !== null).join('\n\n')}\n`
+}
+
+/** What is put into a turn that runs and gives no sign of progress for `quiet` ms. Pure. */
+export function composeNudge(quiet: number): string {
+  return [
+    `Nothing new has been seen of this turn for ${minutes(quiet)}: no output, no changed file, no commit.`,
+    'If a command hangs or waits for input, end it and go on without it. If you are in the middle of something long, say in one line what it is. If you need an answer from a person, stop and ask.',
+    'Without a sign of progress the turn is ended.',
+  ].join('\n')
+}
+
+function recovered({ cause, way, quiet, lastLine }: Recovery): string {
+  const last = lastLine === null ? '' : `\n\nThe last that was seen of it:\n\n${quote(lastLine)}`
+  const found = 'What it has done is in the worktree as it left it: look at `git status` and `git log` first, and do not begin again.'
+  if (cause === 'stalled') {
+    return [
+      `It made no progress for ${minutes(quiet)} and was ended.${last}`,
+      found,
+      'Find out what held it up (a command that waits for input, a server in the foreground, a test that hangs) and go on without that: give commands a time limit and no standard input, and run servers in the background. If it cannot be done without, stop and ask.',
+    ].join('\n\n')
+  }
+  if (way === 'resume') return 'It was cut off from outside. Go on where you were.'
+  return `It was cut off from outside, and its conversation could not be gone on with.${last}\n\n${found}`
 }
 
 function task(facts: PromptFacts): string {

@@ -136,11 +136,22 @@ export function createLocalForge(options: LocalForgeOptions): LocalForge {
     attempt: records.attempt(row),
   })
 
-  async function publish(request: PublishInput): Promise<PullRequest> {
-    const { row, adopted } = await publisher.publish(request)
+  async function publish(request: PublishInput, signal?: AbortSignal): Promise<PullRequest> {
+    const { row, adopted } = await publisher.publish(request, signal)
     // Also when it was published before: a kill may have come between the commit and this line.
     if (row.state === 'open' && records.isPending(row)) await spawnCheck(toPending(row))
     return pullRequests.toPullRequest(row, adopted)
+  }
+
+  /** Also when it was asked before: a pull request that is so already, has moved on or has landed stays as it is. */
+  async function decidePublication({ project, number, headSha, wanted }: Parameters<Forge['decidePublication']>[0]): Promise<void> {
+    outbox.transaction(() => {
+      const row = pullRequests.byNumber(project, number)
+      const [from, to, type] = wanted ? (['closed', 'open', 'pr.reopened'] as const) : (['open', 'closed', 'pr.closed'] as const)
+      if (row === undefined || row.state !== from || row.head_sha !== headSha) return
+      row.state = to
+      pullRequests.change(row, [pullRequests.about(row, type, 'self')])
+    })
   }
 
   function change(target: { project: string; number: number }, from: 'open' | 'closed', to: 'open' | 'closed', type: string): void {
@@ -187,6 +198,7 @@ export function createLocalForge(options: LocalForgeOptions): LocalForge {
     kind: 'local',
     ...landing,
     publish,
+    decidePublication,
     facts,
     findConflict,
     isInFlight: (project, branch) => pullRequests.openOn(project, branch) !== undefined,

@@ -79,6 +79,11 @@ export function createPublisher(options: {
     throw new FatalError('push-failed', `${branch} could not be published: ${words.trim()}`)
   }
 
+  function assertWanted({ branch }: PublishInput, signal: AbortSignal | undefined): void {
+    if (signal?.aborted)
+      throw new FatalError('called-off', `The publication of ${branch} was called off: its work is kept, no pull request is opened.`)
+  }
+
   const isBelow = async (repository: Repository, ancestor: string, head: string): Promise<boolean> =>
     (await git(['merge-base', '--is-ancestor', ancestor, head], { cwd: repository.path, allow: [0, 1, 128] })).exitCode === 0
 
@@ -124,15 +129,21 @@ export function createPublisher(options: {
   }
 
   return {
-    /** Contract: the same request twice gives the same pull request and one set of facts. Throws FatalError `stale-lease`, `unknown-head`, `push-failed`. */
-    async publish(request: PublishInput): Promise<{ row: PullRequestRow; adopted: boolean }> {
+    /**
+     * Contract: the same request twice gives the same pull request and one set of facts; none is opened once `signal` is aborted. Throws
+     * FatalError `stale-lease`, `unknown-head`, `push-failed`, `called-off`.
+     */
+    async publish(request: PublishInput, signal?: AbortSignal): Promise<{ row: PullRequestRow; adopted: boolean }> {
       const { project, branch, head } = request
       const ref = `refs/heads/${branch}`
       const done = pullRequests.published(request)
       if (done !== null && (done.state !== 'open' || refs.get(project, ref)?.sha === head)) return { row: done, adopted: true }
       const repository = await open(project)
+      assertWanted(request, signal)
       if (refs.get(project, ref)?.sha !== head || refs.get(project, ref)?.pending != null) await push(repository, request)
       const stack = await stackOf(repository, request)
+      // A branch that is there without a pull request harms nobody: the next publication goes on from it.
+      assertWanted(request, signal)
       return outbox.transaction(() => {
         refs.record(project, ref, head)
         const published = pullRequests.publish({ ...request, base: stack.base }, stack.parentHead)

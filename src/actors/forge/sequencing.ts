@@ -1,7 +1,7 @@
 // Which change in flight a new one should be based on: the one that it would conflict with and that is likeliest to land first.
 
 import { join } from 'node:path'
-import type { ChangeInFlight, ProbeInput, PullRequestFacts } from '../ports.ts'
+import type { ChangeInFlight, ConflictInput, PullRequestFacts } from '../ports.ts'
 import { git } from '../git.ts'
 import type { CheckRecords } from './check-records.ts'
 import { mergeTree } from './merging.ts'
@@ -48,7 +48,7 @@ export function createSequencing(options: {
      * The first of the changes in flight, by how soon they will land, that the commit contradicts; null when there is none, and when the
      * commit contradicts the base branch itself: to bring it up to date is another matter. Drafts are not in flight.
      */
-    async findConflict({ project, branch, head }: ProbeInput): Promise<ChangeInFlight | null> {
+    async findConflict({ project, branch, head }: ConflictInput): Promise<ChangeInFlight | null> {
       const rows = pullRequests.inFlight(project).filter((row) => row.head_ref !== branch && row.head_sha !== head && row.draft === 0)
       if (rows.length === 0) return null
       const repository = await open(project)

@@ -2,20 +2,16 @@
 
 import { fromCallback } from 'xstate'
 import { toErrorData } from '../../errors.ts'
+import type { AgentAbilities } from '../../machines/run/context.ts'
+import type { SessionCommand } from '../../machines/run/setup.ts'
 import type { Agent, AgentRequest, AgentResult } from '../ports.ts'
 import type { ProcessIdentity } from '../process.ts'
 
 export type SessionEvent =
-  | { type: 'session.started'; process: ProcessIdentity }
+  | { type: 'session.started'; process: ProcessIdentity; thread?: string; abilities: AgentAbilities }
   | { type: 'session.progressed'; line: string }
   | { type: 'session.steered'; id: string; taken: boolean }
   | { type: 'session.finished'; result: AgentResult }
-
-export interface SessionCommand {
-  type: 'session.steer'
-  id: string
-  text: string
-}
 
 /** The turns under way in this process, so that a stop can wait for their process groups to end. */
 export interface Sessions {
@@ -30,6 +26,8 @@ export interface SessionHost<Input> {
   agentOf: (input: Input) => Agent
   /** Writes what the turn needs and describes it; runs before the agent starts. */
   prepare: (input: Input) => Promise<AgentRequest>
+  /** What is put into a turn without progress for `quiet` ms. */
+  nudge: (quiet: number) => string
   /** Every line of progress, also those that are too many for the journal. */
   onLine: (request: AgentRequest, line: string) => void
   /** Milliseconds between two `session.progressed`. */
@@ -62,7 +60,7 @@ export function createSessions<Input>(host: SessionHost<Input>) {
       if (byKey.get(key) === turn.ended) byKey.delete(key)
     })
     receive(async (event) => {
-      const taken = await turn.steer(event.text)
+      const taken = await turn.steer(event.type === 'session.nudge' ? host.nudge(event.quiet) : event.text)
       ;(sendBack as (event: SessionEvent) => void)({ type: 'session.steered', id: event.id, taken })
     })
     return () => controller.abort()
@@ -96,7 +94,11 @@ function run<Input>(host: SessionHost<Input>, input: Input, signal: AbortSignal,
       else {
         const turn = agent.start(request, {
           signal,
-          onStart: (identity) => say({ type: 'session.started', process: identity }),
+          onStart: (identity, thread) => {
+            const { steer: canSteer, fork } = agent.abilities
+            const abilities = { steer: canSteer, fork }
+            say({ type: 'session.started', process: identity, abilities, ...(thread === undefined ? {} : { thread }) })
+          },
           onProgress: (line) => {
             host.onLine(request, line)
             if (quiet) waitingLine = line

@@ -9,6 +9,7 @@ import { git } from '../git.ts'
 import type { Workspace, WorkspaceRequest, Worktree } from '../ports.ts'
 import { createClones, readRefs, type Heads } from './clone.ts'
 import { inspectWork } from './inspection.ts'
+import { lastChangeIn } from './last-change.ts'
 import {
   detachedHead,
   dropRegistration,
@@ -71,6 +72,7 @@ export function createWorkspace(options: WorkspaceOptions): Workspace {
   return {
     prepare,
     inspect: async (request) => inspectWork(place(request), request),
+    lastChange: async (request) => lastChangeIn(place(request)),
     save: async (request) => save(place(request), request),
     remove: async (request) => removeWorktree(place(request), request),
   }

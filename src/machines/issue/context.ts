@@ -12,7 +12,7 @@ import {
   type RunType,
   type Usage,
 } from '../vocabulary.ts'
-import type { Blocker, ParentPullRequest, TrackerFact } from './events.ts'
+import type { Blocker, ParentPullRequest, PullRequestFact, TrackerFact } from './events.ts'
 import { defaultPolicy, type IssuePolicy } from './policy.ts'
 
 export interface IssueInput {
@@ -39,6 +39,16 @@ export interface PullRequestState {
   mergedSha: string | null
   parent: ParentPullRequest | null
   observedAt: number
+}
+
+/** A first publication by a run that was called off. */
+export interface LatePublication {
+  headSha: string
+  /** As the forge told of it when nobody wanted it; null as long as it may only be under way. */
+  pr: (Omit<PullRequestFact, 'mergeable' | 'mergedSha' | 'parent'> & { patchId: string | null }) | null
+  observedAt: number
+  /** Whether the forge was asked to close it, and then to open it again. */
+  state: 'new' | 'withdrawn' | 'restoring'
 }
 
 /** A reviewer's newest word on one head. `dismissed` stays, so that an older word that comes late is known to be older. */
@@ -85,6 +95,8 @@ export interface ActiveRun {
   phase: string
   /** The pull request's head that it started from; null when there was none. */
   head: string | null
+  /** The head that it is publishing; null before. */
+  publishing: string | null
   startedAt: number
   lastSignalAt: number | null
   lastProgressAt: number | null
@@ -165,6 +177,8 @@ export interface IssueContext extends Omit<IssueInput, 'issue' | 'observedAt'> {
   claimed: boolean
   /** Heads that we have pushed, newest last. */
   pushed: string[]
+  /** What a run that was called off may have published all the same. */
+  late: LatePublication | null
   /** A head that a run has published and the forge has not told of yet. */
   published: string | null
   /** Whether the worktree has been given back since the last run. */
@@ -250,6 +264,7 @@ export function createContext({ input }: { input?: IssueInput }): IssueContext {
     claimed: false,
     pushed: [],
     published: null,
+    late: null,
     cleared: false,
     attempts: noAttempts,
     spent: { runs: 0, ms: 0, usage: noUsage },

@@ -21,6 +21,8 @@ export function stop(c: IssueContext, event: EventOf<'operator.stopped' | 'track
 export const retry = (c: IssueContext, event: EventOf<'operator.retried'>): Patch => ({
   ...restored(c),
   stop: null,
+  // Where the forge does not open it again, the work begins anew.
+  late: c.late?.state === 'restoring' ? null : c.late,
   closed: null,
   removed: false,
   question: null,

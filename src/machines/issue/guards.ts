@@ -6,6 +6,7 @@ import { isLinkOpen, linksOf } from './adoption.ts'
 import type { IssueContext } from './context.ts'
 import { isForUs } from './inbox.ts'
 import { intentOf, type Intent } from './intent.ts'
+import { isWorkWanted } from './late-publication.ts'
 import * as policy from './policy.ts'
 import { isCovered, isUmbrella, openChildren } from './umbrella.ts'
 
@@ -182,6 +183,18 @@ const mayAdopt = (c: IssueContext): boolean => isActing({ context: c }) && isDel
 export const isAdoptionWanted = ({ context: c }: Only): boolean => mayAdopt(c) && linksOf(c).length === 1
 /** When several are: which one is meant is not guessed. */
 export const isLinkAmbiguous = ({ context: c }: Only): boolean => mayAdopt(c) && linksOf(c).length > 1
+
+// --- a publication that came late --------------------------------------------------------------------
+
+/** When a run that was called off has published, nobody wants it, and the forge has not been asked to close it. */
+export const isWithdrawalWanted = ({ context: c }: Only): boolean =>
+  c.run === null && c.late !== null && c.late.pr !== null && c.late.state !== 'withdrawn' && !isWorkWanted(c)
+/** When it is wanted after all, before it was closed. */
+export const isLateWelcome = ({ context: c }: Only): boolean =>
+  c.run === null && c.late !== null && c.late.pr !== null && c.late.state === 'new' && isWorkWanted(c)
+/** When it is wanted again, after it was. */
+export const isRestorationWanted = ({ context: c }: Only): boolean =>
+  c.run === null && c.late !== null && c.late.state === 'withdrawn' && isWorkWanted(c)
 
 // --- checks ----------------------------------------------------------------------------------------
 

@@ -5,6 +5,11 @@ import { issueSetup } from './setup.ts'
 export const authority = issueSetup.createStateConfig({
   meta: { description: 'Whether we may act.' },
   initial: 'acting',
+  always: [
+    { guard: 'isWithdrawalWanted', actions: 'withdrawPublication' },
+    { guard: 'isLateWelcome', actions: 'takeLatePublication' },
+    { guard: 'isRestorationWanted', actions: 'restorePublication' },
+  ],
   states: {
     acting: {
       meta: { description: 'Delegated to us, and not stopped.' },

@@ -16,6 +16,7 @@ function toVersion2(snapshot: Snapshot): Snapshot {
   // It held what a retry had put aside, which is not put aside any more.
   const { formerPr: _formerPr, ...rest } = context
   const pr = context['pr'] && { parent: null, ...context['pr'] }
+  const run = context['run'] && { publishing: null, ...context['run'] }
   const inner: Record<string, unknown> = { delegated: { delegated: 'ready' }, asked: { awaiting_queue: { asked: 'unheard' } } }
   const { lifecycle } = value
   const deeper = inner[lifecycle?.awaiting_queue ?? lifecycle]
@@ -27,6 +28,8 @@ function toVersion2(snapshot: Snapshot): Snapshot {
       heads: Object.fromEntries(heads),
       policy,
       pr,
+      run,
+      late: null,
       landed: [],
       adoption: null,
       childrenAt: 0,

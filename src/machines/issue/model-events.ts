@@ -130,7 +130,10 @@ const examples: { [T in Type]: (c: IssueContext) => Example<T>[] } = {
   'blocker.changed': (c) => [true, false].map((resolved) => [`${resolved}`, { key: 'APP-2', resolved, observedAt: newest(c) }]),
   'child.changed': (c) =>
     (['started', 'completed', 'canceled'] as const).map((state) => [state, { key: 'APP-3', state, observedAt: newest(c) }]),
-  'pr.opened': (c) => (c.pr === null ? [['', pullRequest(c, unseenPush(c) ?? freshHead(c))]] : []),
+  'pr.opened': (c) => [
+    ...(c.pr === null ? [['', pullRequest(c, unseenPush(c) ?? freshHead(c))] as Example<'pr.opened'>] : []),
+    ...(c.late?.pr === null ? [['late', pullRequest(c, c.late.headSha)] as Example<'pr.opened'>] : []),
+  ],
   'pr.pushed': (c) => [
     ...ofHead(c, () => [['foreign', pullRequest(c, freshHead(c))] as Example<'pr.pushed'>]),
     ...(c.pr === null || unseenPush(c) === undefined ? [] : [['ours', pullRequest(c, unseenPush(c)!)] as Example<'pr.pushed'>]),
@@ -142,9 +145,17 @@ const examples: { [T in Type]: (c: IssueContext) => Example<T>[] } = {
       ['draft', pullRequest(c, head, { draft: true })],
       ['conflict', pullRequest(c, head, { mergeable: 'conflict' })],
     ]),
-  'pr.closed': (c) => ofHead(c, (head) => [['', pullRequest(c, head)]]),
+  'pr.closed': (c) => [
+    ...ofHead(c, (head) => [['', pullRequest(c, head)] as Example<'pr.closed'>]),
+    ...(c.late !== null && c.late.state !== 'new'
+      ? [['the withdrawn one', pullRequest(c, c.late.headSha, { number: c.late.pr!.number })] as Example<'pr.closed'>]
+      : []),
+  ],
   'pr.reopened': (c) => [
     ...ofHead(c, (head) => [['', pullRequest(c, head)] as Example<'pr.reopened'>]),
+    ...(c.late !== null && c.late.state !== 'new'
+      ? [['the withdrawn one', pullRequest(c, c.late.headSha, { number: c.late.pr!.number })] as Example<'pr.reopened'>]
+      : []),
     ...c.landed.slice(-1).map(({ number }): Example<'pr.reopened'> => ['the one that landed', pullRequest(c, freshHead(c), { number })]),
   ],
   'pr.merged': (c) => ofHead(c, (head) => [['', pullRequest(c, head, { mergedSha: 'M' })]]),

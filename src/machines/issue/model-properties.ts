@@ -27,6 +27,7 @@ const starts = (commands: readonly Asked[]): string[] => [
   ...runsIn(commands).map(({ child }) => child),
   ...emits(commands, 'capacity.requested').map(() => 'a place'),
   ...emits(commands, 'landing.decided').flatMap(({ wanted }) => (wanted ? ['a landing'] : [])),
+  ...emits(commands, 'publication.decided').flatMap(({ wanted }) => (wanted ? ['a publication'] : [])),
 ]
 
 const named = (state: State, type: Parameters<typeof eventNamed>[1], label = ''): Happening => eventNamed(state, type, label)!
@@ -203,7 +204,7 @@ export const issueProperties: Property<IssueContext>[] = [
   {
     id: 'P8',
     statement:
-      'A fact that is lost and then polled is the fact that was told; with another fact between, the same state once no run is in flight, but for escalations and for landings under way.',
+      'A fact that is lost and then polled is the fact that was told; with another fact between, the same state once no run is in flight, but for escalations, landings under way and publications that came late.',
     arrival: (step) => {
       if (step.isLoop || !isLevel(step)) return undefined
       const poll = step.instead(polled(step.after, step.happening.at))
@@ -219,6 +220,8 @@ export const issueProperties: Property<IssueContext>[] = [
       if ((a.context.escalation === null) !== (b.context.escalation === null)) return undefined
       // What the landing queue has been given it keeps, whatever the branch's own checks say since.
       if ((a.context.landing === null) !== (b.context.landing === null)) return undefined
+      // What came when nobody wanted it was withdrawn at that moment, or taken up where that was not known.
+      if ((a.context.late === null) !== (b.context.late === null)) return undefined
       if (phaseIn(a.value) !== phaseIn(b.value))
         return `with '${other.label}' between: polled ${phaseIn(b.value)}, told ${phaseIn(a.value)}`
       return Math.abs(budgets(a.context) - budgets(b.context)) > 1 ? `with '${other.label}' between the counters differ` : undefined

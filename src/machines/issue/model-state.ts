@@ -28,6 +28,7 @@ function renaming(c: IssueContext): Rename {
   }
   name(ownPush(c), pushOf(`run-${latestRun}`))
   name(c.pr?.headSha, 'H')
+  name(c.late?.headSha, 'L')
   return (head) => names.get(head) ?? 'other'
 }
 
@@ -105,6 +106,7 @@ const runOf = ({ run }: IssueContext, rename: Rename, id: (run: string) => strin
     agent: 'default',
     phase: 'working',
     head: run.head && rename(run.head),
+    publishing: run.publishing && rename(run.publishing),
     startedAt: dawn,
     lastSignalAt: null,
     lastProgressAt: null,
@@ -189,6 +191,12 @@ export function representative({ context: c, children, ...rest }: State): State 
     // Of other pushes the forge tells no more.
     pushed: pushed === undefined ? [] : [rename(pushed)],
     published: c.published && rename(c.published),
+    late: c.late && {
+      headSha: rename(c.late.headSha),
+      pr: c.late.pr && { ...c.late.pr, number: 7, url: 'u', headSha: rename(c.late.pr.headSha) },
+      observedAt: c.late.pr === null ? 0 : factTime,
+      state: c.late.state,
+    },
     attempts: Object.fromEntries(runTypes.map((type) => [type, clipped(c.attempts[type], budgets[type])])) as Record<RunType, number>,
     spent: { runs: clipped(c.spent.runs, budgets.runs), ms: 0, usage: noUsage },
     interruptions: clipped(c.interruptions, freeInterruptions),

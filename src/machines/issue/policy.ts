@@ -15,8 +15,11 @@ export interface IssuePolicy {
    * queue before it is asked. `reviewStuck`: in review before people are told.
    */
   delays: { recovery: number; settle: number; queueHealth: number; reviewStuck: number }
-  /** `signal`: how long an agent's process may give no sign of life at all; by default as long as the run. */
-  limits: { run: number; progress: number; signal?: number }
+  /**
+   * Milliseconds. `nudge`: without progress after a nudge. `signal`: how long an agent's process may give no sign of life at all; by
+   * default as long as the run. `stalls`: how often an agent that has stalled is started again in one run.
+   */
+  limits: { run: number; progress: number; nudge?: number; stalls?: number; signal?: number }
   review: 'human' | 'agent' | 'none'
   /** False when the project declares no checks: then nothing is waited for. */
   checks: boolean
@@ -157,6 +160,9 @@ function endOf(c: IssueContext): Phase | null {
   return c.issue.stateType === 'completed' ? 'done' : null
 }
 
+/** Whether a person, the tracker or the forge has given the issue its end. */
+export const hasEnd = (c: IssueContext): boolean => endOf(c) !== null
+
 /** Where the change is, whatever people wait for. */
 function changePhase(c: IssueContext): Phase {
   if (!openPullRequest(c)) return c.claimed && !isResting(c) ? 'implementing' : 'delegated'
@@ -189,10 +195,13 @@ const repairs: Partial<Record<Phase, RunType>> = {
 /** The forge says something else than what a run of ours has published: it has not caught up yet, so nothing is decided. */
 export const isUnconfirmed = (c: IssueContext): boolean => c.published !== null && c.pr?.headSha !== c.published
 
+/** A run that was called off has published: that is decided on first. */
+const hasComeLate = (c: IssueContext): boolean => c.late !== null && c.late.pr !== null
+
 /** The run that the facts ask for; null for none. An operator's choice goes before, but there is nothing to repair without a pull request. */
 export function neededRun(c: IssueContext): RunType | null {
   const phase = phaseOf(c)
-  if (isUnconfirmed(c) || isLinkOpen(c)) return null
+  if (isUnconfirmed(c) || isLinkOpen(c) || hasComeLate(c)) return null
   if (phase === 'delegated' || phase === 'implementing') return isResting(c) && !hasOpenRequest(c) ? null : 'implementation'
   if (phase === 'pr_open') return c.asked ?? (hasOpenRequest(c) ? 'review_fix' : upkeep(c))
   const repair = repairs[phase] ?? null

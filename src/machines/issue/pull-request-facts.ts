@@ -5,6 +5,7 @@ import type { IssueContext, PullRequestState } from './context.ts'
 import { restored } from './counters.ts'
 import type { PullRequestFact } from './events.ts'
 import { ofHead } from './head-facts.ts'
+import { isBeforeLate, isLate, rememberLate } from './late-publication.ts'
 
 type Patch = Partial<IssueContext>
 
@@ -37,6 +38,8 @@ export function takePullRequest(c: IssueContext, fact: PullRequestFact, sight: S
   const { observedAt, askedAt } = sight
   const seenAt = askedAt ?? c.now
   if (c.landed.some(({ number }) => number === fact.number)) return {}
+  if (isLate(c, fact, state)) return rememberLate(c, fact, observedAt)
+  if (state !== 'merged' && isBeforeLate(c, sight)) return {}
   if (pr) {
     const isLanding = state === 'merged' && pr.state !== 'merged' && pr.number === fact.number
     // A merge is the end: nothing undoes it, however late it is told, and whatever is told afterwards.
@@ -75,6 +78,7 @@ function follow(c: IssueContext, fact: PullRequestFact, observedAt: number, seen
   const { patchId } = fact
   return {
     pr: next,
+    late: null,
     // Linked by a person, or opened by somebody else: what it is on is what is worked on.
     branch: fact.headRef === '' ? c.branch : fact.headRef,
     prSeenAt: Math.max(c.prSeenAt, seenAt),
@@ -93,6 +97,13 @@ function follow(c: IssueContext, fact: PullRequestFact, observedAt: number, seen
   }
 }
 
+/** A publication that came late is wanted after all, before it was withdrawn. */
+export const takeLate = (c: IssueContext): Patch => {
+  const { pr, observedAt } = c.late!
+  // Something newer may be known by now: then there is nothing left of it.
+  return { late: null, ...takePullRequest({ ...c, late: null }, pr!, { observedAt, askedAt: null }, 'open') }
+}
+
 /** Our own publication, as its run tells it: taken unless the pull request has moved on since the run began, or has landed. */
 export function takePublication(c: IssueContext, published: Published | null, from: string | null): Patch {
   if (published === null || c.pr?.state === 'merged') return {}
@@ -101,9 +112,17 @@ export function takePublication(c: IssueContext, published: Published | null, fr
   const fact: PullRequestFact = { ...published, author: '' }
   const { headSha, state } = published
   // As old as what is known: the forge's own fact, which has a later time, goes over it.
-  const observedAt = c.pr?.observedAt ?? 0
-  return { ...follow({ ...c, pushed: remembered(c.pushed, headSha) }, fact, observedAt, c.now, state), published: headSha }
+  const observedAt = c.pr?.observedAt ?? c.late?.observedAt ?? 0
+  return {
+    ...follow({ ...c, pushed: remembered(c.pushed, headSha) }, fact, observedAt, c.now, state),
+    ...leaving(c, headSha),
+    published: headSha,
+  }
 }
+
+/** What the forge told of another head before the run answered is over. */
+const leaving = ({ late, formerHeads }: IssueContext, headSha: string): Patch =>
+  late === null || late.headSha === headSha ? {} : { formerHeads: remembered(formerHeads, late.headSha) }
 
 /** The deployment of the landed commit. What has been deployed once stays so. */
 export const takeDeployment = (

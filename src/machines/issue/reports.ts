@@ -48,6 +48,8 @@ export type IssueReport =
       status: string
       summary: string
     }
+  /** A pull request that came when nobody wanted it, or that is wanted again; in order, as landings are. */
+  | { type: 'publication.decided'; wanted: boolean; project: string; issue: string; number: number; headSha: string }
   | { type: 'rerun.wanted'; project: string; issue: string; number: number; headSha: string }
   /** The issue would like to be told everything anew. */
   | { type: 'facts.wanted'; project: string; issue: string }
@@ -214,6 +216,26 @@ export function tellStuck(c: IssueContext): IssueReport {
   ].filter((text) => text !== null)
   const why = missing.length === 0 ? 'its agent is at work' : missing.join(', ')
   return post(c, 'review.stuck', 'warn', 'waiting', `${pullRequest(c)} has been open for long: ${why}`)
+}
+
+const aboutLate = (c: IssueContext, wanted: boolean): IssueReport => {
+  const { number, headSha } = c.late!.pr!
+  return { type: 'publication.decided', wanted, project: c.project, issue: c.id, number, headSha }
+}
+
+/** Nobody wants it: it is closed, and people are told where the work is. */
+export function withdrawPublication(c: IssueContext): IssueReport[] {
+  const { number, headRef } = c.late!.pr!
+  const text = `Pull request #${number} was published by a run that had been called off: it is closed, and the work is kept on ${headRef}`
+  return [aboutLate(c, false), post(c, 'publication.withdrawn', 'warn', 'withdrawn', text)]
+}
+
+export function restorePublication(c: IssueContext): IssueReport[] {
+  const { number } = c.late!.pr!
+  return [
+    aboutLate(c, true),
+    post(c, 'publication.restored', 'info', 'restored', `Pull request #${number} is wanted again and opened anew`),
+  ]
 }
 
 export const releaseWorktree = (c: IssueContext): IssueReport => ({

@@ -7,6 +7,7 @@ import type { EventOf } from './events.ts'
 import { noFailures } from './counters.ts'
 import { presentHead, presentReviews, takeReview } from './head-facts.ts'
 import { consume, consumeGiven, give, giveBack, hasUnheard } from './inbox.ts'
+import { lateAfter } from './late-publication.ts'
 import { isUmbrella } from './umbrella.ts'
 import {
   agentFor,
@@ -38,6 +39,8 @@ export function claim(c: IssueContext): Patch {
   const id = `run-${c.runs + 1}`
   return {
     claimed: true,
+    // Whatever comes of it now is the new run's to go on with.
+    late: null,
     cleared: false,
     resting: false,
     runs: c.runs + 1,
@@ -47,6 +50,7 @@ export function claim(c: IssueContext): Patch {
       agent: agentFor(c.policy, type),
       phase: 'claimed',
       head: openPullRequest(c)?.headSha ?? null,
+      publishing: null,
       startedAt: c.now,
       lastSignalAt: null,
       lastProgressAt: null,
@@ -139,6 +143,7 @@ function settled(c: IssueContext, event: RunOutput): Patch {
   const run = c.run!
   return {
     run: null,
+    late: lateAfter(c, event),
     inbox: giveBack(consume(c.inbox, event.steered), run),
     asked: c.asked ?? run.asked,
     ...worktreeAfter(c, event),
@@ -292,7 +297,11 @@ export function settleForHuman(c: IssueContext, event: RunOutput): Patch {
 
 /** Its actor was given up by an operator, or broke without an answer. */
 export const settleBroken = (c: IssueContext, message: string): Patch =>
-  andEscalate(c, { run: null, inbox: giveBack(c.inbox, c.run!), asked: c.asked ?? c.run!.asked }, `A run was given up: ${message}`)
+  andEscalate(
+    c,
+    { run: null, late: lateAfter(c, null), inbox: giveBack(c.inbox, c.run!), asked: c.asked ?? c.run!.asked },
+    `A run was given up: ${message}`,
+  )
 
 // --- budgets -------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ import { askForRerun, forgetEntry, takeChecks, takeHold, takeQueue, takeResumpti
 import * as inbox from './inbox.ts'
 import { causeOf, phaseOf, reviewState } from './policy.ts'
 import { takeEverything } from './poll.ts'
-import { remembered, takeDeployment, takePullRequest, type Sight } from './pull-request-facts.ts'
+import { remembered, takeDeployment, takeLate, takePullRequest, type Sight } from './pull-request-facts.ts'
 import * as reports from './reports.ts'
 import * as settlement from './settlement.ts'
 import { takeBlocker, takeChild, takeRemoval, takeTracker } from './tracker-facts.ts'
@@ -192,7 +192,7 @@ export const issueSetup = setup({
     })),
     rememberPushed: take((c, { head, runId }: Of<'run.publishing'>) => ({
       pushed: remembered(c.pushed, head),
-      run: c.run?.id === runId ? { ...c.run, phase: 'publishing' } : c.run,
+      run: c.run?.id === runId ? { ...c.run, phase: 'publishing', publishing: head } : c.run,
     })),
     rememberSteered: take((c, { ids }: Of<'run.steered'>) => ({ inbox: inbox.consume(c.inbox, ids) })),
     rememberRunSince: take((c, _event: Any, at) => ({ since: { ...c.since, run: at } })),
@@ -242,6 +242,17 @@ export const issueSetup = setup({
     escalateForAttempts: take((c) => settlement.escalate(c, settlement.attemptsText(c))),
     tellBudget: enqueueActions(({ context: c, enqueue }) => {
       enqueue.emit(reports.post(c, 'budget', 'warn', 'held', `It waits: ${settlement.lifetimeText(c)}`))
+    }),
+
+    // a publication that came late
+    takeLatePublication: take((c) => takeLate(c)),
+    withdrawPublication: enqueueActions(({ context: c, enqueue }) => {
+      enqueue.assign({ late: c.late && { ...c.late, state: 'withdrawn' } })
+      for (const report of reports.withdrawPublication(c)) enqueue.emit(report)
+    }),
+    restorePublication: enqueueActions(({ context: c, enqueue }) => {
+      for (const report of reports.restorePublication(c)) enqueue.emit(report)
+      enqueue.assign({ late: c.late && { ...c.late, state: 'restoring' } })
     }),
 
     // landing

@@ -18,6 +18,18 @@ const dueOf = (timers: Timers, delay: string): number | null =>
 
 const row = (party: Party, reason: string, since: number, until: number | null = null): Waiting => ({ party, reason, since, until })
 
+/** What is done about an agent without progress, by the phase of its run. */
+const rungs: Partial<Record<string, string>> = {
+  probing: 'its worktree is looked at',
+  nudging: 'it was asked in its turn what holds it up',
+  interrupting: 'it is being ended, to go on another way',
+}
+
+const stallText = ({ run }: IssueContext): string => {
+  const rung = rungs[run?.phase ?? '']
+  return rung === undefined ? '' : `, without progress since ${new Date(run!.lastProgressAt ?? run!.startedAt).toISOString()}: ${rung}`
+}
+
 export const waiting = {
   verdicts(c) {
     const since = c.since.lifecycle
@@ -53,6 +65,7 @@ export const waiting = {
     ...(c.published === null || !isUnconfirmed(c)
       ? []
       : [row('provider', `the forge to tell of ${c.published.slice(0, 10)}, which was published`, c.since.run)]),
+    ...(c.late?.state === 'restoring' ? [row('provider', `the forge to open pull request #${c.late.pr?.number} again`, c.since.run)] : []),
     ...(isResting(c) ? openChildren(c).map(({ key }) => row('dependency', `its child ${key}`, c.since.run)) : []),
   ],
   adoption: (c) => [row('provider', `the linked pull request ${linksOf(c)[0]}`, c.since.lifecycle)],
@@ -74,7 +87,7 @@ export const waiting = {
     ),
   ],
   place: (c) => [row('capacity', 'a free place for its run', c.since.run)],
-  agent: (c) => [row('agent', `${c.run?.id}: ${c.run?.type} by ${c.run?.agent}`, c.run?.startedAt ?? c.since.run)],
+  agent: (c) => [row('agent', `${c.run?.id}: ${c.run?.type} by ${c.run?.agent}${stallText(c)}`, c.run?.startedAt ?? c.since.run)],
   agentEnding: (c) => [row('agent', `the end of ${c.run?.id}`, c.since.run)],
   delegation: (c) => [row('human', 'not delegated: `signalbox delegate` gives it back', c.since.authority)],
   restart: (c) => [

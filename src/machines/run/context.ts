@@ -46,8 +46,11 @@ export interface RunInput {
   /** How many runs of this type its change has had, this one included. */
   round: number
   lastFailure: string | null
-  /** Milliseconds: the whole run; without progress; without any sign of life (default: as long as the run); for a completion check. */
-  limits: { run: number; progress: number; signal?: number; completion?: number }
+  /**
+   * Milliseconds: the whole run; without progress; after a nudge; without any sign of life (default: as long as the run); for a
+   * completion check. `stalls`: how often an agent that has stalled is started again.
+   */
+  limits: { run: number; progress: number; nudge?: number; stalls?: number; signal?: number; completion?: number }
 }
 
 export interface RunProgress {
@@ -114,6 +117,25 @@ export interface Completion {
   reason: string
 }
 
+/** What an agent can do beside working on a prompt; an agent that says nothing of it can do none of this. */
+export interface AgentAbilities {
+  /** Takes a text in while its turn runs. */
+  steer: boolean
+  /** Begins a new thread that knows what another one knows. */
+  fork: boolean
+}
+
+/** Why a turn is not gone on with as it was, and the way that was found: the same thread, a fork of it, or a new one. */
+export interface Recovery {
+  /** `lost`: the agent could not go on with its thread. */
+  cause: 'stalled' | 'interrupted' | 'lost'
+  way: 'resume' | 'fork' | 'afresh' | null
+  /** Milliseconds without progress, before a stall was seen. */
+  quiet: number
+  /** The last line that the agent has said. */
+  lastLine: string | null
+}
+
 /** What the agent's turn answers. */
 export interface SessionResult {
   outcome: 'completed' | 'needs_input' | 'no_change' | 'failed'
@@ -128,6 +150,8 @@ export interface SessionResult {
   prBody?: string
   usage?: Usage
   thread?: string
+  /** Only with `failed`: the thread that was to be gone on with is not to be had, and nothing was done. */
+  lost?: boolean
 }
 
 /** What the worktree holds after a run; what verification decides on. */
@@ -155,6 +179,8 @@ export interface Inspection {
   protectedFiles: string[]
 }
 
+export const noAbilities: AgentAbilities = { steer: false, fork: false }
+
 export interface RunContext extends RunInput {
   now: number
   startedAt: number
@@ -170,10 +196,23 @@ export interface RunContext extends RunInput {
   /** Turns that were asked why nothing has changed. */
   checksMade: number
   completion: Completion | null
-  /** How often its thread was resumed. */
+  /** How often its thread was resumed, forked, and given up for a new one. */
   resumes: number
   /** Milliseconds in which nothing ran: what was interrupted had ended, at the latest, when its process was started again. */
   idle: number
+  forks: number
+  restarts: number
+  /** How often it was ended because it had stalled. */
+  stalls: number
+  /** Nudges so far; whether one has come since the last progress. */
+  nudges: number
+  nudged: boolean
+  /** Since when nothing new has come. */
+  stillSince: number
+  /** How the present turn came to be, when another was cut off. */
+  recovery: Recovery | null
+  abilities: AgentAbilities
+  lastLine: string | null
   uncommitted: string[] | null
   thread: string | null
   result: SessionResult | null
@@ -236,6 +275,15 @@ export function createContext({ input }: { input?: RunInput }): RunContext {
     completion: null,
     resumes: 0,
     idle: 0,
+    forks: 0,
+    restarts: 0,
+    stalls: 0,
+    nudges: 0,
+    nudged: false,
+    stillSince: 0,
+    recovery: null,
+    abilities: noAbilities,
+    lastLine: null,
     uncommitted: null,
     thread: null,
     result: null,

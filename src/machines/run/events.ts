@@ -1,6 +1,6 @@
 // Everything that can happen to a run: its parent's words and its agent session's.
 
-import type { SessionResult } from './context.ts'
+import type { AgentAbilities, SessionResult } from './context.ts'
 
 export interface Told {
   at?: number
@@ -9,7 +9,12 @@ export interface Told {
 export type RunEvent =
   | (Told & { type: 'run.stop'; outcome: 'released' | 'superseded'; reason: string })
   | (Told & { type: 'run.steer'; id: string; text: string })
-  | (Told & { type: 'session.started'; process: { pid: number; group: number; startTime: string }; thread?: string })
+  | (Told & {
+      type: 'session.started'
+      process: { pid: number; group: number; startTime: string }
+      thread?: string
+      abilities?: AgentAbilities
+    })
   | (Told & { type: 'session.progressed'; line: string })
   | (Told & { type: 'session.steered'; id: string; taken: boolean })
   | (Told & { type: 'session.finished'; result: SessionResult })

@@ -1,7 +1,7 @@
 // When a run may go on, and what its worktree has to show before anything is published.
 
 import type { ChangeInFlight, RunContext, SessionResult } from './context.ts'
-import { mostChecks, mostCommits, mostResumes, reportEvery } from './policy.ts'
+import { mostChecks, mostCommits, mostForks, mostRestarts, mostResumes, mostStalls, reportEvery } from './policy.ts'
 
 interface Args {
   context: RunContext
@@ -20,12 +20,43 @@ export const isForVerification = ({ event }: Args): boolean => ['completed', 'no
 export const hasQuestion = ({ event }: Args): boolean => resultOf(event)?.outcome === 'needs_input'
 /** When the session ended because its process did. */
 export const isInterruption = ({ event }: Args): boolean => codeOf(event) === 'interrupted'
-/** When the interrupted agent has a thread to go on with. */
-export const canResume = ({ context, event }: Args): boolean =>
-  isInterruption({ context, event }) && context.thread !== null && context.resumes < mostResumes
+/** When the thread that the agent was to go on with is not to be had. */
+export const isThreadLost = ({ context, event }: Args): boolean => resultOf(event)?.lost === true && context.thread !== null
 /** When the issue was last told of progress long enough ago. */
 export const canTellProgress = ({ context, event }: Args): boolean =>
   ((event as { at?: number }).at ?? context.now) - context.toldAt >= reportEvery
+
+// --- no progress -----------------------------------------------------------------------------------
+
+/** When the worktree has changed since anything new was heard: an agent that says nothing works all the same. */
+export const hasWorked = ({ context, event }: Args): boolean => {
+  const { changedAt = null } = (event as { output?: { changedAt?: number | null } }).output ?? {}
+  return changedAt !== null && changedAt > context.stillSince
+}
+/** When the running turn takes texts in, and has not been told yet that nothing is heard of it. */
+export const canNudge = ({ context: { abilities, nudged } }: Only): boolean => abilities.steer && !nudged
+/** When the answer is about a nudge and not about what a person has said. */
+export const isNudge = ({ event }: Args): boolean => String((event as { id?: string }).id).startsWith('nudge-')
+/** When the turn has not taken the last nudge in. */
+export const isNudgeRefused = ({ context, event }: Args): boolean => {
+  const { id, taken } = event as { id?: string; taken?: boolean }
+  return id === `nudge-${context.nudges}` && taken === false
+}
+/** When the turn was cut off for having stalled. */
+export const hasStalled = ({ context: { recovery } }: Only): boolean => recovery?.cause === 'stalled'
+
+// --- recovery: asked in this order -----------------------------------------------------------------
+
+/** When what was cut off is not one stall too many. */
+const canRecover = ({ context }: Only): boolean => !hasStalled({ context }) || context.stalls <= (context.limits.stalls ?? mostStalls)
+/** When the agent has a thread to go on with. */
+export const canResume = ({ context }: Only): boolean => canRecover({ context }) && context.thread !== null && context.resumes < mostResumes
+/** When a new thread can be made of the one it has. */
+export const canFork = ({ context }: Only): boolean =>
+  canRecover({ context }) && context.thread !== null && context.abilities.fork && context.forks < mostForks
+/** When a new thread can take the place of the one that is not to be had; of a stalled agent that has none, another turn. */
+export const canStartAfresh = ({ context }: Only): boolean =>
+  canRecover({ context }) && (hasStalled({ context }) || (context.thread !== null && context.restarts < mostRestarts))
 
 // --- the work --------------------------------------------------------------------------------------
 
@@ -64,7 +95,7 @@ export const canGoOn = ({ context: { completion, checksMade } }: Only): boolean 
 /** When it was asked why nothing has changed, and asks a person. */
 export const isAskingInstead = ({ context: { completion } }: Only): boolean => completion?.verdict === 'needs_input'
 /** When the work is ready for its first publication, and was not compared with the changes in flight yet. */
-export const canProbe = ({ context }: Only): boolean =>
+export const canCompare = ({ context }: Only): boolean =>
   context.sequencing &&
   context.type === 'implementation' &&
   context.published === null &&

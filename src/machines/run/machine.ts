@@ -6,10 +6,39 @@
 //                              ├─ checking ◀──────────┤  an agent that changed nothing is asked why
 //                              └─ stacking ◀─ sequencing   what contradicts a change in flight is based on it
 //
+// A turn without progress climbs a ladder, and progress on any rung leads back:
+//
+//   moving ─▶ probing ─▶ nudging ─▶ interrupting ─▶ recovering (resuming │ forking │ afresh) ─▶ settled: a human is asked
+//
 // Whatever calls it off leads through `ending`, where the agent's processes are waited for.
 
 import { createContext } from './context.ts'
-import { prepareInput, probeInput, publishInput, runOutput, runSetup, sessionInput, verifyInput } from './setup.ts'
+import { conflictInput, prepareInput, probeInput, publishInput, runOutput, runSetup, sessionInput, verifyInput } from './setup.ts'
+
+/** What follows when a session has been started, whichever way. */
+const onceStarted = {
+  after: {
+    silence: { target: '#run.ending', actions: 'endForSilence' },
+    runLimit: { target: '#run.ending', actions: 'endForLimit' },
+  },
+  on: {
+    'session.started': { target: '#run.working', actions: ['rememberSession', 'beginWatch', 'tellStarted'] },
+    'session.progressed': { target: '#run.working', actions: ['rememberProgress', 'beginWatch', 'tellStarted'] },
+    'session.finished': [
+      // Entered anew also from itself: its clocks are those of the next session.
+      { guard: 'isThreadLost', target: '#run.recovering', reenter: true, actions: ['rememberResult', 'rememberLoss'] },
+      { guard: 'isForVerification', target: '#run.verifying', actions: 'rememberResult' },
+      { guard: 'hasQuestion', target: '#run.settled', actions: ['rememberResult', 'endWithQuestion'] },
+      { guard: 'isStacking', target: '#run.publishing', actions: ['rememberResult', 'leaveStack'] },
+      { target: '#run.settled', actions: ['rememberResult', 'endAsFailed'] },
+    ],
+    'xstate.error.actor.session': [
+      { guard: 'isInterruption', target: '#run.recovering', reenter: true, actions: 'rememberInterruption' },
+      { target: '#run.settled', actions: 'endForEnvironment' },
+    ],
+    'run.stop': { target: '#run.ending', actions: 'endAsAsked' },
+  },
+} as const
 
 export const runMachine = runSetup.createMachine({
   id: 'run',
@@ -37,26 +66,7 @@ export const runMachine = runSetup.createMachine({
     starting: {
       meta: { phase: 'starting', description: "The agent's process and thread are started." },
       entry: 'startSession',
-      after: {
-        silence: { target: 'ending', actions: 'endForSilence' },
-        runLimit: { target: 'ending', actions: 'endForLimit' },
-      },
-      on: {
-        'session.started': { target: 'working', actions: ['rememberSession', 'tellStarted'] },
-        'session.progressed': { target: 'working', actions: ['rememberProgress', 'tellStarted'] },
-        'session.finished': [
-          { guard: 'isForVerification', target: 'verifying', actions: 'rememberResult' },
-          { guard: 'hasQuestion', target: 'settled', actions: ['rememberResult', 'endWithQuestion'] },
-          { guard: 'isStacking', target: 'publishing', actions: ['rememberResult', 'leaveStack'] },
-          { target: 'settled', actions: ['rememberResult', 'endAsFailed'] },
-        ],
-        'xstate.error.actor.session': [
-          { guard: 'canResume', target: 'starting', reenter: true, actions: 'resume' },
-          { guard: 'isInterruption', target: 'settled', actions: 'endAsInterrupted' },
-          { target: 'settled', actions: 'endForEnvironment' },
-        ],
-        'run.stop': { target: 'ending', actions: 'endAsAsked' },
-      },
+      ...onceStarted,
     },
     working: {
       meta: { phase: 'working', description: 'The agent works on its turn; two clocks watch it.' },
@@ -71,17 +81,23 @@ export const runMachine = runSetup.createMachine({
               on: {
                 'session.started': { target: 'alive', reenter: true, actions: 'rememberSession' },
                 'session.progressed': { target: 'alive', reenter: true },
-                'session.steered': { target: 'alive', reenter: true, actions: ['rememberSteered', 'tellSteered'] },
+                'session.steered': [
+                  // Without a target, so that the other region may leave with it.
+                  { guard: 'isNudgeRefused', actions: 'rememberSignal' },
+                  { guard: 'isNudge', target: 'alive', reenter: true, actions: 'rememberSignal' },
+                  { target: 'alive', reenter: true, actions: ['rememberSteered', 'tellSteered'] },
+                ],
               },
             },
           },
         },
         progress: {
+          meta: { description: 'How long nothing new has come, and what is done about it.' },
           initial: 'moving',
           states: {
             moving: {
               meta: { description: 'Something new has come lately: an item, a line, a commit.' },
-              after: { stall: { target: '#run.ending', actions: 'endForStall' } },
+              after: { stall: 'probing' },
               on: {
                 'session.progressed': [
                   { guard: 'canTellProgress', target: 'moving', reenter: true, actions: ['rememberProgress', 'tellProgress'] },
@@ -89,25 +105,86 @@ export const runMachine = runSetup.createMachine({
                 ],
               },
             },
+            probing: {
+              meta: { phase: 'probing', description: 'Nothing new has come for long: the worktree is looked at for a diff or a commit.' },
+              entry: 'tellProbing',
+              invoke: {
+                id: 'probe',
+                src: 'probeWork',
+                input: probeInput,
+                onDone: [
+                  { guard: 'hasWorked', target: 'moving', actions: ['rememberWork', 'tellProgress'] },
+                  { guard: 'canNudge', target: 'nudging' },
+                  { target: '#run.interrupting' },
+                ],
+                onError: [{ guard: 'canNudge', target: 'nudging' }, { target: '#run.interrupting' }],
+              },
+              after: { probe: [{ guard: 'canNudge', target: 'nudging' }, { target: '#run.interrupting' }] },
+              on: { 'session.progressed': { target: 'moving', actions: ['rememberProgress', 'tellProgress'] } },
+            },
+            nudging: {
+              meta: { phase: 'nudging', description: 'The agent was told, in the turn that runs, that nothing is heard of it.' },
+              entry: ['nudge', 'tellNudging'],
+              after: { nudge: 'probing' },
+              on: {
+                'session.progressed': { target: 'moving', actions: ['rememberProgress', 'tellProgress'] },
+                'session.steered': { guard: 'isNudgeRefused', target: '#run.interrupting' },
+              },
+            },
           },
         },
       },
       after: { runLimit: { target: 'ending', actions: 'endForLimit' } },
       on: {
-        'session.finished': [
-          { guard: 'isForVerification', target: 'verifying', actions: 'rememberResult' },
-          { guard: 'hasQuestion', target: 'settled', actions: ['rememberResult', 'endWithQuestion'] },
-          { guard: 'isStacking', target: 'publishing', actions: ['rememberResult', 'leaveStack'] },
-          { target: 'settled', actions: ['rememberResult', 'endAsFailed'] },
-        ],
-        'xstate.error.actor.session': [
-          { guard: 'canResume', target: 'starting', actions: 'resume' },
-          { guard: 'isInterruption', target: 'settled', actions: 'endAsInterrupted' },
-          { target: 'settled', actions: 'endForEnvironment' },
-        ],
+        'session.finished': onceStarted.on['session.finished'],
+        'xstate.error.actor.session': onceStarted.on['xstate.error.actor.session'],
         'run.steer': { actions: 'passSteering' },
         'run.stop': { target: 'ending', actions: 'endAsAsked' },
       },
+    },
+    interrupting: {
+      meta: { phase: 'interrupting', description: 'The agent has stalled and is being ended: nothing follows until it has.' },
+      entry: ['dropSession', 'rememberStall', 'tellInterrupting'],
+      invoke: {
+        id: 'closing',
+        src: 'endSession',
+        input: sessionInput,
+        onDone: { target: 'recovering', actions: 'keepTime' },
+        onError: { target: 'settled', actions: 'endForStall' },
+      },
+      // Beside one that does not end, no other is started.
+      after: { ending: { target: 'settled', actions: 'endForStall' } },
+      on: { 'run.stop': { target: 'ending', actions: 'endAsAsked' } },
+    },
+    recovering: {
+      meta: { phase: 'recovering', description: 'A turn was cut off, and the next way to go on is tried.' },
+      initial: 'choosing',
+      states: {
+        choosing: {
+          meta: { description: 'The ways are asked for in order; each has a budget.' },
+          always: [
+            { guard: 'canResume', target: 'resuming' },
+            { guard: 'canFork', target: 'forking' },
+            { guard: 'canStartAfresh', target: 'afresh' },
+            { guard: 'isStacking', target: '#run.publishing', actions: 'leaveStack' },
+            { guard: 'hasStalled', target: '#run.settled', actions: 'endForStall' },
+            { target: '#run.settled', actions: 'endAsInterrupted' },
+          ],
+        },
+        resuming: {
+          meta: { phase: 'resuming', description: "The agent's own thread is gone on with." },
+          entry: ['resume', 'startSession'],
+        },
+        forking: {
+          meta: { phase: 'forking', description: 'A new thread is made of the one that cannot be gone on with.' },
+          entry: ['fork', 'startSession'],
+        },
+        afresh: {
+          meta: { phase: 'afresh', description: 'A new turn is told what is known of the one that was cut off.' },
+          entry: ['startAfresh', 'startSession'],
+        },
+      },
+      ...onceStarted,
     },
     verifying: {
       meta: { phase: 'verifying', description: 'What the agent left is looked at before anything is published.' },
@@ -137,7 +214,7 @@ export const runMachine = runSetup.createMachine({
             { guard: 'canContinue', target: '#run.starting', actions: ['rememberUncommitted', 'beginCommit'] },
             { guard: 'isDirty', target: '#run.settled', actions: 'endForDirt' },
             { guard: 'isSamePatch', target: '#run.settled', actions: 'endWithSamePatch' },
-            { guard: 'canProbe', target: '#run.sequencing' },
+            { guard: 'canCompare', target: '#run.sequencing' },
             { guard: 'canPublish', target: '#run.publishing' },
             { guard: 'canCheckCompletion', target: '#run.checking', actions: 'beginCheck' },
             { target: '#run.settled', actions: 'endWithoutChange' },
@@ -159,7 +236,7 @@ export const runMachine = runSetup.createMachine({
             'session.progressed': { actions: 'rememberSignal' },
             'session.finished': { target: 'looking', actions: ['rememberResult', 'rememberCompletion'] },
             'xstate.error.actor.session': [
-              { guard: 'isInterruption', target: '#run.settled', actions: 'endAsInterrupted' },
+              { guard: 'isInterruption', target: '#run.settled', actions: ['rememberInterruption', 'endAsInterrupted'] },
               { target: 'looking', actions: 'missCompletion' },
             ],
           },
@@ -191,7 +268,7 @@ export const runMachine = runSetup.createMachine({
             { guard: 'hasRewrittenHistory', target: '#run.settled', actions: 'endForRewrite' },
             { guard: 'canContinue', target: '#run.starting', actions: ['rememberUncommitted', 'beginCommit'] },
             { guard: 'isDirty', target: '#run.settled', actions: 'endForDirt' },
-            { guard: 'canProbe', target: '#run.sequencing' },
+            { guard: 'canCompare', target: '#run.sequencing' },
             { guard: 'canPublish', target: '#run.publishing' },
             { guard: 'canGoOn', target: '#run.starting', actions: 'beginWork' },
             { guard: 'isAskingInstead', target: '#run.settled', actions: 'endWithQuestion' },
@@ -204,14 +281,14 @@ export const runMachine = runSetup.createMachine({
     sequencing: {
       meta: { phase: 'sequencing', description: 'The work is compared with the changes in flight that it might contradict.' },
       invoke: {
-        id: 'probe',
+        id: 'comparison',
         src: 'findConflict',
-        input: probeInput,
+        input: conflictInput,
         onDone: [
           { guard: 'hasConflict', target: 'stacking', actions: 'rememberParent' },
-          { target: 'publishing', actions: 'rememberProbe' },
+          { target: 'publishing', actions: 'rememberComparison' },
         ],
-        onError: { target: 'publishing', actions: 'rememberProbe' },
+        onError: { target: 'publishing', actions: 'rememberComparison' },
       },
       on: { 'run.stop': { target: 'settled', actions: 'endAsAsked' } },
     },

@@ -11,7 +11,8 @@ type Snapshot = Record<string, any>
 const toVersion2 = (snapshot: Snapshot): Snapshot => {
   const isCommitting = snapshot['context']['turns'] > 1
   const turn = { turnKind: isCommitting ? 'commit' : 'work', commits: isCommitting ? 1 : 0 }
-  return { ...snapshot, context: { ...createContext({}), ...turn, ...snapshot['context'] } }
+  const { lastProgressAt, startedAt } = snapshot['context'] as Snapshot
+  return { ...snapshot, context: { ...createContext({}), ...turn, stillSince: lastProgressAt ?? startedAt, ...snapshot['context'] } }
 }
 
 export const migrations = { 1: { to: 2, migrate: toVersion2 } }

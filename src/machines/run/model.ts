@@ -1,11 +1,11 @@
 // A run's model for exploration: its parent's words at any moment, and every answer of its effects and its session.
 
-import { alive, dawn, spawns, tick, timersOf, type Happening, type Model, type Situation, type Told } from '../model.ts'
+import { alive, dawn, spawns, timersOf, type Happening, type Model, type Situation, type Told } from '../model.ts'
 import { failureClasses, noUsage } from '../vocabulary.ts'
 import type { Inspection, Published, RunContext, RunInput, SessionResult } from './context.ts'
 import type { RunEvent } from './events.ts'
 import { canPublish } from './guards.ts'
-import { reportEvery } from './policy.ts'
+import { mostRestarts, reportEvery } from './policy.ts'
 
 type State = Situation<RunContext>
 type Type = RunEvent['type']
@@ -31,6 +31,7 @@ const results: SessionResult[] = [
   ...failureClasses.flatMap((failure): SessionResult[] =>
     failure === 'dirty' || failure === 'scope' || failure === 'stalled' ? [] : [{ outcome: 'failed', failure, summary: 's' }],
   ),
+  { outcome: 'failed', failure: 'environment', summary: 's', lost: true },
 ]
 
 type Example = [label: string, event: Omit<RunEvent, 'at'> & Told, later?: number]
@@ -38,16 +39,17 @@ type Example = [label: string, event: Omit<RunEvent, 'at'> & Told, later?: numbe
 const examples: { [T in Type]: Example[] } = {
   'run.stop': (['released', 'superseded'] as const).map((outcome) => [outcome, { type: 'run.stop', outcome, reason: outcome }]),
   'run.steer': [['', { type: 'run.steer', id: 'message-1', text: 't' }]],
-  'session.started': [
-    ['', { type: 'session.started', process: process_ }],
-    ['with a thread', { type: 'session.started', process: process_, thread: 't' }],
-  ],
+  // Of what kind the agent is, says its world.
+  'session.started': [['', { type: 'session.started', process: process_ }]],
   'session.progressed': [
     ['soon', { type: 'session.progressed', line: 'l' }],
     ['later', { type: 'session.progressed', line: 'l' }, reportEvery],
   ],
   'session.steered': [true, false].map((taken) => [`${taken}`, { type: 'session.steered', id: 'message-1', taken }]),
-  'session.finished': results.map((result) => [`${result.outcome} ${result.failure ?? ''}`, { type: 'session.finished', result }]),
+  'session.finished': results.map((result) => [
+    `${result.outcome} ${result.failure ?? ''}${result.lost ? ', the thread is lost' : ''}`,
+    { type: 'session.finished', result },
+  ]),
   'xstate.error.actor.session': [],
 }
 
@@ -82,37 +84,58 @@ const answers: Record<string, [label: string, output: unknown][]> = {
   prepare: [['', { path: '/w', head: 'base', baseHead: 'base', dirty: [] }]],
   closing: [['', null]],
   verify: Object.entries(inspections).map(([label, found]) => [label, { ...looked, ...found }]),
-  probe: [
+  comparison: [
     ['none', null],
     ['conflict', { number: 6, url: 'u', branch: 'other', head: 'O', files: ['a.ts'] }],
   ],
   publish: [['', published]],
 }
+/** What a look at the worktree of a silent agent finds, and how a turn answers a nudge. */
+const looks = ({ context: { stillSince } }: State): [label: string, output: unknown][] => [
+  ['nothing new', { changedAt: null }],
+  ['a change', { changedAt: stillSince + 1 }],
+]
+const nudged = ({ context: { nudges } }: State): Example[] =>
+  [true, false].map((taken) => [`the nudge, ${taken}`, { type: 'session.steered', id: `nudge-${nudges}`, taken }])
 const failures = ['interrupted', 'worktree-broken', 'spawn-failed']
 
-function events(state: State): Happening[] {
-  const at = state.context.now + tick
-  const told = Object.entries(examples).flatMap(([type, list]) =>
-    list.flatMap(([label, event, later = 0]): Happening[] => {
-      const said = { label: `${type} ${label}`, cause: type.startsWith('run.') ? ('word' as const) : ('inside' as const), at: at + later }
-      if (type.startsWith('run.')) return [{ ...said, send: event }]
-      return alive(state).includes('session') ? [{ ...said, says: 'session', event }] : []
-    }),
-  )
-  const ended = alive(state).flatMap((child): Happening[] => [
-    ...(answers[child] ?? []).map(([label, output]): Happening => ({
-      label: `${child} done ${label}`,
-      cause: 'inside',
-      at,
-      done: child,
-      output,
-    })),
-    ...failures.map((code): Happening => ({ label: `${child} failed ${code}`, cause: 'inside', at, fail: child, error: { code } })),
-  ])
-  return [...told, ...ended, ...timersOf(state, at)]
+/** Agents by what they can do: with neither a thread nor steering, as a shell; with a thread; with everything. */
+const agents: Record<string, object> = {
+  'a shell': {},
+  'an agent with a thread': { thread: 't' },
+  'an able agent': { thread: 't', abilities: { steer: true, fork: true } },
 }
 
-/** How long ago matters only for the next report of progress; what was used and who was steered, only whether. */
+const events =
+  (agent: object) =>
+  (state: State): Happening[] => {
+    // Only the pause between two reports is a matter of time, and either over or not.
+    const at = state.context.now
+    const told = Object.entries(examples).flatMap(([type, list]) =>
+      [...list, ...(type === 'session.steered' ? nudged(state) : [])].flatMap(([label, event, later = 0]): Happening[] => {
+        const said = { label: `${type} ${label}`, cause: type.startsWith('run.') ? ('word' as const) : ('inside' as const), at: at + later }
+        if (type.startsWith('run.')) return [{ ...said, send: event }]
+        const words = type === 'session.started' ? { ...event, ...agent } : event
+        return alive(state).includes('session') ? [{ ...said, says: 'session', event: words }] : []
+      }),
+    )
+    const ended = alive(state).flatMap((child): Happening[] => [
+      ...(child === 'probe' ? looks(state) : (answers[child] ?? [])).map(([label, output]): Happening => ({
+        label: `${child} done ${label}`,
+        cause: 'inside',
+        at,
+        done: child,
+        output,
+      })),
+      ...failures.map((code): Happening => ({ label: `${child} failed ${code}`, cause: 'inside', at, fail: child, error: { code } })),
+    ])
+    return [...told, ...ended, ...timersOf(state, at)]
+  }
+
+/**
+ * How long ago matters only for the next report of progress. Which turn it is and which nudge, what was used, who was steered and the
+ * agent's last words, no decision asks.
+ */
 function representative({ context: c, ...rest }: State): State {
   const whenever = (at: number | null): number | null => at && dawn
   return {
@@ -125,10 +148,21 @@ function representative({ context: c, ...rest }: State): State {
       toldAt: dawn - Math.min(c.now - c.toldAt, reportEvery),
       lastSignalAt: whenever(c.lastSignalAt),
       lastProgressAt: whenever(c.lastProgressAt),
-      usage: c.usage.inputTokens > 0 ? usage : noUsage,
-      steered: c.steered.slice(0, 1),
-      // Only a turn that is to get there is asked whether it has.
-      inspection: c.inspection && { ...c.inspection, hasParent: c.onto === null || c.turnKind !== 'stack' || c.inspection.hasParent },
+      stillSince: dawn,
+      turns: Math.min(c.turns, 1),
+      nudges: 0,
+      restarts: Math.min(c.restarts, mostRestarts),
+      lastLine: null,
+      // It may end with the last words.
+      ending: c.ending && { ...c.ending, reason: '' },
+      recovery: c.recovery && { ...c.recovery, quiet: 0, lastLine: null },
+      usage: noUsage,
+      steered: [],
+      progressed: false,
+      uncommitted: null,
+      // Wherever else it is decided on, it is looked at anew before.
+      // Only a turn that is to get onto another change is asked whether it has.
+      inspection: c.inspection && ['publishing', 'sequencing'].includes(String(rest.value)) ? { ...c.inspection, hasParent: true } : null,
       sequence: c.sequence && { ...c.sequence, before: { ...c.sequence.before, hasParent: true } },
     },
   }
@@ -139,14 +173,18 @@ const answersOf = (commands: Parameters<typeof spawns>[0]): Told[] =>
 
 /** On the way to a first publication; how a turn starts, goes on and is resumed is of the other world. */
 const atPublication =
-  /^(run\.stop|session\.(started $|finished (completed|needs_input|failed agent))|the (prepare|probe|verify|publish|closing)|(prepare|probe|publish|closing) |verify (done (fine|dirty|rewritten|without)|failed)|session failed|timer (runLimit|ending))/
+  /^(run\.stop|session\.(started $|finished (completed|needs_input|failed agent))|the (prepare|comparison|verify|publish|closing)|(prepare|comparison|publish|closing) |verify (done (fine|dirty|rewritten|without)|failed)|session failed|timer (runLimit|ending))/
 
 export const runModel: Model<RunContext> = {
   machine: 'run',
   parent: 'issue/1',
   worlds: [
-    { name: 'a repair', input, events },
-    { name: 'a first publication', input: first, events: (state) => events(state).filter(({ label }) => atPublication.test(label)) },
+    ...Object.entries(agents).map(([name, agent]) => ({ name: `a repair by ${name}`, input, events: events(agent) })),
+    {
+      name: 'a first publication',
+      input: first,
+      events: (state) => events({})(state).filter(({ label }) => atPublication.test(label)),
+    },
   ],
   representative,
   properties: [
@@ -182,7 +220,7 @@ export const runModel: Model<RunContext> = {
         if (/^verify done (fine|without its base)$/.test(happening.label)) return undefined
         // What was fit before it was compared, or before a turn that did not get it onto another change.
         const isAsBefore = JSON.stringify(context.inspection) === JSON.stringify(context.sequence?.before)
-        const mayBe = happening.label.startsWith('probe ') || before.context.turnKind === 'stack' || before.context.onto !== null
+        const mayBe = happening.label.startsWith('comparison ') || before.context.turnKind === 'stack' || before.context.onto !== null
         return isAsBefore && mayBe && context.onto === null ? undefined : `published after ${happening.label}`
       },
     },
@@ -221,11 +259,20 @@ export const runModel: Model<RunContext> = {
     },
     {
       id: 'P12',
-      statement: 'Exactly one effect or session is alive until it has settled, and none afterwards.',
+      statement:
+        'Exactly one effect or session is alive until it has settled, and none afterwards; a session may have its worktree looked at. In the place of an agent that was ended another is started once it has ended.',
       state: (state) => {
         const expected = state.status === 'active' ? 1 : 0
-        return alive(state).length === expected ? undefined : `alive: ${alive(state).join(', ') || 'nothing'}`
+        const isWatched = alive(state).includes('session')
+        const count = alive(state).filter((child) => !(isWatched && child === 'probe')).length
+        return count === expected ? undefined : `alive: ${alive(state).join(', ') || 'nothing'}`
       },
+      step: ({ before, commands, happening }) =>
+        alive(before).includes('closing') &&
+        spawns(commands).some(({ src }) => src === 'agentSession') &&
+        !happening.label.startsWith('closing done')
+          ? 'another agent beside one that has not ended'
+          : undefined,
     },
   ],
 }

@@ -4,10 +4,12 @@ import { assign, enqueueActions, fromCallback, fromPromise, sendParent, sendTo, 
 import type { FailureClass, RunOutcome } from '../vocabulary.ts'
 import { addUsage } from '../vocabulary.ts'
 import type {
+  AgentAbilities,
   ChangeInFlight,
   Completion,
   Inspection,
   Published,
+  Recovery,
   RunContext,
   RunInput,
   RunOutput,
@@ -16,7 +18,7 @@ import type {
 } from './context.ts'
 import type { RunEvent } from './events.ts'
 import * as guards from './guards.ts'
-import { completionTime, endingTime } from './policy.ts'
+import { completionTime, endingTime, mostForks, mostResumes, nudgeTime, probeTime } from './policy.ts'
 
 export interface PrepareInput {
   project: string
@@ -40,9 +42,21 @@ export interface SessionInput extends RunInput {
   /** The change that this turn is to base the work on. */
   parent: ChangeInFlight | null
   thread: string | null
+  /** How the turn came to be, when another was cut off. */
+  recovery: Recovery | null
   worktree: string
   timeout: number
 }
+
+export interface ProbeInput {
+  project: string
+  key: string
+  branch: string
+  base: string
+}
+
+/** What a session is told while it runs. `quiet`: milliseconds without progress. */
+export type SessionCommand = { type: 'session.steer'; id: string; text: string } | { type: 'session.nudge'; id: string; quiet: number }
 
 export interface VerifyInput {
   project: string
@@ -58,7 +72,7 @@ export interface VerifyInput {
 }
 
 /** Of a commit that is not published yet. */
-export interface ProbeInput {
+export interface ConflictInput {
   project: string
   branch: string
   head: string
@@ -119,6 +133,15 @@ const assignmentOf = ({
   completion: _completion,
   resumes: _resumes,
   idle: _idle,
+  forks: _forks,
+  restarts: _restarts,
+  stalls: _stalls,
+  nudges: _nudges,
+  nudged: _nudged,
+  stillSince: _stillSince,
+  recovery: _recovery,
+  abilities: _abilities,
+  lastLine: _lastLine,
   uncommitted: _uncommitted,
   thread: _thread,
   result: _result,
@@ -145,8 +168,16 @@ export const sessionInput = ({ context }: { context: RunContext }): SessionInput
   uncommitted: context.uncommitted,
   parent: context.turnKind === 'stack' ? (context.sequence?.parent ?? null) : null,
   thread: context.thread,
+  recovery: context.recovery,
   worktree: context.worktree!,
   timeout: context.turnKind === 'completion_check' ? timeToAnswer(context) : context.limits.run,
+})
+
+export const probeInput = ({ context: { project, key, branch, base } }: { context: RunContext }): ProbeInput => ({
+  project,
+  key,
+  branch,
+  base,
 })
 
 export const verifyInput = ({ context }: { context: RunContext }): VerifyInput => ({
@@ -160,7 +191,7 @@ export const verifyInput = ({ context }: { context: RunContext }): VerifyInput =
   parent: context.sequence?.parent?.head ?? null,
 })
 
-export const probeInput = ({ context }: { context: RunContext }): ProbeInput => ({
+export const conflictInput = ({ context }: { context: RunContext }): ConflictInput => ({
   project: context.project,
   branch: context.branch,
   head: context.inspection!.head,
@@ -212,12 +243,40 @@ const take = (change: (c: RunContext, event: AnyEvent, at: number) => Partial<Ru
     return { now: at, ...change(context, event as AnyEvent, at) }
   })
 
-const minutes = (ms: number): string => (ms < 120_000 ? `${Math.round(ms / 1000)} s` : `${Math.round(ms / 60_000)} minutes`)
+/** A span of time for people. */
+export const minutes = (ms: number): string => (ms < 120_000 ? `${Math.round(ms / 1000)} s` : `${Math.round(ms / 60_000)} minutes`)
 
 const listed = (items: readonly string[]): string => `${items.slice(0, 10).join(', ')}${items.length > 10 ? ', …' : ''}`
 
 const begin = (turnKind: TurnKind, change: (c: RunContext) => Partial<RunContext>) =>
-  take((c, _event, at) => ({ turns: c.turns + 1, turnKind, lastProgressAt: at, ...change(c) }))
+  take((c, _event, at) => ({ turns: c.turns + 1, turnKind, lastProgressAt: at, recovery: null, ...change(c) }))
+
+/** What is remembered of a turn that was cut off. A loss on the way back does not make another cause of the first one. */
+const cutOff = (cause: Recovery['cause']) => (c: RunContext, at: number) => ({
+  recovery: {
+    cause: cause === 'lost' && c.recovery !== null ? c.recovery.cause : cause,
+    way: null,
+    quiet: cause === 'stalled' ? Math.max(0, at - c.stillSince) : 0,
+    lastLine: c.lastLine,
+  },
+})
+
+/** Another session in the place of one that was cut off. One that is resumed after our own end goes on with its turn. */
+const goOn = (way: Recovery['way'], change: (c: RunContext) => Partial<RunContext>) =>
+  take((c, _event, at) => ({
+    turns: way === 'resume' && c.recovery?.cause === 'interrupted' ? c.turns : c.turns + 1,
+    recovery: c.recovery && { ...c.recovery, way },
+    stillSince: at,
+    nudged: false,
+    ...change(c),
+  }))
+
+/** Says where the run is when nothing else does. */
+const tell =
+  (phase: string) =>
+  ({ context: { runId, usage, lastSignalAt, lastProgressAt } }: { context: RunContext }) => ({
+    ...{ type: 'run.progressed', runId, phase, usage, lastSignalAt, lastProgressAt },
+  })
 
 /** Whether what was said before stands, and not what this turn says. */
 function standsBefore({ turnKind, result: before }: RunContext, result: SessionResult): boolean {
@@ -236,9 +295,6 @@ function completionOf({ outcome, completion, summary, reason, question }: Sessio
   return { verdict: completion, reason: summary }
 }
 
-/** An interruption is noticed when the server is back: nobody was at work since the last event before it. */
-const noticed = (c: RunContext, at: number): Partial<RunContext> => ({ idle: c.idle + at - c.now })
-
 /** Ends the run with an outcome of our own, unless it is ending already. */
 const end = (outcome: RunOutcome, failure: FailureClass | null, reason: (c: RunContext, event: AnyEvent) => string) =>
   take((c, event) => ({ ending: c.ending ?? { outcome, failure, reason: reason(c, event) } }))
@@ -252,9 +308,10 @@ export const runSetup = setup({
     children: {} as {
       session: 'agentSession'
       prepare: 'prepareWorktree'
+      probe: 'probeWork'
       closing: 'endSession'
       verify: 'verifyWork'
-      probe: 'findConflict'
+      comparison: 'findConflict'
       publish: 'publishChange'
     },
     meta: {} as RunMeta,
@@ -263,24 +320,28 @@ export const runSetup = setup({
     prepareWorktree: fromPromise<{ path: string; head: string; baseHead: string; dirty: string[] }, PrepareInput>(
       notProvided('prepareWorktree'),
     ),
-    agentSession: fromCallback<{ type: 'session.steer'; id: string; text: string }, SessionInput>(() => {
+    agentSession: fromCallback<SessionCommand, SessionInput>(() => {
       throw new Error("The effect 'agentSession' is not provided")
     }),
+    probeWork: fromPromise<{ changedAt: number | null }, ProbeInput>(notProvided('probeWork')),
     endSession: fromPromise<void, SessionInput>(notProvided('endSession')),
     verifyWork: fromPromise<Inspection, VerifyInput>(notProvided('verifyWork')),
-    findConflict: fromPromise<ChangeInFlight | null, ProbeInput>(notProvided('findConflict')),
+    findConflict: fromPromise<ChangeInFlight | null, ConflictInput>(notProvided('findConflict')),
     publishChange: fromPromise<Published, PublishInput>(notProvided('publishChange')),
   },
   guards,
   delays: {
     // Of the whole run: a second turn has what the first has left. While the server is down no agent works on it.
     runLimit: ({ context }) => Math.max(0, context.startedAt + context.idle + context.limits.run - context.now),
-    stall: ({ context }) => context.limits.progress,
+    stall: ({ context }) => Math.max(0, context.stillSince + context.limits.progress - context.now),
+    probe: probeTime,
+    nudge: ({ context }) => context.limits.nudge ?? nudgeTime,
     silence: ({ context }) => context.limits.signal ?? context.limits.run,
     completion: ({ context }) => timeToAnswer(context),
     ending: endingTime,
   },
   actions: {
+    keepTime: take(() => ({})),
     rememberStart: take((_c, _event, at) => ({ startedAt: at })),
     rememberWorktree: take((c, event) => {
       const { path, head, baseHead } = event['output'] as { path: string; head: string; baseHead: string }
@@ -292,15 +353,47 @@ export const runSetup = setup({
     beginCommit: begin('commit', (c) => ({ commits: c.commits + 1 })),
     beginStack: begin('stack', () => ({ uncommitted: null })),
     beginCheck: begin('completion_check', (c) => ({ checksMade: c.checksMade + 1, uncommitted: null })),
-    resume: take((c, _event, at) => ({ resumes: c.resumes + 1, ...noticed(c, at) })),
+    resume: goOn('resume', (c) => ({ resumes: c.resumes + 1 })),
+    fork: goOn('fork', (c) => ({ forks: c.forks + 1 })),
+    startAfresh: goOn('afresh', (c) => ({ restarts: c.restarts + 1, thread: null })),
     startSession: enqueueActions(({ context, enqueue }) => {
       enqueue.stopChild('session')
       enqueue.spawnChild('agentSession', { id: 'session', input: sessionInput({ context }) })
     }),
     dropSession: stopChild('session'),
-    rememberSession: take((c, event, at) => ({ lastSignalAt: at, thread: (event['thread'] as string | undefined) ?? c.thread })),
+    rememberSession: take((c, event, at) => ({
+      lastSignalAt: at,
+      thread: (event['thread'] as string | undefined) ?? c.thread,
+      abilities: (event['abilities'] as AgentAbilities | undefined) ?? c.abilities,
+    })),
+    beginWatch: take((_c, _event, at) => ({ stillSince: at, nudged: false, recovery: null })),
     rememberSignal: take((_c, _event, at) => ({ lastSignalAt: at })),
-    rememberProgress: take((_c, _event, at) => ({ lastSignalAt: at, lastProgressAt: at, progressed: true })),
+    rememberProgress: take((_c, event, at) => ({
+      ...{ lastSignalAt: at, lastProgressAt: at, progressed: true, stillSince: at, nudged: false },
+      lastLine: (event['line'] as string | undefined) ?? null,
+    })),
+    rememberWork: take((_c, event, at) => {
+      const changedAt = Math.min(at, (event['output'] as { changedAt: number }).changedAt)
+      return { lastProgressAt: changedAt, progressed: true, stillSince: changedAt, nudged: false }
+    }),
+    nudge: enqueueActions(({ context: c, event, enqueue }) => {
+      const nudges = c.nudges + 1
+      enqueue.assign({ nudges, nudged: true })
+      enqueue.sendTo('session', {
+        type: 'session.nudge' as const,
+        id: `nudge-${nudges}`,
+        quiet: Math.max(0, timeOf(c, event) - c.stillSince),
+      })
+    }),
+    rememberStall: take((c, _event, at) => ({ ...cutOff('stalled')(c, at), stalls: c.stalls + 1 })),
+    // It is noticed when the server is back: nobody was at work since the last event before it.
+    rememberInterruption: take((c, _event, at) => ({ ...cutOff('interrupted')(c, at), idle: c.idle + at - c.now })),
+    // The way that has failed is not tried again.
+    rememberLoss: take((c, _event, at) => ({
+      ...cutOff('lost')(c, at),
+      result: null,
+      ...(c.recovery?.way === 'fork' ? { forks: mostForks, resumes: mostResumes } : { resumes: mostResumes }),
+    })),
     passSteering: sendTo('session', ({ event }) => {
       const { id, text } = event as unknown as { id: string; text: string }
       return { type: 'session.steer' as const, id, text }
@@ -344,7 +437,7 @@ export const runSetup = setup({
       }
     }),
     rememberUncommitted: take((c) => ({ uncommitted: c.inspection!.dirty })),
-    rememberProbe: take((c) => ({ sequence: { parent: null, before: c.inspection! } })),
+    rememberComparison: take((c) => ({ sequence: { parent: null, before: c.inspection! } })),
     rememberParent: take((c, event) => {
       const parent = event['output'] as ChangeInFlight
       return { sequence: { parent, before: c.inspection! }, onto: parent.branch }
@@ -357,6 +450,9 @@ export const runSetup = setup({
     }),
 
     // the issue
+    tellProbing: sendParent(tell('probing')),
+    tellNudging: sendParent(tell('nudging')),
+    tellInterrupting: sendParent(tell('interrupting')),
     tellStarted: sendParent(({ context }) => ({ type: 'run.started', runId: context.runId })),
     tellProgress: enqueueActions(({ context, event, enqueue }) => {
       const { runId, usage, lastSignalAt, lastProgressAt } = context
@@ -391,10 +487,9 @@ export const runSetup = setup({
       const { failure = 'agent', reason, summary } = event['result'] as SessionResult
       return { ending: c.ending ?? { outcome: 'failed', failure, reason: reason ?? summary } }
     }),
-    endAsInterrupted: take((c, _event, at) => ({
-      ending: c.ending ?? { outcome: 'interrupted', failure: null, reason: 'The process that ran it ended.' },
-      ...noticed(c, at),
-    })),
+    endAsInterrupted: end('interrupted', null, (c) =>
+      c.recovery?.cause === 'lost' ? 'Its thread could not be gone on with.' : 'The process that ran it ended.',
+    ),
     endForEnvironment: end('failed', 'environment', (_c, event) => errorOf(event).message),
     endForBrokenWorktree: end('failed', 'agent', (_c, event) => `The agent left no usable worktree: ${errorOf(event).message}`),
     endForOtherBranch: end(
@@ -408,7 +503,11 @@ export const runSetup = setup({
       if (operation !== null) return `A ${operation} is in progress after its second turn.`
       return `Uncommitted after its second turn: ${listed(dirty)}`
     }),
-    endForStall: end('failed', 'agent', (c) => `No progress for ${minutes(c.limits.progress)}.`),
+    endForStall: end('failed', 'stalled', (c) => {
+      const times = c.stalls > 1 ? `, ${c.stalls} times` : ''
+      const last = c.lastLine === null ? '' : ` The agent's last words: ${c.lastLine}`
+      return `No progress for ${minutes(c.limits.progress)}${times}.${last}`
+    }),
     endForSilence: end('failed', 'environment', (c) => `No sign of life for ${minutes(c.limits.signal ?? c.limits.run)}.`),
     endForLimit: end('failed', 'environment', (c) => `Not done within the limit of ${minutes(c.limits.run)} for one run.`),
   },

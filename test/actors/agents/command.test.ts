@@ -44,6 +44,7 @@ function agentOf(command: string, options: Partial<CommandAgentOptions> = {}) {
     context: { issue: { title: 'Greet' } },
     timeout: 20_000,
     thread: null,
+    recovery: null,
   }
   const controller = new AbortController()
   const turn = async (more: Partial<AgentRequest> = {}, onProgress: (line: string) => void = () => {}): Promise<Turn> => {

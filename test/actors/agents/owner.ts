@@ -22,6 +22,7 @@ const turn = agent.start(
     context: null,
     timeout: 60_000,
     thread: null,
+    recovery: null,
   },
   { signal: new AbortController().signal, onStart: () => {}, onProgress: (line) => process.stdout.write(`${line}\n`) },
 )

@@ -1,12 +1,22 @@
 // What an agent is told of its task, sentence by sentence.
 
 import { expect, it } from 'vitest'
-import { composePrompt, type PromptFacts } from '../../../src/actors/agents/prompt.ts'
+import { composeNudge, composePrompt, type PromptFacts } from '../../../src/actors/agents/prompt.ts'
 
 const facts: PromptFacts = {
   ...{ runType: 'implementation', turnKind: 'work', key: 'APP-1', title: 'T', description: 'd', url: 'u', branch: 'b', base: 'trunk' },
   ...{ attempt: 1, round: 1, past: null, pastPatch: null, protectedPaths: ['AGENTS.md', '.ci/**'], conflict: false, replaces: null },
-  ...{ umbrella: null, completion: null, messages: [], question: null, review: null, checks: null, incident: null, uncommitted: null },
+  ...{
+    umbrella: null,
+    recovery: null,
+    completion: null,
+    messages: [],
+    question: null,
+    review: null,
+    checks: null,
+    incident: null,
+    uncommitted: null,
+  },
   ...{ lastFailure: null, workflow: null, extra: null, parent: null },
 }
 const told = (changes: Partial<PromptFacts>): string => composePrompt({ ...facts, ...changes })
@@ -94,4 +104,34 @@ it('one that contradicts a change in flight is told to base its own on it, where
     expect(prompt).toContain(words)
   }
   expect(told({})).not.toContain('in flight')
+})
+
+it('a turn after a stall is told how long nothing came, what was seen last, and to go on without what held it up', () => {
+  const recovery = { cause: 'stalled', way: 'afresh', quiet: 15 * 60_000, lastLine: 'Starting server on :3000' } as const
+  const prompt = told({ recovery })
+  expect(prompt).toContain('It made no progress for 15 minutes and was ended.')
+  expect(prompt).toContain('> Starting server on :3000')
+  expect(prompt).toContain('run servers in the background')
+  expect(prompt).toContain('`git status` and `git log`')
+  expect(prompt).toContain('Implement this issue')
+  expect(told({ recovery: { ...recovery, lastLine: null } })).not.toContain('The last that was seen')
+  expect(told({})).not.toContain('The turn before this one')
+})
+
+it('a turn that was cut off goes on in its thread, or is told what there is', () => {
+  const recovery = { cause: 'interrupted', way: 'resume', quiet: 0, lastLine: 'Running the tests' } as const
+  expect(told({ recovery })).toContain('Go on where you were.')
+  expect(told({ recovery })).not.toContain('Running the tests')
+  for (const way of ['fork', 'afresh'] as const) {
+    const prompt = told({ recovery: { ...recovery, way } })
+    expect(prompt).toContain('> Running the tests')
+    expect(prompt).toContain('do not begin again')
+    expect(prompt).not.toContain('made no progress')
+  }
+})
+
+it('a nudge says for how long nothing was seen, and what follows', () => {
+  expect(composeNudge(90_000)).toContain('Nothing new has been seen of this turn for 90 s')
+  expect(composeNudge(15 * 60_000)).toContain('15 minutes')
+  expect(composeNudge(0)).toContain('Without a sign of progress the turn is ended.')
 })

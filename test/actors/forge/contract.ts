@@ -60,6 +60,50 @@ export function forgeContract(name: string, create: () => Promise<ForgeContractF
     )
 
     test(
+      'a publication that is called off before its pull request is opened opens none, and the next one goes on from what is there',
+      withFixture(async (fixture) => {
+        const { forge, commit, published, count } = fixture
+        const head = await commit('a.txt', 'a\n')
+        const early = new AbortController()
+        early.abort()
+        await expect(forge.publish(toRequest(fixture, head), early.signal)).rejects.toMatchObject({ code: 'called-off' })
+        expect([await count(), await published(branch)]).toEqual([0, null])
+        // In the middle of it: whatever has been pushed stays, and who is refused has opened nothing.
+        const late = new AbortController()
+        const publishing = forge.publish(toRequest(fixture, head), late.signal).then(
+          () => 'opened',
+          ({ code }: { code: string }) => code,
+        )
+        while ((await published(branch)) === null) await new Promise((resolve) => setImmediate(resolve))
+        late.abort()
+        const outcome = await publishing
+        expect([outcome, await count()]).toEqual(outcome === 'opened' ? ['opened', 1] : ['called-off', 0])
+        const opened = await forge.publish(toRequest(fixture, head))
+        expect([opened.headSha, opened.state, await count()]).toEqual([head, 'open', 1])
+      }),
+    )
+
+    test(
+      'a pull request that nobody wants is closed and opened again, at exactly its head, with its branch kept',
+      withFixture(async (fixture) => {
+        const { forge, project, commit, published } = fixture
+        const head = await commit('a.txt', 'a\n')
+        const { number } = await forge.publish(toRequest(fixture, head))
+        const stateOf = async () => (await forge.facts({ project, issue: 'issue-1', number, branch }))?.state
+        const decide = (wanted: boolean, headSha = head) => forge.decidePublication({ project, number, headSha, wanted })
+        await decide(false, '0'.repeat(40))
+        expect(await stateOf()).toBe('open')
+        for (const wanted of [false, true]) {
+          await decide(wanted)
+          await decide(wanted)
+          expect([await stateOf(), await published(branch)]).toEqual([wanted ? 'open' : 'closed', head])
+        }
+        await forge.decidePublication({ project, number: 99, headSha: head, wanted: false })
+        expect(await stateOf()).toBe('open')
+      }),
+    )
+
+    test(
       'publishing again updates the same pull request, with a lease',
       withFixture(async (fixture) => {
         const { forge, commit, published } = fixture

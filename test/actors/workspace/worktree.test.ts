@@ -1,8 +1,9 @@
 // What is read of a worktree, saved of it, and when it may go; and the prepare hook.
 
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { attempt, commit, isAlive, makeRepository, read, run, show, temporaryFolder, write } from '../repository.ts'
 import { branch, request, world } from './fixture.ts'
@@ -12,6 +13,48 @@ const zero = '0'.repeat(40)
 /** Everything in a folder that a write would change. */
 const trace = (folder: string): string =>
   execFileSync('find', [folder, '-type', 'f', '-printf', '%p %T@ %s\n'], { encoding: 'utf8' }).split('\n').toSorted().join('\n')
+
+// --- the last change -------------------------------------------------------------------------------
+
+test('the last change is that of a file, a commit or a deletion, whatever times their content claims', async () => {
+  const { prepare, path, workspace } = world()
+  await prepare()
+  write(path, { 'ignored/x': 'a' })
+  const lastChange = async () => (await workspace.lastChange(request)) ?? 0
+  const happens = async (what: () => void): Promise<void> => {
+    const before = Date.now()
+    await wait(20) // the file system's clock may lag behind by some milliseconds
+    expect(await lastChange()).toBeLessThan(before)
+    what()
+    const changed = await lastChange()
+    expect(changed).toBeGreaterThan(before)
+    expect(changed).toBeLessThanOrEqual(Date.now())
+  }
+  await wait(20)
+  await happens(() => {
+    write(path, { 'deep/er/new.txt': 'a' })
+    utimesSync(join(path, 'deep/er/new.txt'), 1, 1)
+  })
+  await happens(() => write(path, { 'deep/er/new.txt': 'b' }))
+  await happens(() => commit(path, {}))
+  await happens(() => rmSync(join(path, 'deep'), { recursive: true }))
+  await happens(() => rmSync(join(path, 'readme.md')))
+  const before = await lastChange()
+  await wait(20)
+  write(path, { 'ignored/x': 'b' })
+  expect(await lastChange()).toBe(before)
+})
+
+test('to look for it changes nothing; a worktree that is gone has none', async () => {
+  const { prepare, path, workspace, folder } = world()
+  await prepare()
+  write(path, { 'a.txt': 'b\n' })
+  const before = trace(folder)
+  await workspace.lastChange(request)
+  expect(trace(folder)).toBe(before)
+  rmSync(path, { recursive: true })
+  await expect(workspace.lastChange(request)).rejects.toMatchObject({ code: 'worktree-missing' })
+})
 
 // --- inspect -------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { acceptedActions } from '../../../src/machines/issue/actions.ts'
 import { isTerminal, phaseIn, toDocument } from '../../../src/machines/issue/document.ts'
 import { defaultPolicy } from '../../../src/machines/issue/policy.ts'
-import { phases } from '../../../src/machines/vocabulary.ts'
+import { noUsage, phases } from '../../../src/machines/vocabulary.ts'
 import { dawn, definitions } from '../player.ts'
 import {
   agentFailed,
@@ -73,6 +73,24 @@ describe('whom an issue waits for', () => {
     ['a place', play(), ['capacity: a free place for its run']],
     ['blockers', playWith(blocked), ['dependency: blocked by APP-0']],
     ['the agent', play(granted), ['agent: run-1: implementation by scripted']],
+    ...Object.entries({
+      probing: 'its worktree is looked at',
+      nudging: 'it was asked in its turn what holds it up',
+      interrupting: 'it is being ended, to go on another way',
+    }).map(([phase_, rung]): [string, Issue, string[]] => [
+      `an agent without progress: ${phase_}`,
+      play(granted, { type: 'run.progressed', runId: 'run-1', phase: phase_, usage: noUsage, lastSignalAt: null, lastProgressAt: dawn }),
+      [`agent: run-1: implementation by scripted, without progress since 2027-01-15T08:00:00.000Z: ${rung}`],
+    ]),
+    [
+      'an agent that goes on',
+      play(
+        granted,
+        { type: 'run.progressed', runId: 'run-1', phase: 'interrupting', usage: noUsage, lastSignalAt: null, lastProgressAt: dawn },
+        { type: 'run.started', runId: 'run-1' },
+      ),
+      ['agent: run-1: implementation by scripted'],
+    ],
     [
       'the end of the agent',
       play(granted, stopped),

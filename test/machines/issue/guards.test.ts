@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createContext, type HeadFacts, type IssueContext } from '../../../src/machines/issue/context.ts'
+import { createContext, type HeadFacts, type IssueContext, type LatePublication } from '../../../src/machines/issue/context.ts'
 import * as guards from '../../../src/machines/issue/guards.ts'
 import { defaultPolicy, phaseOf } from '../../../src/machines/issue/policy.ts'
 import { noUsage, phases, type QueueIncident } from '../../../src/machines/vocabulary.ts'
@@ -50,7 +50,7 @@ const run = (changes: object = {}) => ({
   claimed: true,
   run: {
     ...{ id: 'run-1', type: 'implementation' as const, agent: 'x', phase: 'claimed', head: null, startedAt: dawn, lastSignalAt: null },
-    ...{ lastProgressAt: null, usage: noUsage, given: [], asked: null },
+    ...{ lastProgressAt: null, usage: noUsage, given: [], asked: null, publishing: null },
     ...changes,
   },
 })
@@ -70,6 +70,9 @@ const flaky = (...each: boolean[]) => ({
   failures: each.map((is, i) => ({ ...failure(String(i)), flaky: is })),
 })
 const escalation = { escalation: { reason: '', anchor: 'implementation', at: dawn } }
+const lately = (changes: Partial<LatePublication> = {}): Partial<IssueContext> => ({
+  late: { headSha: 'A', pr: { ...pr(), patchId: null }, observedAt: dawn, state: 'new', ...changes },
+})
 const question = { question: { text: '?', at: dawn } }
 const finished = (changes: object) => ({ type: 'run.finished', failure: null, ...changes })
 
@@ -554,6 +557,32 @@ const tables: Record<keyof typeof guards, Row[]> = {
     ['in a comment between people', false, {}, { via: 'comment', text: 'stop' }],
     ['it is an instruction', false, {}, { via: 'session', text: 'Stop the server when the test ends' }],
     ['the agent has read it as one', true, {}, { via: 'session', text: 'Hold your horses', intent: 'stop' }],
+  ],
+  isWithdrawalWanted: [
+    ['nobody wants it', true, { ...lately(), ...stopped }],
+    ['the issue has its end', true, { ...lately(), ...ended('canceled') }],
+    ['somebody does', false, lately()],
+    ['it was withdrawn', false, { ...lately({ state: 'withdrawn' }), ...stopped }],
+    ['it has not come', false, { ...lately({ pr: null }), ...stopped }],
+    ['its run has not answered', false, { ...run(), ...lately(), ...stopped }],
+    ['it was about to be opened again', true, { ...lately({ state: 'restoring' }), ...stopped }],
+    ['there is none', false, stopped],
+  ],
+  isLateWelcome: [
+    ['the work is wanted', true, lately()],
+    ['nobody wants it', false, { ...lately(), ...stopped }],
+    ['it was withdrawn', false, lately({ state: 'withdrawn' })],
+    ['it has not come', false, lately({ pr: null })],
+    ['its run has not answered', false, { ...run(), ...lately() }],
+    ['there is none', false, {}],
+  ],
+  isRestorationWanted: [
+    ['it was withdrawn, and is wanted', true, lately({ state: 'withdrawn' })],
+    ['nobody wants it', false, { ...lately({ state: 'withdrawn' }), ...stopped }],
+    ['it was not', false, lately()],
+    ['it is being opened', false, lately({ state: 'restoring' })],
+    ['its run has not answered', false, { ...run(), ...lately({ state: 'withdrawn' }) }],
+    ['there is none', false, {}],
   ],
   isRerunWanted: [
     ['every failure comes and goes', true, said({ checks: flaky(true) })],

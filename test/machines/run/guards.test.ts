@@ -1,8 +1,8 @@
 // The truth table of every guard of the run's chart.
 
-import { createContext, type Inspection, type RunContext } from '../../../src/machines/run/context.ts'
+import { createContext, type Inspection, type Recovery, type RunContext } from '../../../src/machines/run/context.ts'
 import * as guards from '../../../src/machines/run/guards.ts'
-import { mostChecks, mostCommits, mostResumes, reportEvery } from '../../../src/machines/run/policy.ts'
+import { mostChecks, mostCommits, mostForks, mostRestarts, mostResumes, mostStalls, reportEvery } from '../../../src/machines/run/policy.ts'
 import { describeGuards, type Row as TableRow } from '../truth-table.ts'
 
 type Row = TableRow<Partial<RunContext>>
@@ -31,6 +31,8 @@ const found = (changes: Partial<Inspection> = {}): Partial<RunContext> => ({
 })
 const inFlight = { number: 6, url: 'u', branch: 'other', head: 'O', files: ['a.ts'] }
 const dirty = found({ dirty: ['a.ts'] })
+const recovery = (cause: Recovery['cause']): Recovery => ({ cause, way: null, quiet: 0, lastLine: null })
+const stalled = { recovery: recovery('stalled') }
 
 const tables: Record<keyof typeof guards, Row[]> = {
   isForVerification: [
@@ -50,11 +52,61 @@ const tables: Record<keyof typeof guards, Row[]> = {
     ['no error', false, {}],
   ],
   canResume: [
-    ['it has a thread', true, { thread: 't' }, error('interrupted')],
-    ['resumed before', true, { thread: 't', resumes: mostResumes - 1 }, error('interrupted')],
-    ['too often', false, { thread: 't', resumes: mostResumes }, error('interrupted')],
-    ['no thread', false, {}, error('interrupted')],
-    ['it failed', false, { thread: 't' }, error('git-failed')],
+    ['it has a thread', true, { thread: 't' }],
+    ['resumed before', true, { thread: 't', resumes: mostResumes - 1 }],
+    ['too often', false, { thread: 't', resumes: mostResumes }],
+    ['no thread', false, {}],
+    ['stalled as often as it may', true, { thread: 't', stalls: mostStalls, ...stalled }],
+    ['stalled too often', false, { thread: 't', stalls: mostStalls + 1, ...stalled }],
+    ['as the project has it', true, { thread: 't', stalls: mostStalls + 1, ...stalled, limits: { run: 1, progress: 1, stalls: 9 } }],
+    ['cut off, and stalled before', true, { thread: 't', stalls: mostStalls + 1, recovery: recovery('interrupted') }],
+  ],
+  canFork: [
+    ['it can', true, { thread: 't', abilities: { steer: false, fork: true } }],
+    ['it cannot', false, { thread: 't', abilities: { steer: true, fork: false } }],
+    ['no thread', false, { abilities: { steer: false, fork: true } }],
+    ['too often', false, { thread: 't', abilities: { steer: false, fork: true }, forks: mostForks }],
+    ['stalled too often', false, { thread: 't', abilities: { steer: false, fork: true }, stalls: mostStalls + 1, ...stalled }],
+  ],
+  canStartAfresh: [
+    ['in the place of a thread', true, { thread: 't' }],
+    ['too often', false, { thread: 't', restarts: mostRestarts }],
+    ['cut off without a thread', false, { recovery: recovery('interrupted') }],
+    ['stalled without a thread', true, { stalls: mostStalls, ...stalled, restarts: mostRestarts }],
+    ['stalled too often', false, { thread: 't', stalls: mostStalls + 1, ...stalled }],
+  ],
+  hasStalled: [
+    ['it has', true, stalled],
+    ['it was cut off', false, { recovery: recovery('interrupted') }],
+    ['neither', false, {}],
+  ],
+  isThreadLost: [
+    ['it is', true, { thread: 't' }, { type: 'session.finished', result: { outcome: 'failed', lost: true, summary: '' } }],
+    ['there was none', false, {}, { type: 'session.finished', result: { outcome: 'failed', lost: true, summary: '' } }],
+    ['it failed', false, { thread: 't' }, finished('failed')],
+    ['no result', false, { thread: 't' }],
+  ],
+  hasWorked: [
+    ['later than anything that was heard', true, { stillSince: 1_000 }, { output: { changedAt: 1_001 } }],
+    ['before', false, { stillSince: 1_000 }, { output: { changedAt: 1_000 } }],
+    ['no change at all', false, { stillSince: 1_000 }, { output: { changedAt: null } }],
+    ['no answer', false, { stillSince: 1_000 }],
+  ],
+  canNudge: [
+    ['it takes texts in', true, { abilities: { steer: true, fork: false } }],
+    ['it does not', false, { abilities: { steer: false, fork: true } }],
+    ['nudged already', false, { abilities: { steer: true, fork: false }, nudged: true }],
+  ],
+  isNudge: [
+    ['one of ours', true, {}, { id: 'nudge-2' }],
+    ["a person's message", false, {}, { id: 'message-2' }],
+    ['nothing', false, {}],
+  ],
+  isNudgeRefused: [
+    ['the last one', true, { nudges: 2 }, { id: 'nudge-2', taken: false }],
+    ['taken', false, { nudges: 2 }, { id: 'nudge-2', taken: true }],
+    ['one before', false, { nudges: 2 }, { id: 'nudge-1', taken: false }],
+    ["a person's message", false, { nudges: 2 }, { id: 'message-2', taken: false }],
   ],
   canTellProgress: [
     ['long ago', true, { toldAt: 1_000 }, { at: 1_000 + reportEvery }],
@@ -140,7 +192,7 @@ const tables: Record<keyof typeof guards, Row[]> = {
     ['nothing to do', false, { completion: { verdict: 'done', reason: 'r' } }],
     ['not asked', false, {}],
   ],
-  canProbe: [
+  canCompare: [
     ['a first implementation', true, { ...found(), sequencing: true }],
     ['switched off', false, found()],
     ['compared before', false, { ...found(), sequencing: true, sequence: { parent: null, before: found().inspection! } }],
@@ -150,8 +202,8 @@ const tables: Record<keyof typeof guards, Row[]> = {
     ['not fit to be published', false, { ...dirty, sequencing: true }],
   ],
   hasConflict: [
-    ['a change', true, {}, { type: 'xstate.done.actor.probe', output: inFlight }],
-    ['none', false, {}, { type: 'xstate.done.actor.probe', output: null }],
+    ['a change', true, {}, { type: 'xstate.done.actor.comparison', output: inFlight }],
+    ['none', false, {}, { type: 'xstate.done.actor.comparison', output: null }],
     ['no answer', false, {}],
   ],
   isStacking: [

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import type { Inspection, RunContext, RunInput, RunOutput } from '../../../src/machines/run/context.ts'
-import { completionTime, endingTime, mostResumes, reportEvery } from '../../../src/machines/run/policy.ts'
+import { completionTime, endingTime, mostResumes, mostStalls, nudgeTime, probeTime, reportEvery } from '../../../src/machines/run/policy.ts'
 import { dawn, start, type Event, type Player } from '../player.ts'
 
 type Run = Player<RunContext>
@@ -129,6 +129,7 @@ describe('a run that does its work', () => {
       completion: null,
       uncommitted: null,
       thread: null,
+      recovery: null,
       worktree: '/w',
       parent: null,
       timeout: 120 * minute,
@@ -223,7 +224,7 @@ describe.each([
   it('ends with its process, unless it has a thread', () => {
     expect(output(play({}, ...before, interrupted)).outcome).toBe('interrupted')
     const resumed = play({}, ...before, threaded, interrupted)
-    expect([resumed.value, [...resumed.children.keys()]]).toEqual(['starting', ['session']])
+    expect([resumed.value, [...resumed.children.keys()]]).toEqual([{ recovering: 'resuming' }, ['session']])
     const again = playOn(resumed, interrupted)
     expect(again.children.get('session')?.input).toMatchObject({ thread: 'thread-1' })
   })
@@ -484,19 +485,19 @@ describe('a first publication', () => {
   const compared =
     (answer: typeof other | null): Happening =>
     (run) =>
-      run.done('probe', answer)
+      run.done('comparison', answer)
   const stacking = [...probing, compared(other), prepared, started]
   const first = (...happenings: Happening[]): Run => play({ sequencing: true }, ...happenings)
   const asked = (run: Run) => run.children.get('publish')?.input
 
   it('of what contradicts nothing in flight goes its way', () => {
     const run = first(...probing)
-    expect([run.value, run.children.get('probe')?.input]).toEqual(['sequencing', { project: 'app', branch: 'b', head: 'A' }])
+    expect([run.value, run.children.get('comparison')?.input]).toEqual(['sequencing', { project: 'app', branch: 'b', head: 'A' }])
     expect(asked(playOn(run, compared(null)))).toMatchObject({ head: 'A', onto: null })
   })
 
   it('does not wait for a comparison that cannot be made', () => {
-    expect(asked(first(...probing, (run) => run.fail('probe')))).toMatchObject({ head: 'A', onto: null })
+    expect(asked(first(...probing, (run) => run.fail('comparison')))).toMatchObject({ head: 'A', onto: null })
   })
 
   it('of what contradicts a change in flight is preceded by a turn that bases it on that', () => {
@@ -549,10 +550,66 @@ describe('an interruption', () => {
     let run = play({}, prepared, threaded)
     for (let i = 1; i <= mostResumes; i++) {
       run = playOn(run, interrupted)
-      expect([run.value, run.children.get('session')?.input]).toMatchObject(['starting', { thread: 'thread-1', turn: 1 }])
+      expect([run.value, run.children.get('session')?.input]).toMatchObject([
+        { recovering: 'resuming' },
+        { thread: 'thread-1', turn: 1, recovery: { cause: 'interrupted', way: 'resume' } },
+      ])
       run = playOn(run, threaded)
     }
-    expect(output(playOn(run, interrupted))).toMatchObject({ outcome: 'interrupted' })
+    const fresh = playOn(run, interrupted)
+    expect([fresh.value, fresh.children.get('session')?.input]).toMatchObject([{ recovering: 'afresh' }, { thread: null, turn: 2 }])
+    expect(output(playOn(fresh, interrupted))).toMatchObject({ outcome: 'interrupted' })
+  })
+})
+
+describe('a way back', () => {
+  const lost = finishes({ outcome: 'failed', failure: 'environment', lost: true, summary: 'no such thread' })
+  const cut = [prepared, able, progressed, interrupted]
+
+  it('is a fork of the thread that is not to be had, then a turn that is told what is known, and no third', () => {
+    const forked = play({}, ...cut, lost)
+    expect(forked.value).toEqual({ recovering: 'forking' })
+    expect(forked.children.get('session')?.input).toMatchObject({
+      ...{ turn: 2, thread: 'thread-1' },
+      recovery: { cause: 'interrupted', way: 'fork', lastLine: 'hm' },
+    })
+    const fresh = playOn(forked, lost)
+    expect(fresh.value).toEqual({ recovering: 'afresh' })
+    expect(fresh.children.get('session')?.input).toMatchObject({
+      ...{ turn: 3, thread: null },
+      recovery: { cause: 'interrupted', way: 'afresh', lastLine: 'hm' },
+    })
+    expect(output(playOn(fresh, interrupted))).toMatchObject({ outcome: 'interrupted', reason: 'The process that ran it ended.' })
+  })
+
+  it('is no fork for an agent that cannot make one', () => {
+    expect(play({}, prepared, threaded, interrupted, lost).value).toEqual({ recovering: 'afresh' })
+  })
+
+  it('is looked for when the thread of a later turn is not to be had; the work that was said to be done is looked at', () => {
+    const run = play({}, prepared, able, finishes({}), inspected({ dirty: ['a.ts'] }), lost)
+    expect([run.value, run.context.recovery]).toMatchObject([{ recovering: 'forking' }, { cause: 'lost' }])
+    expect(run.children.get('session')?.input).toMatchObject({ turnKind: 'commit', uncommitted: ['a.ts'] })
+    expect(output(playOn(run, started, finishes({}), inspected(), published))).toMatchObject({ outcome: 'completed', summary: 'did it' })
+  })
+
+  it('that every way was tried for settles as an interruption, which costs no attempt', () => {
+    const again = play({}, ...cut, lost, lost, able, lost)
+    expect(output(again)).toMatchObject({ outcome: 'interrupted', failure: null, reason: 'Its thread could not be gone on with.' })
+  })
+
+  it('of a stall ends as a stall', () => {
+    const stalled = [prepared, threaded, fires('stall'), nothing, ended]
+    expect(play({}, ...stalled, lost).context.recovery).toMatchObject({ cause: 'stalled', way: 'afresh' })
+    expect(play({}, ...stalled, lost).value).toEqual({ recovering: 'afresh' })
+  })
+
+  it('is watched by the same clocks as a start', () => {
+    const run = play({}, ...cut)
+    expect(playOn(run, fires('silence')).value).toBe('ending')
+    expect(playOn(run, fires('runLimit')).value).toBe('ending')
+    expect(playOn(run, stop).value).toBe('ending')
+    expect(output(run.fail('session', { code: 'spawn-failed' }))).toMatchObject({ failure: 'environment' })
   })
 })
 
@@ -574,12 +631,6 @@ describe('the time that the server is down', () => {
 })
 
 describe('the clocks', () => {
-  it('end a turn without progress; nothing follows until the agent has ended', () => {
-    const run = play({}, ...working, fires('stall'))
-    expect([run.value, [...run.children.keys()]]).toEqual(['ending', ['closing']])
-    expect(output(playOn(run, ended))).toMatchObject({ outcome: 'failed', failure: 'agent', reason: 'No progress for 15 minutes.' })
-  })
-
   it('begin again with every progress', () => {
     const run = play({}, ...working)
     const later = run.says('session', { type: 'session.progressed', line: '', at: run.at + 10 * minute })
@@ -607,9 +658,144 @@ describe('the clocks', () => {
   })
 
   it('do not wait for ever for an agent that does not end', () => {
-    const run = play({}, ...working, fires('stall'))
+    const run = play({}, ...working, stop)
     expect([...run.timers.values()].map(({ due }) => due - run.at)).toEqual([endingTime])
-    expect(output(playOn(run, fires('ending')))).toMatchObject({ reason: 'No progress for 15 minutes.' })
+    expect(output(playOn(run, fires('ending')))).toMatchObject({ outcome: 'released' })
+  })
+})
+
+const able = says({
+  ...{ type: 'session.started', process: { pid: 1, group: 1, startTime: '1' }, thread: 'thread-1' },
+  abilities: { steer: true, fork: true },
+})
+const dueIn = (run: Run, delay: string): number => [...run.timers].find(([name]) => name.includes(`.${delay}.`))![1].due - run.at
+const phases = (run: Run): unknown[] => run.messages('parent').flatMap(({ type, phase }) => (type === 'run.progressed' ? [phase] : []))
+const at = (progress: string) => ({ working: { signal: 'alive', progress } })
+/** The probe finds the newest change so many milliseconds after the last that was heard. */
+const finds =
+  (later: number | null): Happening =>
+  (run) =>
+    run.done('probe', { changedAt: later === null ? null : run.context.stillSince + later })
+const nothing = finds(null)
+
+describe('a turn without progress', () => {
+  const stalled = [...working, fires('stall'), nothing]
+  const nudged = [prepared, able, fires('stall'), nothing]
+  const refuses = says({ type: 'session.steered', id: 'nudge-1', taken: false })
+
+  it('is looked at first: what changes in the worktree is progress that nobody has told of', () => {
+    const run = play({}, ...working, fires('stall'))
+    expect([run.value, [...run.children.keys()], phases(run)]).toEqual([at('probing'), ['session', 'probe'], ['probing']])
+    expect(run.children.get('probe')?.input).toEqual({ project: 'app', key: 'APP-1', branch: 'b', base: 'main' })
+    const silent = playOn(run, finds(5 * minute))
+    expect([silent.value, silent.context.progressed, phases(silent)]).toEqual([at('moving'), true, ['working']])
+    // From that change on, and not from the look.
+    expect(dueIn(silent, 'stall')).toBe(run.context.stillSince + 5 * minute + 15 * minute - silent.at)
+    expect(playOn(run, finds(0)).value).toBe('interrupting')
+    expect(playOn(run, finds(-1)).value).toBe('interrupting')
+  })
+
+  it('is not waited for when it cannot be looked at', () => {
+    const run = play({}, ...working, fires('stall'))
+    expect(dueIn(run, 'probe')).toBe(probeTime)
+    for (const blind of [fires('probe'), (run_: Run) => run_.fail('probe', { code: 'git-failed' })]) {
+      expect(playOn(run, blind).value).toBe('interrupting')
+      expect(playOn(play({}, prepared, able, fires('stall')), blind).value).toEqual(at('nudging'))
+    }
+  })
+
+  it('is nudged once, where the agent takes texts in, and looked at again', () => {
+    const run = play({}, ...nudged)
+    expect([run.value, phases(run), dueIn(run, 'nudge')]).toEqual([at('nudging'), ['nudging'], nudgeTime])
+    expect(run.messages('session')).toEqual([{ type: 'session.nudge', id: 'nudge-1', quiet: 15 * minute + 1_000 }])
+    const limits = { run: 120 * minute, progress: 15 * minute, nudge: 2_000 }
+    expect(dueIn(play({ limits }, ...nudged), 'nudge')).toBe(2_000)
+    const again = playOn(run, fires('nudge'))
+    expect(again.value).toEqual(at('probing'))
+    expect(playOn(again, finds(16 * minute)).value).toEqual(at('moving'))
+    expect(playOn(again, nothing).value).toBe('interrupting')
+  })
+
+  it('that refuses the nudge is interrupted at once; one that takes it is waited for', () => {
+    const run = play({}, ...nudged)
+    expect(playOn(run, refuses).value).toBe('interrupting')
+    const taken = playOn(run, says({ type: 'session.steered', id: 'nudge-1', taken: true }))
+    expect([taken.value, taken.messages('parent'), taken.context.steered]).toEqual([at('nudging'), [], []])
+    // Another's answer says nothing of the nudge.
+    expect(playOn(run, says({ type: 'session.steered', id: 'message-1', taken: false })).value).toEqual(at('nudging'))
+  })
+
+  it('that makes progress on any rung is a turn like others, and nudged anew when it falls silent again', () => {
+    for (const rung of [[fires('stall')], [fires('stall'), nothing], [fires('stall'), nothing, fires('nudge')]]) {
+      const run = play({}, prepared, able, ...rung, progressed)
+      expect([run.value, [...run.children.keys()], phases(run)]).toEqual([at('moving'), ['session'], ['working']])
+      expect(dueIn(run, 'stall')).toBe(15 * minute)
+      const later = playOn(run, fires('stall'), nothing)
+      expect(later.value).toEqual(at('nudging'))
+      expect(playOn(later, says({ type: 'session.steered', id: 'nudge-1', taken: false })).value).toEqual(
+        rung.length === 1 ? 'interrupting' : at('nudging'),
+      )
+    }
+  })
+
+  it('is ended before another begins, with what is known of it; a shell has no thread to go on with', () => {
+    const run = play({}, ...working, progressed, fires('stall'), nothing)
+    expect([run.value, [...run.children.keys()], phases(run)]).toEqual(['interrupting', ['closing'], ['interrupting']])
+    const again = playOn(run, ended)
+    expect(again.value).toEqual({ recovering: 'afresh' })
+    expect(again.children.get('session')?.input).toMatchObject({
+      ...{ turn: 2, turnKind: 'work', thread: null },
+      recovery: { cause: 'stalled', way: 'afresh', quiet: 15 * minute + 1_000, lastLine: 'hm' },
+    })
+    expect(playOn(again, started).value).toEqual(at('moving'))
+    expect(dueIn(playOn(again, started), 'stall')).toBe(15 * minute)
+    expect(output(playOn(again, started, finishes({}), inspected(), published))).toMatchObject({ outcome: 'completed' })
+  })
+
+  it('goes on in its thread, where it has one', () => {
+    const run = play({}, ...nudged, refuses, ended)
+    expect(run.value).toEqual({ recovering: 'resuming' })
+    expect(run.children.get('session')?.input).toMatchObject({ turn: 2, thread: 'thread-1', recovery: { cause: 'stalled', way: 'resume' } })
+  })
+
+  it('beside an agent that does not end, nothing is started', () => {
+    const run = play({}, ...stalled)
+    expect([...run.timers.values()].map(({ due }) => due - run.at)).toEqual([endingTime])
+    expect(output(playOn(run, fires('ending')))).toMatchObject({ outcome: 'failed', failure: 'stalled' })
+    expect(output(run.fail('closing'))).toMatchObject({ outcome: 'failed', failure: 'stalled' })
+  })
+
+  it('is for a human once it has stalled too often', () => {
+    let run = play({}, ...stalled, ended)
+    for (let i = 1; i < mostStalls; i++) run = playOn(run, started, fires('stall'), nothing, ended)
+    const over = output(playOn(run, started, progressed, fires('stall'), nothing, ended))
+    expect(over).toMatchObject({ outcome: 'failed', failure: 'stalled' })
+    expect(over.reason).toBe(`No progress for 15 minutes, ${mostStalls + 1} times. The agent's last words: hm`)
+    const limits = { run: 120 * minute, progress: 15 * minute, stalls: 0 }
+    expect(output(play({ limits }, ...stalled, ended)).reason).toBe('No progress for 15 minutes.')
+  })
+
+  it('is stopped on every rung', () => {
+    const released = { outcome: 'released', reason: 'Stopped by ada.' }
+    for (const rung of [[...working, fires('stall')], nudged, stalled, [...stalled, ended], [...nudged, refuses, ended]]) {
+      const run = play({}, ...rung, stop)
+      expect([run.value, [...run.children.keys()]]).toEqual(['ending', ['closing']])
+      expect(output(playOn(run, ended))).toMatchObject(released)
+    }
+  })
+
+  it('is an answer all the same when it ends on a rung', () => {
+    for (const rung of [[...working, fires('stall')], nudged]) {
+      expect(play({}, ...rung, finishes({})).value).toEqual({ verifying: 'inspecting' })
+      expect(play({}, ...rung, fires('runLimit')).value).toBe('ending')
+      expect(play({}, ...rung, fires('silence')).value).toBe('ending')
+    }
+  })
+
+  it('that commits what was left is watched like any other', () => {
+    const dirty = inspected({ dirty: ['a.ts'] })
+    const run = play({}, ...verifying, dirty, started, fires('stall'), nothing, ended)
+    expect(run.children.get('session')?.input).toMatchObject({ turn: 3, turnKind: 'commit', uncommitted: ['a.ts'] })
   })
 })
 
@@ -630,7 +816,7 @@ describe('a stop', () => {
   })
 
   it('stands above what the clocks said', () => {
-    expect(output(play({}, ...working, fires('stall'), stop, ended))).toMatchObject(released)
+    expect(output(play({}, ...working, fires('silence'), stop, ended))).toMatchObject(released)
   })
 
   it('leaves nothing for a late word of the agent', () => {
