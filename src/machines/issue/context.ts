@@ -47,6 +47,8 @@ export interface Verdict {
   body: string
   comments: Finding[]
   observedAt: number
+  /** The head that it was really said of, when our own push has left that one behind without having heard of it. */
+  of?: string
 }
 
 export interface ChecksFact {
@@ -93,6 +95,8 @@ export interface ActiveRun {
   given: string[]
   /** The run type that an operator had asked for, when this is its run. */
   asked: RunType | null
+  /** The objections that this run was given, as `objectionKeys` names them; not there in a run that an earlier version began. */
+  objections?: string[]
 }
 
 /** A person's or the tracker's decision, and when it was made. */

@@ -4,6 +4,7 @@
 import { dawn, tick } from '../model.ts'
 import { noUsage, runTypes, type HumanMessage, type RunType } from '../vocabulary.ts'
 import type { ActiveRun, ChecksFact, HeadFacts, IssueContext, Verdict } from './context.ts'
+import { objectionKeys } from './head-facts.ts'
 import { failures, ownPush, pushOf, type State } from './model-events.ts'
 import { isUmbrella } from './umbrella.ts'
 import { capacityWaits, causeOf, environmentAttempts, freeInterruptions } from './policy.ts'
@@ -98,18 +99,26 @@ function inboxOf(c: IssueContext, run: (id: string) => string): HumanMessage[] {
   return [...kinds].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, message], index) => ({ ...message, id: `message-${index + 1}` }))
 }
 
-const runOf = ({ run }: IssueContext, rename: Rename, id: (run: string) => string): ActiveRun | null =>
-  run && {
-    ...run,
-    id: id(run.id),
+/** What the run was told of what is asked of the present head. What was passed on from the one before is a word on this one. */
+function objectionsOf(c: IssueContext, { head, objections }: ActiveRun): string[] {
+  if (head !== c.pr?.headSha || c.pr?.state === 'merged') return []
+  const told = objectionKeys(c).filter((key) => objections?.includes(key))
+  return told.map((key) => `${key.slice(0, key.lastIndexOf(' '))} ${factTime}`)
+}
+
+const runOf = (c: IssueContext, rename: Rename, id: (run: string) => string): ActiveRun | null =>
+  c.run && {
+    ...c.run,
+    id: id(c.run.id),
     agent: 'default',
     phase: 'working',
-    head: run.head && rename(run.head),
+    head: c.run.head && rename(c.run.head),
     startedAt: dawn,
     lastSignalAt: null,
     lastProgressAt: null,
     usage: noUsage,
-    given: run.given.length > 0 ? ['given'] : [],
+    given: c.run.given.length > 0 ? ['given'] : [],
+    objections: objectionsOf(c, c.run),
   }
 
 const clipped = (value: number, budget: number): number => (budget >= boundless ? 0 : Math.min(value, budget + 1))
