@@ -66,7 +66,7 @@ export interface QueueFact {
   observedAt: number
 }
 
-/** Everything that has been said about one head. A verdict on a former head can never speak for the present one. */
+/** Everything that has been said about one head. An approval of a former head never speaks for the present one, unless the patch is the same. */
 export interface HeadFacts {
   /** By reviewer. */
   reviews: Record<string, Verdict>

@@ -1,4 +1,5 @@
-// How verdicts, checks and the landing queue's words become context: what is said of one head never speaks for another.
+// How verdicts, checks and the landing queue's words become context. What is said of one head speaks for another only where the patch is
+// the same, or where our own push has left the one behind without having heard of it.
 
 import type { ActiveRun, ChecksFact, HeadFacts, IssueContext, QueueFact, Verdict } from './context.ts'
 import type { EventOf } from './events.ts'
