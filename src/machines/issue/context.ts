@@ -45,7 +45,7 @@ export interface PullRequestState {
 export interface LatePublication {
   headSha: string
   /** As the forge told of it when nobody wanted it; null as long as it may only be under way. */
-  pr: (Omit<PullRequestFact, 'mergeable' | 'mergedSha' | 'parent'> & { patchId: string | null }) | null
+  pr: (Omit<PullRequestFact, 'mergedSha' | 'parent'> & { patchId: string | null }) | null
   observedAt: number
   /** Whether the forge was asked to close it, and then to open it again. */
   state: 'new' | 'withdrawn' | 'restoring'
@@ -57,6 +57,8 @@ export interface Verdict {
   body: string
   comments: Finding[]
   observedAt: number
+  /** The head that it was really said of, when our own push has left that one behind without having heard of it. */
+  of?: string
 }
 
 export interface ChecksFact {
@@ -74,7 +76,7 @@ export interface QueueFact {
   observedAt: number
 }
 
-/** Everything that has been said about one head. A verdict on a former head can never speak for the present one. */
+/** Everything that has been said about one head. An approval of a former head never speaks for the present one, unless the patch is the same. */
 export interface HeadFacts {
   /** By reviewer. */
   reviews: Record<string, Verdict>
@@ -105,6 +107,8 @@ export interface ActiveRun {
   given: string[]
   /** The run type that an operator had asked for, when this is its run. */
   asked: RunType | null
+  /** The objections that this run was given, as `objectionKeys` names them; not there in a run that an earlier version began. */
+  objections?: string[]
 }
 
 /** A person's or the tracker's decision, and when it was made. */

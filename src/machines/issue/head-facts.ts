@@ -1,6 +1,7 @@
-// How verdicts, checks and the landing queue's words become context: what is said of one head never speaks for another.
+// How verdicts, checks and the landing queue's words become context. What is said of one head speaks for another only where the patch is
+// the same, or where our own push has left the one behind without having heard of it.
 
-import type { ChecksFact, HeadFacts, IssueContext, QueueFact } from './context.ts'
+import type { ActiveRun, ChecksFact, HeadFacts, IssueContext, QueueFact, Verdict } from './context.ts'
 import type { EventOf } from './events.ts'
 
 type Patch = Partial<IssueContext>
@@ -70,12 +71,41 @@ const isNews = <T extends { observedAt: number }>(
 export function takeReview(c: IssueContext, event: EventOf<'review.approved'>): Patch {
   const verdict = verdictOf[event.type]
   if (verdict === null) return {}
-  const { reviewer, body, comments, observedAt } = event
-  return ofHead(c, event.headSha, observedAt, ({ reviews }) =>
-    isNews(reviews[reviewer], (known) => known.verdict, observedAt, verdict)
-      ? { reviews: { ...reviews, [reviewer]: { verdict, body: body ?? '', comments: comments ?? [], observedAt } } }
-      : null,
+  const { reviewer, headSha, body, comments, observedAt } = event
+  const said: Verdict = { verdict, body: body ?? '', comments: comments ?? [], observedAt }
+  const patch = ofHead(c, headSha, observedAt, ({ reviews }) =>
+    isNews(reviews[reviewer], (known) => known.verdict, observedAt, verdict) ? { reviews: { ...reviews, [reviewer]: said } } : null,
   )
+  return patch.heads === undefined ? patch : { ...patch, ...passOn({ ...c, ...patch }, headSha, reviewer, said) }
+}
+
+const keyOf = (reviewer: string, { observedAt }: Verdict): string => `${reviewer} ${observedAt}`
+const isObjection = ({ verdict }: Verdict): boolean => verdict === 'changes_requested'
+
+/** What is asked of the present head, by name. */
+export const objectionKeys = (c: IssueContext): string[] =>
+  Object.entries(presentReviews(c)).flatMap(([reviewer, verdict]) => (isObjection(verdict) ? [keyOf(reviewer, verdict)] : []))
+
+/**
+ * What was asked of the head that a run of ours began with, and that this run was not told, is asked of the head that it has pushed: the
+ * reviewer has not seen it answered, and does not have to say it again.
+ */
+export function passOnObjections(c: IssueContext, run: ActiveRun | null, to: string): Patch {
+  if (run?.head == null || run.objections === undefined || run.head === to || !c.pushed.includes(to)) return {}
+  const missed = Object.entries(c.heads[run.head]?.reviews ?? {}).filter(
+    ([reviewer, verdict]) => isObjection(verdict) && !run.objections!.includes(keyOf(reviewer, verdict)),
+  )
+  if (missed.length === 0) return {}
+  const passed = Object.fromEntries(missed.map(([reviewer, verdict]) => [reviewer, { ...verdict, of: run.head! }]))
+  return ofHead(c, to, 0, ({ reviews }) => ({ reviews: { ...passed, ...reviews } }))
+}
+
+/** A reviewer's newer word on a head that was left behind: it counts for what was passed on from there. */
+function passOn(c: IssueContext, from: string, reviewer: string, said: Verdict): Patch {
+  const to = Object.entries(c.heads).find(([, head]) => head.reviews[reviewer]?.of === from)?.[0]
+  if (to === undefined) return c.pr === null ? {} : passOnObjections(c, c.run, c.pr.headSha)
+  const verdict: Verdict = isObjection(said) ? { ...said, of: from } : { ...said, verdict: 'dismissed', of: from }
+  return ofHead(c, to, 0, ({ reviews }) => ({ reviews: { ...reviews, [reviewer]: verdict } }))
 }
 
 export function takeChecks(

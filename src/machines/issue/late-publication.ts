@@ -27,9 +27,13 @@ export function isLate(c: IssueContext, fact: PullRequestFact, state: PullReques
 
 /** It is remembered and not taken for the issue's pull request. */
 export function rememberLate({ late }: IssueContext, fact: PullRequestFact, observedAt: number): Patch {
-  if (late?.pr != null) return { late: { ...late, observedAt: Math.max(late.observedAt, observedAt) } }
-  const { number, url, headSha, headRef, baseRef, draft, author, patchId = null } = fact
-  return { late: { headSha, pr: { number, url, headSha, headRef, baseRef, draft, author, patchId }, observedAt, state: 'new' } }
+  if (late?.pr != null) {
+    const isOfIt = fact.headSha === late.pr.headSha && observedAt >= late.observedAt && fact.mergeable !== undefined
+    const found = isOfIt && (fact.mergeable !== 'unknown' || observedAt > late.observedAt) ? { mergeable: fact.mergeable! } : {}
+    return { late: { ...late, pr: { ...late.pr, ...found }, observedAt: Math.max(late.observedAt, observedAt) } }
+  }
+  const { number, url, headSha, headRef, baseRef, draft, author, patchId = null, mergeable = 'unknown' } = fact
+  return { late: { headSha, pr: { number, url, headSha, headRef, baseRef, draft, author, patchId, mergeable }, observedAt, state: 'new' } }
 }
 
 /** Whether a fact is older than what is known of it; a poll of the same time that sees something else is not. */

@@ -16,7 +16,9 @@ export function pollOf(c: IssueContext, observedAt: number): Omit<EventOf<'recon
         ...pr,
         author: 'x',
         reviews: Object.entries(c.heads).flatMap(([headSha, { reviews }]) =>
-          Object.entries(reviews).map(([reviewer, said]) => ({ id: reviewer, reviewer, headSha, ...said })),
+          Object.entries(reviews).flatMap(([reviewer, { of, ...said }]) =>
+            of === undefined ? [{ id: reviewer, reviewer, headSha, ...said }] : [],
+          ),
         ),
         patchId: facts?.patchId ?? null,
         checks: {

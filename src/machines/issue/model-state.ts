@@ -4,6 +4,7 @@
 import { dawn, tick } from '../model.ts'
 import { noUsage, runTypes, type HumanMessage, type RunType } from '../vocabulary.ts'
 import type { ActiveRun, ChecksFact, HeadFacts, IssueContext, Verdict } from './context.ts'
+import { objectionKeys } from './head-facts.ts'
 import { failures, ownPush, pushOf, type State } from './model-events.ts'
 import { isUmbrella } from './umbrella.ts'
 import { capacityWaits, causeOf, environmentAttempts, freeInterruptions } from './policy.ts'
@@ -99,19 +100,27 @@ function inboxOf(c: IssueContext, run: (id: string) => string): HumanMessage[] {
   return [...kinds].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, message], index) => ({ ...message, id: `message-${index + 1}` }))
 }
 
-const runOf = ({ run }: IssueContext, rename: Rename, id: (run: string) => string): ActiveRun | null =>
-  run && {
-    ...run,
-    id: id(run.id),
+/** What the run was told of what is asked of the present head. What was passed on from the one before is a word on this one. */
+function objectionsOf(c: IssueContext, { head, objections }: ActiveRun): string[] {
+  if (head !== c.pr?.headSha || c.pr?.state === 'merged') return []
+  const told = objectionKeys(c).filter((key) => objections?.includes(key))
+  return told.map((key) => `${key.slice(0, key.lastIndexOf(' '))} ${factTime}`)
+}
+
+const runOf = (c: IssueContext, rename: Rename, id: (run: string) => string): ActiveRun | null =>
+  c.run && {
+    ...c.run,
+    id: id(c.run.id),
     agent: 'default',
     phase: 'working',
-    head: run.head && rename(run.head),
-    publishing: run.publishing && rename(run.publishing),
+    head: c.run.head && rename(c.run.head),
+    publishing: c.run.publishing && rename(c.run.publishing),
     startedAt: dawn,
     lastSignalAt: null,
     lastProgressAt: null,
     usage: noUsage,
-    given: run.given.length > 0 ? ['given'] : [],
+    given: c.run.given.length > 0 ? ['given'] : [],
+    objections: objectionsOf(c, c.run),
   }
 
 const clipped = (value: number, budget: number): number => (budget >= boundless ? 0 : Math.min(value, budget + 1))
@@ -134,6 +143,9 @@ const afterLanding: Partial<IssueContext> = {
   ...{ attempts: Object.fromEntries(runTypes.map((type) => [type, 0])) as Record<RunType, number>, notBefore: 0 },
   ...{ interruptions: 0, recoveries: 0, environmentFailures: 0, capacityFailures: 0 },
 }
+
+/** That it does is as good as not knowing. */
+const merges = ({ mergeable }: { mergeable?: string | undefined }) => (mergeable === 'conflict' ? 'conflict' : 'unknown')
 
 export function representative({ context: c, children, ...rest }: State): State {
   const rename = renaming(c)
@@ -164,7 +176,7 @@ export function representative({ context: c, children, ...rest }: State): State 
       number: 7,
       headSha: head,
       url: 'u',
-      mergeable: c.pr.mergeable === 'conflict' ? 'conflict' : 'unknown',
+      mergeable: merges(c.pr),
       mergedSha: c.pr.state === 'merged' ? 'M' : null,
       observedAt: factTime,
     },
@@ -193,7 +205,7 @@ export function representative({ context: c, children, ...rest }: State): State 
     published: c.published && rename(c.published),
     late: c.late && {
       headSha: rename(c.late.headSha),
-      pr: c.late.pr && { ...c.late.pr, number: 7, url: 'u', headSha: rename(c.late.pr.headSha) },
+      pr: c.late.pr && { ...c.late.pr, number: 7, url: 'u', headSha: rename(c.late.pr.headSha), mergeable: merges(c.late.pr) },
       observedAt: c.late.pr === null ? 0 : factTime,
       state: c.late.state,
     },

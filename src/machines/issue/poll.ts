@@ -43,10 +43,8 @@ function dropUnseenVerdicts(c: IssueContext, { reviews, observedAt }: NonNullabl
   let patch: Patch = {}
   for (const [headSha, head] of Object.entries(c.heads)) {
     const unseen = Object.entries(head.reviews).filter(
-      ([reviewer, { verdict, observedAt: saidAt }]) =>
-        verdict !== 'dismissed' &&
-        saidAt < observedAt &&
-        !reviews.some((review) => review.reviewer === reviewer && review.headSha === headSha),
+      ([reviewer, { verdict, observedAt: saidAt, of = headSha }]) =>
+        verdict !== 'dismissed' && saidAt < observedAt && !reviews.some((review) => review.reviewer === reviewer && review.headSha === of),
     )
     if (unseen.length === 0) continue
     const dismissed = Object.fromEntries(

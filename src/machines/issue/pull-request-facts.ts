@@ -1,10 +1,10 @@
 // How facts about the pull request become context: the newest truth wins, and our own publication is known before the forge tells of it.
 
 import type { Published } from '../run/context.ts'
-import type { IssueContext, PullRequestState } from './context.ts'
+import type { ActiveRun, IssueContext, PullRequestState } from './context.ts'
 import { restored } from './counters.ts'
 import type { PullRequestFact } from './events.ts'
-import { ofHead } from './head-facts.ts'
+import { ofHead, passOnObjections } from './head-facts.ts'
 import { isBeforeLate, isLate, rememberLate } from './late-publication.ts'
 
 type Patch = Partial<IssueContext>
@@ -58,7 +58,14 @@ const mergeability = (pr: PullRequestState, { number, headSha, mergeable = 'unkn
   pr.number === number && pr.headSha === headSha && pr.mergeable === 'unknown' ? { pr: { ...pr, mergeable } } : {}
 
 /** A new head gives back what the former one had spent, unless we pushed it ourselves. */
-function follow(c: IssueContext, fact: PullRequestFact, observedAt: number, seenAt: number, state: PullRequestState['state']): Patch {
+function follow(
+  c: IssueContext,
+  fact: PullRequestFact,
+  observedAt: number,
+  seenAt: number,
+  state: PullRequestState['state'],
+  run: ActiveRun | null = c.run,
+): Patch {
   const { pr } = c
   const known = pr?.number === fact.number ? pr : null
   const next: PullRequestState = {
@@ -76,13 +83,15 @@ function follow(c: IssueContext, fact: PullRequestFact, observedAt: number, seen
   }
   const isForeign = pr !== null && pr.headSha !== fact.headSha && !c.pushed.includes(fact.headSha)
   const { patchId } = fact
+  const withPatch = patchId == null ? {} : ofHead({ ...c, pr: next }, fact.headSha, 0, () => ({ patchId }))
   return {
     pr: next,
     late: null,
     // Linked by a person, or opened by somebody else: what it is on is what is worked on.
     branch: fact.headRef === '' ? c.branch : fact.headRef,
     prSeenAt: Math.max(c.prSeenAt, seenAt),
-    ...(patchId == null ? {} : ofHead({ ...c, pr: next }, fact.headSha, 0, () => ({ patchId }))),
+    ...withPatch,
+    ...passOnObjections({ ...c, ...withPatch, pr: next }, run, fact.headSha),
     // Closed without having landed: the work begins anew.
     ...(state === 'closed' && known?.state !== 'closed' ? { claimed: false } : {}),
     ...(pr === null || pr.headSha === fact.headSha
@@ -105,16 +114,18 @@ export const takeLate = (c: IssueContext): Patch => {
 }
 
 /** Our own publication, as its run tells it: taken unless the pull request has moved on since the run began, or has landed. */
-export function takePublication(c: IssueContext, published: Published | null, from: string | null): Patch {
+export function takePublication(c: IssueContext, published: Published | null, run: ActiveRun): Patch {
   if (published === null || c.pr?.state === 'merged') return {}
   // A run that began after its pull request was closed had none.
-  if (c.pr !== null && (c.pr.state === 'closed' ? null : c.pr.headSha) !== from) return {}
-  const fact: PullRequestFact = { ...published, author: '' }
+  if (c.pr !== null && (c.pr.state === 'closed' ? null : c.pr.headSha) !== run.head) return {}
+  // What the forge has told of it already is not told again.
+  const told = c.late?.pr?.number === published.number && c.late.pr.headSha === published.headSha ? c.late.pr.mergeable : undefined
+  const fact: PullRequestFact = { ...published, author: '', ...(told === undefined ? {} : { mergeable: told }) }
   const { headSha, state } = published
   // As old as what is known: the forge's own fact, which has a later time, goes over it.
   const observedAt = c.pr?.observedAt ?? c.late?.observedAt ?? 0
   return {
-    ...follow({ ...c, pushed: remembered(c.pushed, headSha) }, fact, observedAt, c.now, state),
+    ...follow({ ...c, pushed: remembered(c.pushed, headSha) }, fact, observedAt, c.now, state, run),
     ...leaving(c, headSha),
     published: headSha,
   }

@@ -5,7 +5,7 @@ import { addUsage, noUsage } from '../vocabulary.ts'
 import type { IssueContext } from './context.ts'
 import type { EventOf } from './events.ts'
 import { noFailures } from './counters.ts'
-import { presentHead, presentReviews, takeReview } from './head-facts.ts'
+import { objectionKeys, presentHead, presentReviews, takeReview } from './head-facts.ts'
 import { consume, consumeGiven, give, giveBack, hasUnheard } from './inbox.ts'
 import { lateAfter } from './late-publication.ts'
 import { isUmbrella } from './umbrella.ts'
@@ -57,6 +57,7 @@ export function claim(c: IssueContext): Patch {
       usage: noUsage,
       given: c.inbox.filter((message) => message.givenTo === null).map((message) => message.id),
       asked: c.asked,
+      objections: objectionKeys(c),
     },
     asked: null,
     inbox: give(c, id),
@@ -189,7 +190,7 @@ export function settleCompleted(c: IssueContext, event: RunOutput): Patch {
   const patch = { ...answered(c, event), ...noFailures, adoption: used }
   return {
     ...patch,
-    ...takePublication({ ...c, ...patch }, event.pr, c.run!.head),
+    ...takePublication({ ...c, ...patch }, event.pr, c.run!),
     ...takeOwnReview({ ...c, ...patch }, event, c.run!.agent),
   }
 }

@@ -24,6 +24,7 @@ import {
   prClosed,
   prompted,
   published,
+  pushed,
   red,
   runState,
   updated,
@@ -94,6 +95,51 @@ describe('requested changes', () => {
     expect(given(issue)).toMatchObject({
       ...{ type: 'review_fix', past: 'A', published: 'A' },
       review: { reviewer: 'grace', body: 'Not yet.', comments, headSha: 'A' },
+    })
+  })
+
+  describe('during a run that was not told of them', () => {
+    const during = [...open, red(), granted, changesRequested()]
+
+    it('start no second run, and are made when this one has ended, also on the head that it pushes (case 126)', () => {
+      const issue = play(...during)
+      expect([runState(issue), issue.children.size, issue.reports('capacity.requested')]).toEqual(['active', 1, []])
+      const failed = finished({ outcome: 'failed', failure: 'environment', reason: 'no such command' })
+      for (const end of [published('B'), finished({ headAfter: 'B', progressed: true }), failed]) {
+        const next = playOn(issue, end, withoutPause, granted)
+        expect(given(next)).toMatchObject({ type: 'review_fix', review: { reviewer: 'grace', body: 'name it' } })
+        // The fix has heard of them: its own head asks its reviewer again.
+        expect([phase(playOn(next, published('C'))), runState(playOn(next, published('C')))]).toEqual(['pr_open', 'idle'])
+      }
+    })
+
+    it('are no longer asked for when their reviewer takes them back, or approves what came of it', () => {
+      const issue = playOn(play(...during), published('B'))
+      expect(phase(issue)).toBe('changes_requested')
+      for (const word of [dismissed('A'), dismissed('B'), approved('A'), approved('B'), polled({ reviews: [] })])
+        expect([phase(playOn(issue, word)), runState(playOn(issue, word))]).toEqual(['pr_open', 'idle'])
+      expect(phase(playOn(issue, polled({ reviews: [{ ...seenReview('changes_requested'), observedAt: issue.at }] })))).toBe(
+        'changes_requested',
+      )
+      const more = playOn(issue, { ...changesRequested('A'), body: 'name both' }, granted)
+      expect(given(more).review?.body).toBe('name both')
+    })
+
+    it('count also when they are heard of after its push, and not after its end', () => {
+      const pushing: Happening = (issue) => issue.send({ type: 'run.publishing', runId: issue.context.run!.id, head: 'B' })
+      const late = play(
+        ...open,
+        red(),
+        granted,
+        pushing,
+        pushed('B'),
+        changesRequested('A'),
+        finished({ headAfter: 'B', progressed: true }),
+      )
+      expect(phase(late)).toBe('changes_requested')
+      expect(phase(play(...open, red(), granted, published('B'), changesRequested('A')))).toBe('pr_open')
+      // What somebody else has pushed is theirs to have it looked at.
+      expect(phase(playOn(play(...during), pushed('H'), finished({ outcome: 'superseded' })))).toBe('pr_open')
     })
   })
 
