@@ -58,12 +58,17 @@ function exploreInThread(thread: Worker, part: Part, { states, first, progress }
   const failed = (cause: unknown): FatalError =>
     new FatalError('exploration-failed', `The exploration of ${part.world} of the ${part.machine} broke: ${String(cause)}`, { cause })
   return new Promise<Exploration>((resolve, reject) => {
-    thread.on('message', (word: Word) => {
-      if ('done' in word) resolve(word.done)
-      else progress?.(part, word.progress.states, word.progress.waiting)
-    })
-    thread.on('error', (error) => reject(failed(error)))
-    thread.on('exit', (code) => reject(failed(`exit ${code}`)))
+    const listeners = {
+      message(word: Word) {
+        if ('progress' in word) return progress?.(part, word.progress.states, word.progress.waiting)
+        // One by one: without its own listeners the thread's port would stay closed.
+        for (const [name, listener] of Object.entries(listeners)) thread.off(name, listener)
+        resolve(word.done)
+      },
+      error: (error: unknown) => reject(failed(error)),
+      exit: (code: number) => reject(failed(`exit ${code}`)),
+    }
+    for (const [name, listener] of Object.entries(listeners)) thread.on(name, listener)
     thread.postMessage(order)
-  }).finally(() => thread.removeAllListeners())
+  })
 }

@@ -7,14 +7,16 @@ import { defineActor, resolveKinds } from '../actors/system/index.ts'
 import { FatalError } from '../errors.ts'
 import { capacityModel } from '../machines/capacity/model.ts'
 import { checkModel } from '../machines/check/model.ts'
+import { entryModel } from '../machines/entry/model.ts'
 import { issueModel } from '../machines/issue/model.ts'
 import type { Model, World } from '../machines/model.ts'
+import { queueModel } from '../machines/queue/model.ts'
 import { runModel } from '../machines/run/model.ts'
 import { definitions } from './definitions.ts'
 
 // Each model knows its own context; whoever walks through them all does not.
 type AnyModel = Model<never>
-const models = [issueModel, capacityModel, runModel, checkModel] as unknown as AnyModel[]
+const models = [issueModel, runModel, queueModel, entryModel, capacityModel, checkModel] as unknown as AnyModel[]
 
 /** One world of one machine: what a thread explores at a time. */
 export interface Part {

@@ -238,6 +238,28 @@ describe('a withdrawal', () => {
     }
   })
 
+  it('that is long in being noted takes no room of the others, and nobody is built on what it stood on', () => {
+    const place = (round: number, onto: string | null) => ({ isBegun: true, place: { round, onto } })
+    const entry = (number: number, changes: Partial<QueueEntry>): QueueEntry => ({
+      ...createEntry({ project: 'app', issue: 'i', key: 'K', number, headSha: 'A', priority: 0 }, 0),
+      ...changes,
+    })
+    const first = entry(1, { ...place(1, null), commit: 'm1' })
+    const room = arrange({
+      entries: [first, entry(2, { isBegun: true, isLeaving: true }), entry(3, {})],
+      rounds: 1,
+      depth: 2,
+      landed: null,
+    })
+    expect(room.entries.map((each) => each.place?.onto)).toEqual([null, undefined, 'm1'])
+    // What the one that leaves stood on has been given back: nothing that contains it will land.
+    for (const found of [{ commit: 'm2' }, { isPassedOver: true }, {}]) {
+      const leaving = entry(2, { ...place(2, 'm1'), ...found, isLeaving: true })
+      const line = arrange({ entries: [leaving, entry(3, { ...place(3, 'm2'), commit: 'm3' })], rounds: 3, depth: 2, landed: null })
+      expect(line.entries.map((each) => each.place)).toEqual([null, { round: 4, onto: null }])
+    }
+  })
+
   it('that is thought better of begins anew when the former has left', () => {
     const yard = train([1])
     withdraw(yard, 1)
