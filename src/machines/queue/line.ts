@@ -25,7 +25,7 @@ export function arrange({ entries, rounds, depth, landed }: Pick<QueueContext, '
   let round = rounds
   for (const entry of inOrder(entries.slice(kept.length))) {
     const ground = groundAfter(line, entry, landed)
-    const isTaken = entries.some((other) => other !== entry && other.isBegun && other.number === entry.number)
+    const isTaken = entries.some((other) => other !== entry && (other.isBegun || other.isLeaving) && other.number === entry.number)
     const isFull = line.filter(({ place }) => place !== null).length >= depth
     if (entry.isLeaving || ground === null || isFull || isTaken) line.push(without(entry))
     else line.push({ ...without(entry), place: { round: ++round, onto: ground.onto } })

@@ -15,7 +15,7 @@ import {
   type Told,
   type World,
 } from '../model.ts'
-import type { EntryOutput } from '../entry/context.ts'
+import type { EntryInput, EntryOutput } from '../entry/context.ts'
 import type { QueueContext, QueueEntry } from './context.ts'
 import type { QueueEvent } from './events.ts'
 
@@ -274,12 +274,16 @@ export const queueModel: Model<QueueContext> = {
     },
     {
       id: 'P9',
-      statement: 'Whoever has ended stands in the line no more, and nobody waits for a commit that will not land.',
-      step: ({ before: { context: a }, after: { context: b }, happening }) => {
+      statement:
+        'Whoever has ended stands in the line no more; one whose actor was given up is noted to have left; nobody waits for a commit that will not land.',
+      step: ({ before: { context: a }, after: { context: b }, commands, happening }) => {
         const child = 'done' in happening ? happening.done : 'fail' in happening ? happening.fail : null
-        if (child === null) return undefined
-        const ended = a.entries.find(({ isBegun, number }) => isBegun && String(number) === child)
-        return ended !== undefined && sameIn(b, ended) !== undefined ? `${nameOf(ended)} still stands there` : undefined
+        const ended = child === null ? undefined : a.entries.find(({ isBegun, number }) => isBegun && String(number) === child)
+        if (ended === undefined) return undefined
+        const same = sameIn(b, ended)
+        if ('done' in happening) return same && `${nameOf(ended)} still stands there`
+        const { isWithdrawn, headSha } = (spawns(commands).find((one) => one.child === child)?.input ?? {}) as Partial<EntryInput>
+        return same?.isLeaving && isWithdrawn && headSha === ended.headSha ? undefined : `nobody notes that ${nameOf(ended)} has left`
       },
       state: ({ context: c }) => {
         const known = new Set([...c.entries.map(({ commit }) => commit), c.landed, null])
@@ -307,7 +311,8 @@ export const queueModel: Model<QueueContext> = {
         const spawned = spawns(commands).map(({ child }) => child)
         for (const entry of b.entries) {
           const known = sameIn(a, entry)
-          const isNew = entry.isBegun && !known?.isBegun
+          const isGivenUp = 'fail' in happening && known?.isBegun === true && happening.fail === String(entry.number)
+          const isNew = entry.isBegun && (!known?.isBegun || isGivenUp)
           if (isNew !== spawned.includes(String(entry.number)) && (isNew || entry.isBegun))
             return `${nameOf(entry)} has no actor of its own`
           if (isNew || !entry.isBegun || entry.isLeaving) continue

@@ -295,6 +295,53 @@ describe('a base that somebody else moved', () => {
   })
 })
 
+describe('a report about a former place', () => {
+  it.each([
+    ['entry.built', { commit: 'm2' }],
+    ['entry.passedOver', {}],
+    ['entry.baseMoved', {}],
+  ])('changes nothing: %s', (type, more) => {
+    const yard = train([1, 2, 3])
+    const { round } = yard.queue().context.entries[1]!.place!
+    for (const effect of ['1/test', '2/test']) end(yard, effect)
+    yard.commit()
+    end(yard, '1/land')
+    end(yard, '1/build')
+    const { entries } = yard.queue().context
+    expect(entries[1]!.place!.round).toBeGreaterThan(round)
+    yard.send({ type, number: 2, round, ...more })
+    yard.settle()
+    expect(yard.queue().context.entries).toEqual(entries)
+    prepare(yard)
+    for (const effect of ['1/test', '2/test', '3/test', '1/land', '2/land', '3/land']) end(yard, effect)
+    expect([yard.landed, yard.offences]).toEqual([['1A', '2A', '3A'], []])
+  })
+})
+
+describe('one whose actor has been given up', () => {
+  it('is noted to have left, and those behind go on without it', () => {
+    const yard = train([1, 2])
+    yard.abandon(1)
+    yard.settle()
+    expect([yard.effects().toSorted(), stands(yard, 2)]).toEqual([['1/leave', '2/build'], null])
+    prepare(yard)
+    for (const effect of ['2/test', '2/land']) end(yard, effect)
+    expect([yard.ended, yard.landed, yard.queue().value]).toEqual([['left 1A', 'landed 2A'], ['2A'], 'idle'])
+  })
+
+  it('is noted first when a newer head is asked for', () => {
+    const yard = train([1])
+    yard.send(request(1, 'B'))
+    yard.settle()
+    yard.abandon(1)
+    yard.settle()
+    expect(yard.effects()).toEqual(['1/leave'])
+    end(yard, '1/leave')
+    prepare(yard)
+    expect([yard.ended, tested(yard), order(yard)]).toEqual([['left 1A'], ['1/test'], [1]])
+  })
+})
+
 describe("a landing that the user's checkout holds up", () => {
   it('costs those behind nothing', () => {
     const yard = train([1, 2])
