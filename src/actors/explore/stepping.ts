@@ -64,20 +64,20 @@ export interface Read<C> {
 
 export const read = <C>(bytes: string): Read<C> => ({ state: JSON.parse(bytes) as Situation<C>, hasReference: holdsReference(bytes) })
 
+/** Whether it is read from its bytes as it is: nothing is left out of them, and nothing is a reference. */
+function isAsWritten(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return value !== undefined
+  for (const key in value) if (key === 'xstate$$type' || !isAsWritten((value as Record<string, unknown>)[key])) return false
+  return true
+}
+
 /** The same, of a step's end: what the step kept has been read before. */
 function readAgain<C>({ state: before, hasReference }: Read<C>, after: Situation<C>): Read<C> {
-  if (hasReference) return read(JSON.stringify(after))
   const known = before.context as Record<string, unknown>
   const context = after.context as Record<string, unknown>
-  const changed = Object.fromEntries(Object.entries(context).filter(([key, value]) => value !== known[key]))
-  const { state, hasReference: has } = read<Record<string, unknown>>(JSON.stringify({ ...after, context: changed }))
-  const kept = Object.fromEntries(
-    Object.keys(context).flatMap((key) => {
-      const from = key in changed ? state.context : known
-      return Object.hasOwn(from, key) ? [[key, from[key]]] : []
-    }),
-  )
-  return { state: { ...state, context: kept as C }, hasReference: has }
+  let isSame = !hasReference
+  for (const key in context) isSame &&= context[key] === known[key] || isAsWritten(context[key])
+  return isSame ? { state: after, hasReference: false } : read(JSON.stringify(after))
 }
 
 /** Opens a situation: each call of the answer is a step of its own from it. Throws StepError when the machine cannot take one. */

@@ -195,7 +195,7 @@ function persist({ logic, original }: Kind, before: StepSnapshot | undefined, ne
     const changed = Object.create(null) as Record<string, unknown>
     for (const key in next.context) if (next.context[key] !== before.context[key]) changed[key] = next.context[key]
     const after = persisted({ ...next, context: changed })
-    after.context = { ...next.context, ...(after.context as object) }
+    after.context = after.context === changed ? next.context : { ...next.context, ...(after.context as object) }
     return after
   } catch (error) {
     if (!(error instanceof RangeError)) throw error

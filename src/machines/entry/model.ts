@@ -125,7 +125,11 @@ const leaves: Happening = { label: 'leave done ', cause: 'inside', at: dawn, don
 export const entryModel: Model<EntryContext> = {
   machine: 'entry',
   parent: 'queue/1',
-  worlds: [{ name: 'one head in the line', input, events }],
+  worlds: [
+    { name: 'one head in the line', input, events },
+    // As after an actor that has been given up.
+    { name: 'one head that leaves', input: { ...input, place: null, isWithdrawn: true }, events },
+  ],
   representative,
   properties: [
     {
@@ -133,6 +137,8 @@ export const entryModel: Model<EntryContext> = {
       statement: 'A withdrawal is taken in every state: only a landing in flight is waited for, and nothing begins after it but its note.',
       state: (state, from) => {
         if (state.status !== 'active') return undefined
+        const others = alive(state).filter((child) => !['leave', 'land', 'adopt'].includes(child))
+        if (state.context.isWithdrawn && others.length > 0) return `${others.join(', ')} goes on`
         const { after } = from({ label: 'entry.withdrawn ', cause: 'inside', at: dawn, send: { type: 'entry.withdrawn' } })
         if (!after.context.isWithdrawn) return 'it does not know that it is withdrawn'
         if (isInFlight(state))

@@ -118,8 +118,6 @@ const clipped = (value: number, budget: number): number => (budget >= boundless 
 const afterLanding: Partial<IssueContext> = {
   ...{
     heads: {},
-    formerHeads: [],
-    pushed: [],
     published: null,
     question: null,
     answered: null,
