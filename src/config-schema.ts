@@ -105,6 +105,11 @@ const agent = z.discriminatedUnion('kind', [
 
 const limits = z.strictObject({
   activeRuns: z.int().min(1).default(4).describe('How many agent runs may be active at once.'),
+  checks: z
+    .int()
+    .min(1)
+    .default(4)
+    .describe('Embedded forge: how many checks may run at once over all projects, those of heads and those of what is to land.'),
   run: duration.prefault('120m').describe('The longest that one run may take.'),
   progress: duration.prefault('15m').describe('Without progress for this long, a run is probed, nudged and then interrupted.'),
   nudge: duration.prefault('5m').describe('After a nudge, and still without progress for this long, a run is interrupted.'),
@@ -200,7 +205,9 @@ const project = z.strictObject({
         .min(1)
         .max(32)
         .default(4)
-        .describe('Embedded forge: how many changes are tested at once on top of each other before they land; 1 is one after the other.'),
+        .describe(
+          'Embedded forge: how many changes are tested at once on top of each other before they land; 1 is one after the other; `limits.checks` bounds all projects together.',
+        ),
       sequencing: z
         .enum(['stack', 'off'])
         .default('stack')

@@ -60,6 +60,7 @@ export interface Works {
 
 export function createEffects(host: EffectsHost): { effects: Record<string, EffectPolicy>; sessions: Sessions; works: Works } {
   const { config, forge, workspace } = host
+  const checks = { pool: 'checks', limit: config.limits.checks }
   const { sessions, logic, endOf } = createSessions<SessionInput>({
     keyOf: ({ issue, runId }) => `${issue}/${runId}`,
     agentOf: (input) => {
@@ -167,7 +168,7 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
     },
 
     runChecks: {
-      limit: 2,
+      ...checks,
       onRestart: 'rerun',
       logic: effect((input: Parameters<LocalForge['runChecks']>[0], signal) => forge().runChecks({ ...input, signal })),
     },
@@ -177,8 +178,7 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
     recordEntered: { ...git, logic: effect((input: Parameters<LocalForge['recordEntered']>[0]) => forge().recordEntered(input)) },
     buildCandidate: { ...git, logic: effect((input: Parameters<LocalForge['buildCandidate']>[0]) => forge().buildCandidate(input)) },
     runCandidateChecks: {
-      // As many as the landing queues may test at once: a depth that waits for a place would be none.
-      limit: config.projects.reduce((sum, { landing }) => sum + landing.depth, 0),
+      ...checks,
       onRestart: 'rerun',
       logic: effect((input: Parameters<LocalForge['runCandidateChecks']>[0], signal) => forge().runCandidateChecks({ ...input, signal })),
     },

@@ -1,15 +1,16 @@
-// A thread that explores one part of a model and says what it found.
+// A thread that explores the parts it is given, one after the other, and says what it found.
 
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import type { Order, Word } from './model-check.ts'
 import { explorePart } from './models.ts'
 
-const { part, ...limits } = workerData as Order
 const say = (word: Word): void => parentPort!.postMessage(word)
-say({
-  done: explorePart(part, {
-    ...limits,
-    clock: () => performance.now(),
-    progress: (states, waiting) => say({ progress: { states, waiting } }),
-  }),
+parentPort!.on('message', ({ part, ...limits }: Order) => {
+  say({
+    done: explorePart(part, {
+      ...limits,
+      clock: () => performance.now(),
+      progress: (states, waiting) => say({ progress: { states, waiting } }),
+    }),
+  })
 })

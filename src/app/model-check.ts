@@ -1,4 +1,4 @@
-// Explores every part of every model, two at a time, each in a thread of its own.
+// Explores every part of every model in two threads, each of which takes the next part when it has ended one.
 
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -35,28 +35,40 @@ export async function checkModels(options: CheckOptions = {}): Promise<Explorati
   const results: Exploration[] = []
   let next = 0
   const work = async (): Promise<void> => {
-    while (next < all.length) {
-      const index = next++
-      results[index] = await exploreInThread(all[index]!, options)
-      options.finished?.(results[index])
+    if (next >= all.length) return
+    const thread = new Worker(file)
+    try {
+      while (next < all.length) {
+        const index = next++
+        results[index] = await exploreInThread(thread, all[index]!, options)
+        options.finished?.(results[index])
+      }
+    } finally {
+      await thread.terminate()
     }
   }
   await Promise.all(Array.from({ length: options.threads ?? 2 }, work))
   return results
 }
 
-function exploreInThread(part: Part, { states, first, progress }: CheckOptions): Promise<Exploration> {
+const file = fileURLToPath(new URL(`./model-check-thread${extname(import.meta.url)}`, import.meta.url))
+
+function exploreInThread(thread: Worker, part: Part, { states, first, progress }: CheckOptions): Promise<Exploration> {
   const order: Order = { part, ...(states === undefined ? {} : { states }), ...(first === undefined ? {} : { first }) }
-  const file = fileURLToPath(new URL(`./model-check-thread${extname(import.meta.url)}`, import.meta.url))
-  const thread = new Worker(file, { workerData: order })
   const failed = (cause: unknown): FatalError =>
     new FatalError('exploration-failed', `The exploration of ${part.world} of the ${part.machine} broke: ${String(cause)}`, { cause })
-  return new Promise((resolve, reject) => {
-    thread.on('message', (word: Word) => {
-      if ('done' in word) resolve(word.done)
-      else progress?.(part, word.progress.states, word.progress.waiting)
-    })
-    thread.on('error', (error) => reject(failed(error)))
-    thread.on('exit', (code) => reject(failed(`exit ${code}`)))
+  return new Promise<Exploration>((resolve, reject) => {
+    const listeners = {
+      message(word: Word) {
+        if ('progress' in word) return progress?.(part, word.progress.states, word.progress.waiting)
+        // One by one: without its own listeners the thread's port would stay closed.
+        for (const [name, listener] of Object.entries(listeners)) thread.off(name, listener)
+        resolve(word.done)
+      },
+      error: (error: unknown) => reject(failed(error)),
+      exit: (code: number) => reject(failed(`exit ${code}`)),
+    }
+    for (const [name, listener] of Object.entries(listeners)) thread.on(name, listener)
+    thread.postMessage(order)
   })
 }

@@ -7,24 +7,42 @@ import { defineActor, resolveKinds } from '../actors/system/index.ts'
 import { FatalError } from '../errors.ts'
 import { capacityModel } from '../machines/capacity/model.ts'
 import { checkModel } from '../machines/check/model.ts'
+import { entryModel } from '../machines/entry/model.ts'
 import { issueModel } from '../machines/issue/model.ts'
 import type { Model, World } from '../machines/model.ts'
+import { queueModel } from '../machines/queue/model.ts'
 import { runModel } from '../machines/run/model.ts'
 import { definitions } from './definitions.ts'
 
 // Each model knows its own context; whoever walks through them all does not.
 type AnyModel = Model<never>
-const models = [issueModel, capacityModel, runModel, checkModel] as unknown as AnyModel[]
+const models = [issueModel, runModel, queueModel, entryModel, capacityModel, checkModel] as unknown as AnyModel[]
 
-/** One world of one machine: what a worker explores at a time. */
+/** One world of one machine: what a thread explores at a time. */
 export interface Part {
   machine: string
   world: string
   mutation?: Mutation
 }
 
-/** The longest first, so that two workers end at about the same time. */
-export const parts: Part[] = models.flatMap(({ machine, worlds }) => worlds.map(({ name }) => ({ machine, world: name })))
+/** The worlds that take long, the longest first: begun early, they leave the small ones to fill up the other thread. */
+const long = [
+  'the change',
+  'decisions',
+  'the tracker',
+  'words',
+  'a repair',
+  'an umbrella',
+  'one place',
+  'checks that come and go',
+  'the base',
+]
+const rank = ({ world }: Part): number => (long.includes(world) ? long.indexOf(world) : long.length)
+
+/** The longest first, so that two threads end at about the same time. */
+export const parts: Part[] = models
+  .flatMap(({ machine, worlds }) => worlds.map(({ name }): Part => ({ machine, world: name })))
+  .sort((a, b) => rank(a) - rank(b))
 
 export const mutations = (): Mutation[] =>
   models.flatMap(({ machine }) => mutationsOf(machine, definitions[machine as keyof typeof definitions].machine))

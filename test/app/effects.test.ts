@@ -4,11 +4,15 @@ import { expect, test } from 'vitest'
 import { createEffects } from '../../src/app/effects.ts'
 import { definitions } from '../../src/app/definitions.ts'
 
-const { effects } = createEffects({ config: { projects: [] } } as never)
+const { effects } = createEffects({ config: { projects: [], limits: { checks: 3 } } } as never)
 const machines = new Set(Object.values(definitions).map(({ machine }) => machine as unknown))
 
 test.each(Object.entries(definitions))('every effect that the %s machine invokes or spawns is provided', (_kind, { machine }) => {
   const sources = Object.entries(machine.implementations.actors as Record<string, unknown>)
   const missing = sources.filter(([source, logic]) => !machines.has(logic) && effects[source]?.logic === undefined)
   expect(missing.map(([source]) => source)).toEqual([])
+})
+
+test('the checks of heads and those of what is to land share the places that the configuration gives', () => {
+  expect([effects['runChecks'], effects['runCandidateChecks']]).toMatchObject(Array(2).fill({ pool: 'checks', limit: 3 }))
 })

@@ -83,6 +83,12 @@ describe('the exploration in threads', () => {
     )
   })
 
+  test('takes one part after the other where there is one thread', async () => {
+    const three = parts.filter(({ world }) => ['one head', 'shortages', 'an urgent one'].includes(world))
+    const explored = await checkModels({ parts: three, threads: 1 })
+    expect(explored.map(({ world, complete }) => ({ world, complete }))).toEqual(three.map(({ world }) => ({ world, complete: true })))
+  })
+
   test('says which part broke', async () => {
     await expect(checkModels({ parts: [{ machine: 'check', world: 'none' }] })).rejects.toThrow(/none of the check broke/)
   })

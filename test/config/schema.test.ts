@@ -30,7 +30,7 @@ test('every key that the contract shows is accepted', () => {
       codex: { kind: 'codex', command: 'codex app-server', model: null, effort: null, sandbox: 'workspace-write', env: {} },
       mine: { kind: 'command', command: './my-agent.sh' },
     },
-    limits: { activeRuns: 4, run: '120m', progress: '15m', nudge: '5m', stalls: 1, usdPerDay: null },
+    limits: { activeRuns: 4, checks: 4, run: '120m', progress: '15m', nudge: '5m', stalls: 1, usdPerDay: null },
     prices: {},
     notify: null,
     webhooks: true,

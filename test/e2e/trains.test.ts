@@ -19,7 +19,8 @@ const check = (folder: string, id: string): string =>
    esac`
 
 async function createTrains(ids: Record<string, object>): Promise<World> {
-  const world = createWorld({ projects: Object.keys(ids).map((id) => ({ id, budgets: { queue_repair: 1 } })) })
+  // As many checks at once as all the trains together: each test holds its own.
+  const world = createWorld({ limits: { checks: 64 }, projects: Object.keys(ids).map((id) => ({ id, budgets: { queue_repair: 1 } })) })
   const configuration = JSON.parse(readFileSync(world.config, 'utf8')) as { projects: { id: string; ci: unknown; landing: unknown }[] }
   for (const project of configuration.projects) {
     Object.assign(project, { ci: { command: check(world.folder, project.id) }, landing: ids[project.id] })
@@ -102,9 +103,10 @@ describe.concurrent('changes in one landing queue', () => {
     await world.untilIssue(keys[3]!, 'awaiting_queue')
     release(world, 'urgent', 1, 2)
     for (const key of keys) await world.untilIssue(key, 'done')
-    expect([await landed(world, 'urgent'), tests(world, 'urgent')]).toEqual([
+    // Each is tested once; checks that start together may note it in either order.
+    expect([await landed(world, 'urgent'), tests(world, 'urgent').toSorted()]).toEqual([
       [1, 2, 4, 3],
-      [1, 2, 4, 3],
+      [1, 2, 3, 4],
     ])
   })
 

@@ -4,7 +4,7 @@
 
 import { dawn, type Happening, type Model, type Property, type Situation, type Transition, type World } from '../../machines/model.ts'
 import { componentsOf } from './graph.ts'
-import { begin, open, type Subject } from './stepping.ts'
+import { begin, openRead, read, type Subject } from './stepping.ts'
 
 export interface Violation {
   property: string
@@ -97,8 +97,9 @@ export function explore<C>(subject: Subject, model: Model<C>, world: World<C>, l
       break
     }
     if (id % 500 === 0) limits.progress?.(id, keys.length - id)
-    const state = JSON.parse(keys[id]!) as Situation<C>
-    const from = open<C>(subject, state)
+    const opened = read<C>(keys[id]!)
+    const { state } = opened
+    const from = openRead<C>(subject, opened)
     for (const property of properties) note(property, property.state?.(state, from), () => wayTo(id))
     // A root in a final state takes nothing any more.
     if (state.status !== 'active') continue

@@ -3,7 +3,7 @@
 
 import type { Asked, Happening, Situation, Transition } from '../../machines/model.ts'
 import type { Kind } from '../system/index.ts'
-import { openSteps, step, type Command } from '../system/step.ts'
+import { holdsReference, openSteps, step, type Command } from '../system/step.ts'
 
 export interface Subject {
   kind: Kind
@@ -56,10 +56,39 @@ export function begin<C>({ kind, address, parent }: Subject, input: object, at: 
   return { state, commands: result.commands as Asked[] }
 }
 
+/** A situation as it is read from its bytes. */
+export interface Read<C> {
+  state: Situation<C>
+  hasReference: boolean
+}
+
+export const read = <C>(bytes: string): Read<C> => ({ state: JSON.parse(bytes) as Situation<C>, hasReference: holdsReference(bytes) })
+
+/** Whether it is read from its bytes as it is: nothing is left out of them, and nothing is a reference. */
+function isAsWritten(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return value !== undefined
+  for (const key in value) if (key === 'xstate$$type' || !isAsWritten((value as Record<string, unknown>)[key])) return false
+  return true
+}
+
+/** The same, of a step's end: what the step kept has been read before. */
+function readAgain<C>({ state: before, hasReference }: Read<C>, after: Situation<C>): Read<C> {
+  const known = before.context as Record<string, unknown>
+  const context = after.context as Record<string, unknown>
+  let isSame = !hasReference
+  for (const key in context) isSame &&= context[key] === known[key] || isAsWritten(context[key])
+  return isSame ? { state: after, hasReference: false } : read(JSON.stringify(after))
+}
+
 /** Opens a situation: each call of the answer is a step of its own from it. Throws StepError when the machine cannot take one. */
-export function open<C>(subject: Subject, state: Situation<C>, seq = 2): (happening: Happening) => Transition<C> {
+export const open = <C>(subject: Subject, state: Situation<C>, seq = 2): ((happening: Happening) => Transition<C>) =>
+  openRead(subject, read<C>(JSON.stringify(state)), seq)
+
+/** The same of what has been read already. */
+export function openRead<C>(subject: Subject, opened: Read<C>, seq = 2): (happening: Happening) => Transition<C> {
+  const { state, hasReference } = opened
   const { timers, ...snapshot } = state
-  const take = openSteps({ ...subject, bytes: JSON.stringify({ ...snapshot, historyValue: {} }), seq })
+  const take = openSteps({ ...subject, persisted: { ...snapshot, historyValue: {} }, hasReference, seq })
   const from = (happening: Happening): Transition<C> => {
     const { entry, body } = bodyOf(happening, state)
     const { persisted, commands, changed } = take(entry, body, happening.at)
@@ -75,7 +104,7 @@ export function open<C>(subject: Subject, state: Situation<C>, seq = 2): (happen
       after,
       commands: commands as Asked[],
       isLoop: after === state,
-      then: (next) => (further ??= open(subject, after, seq + 1))(next),
+      then: (next) => (further ??= openRead(subject, readAgain(opened, after), seq + 1))(next),
       instead: from,
     }
   }

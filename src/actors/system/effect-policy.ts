@@ -12,6 +12,8 @@ export interface EffectPolicy {
   logic?: AnyActorLogic
   /** How many may run at once. Default 100. */
   limit?: number
+  /** Effects of one pool share its places, first come, first served; each says the same `limit`. Default: a pool of its own. */
+  pool?: string
   /** How often a rejected promise is tried, the first time included. Default 1; for the delivery of a report 20. */
   attempts?: number
   /** Milliseconds before the second attempt; doubled each time up to `max`, drawn uniformly from 0 (full jitter). Default 1,000 and 60,000. */
@@ -22,7 +24,7 @@ export interface EffectPolicy {
   onRestart?: 'rerun' | 'interrupt'
 }
 
-export type CompletePolicy = EffectPolicy & Required<Omit<EffectPolicy, 'logic' | 'deadline'>>
+export type CompletePolicy = EffectPolicy & Required<Omit<EffectPolicy, 'logic' | 'deadline' | 'pool'>>
 
 /** A report's delivery is tried often and again after a restart; any other effect is not unless it says so. */
 export function policyOf(

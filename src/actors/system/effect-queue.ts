@@ -1,4 +1,4 @@
-// Owns: which effect may start next: first in, first out per source, at most so many at once, and reports of one type of one actor
+// Owns: which effect may start next: first in, first out per pool of sources, at most so many at once, and reports of one type of one actor
 // one after the other. Does not own: their runs. Invariant: a place is taken before the commit that promises the start, and given back once.
 
 import type { EffectRow } from '../../persistence/store.ts'
@@ -21,14 +21,16 @@ export interface EffectQueue<T extends Queued> {
   leave: (src: string) => void
 }
 
-export function createEffectQueue<T extends Queued>(limitOf: (src: string) => number): EffectQueue<T> {
+/** `poolOf`: whose places a source takes, and how many there are; equal for all sources of one pool. */
+export function createEffectQueue<T extends Queued>(poolOf: (src: string) => { pool: string; limit: number }): EffectQueue<T> {
   const waiting = new Map<string, Set<T>>()
   const taken = new Map<string, number>()
   const lines = new Map<string, T[]>()
 
   const waitingFor = (src: string): Set<T> => {
-    let queue = waiting.get(src)
-    if (!queue) waiting.set(src, (queue = new Set()))
+    const { pool } = poolOf(src)
+    let queue = waiting.get(pool)
+    if (!queue) waiting.set(pool, (queue = new Set()))
     return queue
   }
   const lineOf = ({ row }: T): string | undefined => (row.child === null ? `${row.actor} ${row.src}` : undefined)
@@ -59,18 +61,20 @@ export function createEffectQueue<T extends Queued>(limitOf: (src: string) => nu
     isWaiting: (src) => waitingFor(src).size > 0,
     take() {
       const chosen: T[] = []
-      for (const [src, queue] of waiting) {
-        const limit = limitOf(src)
+      for (const [pool, queue] of waiting) {
         for (const effect of queue) {
-          const places = taken.get(src) ?? 0
-          if (places >= limit) break
+          const places = taken.get(pool) ?? 0
+          if (places >= poolOf(effect.row.src).limit) break
           queue.delete(effect)
-          taken.set(src, places + 1)
+          taken.set(pool, places + 1)
           chosen.push(effect)
         }
       }
       return chosen
     },
-    leave: (src) => void taken.set(src, taken.get(src)! - 1),
+    leave(src) {
+      const { pool } = poolOf(src)
+      taken.set(pool, taken.get(pool)! - 1)
+    },
   }
 }

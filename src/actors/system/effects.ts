@@ -88,7 +88,10 @@ export interface Effects {
 export function createEffects(host: EffectsHost, counters: { nextEffect: number; nextMessage: number }): Effects {
   const states = new Map<number, State>()
   const byAddress = new Map<string, State>()
-  const queue = createEffectQueue<State>((src) => host.policies[src]?.limit ?? 100)
+  const queue = createEffectQueue<State>((src) => {
+    const { pool = src, limit = 100 } = host.policies[src] ?? {}
+    return { pool, limit }
+  })
   let afterCommit: (() => void)[] = []
   let acknowledged: number[] = []
   let draining = false

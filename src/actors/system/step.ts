@@ -83,7 +83,7 @@ export function step(request: StepRequest): StepResult | StaleEvent {
         const child = own(persisted.children, origin.child)
         if (!child || child.snapshot.since !== origin.since) return { stale: 'its child is gone or was replaced' }
       }
-      before = restore(kind, persisted, scope, request.bytes!)
+      before = restore(kind, persisted, scope, holdsReference(request.bytes!))
       scope.self.snapshot = before
       next = logic.transition(before, toMachineEvent(entry, body, request.at) as never, scope as never) as StepSnapshot
     }
@@ -96,7 +96,7 @@ export function step(request: StepRequest): StepResult | StaleEvent {
     if (next === before && !endedBy(entry, body)) {
       return result(persisted!, request.bytes!, commands, scope.microsteps, false)
     }
-    const after = committed(request, before, next)
+    const after = committed(request, before, next, request.bytes !== null && holdsReference(request.bytes))
     return result(after, JSON.stringify(after), commands, scope.microsteps, next !== before)
   } catch (error) {
     throw new StepError(error)
@@ -110,26 +110,34 @@ export interface Branch {
   changed: boolean
 }
 
+/** Whose snapshot is opened; `persisted` is what its bytes say, and is not written to. */
+export interface Opened extends Pick<StepRequest, 'kind' | 'address' | 'parent' | 'seq'> {
+  persisted: object
+  /** Whether they hold a reference to a child. */
+  hasReference: boolean
+}
+
 /**
  * One committed snapshot, for trying many events on it: each branch is what `step` gives from the same bytes, without parsing them
  * again. For exploration only: a durable actor is stepped from its bytes (law 4). The branches throw StepError as `step` does.
  */
-export function openSteps(request: Pick<StepRequest, 'kind' | 'address' | 'parent' | 'seq'> & { bytes: string }) {
-  const { kind, bytes } = request
+export function openSteps(request: Opened) {
+  const { kind } = request
   const logic = kind.logic as AnyActorLogic
-  const persisted = JSON.parse(bytes) as Persisted
-  const before = restore(kind, persisted, createScope(request), bytes)
+  const persisted = request.persisted as Persisted
+  const { hasReference } = request
+  const before = restore(kind, persisted, createScope(request), hasReference)
   return (entry: Exclude<EntryKind, 'init'>, body: object, at: number): Branch => {
     const scope = createScope(request)
     scope.self.snapshot = before
     try {
       const next = logic.transition(before, toMachineEvent(entry, body, at) as never, scope as never) as StepSnapshot
       if (next.status === 'error') throw next.error
-      const asked: StepRequest = { ...request, entry, body, at }
-      const commands = toCommands(scope.actions, before, next, asked)
+      const commands = toCommands(scope.actions, before, next, request)
       const ended = endedBy(entry, body)
       if (next === before && !ended) return { persisted: persisted as object as Branch['persisted'], commands, changed: false }
-      return { persisted: committed(asked, before, next) as object as Branch['persisted'], commands, changed: next !== before }
+      const after = committed({ kind, entry, body, seq: request.seq }, before, next, hasReference)
+      return { persisted: after as object as Branch['persisted'], commands, changed: next !== before }
     } catch (error) {
       throw new StepError(error)
     }
@@ -149,7 +157,7 @@ export function restoreSnapshot(kind: Kind, address: string, bytes: string): Ste
     if (!kind.isStateId(node.id))
       throw new FatalError('history-missing', `its history names the state '${node.id}', which the machine no longer has`)
   }
-  const snapshot = restore(kind, persisted, scope, bytes)
+  const snapshot = restore(kind, persisted, scope, holdsReference(bytes))
   if (snapshot.status === 'error') throw snapshot.error
   return snapshot
 }
@@ -161,9 +169,13 @@ function endedBy(entry: EntryKind, body: object): { child: string; since: number
 }
 
 /** What is committed of `next`: JSON that a restart begins with. */
-function committed(request: StepRequest, before: StepSnapshot | undefined, next: StepSnapshot): Persisted {
-  const { kind, entry, body, seq } = request
-  const after = persist(kind, before, next, request.bytes)
+function committed(
+  { kind, entry, body, seq }: Pick<StepRequest, 'kind' | 'entry' | 'body' | 'seq'>,
+  before: StepSnapshot | undefined,
+  next: StepSnapshot,
+  hasReference: boolean,
+): Persisted {
+  const after = persist(kind, before, next, hasReference)
   for (const child of Object.values(after.children ?? {})) {
     if (child.snapshot.since === undefined) child.snapshot = { ...child.snapshot, since: seq }
   }
@@ -175,15 +187,15 @@ function committed(request: StepRequest, before: StepSnapshot | undefined, next:
   return after
 }
 
-function persist({ logic, original }: Kind, before: StepSnapshot | undefined, next: StepSnapshot, bytes: string | null): Persisted {
+function persist({ logic, original }: Kind, before: StepSnapshot | undefined, next: StepSnapshot, hasReference: boolean): Persisted {
   const persisted = (snapshot: StepSnapshot): Persisted => logic.getPersistedSnapshot(snapshot as never) as Persisted
   try {
-    if (!original || !isRecord(before?.context) || !isRecord(next.context) || holdsReference(bytes!)) return persisted(next)
+    if (!original || !isRecord(before?.context) || !isRecord(next.context) || hasReference) return persisted(next)
     // Only what the step changed can hold a reference to a child.
     const changed = Object.create(null) as Record<string, unknown>
     for (const key in next.context) if (next.context[key] !== before.context[key]) changed[key] = next.context[key]
     const after = persisted({ ...next, context: changed })
-    after.context = { ...next.context, ...(after.context as object) }
+    after.context = after.context === changed ? next.context : { ...next.context, ...(after.context as object) }
     return after
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
@@ -196,11 +208,11 @@ function persist({ logic, original }: Kind, before: StepSnapshot | undefined, ne
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** XState looks for references in the whole context, at twice the cost of the step itself; most contexts hold none. */
-const holdsReference = (bytes: string): boolean => bytes.includes('xstate$$type')
+export const holdsReference = (bytes: string): boolean => bytes.includes('xstate$$type')
 
-function restore({ logic, original }: Kind, persisted: Persisted, scope: Scope, bytes: string): StepSnapshot {
+function restore({ logic, original }: Kind, persisted: Persisted, scope: Scope, hasReference: boolean): StepSnapshot {
   if (!logic.restoreSnapshot) return persisted as StepSnapshot
-  if (!original || holdsReference(bytes)) return logic.restoreSnapshot(persisted as never, scope as never) as StepSnapshot
+  if (!original || hasReference) return logic.restoreSnapshot(persisted as never, scope as never) as StepSnapshot
   const snapshot = logic.restoreSnapshot({ ...persisted, context: {} } as never, scope as never) as StepSnapshot
   snapshot.context = persisted.context
   return snapshot

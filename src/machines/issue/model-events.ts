@@ -252,6 +252,25 @@ function effectAnswers(child: string, c: IssueContext, at: number): Happening[] 
   return [told('is open', linked('open')), told('is a draft', linked('open', true)), told('is closed', linked('closed')), broken]
 }
 
+const types = Object.keys(examples) as Type[]
+const facts = types.filter((type) => causes[type.split('.')[0]!] === 'fact' && !words.includes(type))
+
+/** A run that has answered and whose end has not come. */
+const formerRun = (state: State): string | undefined => alive(state).find((child) => isRun(child) && child !== state.context.run?.id)
+
+/** Time goes by while nothing happens. */
+function laterFacts(c: IssueContext): Happening[] {
+  if (c.notBefore <= c.now + tick || c.pr === null) return []
+  const send = { type: 'review.commented', ...review(c, c.pr.headSha) }
+  return [{ label: 'a comment after the pause', cause: 'fact', at: c.notBefore + 1, send }]
+}
+
+/** What the world can tell now: the events whose cause is a fact and that are of none of these types. */
+export const factsBut = (state: State, others: readonly string[]): Happening[] =>
+  formerRun(state) === undefined
+    ? [...facts.filter((type) => !others.includes(type)).flatMap((type) => eventsOf(state, type)), ...laterFacts(state.context)]
+    : []
+
 /** Everything that can happen now. */
 export function events(state: State): Happening[] {
   const { context: c } = state
@@ -259,9 +278,9 @@ export function events(state: State): Happening[] {
   // An answered run's end changes nothing but that it is gone, so it may come first.
   const children = alive(state)
   const runs = children.filter(isRun)
-  const former = runs.find((child) => child !== c.run?.id)
+  const former = formerRun(state)
   if (former !== undefined) return [{ label: 'the former run ends', cause: 'inside', at, done: former, output: {} }]
-  const told = (Object.keys(examples) as Type[]).flatMap((type) => eventsOf(state, type))
+  const told = types.flatMap((type) => eventsOf(state, type))
   const ended = runs.map((child): Happening => ({ label: 'the run breaks', cause: 'inside', at, fail: child, error: {} }))
   const answered = children.filter((child) => !isRun(child)).flatMap((child) => effectAnswers(child, c, at))
   const timers = timersOf(state, at).map((happening) => {
@@ -269,17 +288,5 @@ export function events(state: State): Happening[] {
     if (isTimer(happening.timer, 'backoff')) return { ...happening, at: Math.max(at, c.notBefore) }
     return isTimer(happening.timer, 'settle') ? { ...happening, at: Math.max(at, c.childrenAt + c.policy.delays.settle) } : happening
   })
-  // Time goes by while nothing happens.
-  const over: Happening[] =
-    c.notBefore > at && c.pr !== null
-      ? [
-          {
-            label: 'a comment after the pause',
-            cause: 'fact',
-            at: c.notBefore + 1,
-            send: { type: 'review.commented', ...review(c, c.pr.headSha) },
-          },
-        ]
-      : []
-  return [...told, ...ended, ...answered, ...timers, ...over]
+  return [...told, ...ended, ...answered, ...timers, ...laterFacts(c)]
 }

@@ -6,7 +6,7 @@ import type { IssueContext } from './context.ts'
 import { isTerminal, phaseIn, waitingFor } from './document.ts'
 import { isActing } from './guards.ts'
 import { presentReviews } from './head-facts.ts'
-import { eventNamed, events, type State } from './model-events.ts'
+import { eventNamed, factsBut, type State } from './model-events.ts'
 import { pollOf } from './model-poll.ts'
 import { capacityWaits } from './policy.ts'
 
@@ -90,9 +90,7 @@ const budgets = (c: IssueContext): number => runTypes.reduce((sum, type) => sum 
 /** In the second form of P8: the fact between the loss and the poll, another one for each step. A new delegation is a decision. */
 function between(step: Step): Happening | undefined {
   const own = typeOf(step.happening)
-  const some = events(step.after).filter(
-    (other) => other.cause === 'fact' && !isLate(other) && typeOf(other) !== own && typeOf(other) !== 'tracker.delegated',
-  )
+  const some = factsBut(step.after, [own, 'tracker.delegated']).filter((other) => !isLate(other))
   let sum = 0
   for (const letter of step.happening.label + regionOf(step.before)) sum += letter.charCodeAt(0)
   return some.length === 0 ? undefined : some[sum % some.length]

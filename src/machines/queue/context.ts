@@ -67,3 +67,9 @@ export const createEntry = (request: LandingRequest, enqueuedAt: number): QueueE
   ...{ priority: request.priority, enqueuedAt, place: null, isBegun: false, isFirst: false, commit: null },
   ...{ isPassedOver: false, isLeaving: false },
 })
+
+/** The entry when its actor has been given up: it stands nowhere, and begins once more only to leave. */
+export const toAbandoned = (entry: QueueEntry): QueueEntry => ({
+  ...createEntry(entry, entry.enqueuedAt),
+  isLeaving: true,
+})

@@ -15,23 +15,26 @@ type Line = Pick<QueueContext, 'entries' | 'rounds'>
 export function arrange({ entries, rounds, depth, landed }: Pick<QueueContext, 'entries' | 'rounds' | 'depth' | 'landed'>): Line {
   const kept: QueueEntry[] = []
   for (const entry of entries) {
-    if (!keepsPlace(entry, groundAfter(kept, entry, landed))) break
-    kept.push(entry)
+    const isStanding = keepsPlace(entry, groundAfter(kept, entry, landed))
+    if (!isStanding && !entry.isLeaving) break
+    // One that leaves keeps its turn: what it stood on may be gone, but a landing of it may be in flight.
+    kept.push(isStanding ? entry : without(entry))
   }
   // The more urgent goes first among those whose candidates are neither built nor under test.
   const line = [...kept]
   let round = rounds
   for (const entry of inOrder(entries.slice(kept.length))) {
     const ground = groundAfter(line, entry, landed)
-    const isTaken = entries.some((other) => other !== entry && other.isBegun && other.number === entry.number)
-    if (entry.isLeaving || ground === null || line.length >= depth || isTaken) line.push(without(entry))
+    const isTaken = entries.some((other) => other !== entry && (other.isBegun || other.isLeaving) && other.number === entry.number)
+    const isFull = line.filter(({ place }) => place !== null).length >= depth
+    if (entry.isLeaving || ground === null || isFull || isTaken) line.push(without(entry))
     else line.push({ ...without(entry), place: { round: ++round, onto: ground.onto } })
   }
   return { entries: line.map((entry, index) => ({ ...entry, isFirst: index === 0 && !entry.isLeaving })), rounds: round }
 }
 
-const keepsPlace = (entry: QueueEntry, ground: Ground | null): boolean =>
-  entry.isLeaving || (entry.place !== null && ground !== null && entry.place.onto === ground.onto)
+const keepsPlace = ({ place }: QueueEntry, ground: Ground | null): boolean =>
+  place !== null && ground !== null && place.onto === ground.onto
 
 const without = (entry: QueueEntry): QueueEntry => ({ ...entry, place: null, commit: null, isPassedOver: false })
 

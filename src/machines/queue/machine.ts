@@ -21,7 +21,7 @@ export const queueMachine = queueSetup.createMachine({
     'entry.passedOver': { guard: 'isCurrent', actions: ['passOver', 'arrange'] },
     'entry.baseMoved': { guard: 'isCurrent', actions: ['takeBaseMove', 'arrange'] },
     'xstate.done.actor.*': { actions: ['dropEntry', 'forgetEntry', 'arrange'] },
-    'xstate.error.actor.*': { actions: ['dropEntry', 'forgetEntry', 'arrange'] },
+    'xstate.error.actor.*': { actions: ['dropEntry', 'giveUp', 'arrange'] },
   },
   states: {
     idle: {

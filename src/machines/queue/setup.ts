@@ -3,7 +3,15 @@
 import { assign, enqueueActions, setup, stopChild } from 'xstate'
 import type { EntryInput, EntryOutput } from '../entry/context.ts'
 import { entryMachine } from '../entry/machine.ts'
-import { createEntry, type Landable, type LandingRequest, type QueueContext, type QueueEntry, type QueueInput } from './context.ts'
+import {
+  createEntry,
+  toAbandoned,
+  type Landable,
+  type LandingRequest,
+  type QueueContext,
+  type QueueEntry,
+  type QueueInput,
+} from './context.ts'
 import type { QueueEvent } from './events.ts'
 import * as guards from './guards.ts'
 import { arrange } from './line.ts'
@@ -58,6 +66,10 @@ export const queueSetup = setup({
     forgetEntry: take((c, { actorId, output }: { actorId: string; output?: EntryOutput }) => ({
       entries: c.entries.filter((entry) => !entry.isBegun || String(entry.number) !== actorId),
       ...(output?.kind === 'landed' ? { landed: output.commit } : {}),
+    })),
+    // An actor that has been given up has told nobody: another one notes that its head has left.
+    giveUp: take((c, { actorId }: { actorId: string }) => ({
+      entries: c.entries.map((entry) => (entry.isBegun && String(entry.number) === actorId ? toAbandoned(entry) : entry)),
     })),
     dropEntry: stopChild(({ event }) => (event as unknown as { actorId: string }).actorId),
 

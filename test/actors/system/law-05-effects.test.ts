@@ -104,6 +104,35 @@ test('law 5: at most limit of a kind run at once, in order, and a stop makes roo
   expect(o.it.system.effects.list().map((e) => `${e.address.slice(-1)} ${e.status}`)).toEqual(['e running'])
 })
 
+test('law 5: effects of one pool share its places, in the order in which they came', async () => {
+  const world = createWorld()
+  const machine = chart(
+    {
+      id: 'm',
+      context: {},
+      initial: 'a',
+      states: {
+        a: {
+          invoke: ['a', 'b', 'c', 'd'].map((id, index) => ({ id, src: index % 2 === 0 ? 'even' : 'odd', input: { key: id } })),
+        },
+      },
+    },
+    { actors: { even: world.actors.promise, odd: world.actors.promise } },
+  )
+  const places = { pool: 'places', limit: 2 }
+  const it = await rig({ m: machine }, { effects: { even: places, odd: places } })
+  const list = () => it.system.effects.list().map((e) => `${e.address.slice(-1)} ${e.status}`)
+  await it.spawn('m', '1')
+  await it.clock.settle()
+  expect(list()).toEqual(['a running', 'b running', 'c pending', 'd pending'])
+  world.act('b', 'resolve', 1)
+  await it.clock.settle()
+  expect(list()).toEqual(['a running', 'c running', 'd pending'])
+  world.act('a', 'resolve', 1)
+  await it.clock.settle()
+  expect(list()).toEqual(['c running', 'd running'])
+})
+
 test('law 5: an invoke that is re-entered at limit 1 starts again', async () => {
   const world = createWorld()
   const machine = chart(

@@ -232,6 +232,12 @@ describe('a withdrawal', () => {
     expect(playOn(entry, done('leave')).output).toEqual({ kind: 'left' })
   })
 
+  it('may have come before its actor: that only notes it', () => {
+    const entry = begin({ place: null, isWithdrawn: true })
+    expect(inputs(entry)).toEqual([['recordLeft', target]])
+    expect(playOn(entry, done('leave')).output).toEqual({ kind: 'left' })
+  })
+
   it('waits for a landing in flight', () => {
     const entry = play(...landing, withdrawn)
     expect(entry.value).toBe('landing')

@@ -8,7 +8,10 @@ import { textOf } from '../../../src/actors/explore/mutate.ts'
 
 const isNightly = process.env['SIGNALBOX_NIGHTLY'] !== undefined
 /** Explored in seconds. */
-const small = ['one head', 'a draft', 'interruptions', 'failures', 'shortages', 'the deployment', 'the end of a budget']
+const small = [
+  ...['one head', 'a draft', 'interruptions', 'failures', 'shortages', 'the deployment', 'the end of a budget'],
+  ...['one head in the line', 'one head that leaves', 'three changes', 'an urgent one', 'another depth'],
+]
 
 describe('the shipped machines', () => {
   it.each(parts.filter(({ world }) => isNightly || small.includes(world)).map((part) => [part.machine, part.world, part] as const))(
@@ -41,6 +44,11 @@ describe('a mutant that a property has to notice', () => {
       'one head',
       'P5',
     ],
+    [{ machine: 'queue', kind: 'guard', name: 'isCurrent', as: 'true' } as const, 'three changes', 'P7'],
+    [{ machine: 'queue', kind: 'edge', state: 'queue', event: 'xstate.error.actor.*', index: 0 } as const, 'another depth', 'P5'],
+    [{ machine: 'entry', kind: 'guard', name: 'isFirst', as: 'true' } as const, 'one head in the line', 'P11'],
+    [{ machine: 'entry', kind: 'edge', state: 'entry.entering', event: '', index: 0 } as const, 'one head that leaves', 'P1'],
+    [{ machine: 'entry', kind: 'guard', name: 'canTryAgain', as: 'true' } as const, 'one head in the line', 'P2'],
   ])('%j', (mutation, world, property) => {
     expect(noticed(mutation, world)).toContain(property)
   })

@@ -6,8 +6,10 @@ import { begin, open } from '../../../src/actors/explore/stepping.ts'
 import { seededRandom } from '../../../src/actors/system/index.ts'
 import { capacityModel } from '../../../src/machines/capacity/model.ts'
 import { checkModel } from '../../../src/machines/check/model.ts'
+import { entryModel } from '../../../src/machines/entry/model.ts'
 import { issueModel } from '../../../src/machines/issue/model.ts'
 import { dawn, type Asked, type Happening, type Model, type World } from '../../../src/machines/model.ts'
+import { queueModel } from '../../../src/machines/queue/model.ts'
 import { runModel } from '../../../src/machines/run/model.ts'
 import { kinds, type MachineName } from '../player.ts'
 
@@ -72,4 +74,6 @@ function sound<C>(model: Model<C>): void {
 sound(capacityModel)
 sound(checkModel)
 sound(runModel)
+sound(queueModel)
+sound(entryModel)
 sound(issueModel)

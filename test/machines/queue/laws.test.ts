@@ -10,7 +10,7 @@ type Happening =
   | { ask: number; head: string; priority: number }
   | { withdraw: number; head: string }
   | { end: number; how: Ending }
-  | { act: 'mail' | 'timer' | 'commit' | 'lose'; pick: number }
+  | { act: 'mail' | 'timer' | 'commit' | 'lose' | 'abandon'; pick: number }
 
 const numRuns = process.env['SIGNALBOX_NIGHTLY'] ? 20_000 : 200
 
@@ -22,6 +22,10 @@ function play(yard: Yard, what: Happening): void {
   if ('act' in what && what.act === 'timer') {
     const timers = yard.timers()
     return timers.length > 0 ? yard.fire(timers[what.pick % timers.length]!) : undefined
+  }
+  if ('act' in what && what.act === 'abandon') {
+    const numbers = [...yard.queue().children.keys()].map(Number).filter((each) => yard.entry(each)?.status === 'active')
+    return numbers.length > 0 ? yard.abandon(numbers[what.pick % numbers.length]!) : undefined
   }
   const effects = yard.effects()
   if (effects.length === 0) return
@@ -39,7 +43,10 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ end: fc.nat(20), how }) },
   { weight: 8, arbitrary: fc.record({ act: fc.constant<'mail'>('mail'), pick: fc.nat(20) }) },
   { weight: 2, arbitrary: fc.record({ act: fc.constant<'timer'>('timer'), pick: fc.nat(20) }) },
-  { weight: 1, arbitrary: fc.record({ act: fc.constantFrom<'commit' | 'lose'>('commit', 'lose'), pick: fc.nat(20) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ act: fc.constantFrom<'commit' | 'lose' | 'abandon'>('commit', 'lose', 'abandon'), pick: fc.nat(20) }),
+  },
 )
 
 function holds(law: (yard: Yard, what: Happening, isLast: boolean) => void): void {
@@ -116,7 +123,7 @@ describe('whatever happens to a landing queue', () => {
         for (const what of happenings) {
           const landing = yard.effects().filter((effect) => /\/(land|adopt)$/.test(effect))
           play(yard, what)
-          if ('end' in what) continue
+          if ('end' in what || ('act' in what && what.act === 'abandon')) continue
           expect(yard.effects()).toEqual(expect.arrayContaining(landing))
         }
       }),

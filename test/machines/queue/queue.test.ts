@@ -238,6 +238,28 @@ describe('a withdrawal', () => {
     }
   })
 
+  it('that is long in being noted takes no room of the others, and nobody is built on what it stood on', () => {
+    const place = (round: number, onto: string | null) => ({ isBegun: true, place: { round, onto } })
+    const entry = (number: number, changes: Partial<QueueEntry>): QueueEntry => ({
+      ...createEntry({ project: 'app', issue: 'i', key: 'K', number, headSha: 'A', priority: 0 }, 0),
+      ...changes,
+    })
+    const first = entry(1, { ...place(1, null), commit: 'm1' })
+    const room = arrange({
+      entries: [first, entry(2, { isBegun: true, isLeaving: true }), entry(3, {})],
+      rounds: 1,
+      depth: 2,
+      landed: null,
+    })
+    expect(room.entries.map((each) => each.place?.onto)).toEqual([null, undefined, 'm1'])
+    // What the one that leaves stood on has been given back: nothing that contains it will land.
+    for (const found of [{ commit: 'm2' }, { isPassedOver: true }, {}]) {
+      const leaving = entry(2, { ...place(2, 'm1'), ...found, isLeaving: true })
+      const line = arrange({ entries: [leaving, entry(3, { ...place(3, 'm2'), commit: 'm3' })], rounds: 3, depth: 2, landed: null })
+      expect(line.entries.map((each) => each.place)).toEqual([null, { round: 4, onto: null }])
+    }
+  })
+
   it('that is thought better of begins anew when the former has left', () => {
     const yard = train([1])
     withdraw(yard, 1)
@@ -270,6 +292,53 @@ describe('a base that somebody else moved', () => {
     yard.commit()
     end(yard, '2/land')
     expect([yard.effects(), stands(yard, 2)]).toEqual([['2/build'], null])
+  })
+})
+
+describe('a report about a former place', () => {
+  it.each([
+    ['entry.built', { commit: 'm2' }],
+    ['entry.passedOver', {}],
+    ['entry.baseMoved', {}],
+  ])('changes nothing: %s', (type, more) => {
+    const yard = train([1, 2, 3])
+    const { round } = yard.queue().context.entries[1]!.place!
+    for (const effect of ['1/test', '2/test']) end(yard, effect)
+    yard.commit()
+    end(yard, '1/land')
+    end(yard, '1/build')
+    const { entries } = yard.queue().context
+    expect(entries[1]!.place!.round).toBeGreaterThan(round)
+    yard.send({ type, number: 2, round, ...more })
+    yard.settle()
+    expect(yard.queue().context.entries).toEqual(entries)
+    prepare(yard)
+    for (const effect of ['1/test', '2/test', '3/test', '1/land', '2/land', '3/land']) end(yard, effect)
+    expect([yard.landed, yard.offences]).toEqual([['1A', '2A', '3A'], []])
+  })
+})
+
+describe('one whose actor has been given up', () => {
+  it('is noted to have left, and those behind go on without it', () => {
+    const yard = train([1, 2])
+    yard.abandon(1)
+    yard.settle()
+    expect([yard.effects().toSorted(), stands(yard, 2)]).toEqual([['1/leave', '2/build'], null])
+    prepare(yard)
+    for (const effect of ['2/test', '2/land']) end(yard, effect)
+    expect([yard.ended, yard.landed, yard.queue().value]).toEqual([['left 1A', 'landed 2A'], ['2A'], 'idle'])
+  })
+
+  it('is noted first when a newer head is asked for', () => {
+    const yard = train([1])
+    yard.send(request(1, 'B'))
+    yard.settle()
+    yard.abandon(1)
+    yard.settle()
+    expect(yard.effects()).toEqual(['1/leave'])
+    end(yard, '1/leave')
+    prepare(yard)
+    expect([yard.ended, tested(yard), order(yard)]).toEqual([['left 1A'], ['1/test'], [1]])
   })
 })
 

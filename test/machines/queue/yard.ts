@@ -157,8 +157,8 @@ export function createYard(depth = 4) {
         mail.findIndex((each) => each.to === to),
         1,
       )
-      const player = players.get(to)!
-      if (player.status === 'active') put(to, letter!.take(player))
+      const player = players.get(to)
+      if (player?.status === 'active') put(to, letter!.take(player))
       return true
     },
     settle(): void {
@@ -169,6 +169,11 @@ export function createYard(depth = 4) {
       const answer = perform(src, input, how)
       const player = players.get(address)!
       put(address, 'code' in answer ? player.fail(child, { code: answer.code, message: 'it broke' }) : player.done(child, answer.output))
+    },
+    /** Its actor cannot go on, and an operator gives it up: what it had in flight is ended. */
+    abandon(number: number): void {
+      players.delete(`queue/${number}`)
+      mail.push({ to: 'queue', take: (player) => player.fail(String(number), { code: 'abandoned' }) })
     },
     /** The process dies after the effect's work and before its answer: it will be done again. */
     lose(effect: string): void {
