@@ -123,6 +123,10 @@ function worktreeAfter(c: IssueContext, { headBefore, outcome, failure, dirty }:
   return { keep: dirty.length > 0 || failure === 'dirty' || outcome === 'needs_input' || outcome === 'released', restartFrom: null }
 }
 
+/** Of a run that was cut off, what came after its last sign of life is the time that we were not there. */
+const endOfWork = ({ run, now }: IssueContext, { outcome }: RunOutput): number =>
+  outcome === 'interrupted' ? (run!.lastSignalAt ?? run!.startedAt) : now
+
 /** What every ended run leaves, whatever became of it. */
 function settled(c: IssueContext, event: RunOutput): Patch {
   const run = c.run!
@@ -135,7 +139,7 @@ function settled(c: IssueContext, event: RunOutput): Patch {
     pushed: event.headAfter === null ? c.pushed : remembered(c.pushed, event.headAfter),
     spent: {
       runs: c.spent.runs,
-      ms: c.spent.ms + Math.max(0, c.now - run.startedAt),
+      ms: c.spent.ms + Math.max(0, endOfWork(c, event) - run.startedAt),
       usage: addUsage(c.spent.usage, event.usage),
     },
   }

@@ -189,6 +189,8 @@ export interface RunContext extends RunInput {
   /** Nudges so far; whether one has come since the last progress. */
   nudges: number
   nudged: boolean
+  /** Milliseconds between its last signs of life and the moments when it was gone on with: its limit does not run then. */
+  downtime: number
   /** Since when nothing new has come. */
   stillSince: number
   /** How the present turn came to be, when another was cut off. */
@@ -258,6 +260,7 @@ export function createContext({ input }: { input?: RunInput }): RunContext {
     stalls: 0,
     nudges: 0,
     nudged: false,
+    downtime: 0,
     stillSince: 0,
     recovery: null,
     abilities: noAbilities,

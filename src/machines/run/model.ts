@@ -128,6 +128,7 @@ function representative({ context: c, ...rest }: State): State {
       toldAt: dawn - Math.min(c.now - c.toldAt, reportEvery),
       lastSignalAt: whenever(c.lastSignalAt),
       lastProgressAt: whenever(c.lastProgressAt),
+      downtime: 0,
       stillSince: dawn,
       turns: Math.min(c.turns, 1),
       nudges: 0,

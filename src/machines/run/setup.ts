@@ -124,6 +124,7 @@ const assignmentOf = ({
   stalls: _stalls,
   nudges: _nudges,
   nudged: _nudged,
+  downtime: _downtime,
   stillSince: _stillSince,
   recovery: _recovery,
   abilities: _abilities,
@@ -305,7 +306,7 @@ export const runSetup = setup({
   guards,
   delays: {
     // Of the whole run: a second turn has what the first has left.
-    runLimit: ({ context }) => Math.max(0, context.startedAt + context.limits.run - context.now),
+    runLimit: ({ context }) => Math.max(0, context.startedAt + context.downtime + context.limits.run - context.now),
     stall: ({ context }) => Math.max(0, context.stillSince + context.limits.progress - context.now),
     probe: probeTime,
     nudge: ({ context }) => context.limits.nudge ?? nudgeTime,
@@ -358,7 +359,10 @@ export const runSetup = setup({
       })
     }),
     rememberStall: take((c, _event, at) => ({ ...cutOff('stalled')(c, at), stalls: c.stalls + 1 })),
-    rememberInterruption: take((c, _event, at) => cutOff('interrupted')(c, at)),
+    rememberInterruption: take((c, _event, at) => ({
+      ...cutOff('interrupted')(c, at),
+      downtime: c.downtime + (c.lastSignalAt === null ? 0 : Math.max(0, at - c.lastSignalAt)),
+    })),
     // The way that has failed is not tried again.
     rememberLoss: take((c, _event, at) => ({
       ...cutOff('lost')(c, at),

@@ -5,6 +5,7 @@ import { defaultPolicy } from '../../../src/machines/issue/policy.ts'
 import type { RunInput } from '../../../src/machines/run/context.ts'
 import {
   agentFailed,
+  commented,
   approved,
   budgetReset,
   changesRequested,
@@ -215,10 +216,16 @@ describe('an interruption', () => {
     expect(runInput(granted(issue))).toMatchObject({ runId: 'run-2', attempt: 1, restartFrom: 'base' })
   })
 
-  it('costs the time and the tokens that were used', () => {
+  it('costs the tokens that were used, and the time until its last sign of life: not the time that we were away', () => {
     const usage = { inputTokens: 10, cachedTokens: 0, outputTokens: 5, usd: 0.5 }
-    const issue = play(granted, finished({ outcome: 'interrupted', usage }))
-    expect(issue.context.spent).toMatchObject({ usage, ms: 60_000 })
+    const working = play(granted)
+    const lastSignalAt = working.context.run!.startedAt + 90_000
+    const heard = playOn(working, { type: 'run.progressed', runId: 'run-1', phase: 'working', usage, lastSignalAt, lastProgressAt: null })
+    const back = playOn(heard, { ...commented('hm'), at: heard.at + 33 * 3_600_000 })
+    expect(playOn(back, finished({ outcome: 'interrupted', usage })).context.spent).toMatchObject({ usage, ms: 90_000 })
+    // Of another end it is known when it was.
+    expect(playOn(back, agentFailed).context.spent.ms).toBeGreaterThan(33 * 3_600_000)
+    expect(playOn(working, finished({ outcome: 'interrupted', usage })).context.spent.ms).toBe(0)
   })
 
   it('is followed by pauses only after five in a row without progress', () => {

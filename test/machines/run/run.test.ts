@@ -503,6 +503,18 @@ describe('an interruption', () => {
   })
 })
 
+describe('the time when we were not there', () => {
+  it('is no time of the run: what is gone on with has what was left', () => {
+    const before = play({}, prepared, threaded)
+    const back = before.send({ type: 'run.steer', id: 'message-1', text: 't', at: before.at + 500 * minute }).fail('session', {
+      code: 'interrupted',
+    })
+    expect(back.value).toEqual({ recovering: 'resuming' })
+    const left = dawn + 120 * minute - before.at
+    expect([...back.timers].find(([name]) => name.includes('.runLimit.'))![1].due - back.at).toBe(left)
+  })
+})
+
 describe('a way back', () => {
   const lost = finishes({ outcome: 'failed', failure: 'environment', lost: true, summary: 'no such thread' })
   const cut = [prepared, able, progressed, interrupted]
