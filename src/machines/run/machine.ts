@@ -24,13 +24,14 @@ const onceStarted = {
     'session.started': { target: '#run.working', actions: ['rememberSession', 'beginWatch', 'tellStarted'] },
     'session.progressed': { target: '#run.working', actions: ['rememberProgress', 'beginWatch', 'tellStarted'] },
     'session.finished': [
-      { guard: 'isThreadLost', target: '#run.recovering', actions: ['rememberResult', 'rememberLoss'] },
+      // Entered anew also from within: the next session has clocks of its own.
+      { guard: 'isThreadLost', target: '#run.recovering', reenter: true, actions: ['rememberResult', 'rememberLoss'] },
       { guard: 'isForVerification', target: '#run.verifying', actions: 'rememberResult' },
       { guard: 'hasQuestion', target: '#run.settled', actions: ['rememberResult', 'endWithQuestion'] },
       { target: '#run.settled', actions: ['rememberResult', 'endAsFailed'] },
     ],
     'xstate.error.actor.session': [
-      { guard: 'isInterruption', target: '#run.recovering', actions: 'rememberInterruption' },
+      { guard: 'isInterruption', target: '#run.recovering', reenter: true, actions: 'rememberInterruption' },
       { target: '#run.settled', actions: 'endForEnvironment' },
     ],
     'run.stop': { target: '#run.ending', actions: 'endAsAsked' },

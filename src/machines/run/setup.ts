@@ -228,6 +228,10 @@ const listed = (items: readonly string[]): string => `${items.slice(0, 10).join(
 const begin = (turnKind: TurnKind, change: (c: RunContext) => Partial<RunContext>) =>
   take((c, _event, at) => ({ turns: c.turns + 1, turnKind, lastProgressAt: at, recovery: null, ...change(c) }))
 
+/** When the run was known to go on last. */
+const lastAlive = ({ lastSignalAt, lastProgressAt, stillSince }: RunContext): number =>
+  Math.max(lastSignalAt ?? 0, lastProgressAt ?? 0, stillSince)
+
 /** What is remembered of a turn that was cut off. A loss on the way back does not make another cause of the first one. */
 const cutOff = (cause: Recovery['cause']) => (c: RunContext, at: number) => ({
   recovery: {
@@ -361,7 +365,7 @@ export const runSetup = setup({
     rememberStall: take((c, _event, at) => ({ ...cutOff('stalled')(c, at), stalls: c.stalls + 1 })),
     rememberInterruption: take((c, _event, at) => ({
       ...cutOff('interrupted')(c, at),
-      downtime: c.downtime + (c.lastSignalAt === null ? 0 : Math.max(0, at - c.lastSignalAt)),
+      downtime: c.downtime + Math.max(0, at - lastAlive(c)),
     })),
     // The way that has failed is not tried again.
     rememberLoss: take((c, _event, at) => ({

@@ -512,6 +512,10 @@ describe('the time when we were not there', () => {
     expect(back.value).toEqual({ recovering: 'resuming' })
     const left = dawn + 120 * minute - before.at
     expect([...back.timers].find(([name]) => name.includes('.runLimit.'))![1].due - back.at).toBe(left)
+    // Cut off again at once, the same time is not given twice.
+    const again = playOn(back, interrupted)
+    expect([...again.timers].find(([name]) => name.includes('.runLimit.'))![1].due - again.at).toBe(left)
+    expect([...again.timers].find(([name]) => name.includes('.silence.'))![1].due - again.at).toBe(120 * minute)
   })
 })
 
