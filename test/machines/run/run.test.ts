@@ -561,6 +561,15 @@ describe('a way back', () => {
     expect(play({}, ...stalled, lost).value).toEqual({ recovering: 'afresh' })
   })
 
+  it('may have its answer at once, as a start may', () => {
+    expect(play({}, ...cut, progressed).value).toEqual(at('moving'))
+    expect(play({}, ...cut, finishes({})).value).toEqual({ verifying: 'inspecting' })
+    const asked = play({}, ...cut, finishes({ outcome: 'needs_input', question: 'Which?' }))
+    expect(output(asked)).toMatchObject({ outcome: 'needs_input', question: 'Which?' })
+    const failed = play({}, ...cut, finishes({ outcome: 'failed', failure: 'auth', reason: 'log in' }))
+    expect(output(failed)).toMatchObject({ outcome: 'failed', failure: 'auth', reason: 'log in' })
+  })
+
   it('is watched by the same clocks as a start', () => {
     const run = play({}, ...cut)
     expect(playOn(run, fires('silence')).value).toBe('ending')
