@@ -6,6 +6,7 @@ import { createChart } from './chart.js'
 import { openDialog } from './dialog.js'
 import { element, link } from './element.js'
 import { drawFacts } from './facts.js'
+import { valueOfPhase } from './layout.js'
 import { labelOf, needsPerson, phasesOf } from './lifecycle.js'
 import { drawTimeline } from './timeline.js'
 import { drawMoves, drawWaits } from './waiting.js'
@@ -147,7 +148,10 @@ export function createIssue({ act, tryAgain }) {
       part(
         'run',
         [context.machines.run?.version, issue.run?.phase],
-        () => issue.run !== null && showChart(runChart, context.machines.run, issue.run.phase),
+        () =>
+          issue.run !== null &&
+          context.machines.run !== undefined &&
+          showChart(runChart, context.machines.run, valueOfPhase(context.machines.run.root, issue.run.phase)),
       )
       part('moves', open.explanation, () => drawMoves(moves, open.explanation))
       part('timeline', [open.timeline.length, open.timeline.at(-1)?.seq], () => drawTimeline(timeline, open.timeline))

@@ -219,3 +219,13 @@ export function activeIds(root, value) {
   enter(root, value)
   return active
 }
+
+/** The state value of the state that has this phase, within what is around it; null when none has. */
+export function valueOfPhase(node, phase) {
+  for (const state of node.states) {
+    const inner = valueOfPhase(state, phase)
+    if (inner !== null) return { [state.key]: inner }
+    if (state.meta['phase'] === phase) return { [state.key]: {} }
+  }
+  return null
+}

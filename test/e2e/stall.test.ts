@@ -10,7 +10,10 @@ import { createWorld, isAlive, plainWork, type World } from './harness.ts'
 let world: World
 
 beforeAll(async () => {
-  world = createWorld({ projects: [{ id: 'app', budgets: { implementation: 3 } }], limits: { activeRuns: 3, progress: '2s', run: '120s' } })
+  world = createWorld({
+    projects: [{ id: 'app', budgets: { implementation: 3 } }],
+    limits: { activeRuns: 3, progress: '2s', stalls: 2, run: '120s' },
+  })
   await world.start()
 })
 
@@ -46,15 +49,16 @@ ${plainWork}`)
     expect(prompt(key, 'run-1-turn-2')).toContain('> Starting the server on port 3000')
   })
 
-  it('that stalls for good is started once more, then a human is asked, with its last words', async () => {
+  it('that stalls for good is started again as often as the configuration says, then a human is asked, with its last words', async () => {
     const key = await world.submit(`${beginning}
 echo "Waiting for input"
 sleep 1000`)
     const ended = await world.untilIssue(key, 'escalated', 60_000)
-    expect(reasonOf(ended)).toContain("No progress for 2 s, 2 times. The agent's last words: Waiting for input")
+    expect(reasonOf(ended)).toContain("No progress for 2 s, 3 times. The agent's last words: Waiting for input")
     // No attempt is spent on doing the same again.
     expect(ended).toMatchObject({ attempts: { implementation: 1 }, pr: null, run: null })
-    expect([isAlive(pidOf(key, 1)), isAlive(pidOf(key, 2)), existsSync(join(world.folder, `${key}-3.pid`))]).toEqual([false, false, false])
+    expect([1, 2, 3].map((n) => isAlive(pidOf(key, n)))).toEqual([false, false, false])
+    expect(existsSync(join(world.folder, `${key}-4.pid`))).toBe(false)
   })
 
   it('that says nothing and writes its files is not disturbed', async () => {

@@ -44,11 +44,24 @@ describe('one issue', () => {
   })
 })
 
+describe('an agent that stalls, and then dies', () => {
+  it.each([
+    ['without a thread is started again in its run, and in the next one', false, 2],
+    ['with one goes on in its run: in its thread, in a fork of it, or afresh', true, 1],
+  ])('%s', (_what, threads, runs) => {
+    const world = createWorld({ a: { stalls: true, deaths: 1, threads } })
+    world.run(first)
+    expect(world.landings).toEqual(['a'])
+    expect(world.issue('a').context).toMatchObject({ runs, attempts: { implementation: 1 }, spent: { runs: 1 } })
+    expect(world.capacity()).toMatchObject({ holders: [], waiting: [] })
+  })
+})
+
 describe('several issues', () => {
   const plan: fc.Arbitrary<Plan> = fc.record(
     {
       ...{ red: fc.boolean(), objection: fc.boolean(), conflict: fc.boolean(), question: fc.boolean(), dirty: fc.boolean() },
-      deaths: fc.integer({ min: 0, max: 3 }),
+      ...{ deaths: fc.integer({ min: 0, max: 3 }), stalls: fc.boolean(), threads: fc.boolean() },
     },
     { requiredKeys: [] },
   )

@@ -16,6 +16,9 @@ export interface Plan {
   dirty?: boolean
   /** How often its agent dies before it has done anything. */
   deaths?: number
+  /** Its agent's first turn makes no progress; it has a thread, which is not to be had when it is resumed. */
+  stalls?: boolean
+  threads?: boolean
   blockedBy?: string
 }
 
@@ -130,6 +133,8 @@ export function createWorld(plans: Record<string, Plan>, limit = 2) {
         return [{ done: { path: `/${input['key']}`, head: 'base', baseHead: 'base', dirty: [] } }]
       case 'agentSession':
         return turn(input as unknown as SessionInput)
+      case 'probeWork':
+        return [{ done: { changedAt: null } }]
       case 'verifyWork':
         return [{ done: inspect(input['key'] as string) }]
       case 'publishChange':
@@ -174,10 +179,15 @@ export function createWorld(plans: Record<string, Plan>, limit = 2) {
     }
   }
 
-  function turn({ issue, key, turn: n, type, question }: SessionInput): Answer[] {
-    const started: Answer = { says: { type: 'session.started', process: { pid: 1, group: 1, startTime: '1' } } }
+  function turn({ issue, key, turn: n, type, question, recovery }: SessionInput): Answer[] {
+    const able = plans[issue]!.threads ? { thread: `thread of ${issue}`, abilities: { steer: true, fork: true } } : {}
+    const started: Answer = { says: { type: 'session.started', process: { pid: 1, group: 1, startTime: '1' }, ...able } }
     const finished = (result: object): Answer => ({ says: { type: 'session.finished', result: { summary: 'did it', ...result } } })
     const plan = plans[issue]!
+    if (plan.stalls && once(`stall of ${issue}`)) return [started]
+    if (recovery?.way === 'resume' && once(`loss of ${issue}`)) {
+      return [finished({ outcome: 'failed', failure: 'environment', lost: true })]
+    }
     for (let i = 1; i <= (plan.deaths ?? 0); i++) if (once(`death ${i} of ${issue}`)) return [started, { fail: { code: 'interrupted' } }]
     if (plan.question && question === null && type === 'implementation' && once(`question ${issue}`)) {
       return [started, finished({ outcome: 'needs_input', question: 'Which?' })]

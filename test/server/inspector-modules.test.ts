@@ -8,7 +8,7 @@ import { issueMachine } from '../../src/machines/issue/machine.ts'
 import { runMachine } from '../../src/machines/run/machine.ts'
 
 const module = (name: string): Promise<any> => import(String(new URL(`../../inspector/${name}.js`, import.meta.url)))
-const { activeIds, layout, walk } = await module('layout')
+const { activeIds, layout, valueOfPhase, walk } = await module('layout')
 const { createState, viewOf } = await module('state')
 const { acceptedActions } = await module('actions')
 
@@ -73,6 +73,16 @@ test('a state value lights its states and all around them', () => {
   ])
   expect(names({ lifecycle: 'of another version' })).toEqual(['lifecycle'])
   expect(names(null)).toEqual([])
+})
+
+test('the phase of a run lights the state that has it, and all around it', () => {
+  const { root } = machines[1]!
+  const names = (phase: string) => [...(activeIds(root, valueOfPhase(root, phase)) as Set<string>)]
+  expect(names('working')).toEqual(['run', 'run.working'])
+  expect(names('nudging')).toEqual(['run', 'run.working', 'run.working.progress', 'run.working.progress.nudging'])
+  expect(names('afresh')).toEqual(['run', 'run.recovering', 'run.recovering.afresh'])
+  expect(names('of another version')).toEqual(['run'])
+  expect(valueOfPhase(root, 'of another version')).toBeNull()
 })
 
 test('an older document never replaces a newer one', () => {

@@ -562,6 +562,22 @@ describe('an interruption', () => {
   })
 })
 
+describe('the time when we were not there', () => {
+  it('is no time of the run: what is gone on with has what was left', () => {
+    const before = play({}, prepared, threaded)
+    const back = before.send({ type: 'run.steer', id: 'message-1', text: 't', at: before.at + 500 * minute }).fail('session', {
+      code: 'interrupted',
+    })
+    expect(back.value).toEqual({ recovering: 'resuming' })
+    const left = dawn + 120 * minute - before.at
+    expect([...back.timers].find(([name]) => name.includes('.runLimit.'))![1].due - back.at).toBe(left)
+    // Cut off again at once, the same time is not given twice.
+    const again = playOn(back, interrupted)
+    expect([...again.timers].find(([name]) => name.includes('.runLimit.'))![1].due - again.at).toBe(left)
+    expect([...again.timers].find(([name]) => name.includes('.silence.'))![1].due - again.at).toBe(120 * minute)
+  })
+})
+
 describe('a way back', () => {
   const lost = finishes({ outcome: 'failed', failure: 'environment', lost: true, summary: 'no such thread' })
   const cut = [prepared, able, progressed, interrupted]
@@ -602,6 +618,15 @@ describe('a way back', () => {
     const stalled = [prepared, threaded, fires('stall'), nothing, ended]
     expect(play({}, ...stalled, lost).context.recovery).toMatchObject({ cause: 'stalled', way: 'afresh' })
     expect(play({}, ...stalled, lost).value).toEqual({ recovering: 'afresh' })
+  })
+
+  it('may have its answer at once, as a start may', () => {
+    expect(play({}, ...cut, progressed).value).toEqual(at('moving'))
+    expect(play({}, ...cut, finishes({})).value).toEqual({ verifying: 'inspecting' })
+    const asked = play({}, ...cut, finishes({ outcome: 'needs_input', question: 'Which?' }))
+    expect(output(asked)).toMatchObject({ outcome: 'needs_input', question: 'Which?' })
+    const failed = play({}, ...cut, finishes({ outcome: 'failed', failure: 'auth', reason: 'log in' }))
+    expect(output(failed)).toMatchObject({ outcome: 'failed', failure: 'auth', reason: 'log in' })
   })
 
   it('is watched by the same clocks as a start', () => {
