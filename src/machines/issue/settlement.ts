@@ -112,7 +112,8 @@ export function assignment(c: IssueContext): RunInput {
 
 /** What the next run finds in the worktree. A run that never had it leaves everything as it was. */
 function worktreeAfter(c: IssueContext, { headBefore, outcome, failure, dirty }: RunOutput): Pick<IssueContext, 'keep' | 'restartFrom'> {
-  if (headBefore === null) return { keep: c.keep, restartFrom: c.restartFrom }
+  // A reviewer has a checkout of its own.
+  if (headBefore === null || c.run?.type === 'review') return { keep: c.keep, restartFrom: c.restartFrom }
   // What was out of bounds is saved, and not built upon.
   if (outcome === 'interrupted' || failure === 'scope') return { keep: false, restartFrom: headBefore }
   // Asked or stopped in the middle of it, the agent goes on where it was.
@@ -189,7 +190,8 @@ export const settleWithQuestion = (c: IssueContext, event: RunOutput): Patch => 
   ...answered(c, event),
   ...refundAttempt(c),
   ...noFailures,
-  asked: c.asked ?? c.run!.asked,
+  // The answer is for the one who asked: it is not a wish for another change.
+  asked: c.asked ?? c.run!.asked ?? (c.run!.type === 'review' ? 'review' : null),
   question: { text: event.question ?? event.summary, at: c.now },
 })
 

@@ -2,6 +2,7 @@
 
 import type { RunContext, SessionResult } from './context.ts'
 import { mostChecks, mostCommits, mostResumes, reportEvery } from './policy.ts'
+import { verdictOf } from './review.ts'
 
 interface Args {
   context: RunContext
@@ -63,6 +64,22 @@ export const canGoOn = ({ context: { completion, checksMade } }: Only): boolean 
   completion?.verdict === 'continue' && checksMade < mostChecks
 /** When it was asked why nothing has changed, and asks a person. */
 export const isAskingInstead = ({ context: { completion } }: Only): boolean => completion?.verdict === 'needs_input'
+
+// --- a review --------------------------------------------------------------------------------------
+
+/** When it is a review: it gives a verdict and has no change of its own. */
+export const isReview = ({ context }: Only): boolean => context.type === 'review'
+/** When the reviewer has changed what was under review, or its head: what it says is about something else. */
+export const hasTampered = ({ context: { type, inspection, past } }: Only): boolean =>
+  type === 'review' && inspection !== null && (inspection.head !== past || inspection.dirty.length > 0)
+/** When its answer can be read as a verdict. Nothing else is one: no review approves by default. */
+export const hasVerdict = ({ context: { type, result, past } }: Only): boolean =>
+  type === 'review' && past !== null && result !== null && verdictOf(result) !== null
+/** When the forge has taken the verdict: the pull request still has the head that it is about. */
+export const isCounted = ({ event }: Args): boolean => (event as { output?: { counts?: boolean } }).output?.counts === true
+
+// --- the end of the work ---------------------------------------------------------------------------
+
 /** When everything is committed, on the branch, on top of what was there, and new. A reviewer's commits are nobody's change. */
 export const canPublish = ({ context }: Only): boolean =>
   context.type !== 'review' &&

@@ -5,10 +5,12 @@
 //                              └───────────┴──────────┘  the agent's thread is resumed; one continuation commits what was left
 //                              └─ checking ◀──────────┘  an agent that changed nothing is asked why
 //
+// A reviewer has nothing to publish: its verdict goes from `verifying` through `submitting` to the forge.
+//
 // Whatever calls it off leads through `ending`, where the agent's processes are waited for.
 
 import { createContext } from './context.ts'
-import { prepareInput, publishInput, runOutput, runSetup, sessionInput, verifyInput } from './setup.ts'
+import { prepareInput, publishInput, runOutput, runSetup, sessionInput, submitInput, verifyInput } from './setup.ts'
 
 export const runMachine = runSetup.createMachine({
   id: 'run',
@@ -127,6 +129,9 @@ export const runMachine = runSetup.createMachine({
         judging: {
           meta: { description: 'The guards decide.' },
           always: [
+            { guard: 'hasTampered', target: '#run.settled', actions: 'endForTampering' },
+            { guard: 'hasVerdict', target: '#run.submitting' },
+            { guard: 'isReview', target: '#run.settled', actions: 'endWithoutVerdict' },
             { guard: 'isOnOtherBranch', target: '#run.settled', actions: 'endForOtherBranch' },
             { guard: 'hasRewrittenHistory', target: '#run.settled', actions: 'endForRewrite' },
             { guard: 'isOutOfScope', target: '#run.settled', actions: 'endForScope' },
@@ -203,6 +208,20 @@ export const runMachine = runSetup.createMachine({
         src: 'publishChange',
         input: publishInput,
         onDone: { target: 'settled', actions: 'rememberPublished' },
+        onError: { target: 'settled', actions: 'endForEnvironment' },
+      },
+      on: { 'run.stop': { target: 'settled', actions: 'endAsAsked' } },
+    },
+    submitting: {
+      meta: { phase: 'publishing', description: 'The verdict is given to the forge, for exactly the head that was looked at.' },
+      invoke: {
+        id: 'submit',
+        src: 'submitReview',
+        input: submitInput,
+        onDone: [
+          { guard: 'isCounted', target: 'settled', actions: 'rememberVerdict' },
+          { target: 'settled', actions: 'endAsOutdated' },
+        ],
         onError: { target: 'settled', actions: 'endForEnvironment' },
       },
       on: { 'run.stop': { target: 'settled', actions: 'endAsAsked' } },

@@ -6,6 +6,7 @@ import type { Inspection, Published, RunContext, RunInput, SessionResult } from 
 import type { RunEvent } from './events.ts'
 import { hasAdvanced, isDirty } from './guards.ts'
 import { reportEvery } from './policy.ts'
+import { verdictOf } from './review.ts'
 
 type State = Situation<RunContext>
 type Type = RunEvent['type']
@@ -19,6 +20,8 @@ const input: RunInput = {
   limits: { run: 120 * minute, progress: 15 * minute, signal: 10 * minute },
 }
 
+const reviewInput: RunInput = { ...input, type: 'review' }
+
 const process_ = { pid: 1, group: 1, startTime: '1' }
 const usage = { ...noUsage, inputTokens: 1 }
 const results: SessionResult[] = [
@@ -28,6 +31,14 @@ const results: SessionResult[] = [
   ...failureClasses.flatMap((failure): SessionResult[] =>
     failure === 'dirty' || failure === 'scope' || failure === 'stalled' ? [] : [{ outcome: 'failed', failure, summary: 's' }],
   ),
+]
+
+const finding = { path: 'a.ts', line: 1, body: 'f' }
+/** What a reviewer answers beside that: readable as a verdict or not. */
+const verdicts: [label: string, result: SessionResult][] = [
+  ['an approval', { outcome: 'completed', summary: 's', verdict: 'approve', findings: [] }],
+  ['an objection', { outcome: 'completed', summary: 's', verdict: 'approve', findings: [{ ...finding, blocking: true }] }],
+  ['an empty objection', { outcome: 'completed', summary: '', verdict: 'request_changes' }],
 ]
 
 type Example = [label: string, event: Omit<RunEvent, 'at'> & Told, later?: number]
@@ -62,13 +73,27 @@ const inspections: Record<string, Partial<Inspection>> = {
   'nothing ahead': { commitsAhead: 0 },
   'out of bounds': { protectedFiles: ['package.json'] },
 }
+/** A reviewer's checkout, which has the head that was to be looked at, unless its agent has changed that. */
+const reviewed: Record<string, Partial<Inspection>> = {
+  untouched: { head: 'P', review: { bound: [], others: [], left: [] } },
+  edited: { head: 'P', dirty: ['a.ts'] },
+  'committed to': { head: 'A' },
+}
 const published: Published = { number: 7, url: 'u', headSha: 'A', headRef: 'b', baseRef: 'main', draft: false, state: 'open' }
 const answers: Record<string, [label: string, output: unknown][]> = {
   prepare: [['', { path: '/w', head: 'base', baseHead: 'base', dirty: [] }]],
   closing: [['', null]],
   verify: Object.entries(inspections).map(([label, found]) => [label, { ...looked, ...found }]),
   publish: [['', published]],
+  submit: [
+    ['taken', { counts: true }],
+    ['of an old head', { counts: false }],
+  ],
 }
+const answersTo = (child: string, { type }: RunContext): [label: string, output: unknown][] =>
+  child === 'verify' && type === 'review'
+    ? Object.entries(reviewed).map(([label, found]) => [label, { ...looked, ...found }])
+    : (answers[child] ?? [])
 const failures = ['interrupted', 'worktree-broken', 'spawn-failed']
 
 function events(state: State): Happening[] {
@@ -80,8 +105,13 @@ function events(state: State): Happening[] {
       return alive(state).includes('session') ? [{ ...said, says: 'session', event }] : []
     }),
   )
+  const judged = verdicts.flatMap(([label, result]): Happening[] =>
+    state.context.type === 'review' && alive(state).includes('session')
+      ? [{ label: `session.finished ${label}`, cause: 'inside', at, says: 'session', event: { type: 'session.finished', result } }]
+      : [],
+  )
   const ended = alive(state).flatMap((child): Happening[] => [
-    ...(answers[child] ?? []).map(([label, output]): Happening => ({
+    ...answersTo(child, state.context).map(([label, output]): Happening => ({
       label: `${child} done ${label}`,
       cause: 'inside',
       at,
@@ -90,7 +120,7 @@ function events(state: State): Happening[] {
     })),
     ...failures.map((code): Happening => ({ label: `${child} failed ${code}`, cause: 'inside', at, fail: child, error: { code } })),
   ])
-  return [...told, ...ended, ...timersOf(state, at)]
+  return [...told, ...judged, ...ended, ...timersOf(state, at)]
 }
 
 /** How long ago matters only for the next report of progress; what was used and who was steered, only whether. */
@@ -117,7 +147,10 @@ const answersOf = (commands: Parameters<typeof spawns>[0]): Told[] =>
 export const runModel: Model<RunContext> = {
   machine: 'run',
   parent: 'issue/1',
-  worlds: [{ name: 'a repair', input, events }],
+  worlds: [
+    { name: 'a repair', input, events },
+    { name: 'a review', input: reviewInput, events },
+  ],
   representative,
   properties: [
     {
@@ -150,6 +183,22 @@ export const runModel: Model<RunContext> = {
         if (!spawns(commands).some(({ src }) => src === 'publishChange')) return undefined
         if (happening.label !== 'verify done fine') return `published after ${happening.label}`
         return !isDirty({ context }) && hasAdvanced({ context }) ? undefined : 'it is not what was looked at'
+      },
+    },
+    {
+      id: 'P4',
+      statement: 'A verdict is given only of the head that was to be looked at, untouched, and as its agent said it: never by default.',
+      step: ({ after: { context }, commands, happening }) => {
+        const asked = spawns(commands).some(({ src }) => src === 'submitReview')
+        if (asked && happening.label !== 'verify done untouched') return `a verdict after ${happening.label}`
+        if (asked && (context.type !== 'review' || verdictOf(context.result!) === null)) return 'a verdict that nobody has given'
+        const wrong = answersOf(commands).find(
+          ({ review, outcome }) => (review !== null) !== (context.type === 'review' && outcome === 'completed'),
+        )
+        if (wrong !== undefined) return 'it answers a verdict without having completed a review, or the other way round'
+        return answersOf(commands).some(({ review }) => review !== null) && happening.label !== 'submit done taken'
+          ? 'a verdict that the forge has not taken'
+          : undefined
       },
     },
     {

@@ -1,12 +1,13 @@
 // What the names in the run's chart mean.
 
 import { assign, enqueueActions, fromCallback, fromPromise, sendParent, sendTo, setup, stopChild } from 'xstate'
-import type { FailureClass, RunOutcome } from '../vocabulary.ts'
+import type { FailureClass, Finding, RunOutcome } from '../vocabulary.ts'
 import { addUsage } from '../vocabulary.ts'
 import type { Completion, Inspection, Published, RunContext, RunInput, RunOutput, SessionResult, TurnKind } from './context.ts'
 import type { RunEvent } from './events.ts'
 import * as guards from './guards.ts'
 import { completionTime, endingTime } from './policy.ts'
+import { reviewOf, unreadableText } from './review.ts'
 
 export interface PrepareInput {
   project: string
@@ -19,6 +20,8 @@ export interface PrepareInput {
   /** The commit that the branch starts over from; null to go on from where it is. */
   restartFrom: string | null
   runId: string
+  /** Of a review: the head to look at, in a checkout of its own. */
+  review: string | null
 }
 
 export interface SessionInput extends RunInput {
@@ -41,6 +44,28 @@ export interface VerifyInput {
   onto: string | null
   since: string
   protectedPaths: string[]
+  /** Of a review: the head that was to be looked at, and what its agent found. */
+  review: { head: string; findings: Finding[] } | null
+}
+
+/** A verdict for exactly one head. */
+export interface SubmitInput {
+  project: string
+  /** The issue's immutable id and its key. */
+  issue: string
+  key: string
+  /** A second time with the same run, it is the same review. */
+  runId: string
+  reviewer: string
+  verdict: 'approved' | 'changes_requested'
+  body: string
+  findings: Finding[]
+  headSha: string
+}
+
+/** `counts`: false when the pull request has another head by now, or is not open. */
+export interface Submitted {
+  counts: boolean
 }
 
 export interface PublishInput {
@@ -81,6 +106,7 @@ export const prepareInput = ({ context }: { context: RunContext }): PrepareInput
   keep: context.keep || context.turns > 0,
   restartFrom: context.restartFrom,
   runId: context.runId,
+  review: context.type === 'review' ? context.past : null,
 })
 
 /** What the run was given, without what it has found out since. */
@@ -108,6 +134,7 @@ const assignmentOf = ({
   steered: _steered,
   ending: _ending,
   pr: _pr,
+  verdict: _verdict,
   ...input
 }: RunContext): RunInput => input
 
@@ -132,6 +159,16 @@ export const verifyInput = ({ context }: { context: RunContext }): VerifyInput =
   onto: context.onto,
   since: context.published ?? context.headBefore!,
   protectedPaths: context.protectedPaths,
+  review: context.type === 'review' ? { head: context.past!, findings: context.result?.findings ?? [] } : null,
+})
+
+export const submitInput = ({ context }: { context: RunContext }): SubmitInput => ({
+  project: context.project,
+  issue: context.issue,
+  key: context.key,
+  runId: context.runId,
+  reviewer: context.agent,
+  ...reviewOf(context),
 })
 
 export const publishInput = ({ context }: { context: RunContext }): PublishInput => ({
@@ -149,11 +186,20 @@ export const publishInput = ({ context }: { context: RunContext }): PublishInput
   patchId: context.inspection!.patchId,
 })
 
+/** What a verdict says of itself goes before what the agent says. */
+function summaryOf({ result, ending, verdict, inspection }: RunContext): string {
+  const summary = result?.summary ?? ending?.reason ?? ''
+  if (verdict === null) return summary
+  const left = inspection?.review?.left ?? []
+  const discarded = left.length === 0 ? '' : ` Left in its checkout and discarded: ${listed(left)}.`
+  return `${verdict.verdict === 'approved' ? 'Approved' : 'Changes requested of'} ${verdict.headSha.slice(0, 10)}. ${summary}${discarded}`.trim()
+}
+
 export const runOutput = ({ context }: { context: RunContext }): RunOutput => ({
   outcome: context.ending?.outcome ?? 'completed',
   failure: context.ending?.failure ?? null,
   reason: context.ending?.reason ?? '',
-  summary: context.result?.summary ?? context.ending?.reason ?? '',
+  summary: summaryOf(context),
   question: context.ending?.outcome === 'needs_input' ? (context.result?.question ?? context.result?.summary ?? '') : null,
   usage: context.usage,
   headBefore: context.headBefore,
@@ -161,7 +207,7 @@ export const runOutput = ({ context }: { context: RunContext }): RunOutput => ({
   pr: context.pr,
   // Of no interest once there is a change after all.
   completion: context.pr === null ? (context.completion?.verdict ?? null) : null,
-  review: null,
+  review: context.verdict,
   steered: context.steered,
   progressed: context.progressed,
   dirty: context.inspection?.dirty ?? [],
@@ -218,6 +264,7 @@ export const runSetup = setup({
       closing: 'endSession'
       verify: 'verifyWork'
       publish: 'publishChange'
+      submit: 'submitReview'
     },
     meta: {} as RunMeta,
   },
@@ -231,6 +278,7 @@ export const runSetup = setup({
     endSession: fromPromise<void, SessionInput>(notProvided('endSession')),
     verifyWork: fromPromise<Inspection, VerifyInput>(notProvided('verifyWork')),
     publishChange: fromPromise<Published, PublishInput>(notProvided('publishChange')),
+    submitReview: fromPromise<Submitted, SubmitInput>(notProvided('submitReview')),
   },
   guards,
   delays: {
@@ -302,6 +350,8 @@ export const runSetup = setup({
       return { pr: { number, url, headSha, headRef, baseRef, draft, state, patchId }, progressed: true }
     }),
 
+    rememberVerdict: take((c) => ({ verdict: reviewOf(c), progressed: true })),
+
     // the issue
     tellStarted: sendParent(({ context }) => ({ type: 'run.started', runId: context.runId })),
     tellProgress: enqueueActions(({ context, event, enqueue }) => {
@@ -351,6 +401,17 @@ export const runSetup = setup({
       if (operation !== null) return `A ${operation} is in progress after its second turn.`
       return `Uncommitted after its second turn: ${listed(dirty)}`
     }),
+    endForTampering: end('failed', 'agent', (c) => {
+      const { head, dirty = [] } = c.inspection ?? {}
+      const what = dirty.length > 0 ? listed(dirty) : `its head, which is ${head?.slice(0, 10)} instead of ${c.past?.slice(0, 10)}`
+      return `The reviewer changed what it was to review: ${what}. That is discarded, and its verdict with it.`
+    }),
+    endWithoutVerdict: end('failed', 'agent', (c) => unreadableText(c.result!)),
+    endAsOutdated: end(
+      'superseded',
+      null,
+      (c) => `The pull request is not at ${c.past?.slice(0, 10)} any more: the verdict was about that head, and does not count.`,
+    ),
     endForStall: end('failed', 'agent', (c) => `No progress for ${minutes(c.limits.progress)}.`),
     endForSilence: end('failed', 'environment', (c) => `No sign of life for ${minutes(c.limits.signal ?? c.limits.run)}.`),
     endForLimit: end('failed', 'environment', (c) => `Not done within the limit of ${minutes(c.limits.run)} for one run.`),

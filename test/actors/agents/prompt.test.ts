@@ -7,7 +7,7 @@ const facts: PromptFacts = {
   ...{ runType: 'implementation', turnKind: 'work', key: 'APP-1', title: 'T', description: 'd', url: 'u', branch: 'b', base: 'trunk' },
   ...{ attempt: 1, round: 1, past: null, pastPatch: null, protectedPaths: ['AGENTS.md', '.ci/**'], conflict: false, replaces: null },
   ...{ umbrella: null, completion: null, messages: [], question: null, review: null, checks: null, incident: null, uncommitted: null },
-  ...{ lastFailure: null, workflow: null, extra: null },
+  ...{ change: null, lastFailure: null, workflow: null, extra: null },
 }
 const told = (changes: Partial<PromptFacts>): string => composePrompt({ ...facts, ...changes })
 const past = 'a'.repeat(40)

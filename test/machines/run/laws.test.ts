@@ -14,8 +14,8 @@ const numRuns = process.env['SIGNALBOX_NIGHTLY'] ? 20_000 : 500
 const minute = 60_000
 const limits = { run: 120 * minute, progress: 15 * minute, signal: 10 * minute }
 
-/** A repair of what is published, and an implementation, which may be asked why it has changed nothing. */
-const kinds = [{}, { type: 'implementation', published: null, past: null }]
+/** A repair of what is published, an implementation, which may be asked why it has changed nothing, and a review. */
+const kinds = [{}, { type: 'implementation', published: null, past: null }, { type: 'review' }]
 
 const begin = (kind: object): Run =>
   start<RunContext>('run', {
@@ -35,6 +35,8 @@ const words: Event[] = [
   { type: 'session.steered', id: 'message-2', taken: false },
   finished({ outcome: 'completed', usage: { inputTokens: 1, cachedTokens: 0, outputTokens: 1, usd: 0 } }),
   finished({ outcome: 'completed' }),
+  finished({ outcome: 'completed', verdict: 'approve' }),
+  finished({ outcome: 'completed', findings: [{ path: 'a', line: 1, body: 'b', blocking: true }] }),
   finished({ outcome: 'no_change' }),
   finished({ outcome: 'no_change', completion: 'done' }),
   finished({ outcome: 'no_change', completion: 'continue' }),
@@ -78,6 +80,7 @@ function ends(run: Run, n: number): Run {
     prepare: { path: '/w', head: 'base', baseHead: 'base', dirty: [] },
     verify: { ...inspection, ...inspections[n % inspections.length] },
     publish: published,
+    submit: { counts: n % 2 === 0 },
   }
   return run.done(child, outputs[child])
 }
@@ -168,7 +171,21 @@ describe('whatever happens to a run', () => {
   it('an answer of completed is of a published head, and of nothing else is a head told', () => {
     holds((_before, { output }) => {
       const answer = output as RunOutput | undefined
-      if (answer) expect([answer.headAfter, answer.pr?.headSha ?? null]).toEqual(answer.outcome === 'completed' ? ['A', 'A'] : [null, null])
+      if (!answer) return
+      const head = answer.outcome === 'completed' && answer.review === null ? 'A' : null
+      expect([answer.headAfter, answer.pr?.headSha ?? null]).toEqual([head, head])
+    })
+  })
+
+  it('a verdict is of a review, of the head that it was given, untouched, and taken by the forge', () => {
+    holds((before, after) => {
+      if (spawned(after).includes('submitReview')) {
+        expect(after.context).toMatchObject({ type: 'review', past: 'P', inspection: { head: 'P', dirty: [] } })
+      }
+      const answer = after.output as RunOutput | undefined
+      if (!answer) return
+      expect(answer.review !== null).toBe(after.context.type === 'review' && answer.outcome === 'completed')
+      if (answer.review !== null) expect([before.value, answer.review.headSha]).toEqual(['submitting', 'P'])
     })
   })
 
