@@ -81,3 +81,22 @@ it('an agent that goes back to work is told what it said is left', () => {
   expect(told({ completion })).toContain('## What you said is left\n\nthe tests')
   expect(told({ completion, turnKind: 'completion_check' })).not.toContain('the tests')
 })
+
+it('a reviewer is told where the change is, what an answer looks like, and to change nothing', () => {
+  const files = Array.from({ length: 202 }, (_, i) => `src/${i}.ts`)
+  const prompt = told({ runType: 'review', change: { from: 'f', to: 'h', files } })
+  expect(prompt).toContain('`git diff f..h` shows the change of 202 files:')
+  expect(prompt).toContain('- `src/199.ts`\n- and 2 more')
+  expect(prompt).toContain('{ "path", "line", "body", "blocking" }')
+  expect(prompt).toContain('Do not edit, commit or push anything.')
+  expect(prompt).not.toMatch(/Commit your work|Everything is committed/)
+  expect(told({ runType: 'review', change: { from: null, to: 'h', files: ['a'] } })).toContain('`git show h` shows the change of 1 file:')
+  expect(told({})).not.toContain('under review')
+})
+
+it('a fix is told which findings of a review have to be answered', () => {
+  const at = { path: 'a.ts', line: 3, body: 'No.' }
+  const comments = [{ ...at, blocking: true }, { ...at, line: null, blocking: false }, at]
+  const prompt = told({ runType: 'review_fix', review: { reviewer: 'grace', body: '', comments, headSha: past } })
+  expect(prompt).toContain('- `a.ts:3` (has to change): No.\n- `a.ts` (advice): No.\n- `a.ts:3`: No.')
+})
