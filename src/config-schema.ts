@@ -196,7 +196,7 @@ const project = z.strictObject({
   review: z
     .strictObject({ by: z.enum(['human', 'agent', 'none']).default('human') })
     .prefault({})
-    .describe('Embedded forge: who reviews.'),
+    .describe('Embedded forge: who reviews. `agent`: a run of type review, by `agents.review` within `budgets.review`.'),
   landing: z
     .strictObject({
       method: z.enum(['queue', 'manual']).default('queue').describe('`manual` stops at approved and green and waits for a human.'),

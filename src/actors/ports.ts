@@ -37,10 +37,7 @@ export interface AgentRequest {
   recovery: Recovery | null
 }
 
-export interface AgentResult extends SessionResult {
-  verdict?: 'approve' | 'request_changes'
-  findings?: Finding[]
-}
+export type AgentResult = SessionResult
 
 export interface AgentCallbacks {
   signal: AbortSignal
@@ -121,6 +118,34 @@ export interface Workspace {
   save: (request: WorkspaceRequest & { reason: string }) => Promise<string | null>
   /** Contract: removes only a clean worktree whose head is `landed` or pushed (P10); otherwise answers why not. Idempotent. */
   remove: (request: WorkspaceRequest & { landed: string | null }) => Promise<{ removed: boolean; reason: string | null }>
+}
+
+/** The head of a pull request that a reviewer looks at. */
+export interface ReviewRequest {
+  project: string
+  key: string
+  /** The branch that it is compared with. */
+  base: string
+  head: string
+}
+
+export interface ReviewCheckouts {
+  /** Contract: idempotent. A checkout of exactly this head, write-protected and apart from the issue's worktree; one that is there is replaced. */
+  prepare: (request: ReviewRequest) => Promise<Worktree>
+  /**
+   * Contract: read-only. The change from `from` (null: from nothing) to `to`, the paths that differ, and the file `guidance` as the
+   * base has it; null when it has none.
+   */
+  scope: (
+    request: ReviewRequest & { guidance: string | null },
+  ) => Promise<{ from: string | null; to: string; files: string[]; guidance: string | null }>
+  /**
+   * Contract: read-only. What the reviewer has changed in its checkout (`dirty`, and a `head` that is not the one under review), and
+   * which of its findings are of the change. Throws FatalError `worktree-missing` or `worktree-broken`.
+   */
+  inspect: (request: ReviewRequest & { findings: readonly Finding[] }) => Promise<Inspection>
+  /** Contract: idempotent; with everything that is in it. */
+  remove: (request: { project: string; key: string }) => Promise<void>
 }
 
 // --- Forge ---------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import type {
   Deployment,
   Forge,
   LandingRequest,
+  ReviewCheckouts,
   Tracker,
   TrackerReport,
   Workspace,
@@ -20,9 +21,18 @@ import type {
 import { createSessions, type Sessions } from '../actors/run/agent-session.ts'
 import type { EffectPolicy } from '../actors/system/index.ts'
 import type { Config } from '../config.ts'
-import { FatalError } from '../errors.ts'
+import { FatalError, toErrorData } from '../errors.ts'
 import type { Answer, ReconciliationContext } from '../machines/reconciliation/context.ts'
-import type { ConflictInput, PrepareInput, ProbeInput, PublishInput, SessionInput, VerifyInput } from '../machines/run/setup.ts'
+import type {
+  ConflictInput,
+  PrepareInput,
+  ProbeInput,
+  PublishInput,
+  SessionInput,
+  SubmitInput,
+  Submitted,
+  VerifyInput,
+} from '../machines/run/setup.ts'
 
 export interface EffectsHost {
   config: Config
@@ -31,6 +41,7 @@ export interface EffectsHost {
   forge: () => LocalForge
   tracker: () => Tracker
   workspace: Workspace
+  reviews: ReviewCheckouts
   agents: ReadonlyMap<string, Agent>
   postToFeed: (id: string, report: Record<string, unknown>) => void
   log: (line: { issue: string; run: string; message: string }) => void
@@ -59,7 +70,7 @@ export interface Works {
 }
 
 export function createEffects(host: EffectsHost): { effects: Record<string, EffectPolicy>; sessions: Sessions; works: Works } {
-  const { config, forge, workspace } = host
+  const { config, forge, workspace, reviews } = host
   const checks = { pool: 'checks', limit: config.limits.checks }
   const { sessions, logic, endOf } = createSessions<SessionInput>({
     keyOf: ({ issue, runId }) => `${issue}/${runId}`,
@@ -71,7 +82,7 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
     prepare: async (input) => {
       // Nor does an agent start beside one that a dead server left behind.
       await host.ready
-      return prepareSession(config, await withBase(input))
+      return prepareSession(host, await withBase(input))
     },
     onLine: (request, line) => host.log({ issue: request.issue, run: request.runId, message: line }),
     nudge: composeNudge,
@@ -127,7 +138,9 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
       logic: effect<PrepareInput, unknown>((input, signal) =>
         inTurn(input, async () => {
           signal.throwIfAborted()
-          return workspace.prepare({ ...(await withBase(input)), signal })
+          const { review, ...request } = await withBase(input)
+          // An effect that an earlier version began knows of no reviews.
+          return review == null ? workspace.prepare({ ...request, signal }) : reviews.prepare({ ...request, head: review })
         }),
       ),
     },
@@ -140,7 +153,14 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
         changedAt: await workspace.lastChange(await withBase(input)),
       })),
     },
-    verifyWork: { ...git, limit: 4, logic: effect<VerifyInput, unknown>(async (input) => workspace.inspect(await withBase(input))) },
+    verifyWork: {
+      ...git,
+      limit: 4,
+      logic: effect<VerifyInput, unknown>(async (input) => {
+        const { review, ...request } = await withBase(input)
+        return review == null ? workspace.inspect(request) : reviews.inspect({ ...request, ...review })
+      }),
+    },
     findConflict: {
       ...git,
       attempts: 2,
@@ -154,6 +174,17 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
       limit: 4,
       deadline: 20 * 60_000,
       logic: effect<PublishInput, unknown>(async (input, signal) => forge().publish(await withBase(input), signal)),
+    },
+    submitReview: {
+      ...git,
+      logic: effect<SubmitInput, Submitted>(async (input) => {
+        const submitted = forge().submitReview(input)
+        // Nobody looks into the checkout any more; one that cannot be removed is replaced by the next.
+        await inTurn(input, () => reviews.remove(input)).catch((error: unknown) =>
+          host.log({ issue: input.key, run: input.runId, message: toErrorData(error).message }),
+        )
+        return submitted
+      }),
     },
 
     adoptPullRequest: {
@@ -219,7 +250,9 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
       logic: delivery<Parameters<Workspace['remove']>[0]>(({ report, from }) =>
         inTurn(report, async () => {
           // Told late, it may find a new run in it; the end of that one gives the worktree back again.
-          if (!host.hasRun(from)) await workspace.remove(await withBase(report))
+          if (host.hasRun(from)) return
+          await reviews.remove(report)
+          await workspace.remove(await withBase(report))
         }),
       ),
     },
@@ -228,12 +261,13 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
 }
 
 /** Writes the run's folder and describes the turn. */
-async function prepareSession(config: Config, input: SessionInput): Promise<AgentRequest> {
+async function prepareSession({ config, reviews }: Pick<EffectsHost, 'config' | 'reviews'>, input: SessionInput): Promise<AgentRequest> {
   const project = config.projects.find(({ id }) => id === input.project)
   if (!project) throw new FatalError('unknown-project', `There is no project '${input.project}' in the configuration any more.`)
   const folder = join(config.dataFolder, 'runs', input.key, input.turn > 1 ? `${input.runId}-turn-${input.turn}` : input.runId)
   mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const workflow = input.type === 'review' ? project.prompts.review : project.prompts.implementation
+  const change = input.type === 'review' ? await scopeOf(reviews, input, project.prompts.review) : null
+  const workflow = change === null ? readOptional(input.worktree, project.prompts.implementation) : change.workflow
   const {
     key,
     title,
@@ -268,13 +302,15 @@ async function prepareSession(config: Config, input: SessionInput): Promise<Agen
       parent: input.parent,
       runType: type,
       ...promptContext(input),
-      workflow: workflow === null ? null : readOptional(input.worktree, workflow),
+      change,
+      workflow,
       extra: project.prompts.extra === null ? null : readFileSync(project.prompts.extra, 'utf8'),
     }),
     context: {
       issue: { key, title, description, url },
       run: { id: input.runId, type, attempt, turn: input.turn, kind: input.turnKind, recovery: input.recovery },
       ...{ messages, question, review, checks, incident, uncommitted, lastFailure, parent: input.parent },
+      ...(change === null ? {} : { change: { from: change.from, to: change.to, files: change.files } }),
     },
     timeout: input.timeout,
     thread: input.thread,
@@ -287,10 +323,17 @@ const promptContext = (input: SessionInput) => {
   return { turnKind, completion, recovery, round, past, pastPatch, protectedPaths, conflict, replaces, umbrella }
 }
 
+/** What a reviewer is to look at. Its instructions are the base's: a change does not instruct its own reviewer. */
+async function scopeOf(reviews: ReviewCheckouts, { project, key, base, past }: SessionInput, guidance: string | null) {
+  const { guidance: text, ...scope } = await reviews.scope({ project, key, base, head: past!, guidance })
+  return { ...scope, workflow: guidance === null || text === null ? null : { name: guidance, text: text.slice(0, longestWorkflow) } }
+}
+
 const longestWorkflow = 256 * 1024
 
 /** A project's own instructions, from the worktree; not there is an answer, too long is cut. */
-function readOptional(folder: string, name: string): { name: string; text: string } | null {
+function readOptional(folder: string, name: string | null): { name: string; text: string } | null {
+  if (name === null) return null
   try {
     return { name, text: readFileSync(join(folder, name), 'utf8').slice(0, longestWorkflow) }
   } catch {

@@ -6,6 +6,7 @@ import { useProcessHost } from '../actors/process.ts'
 import { createSystem, realClock, type ActorSystem, type Clock, type RandomSource } from '../actors/system/index.ts'
 import { createLocalTracker, type LocalTracker } from '../actors/tracker/local.ts'
 import { discoverBase } from '../actors/workspace/base.ts'
+import { createReviewCheckouts } from '../actors/workspace/review-checkout.ts'
 import { createWorkspace } from '../actors/workspace/worktree.ts'
 import type { Config } from '../config.ts'
 import { toErrorData } from '../errors.ts'
@@ -99,6 +100,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     forge: () => forge,
     tracker: () => tracker,
     workspace,
+    reviews: createReviewCheckouts({ folder: config.dataFolder }),
     agents,
     postToFeed: (id, report) => {
       const { level, kind, issue, phase, status, summary } = report as unknown as FeedEntry

@@ -66,6 +66,8 @@ export interface Finding {
   path: string
   line: number | null
   body: string
+  /** Whether the change must not land with it; only of a reviewing agent. */
+  blocking?: boolean | undefined
 }
 
 export interface CheckFailure {

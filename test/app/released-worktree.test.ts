@@ -4,17 +4,21 @@ import { existsSync } from 'node:fs'
 import { createActor, toPromise, type AnyActorLogic } from 'xstate'
 import { expect, test } from 'vitest'
 import { createEffects } from '../../src/app/effects.ts'
+import { run } from '../actors/repository.ts'
+import { createReviewCheckouts } from '../../src/actors/workspace/review-checkout.ts'
 import { request, world } from '../actors/workspace/fixture.ts'
 
 test.each([
   [false, 'is removed'],
   [true, 'stays'],
 ])('the worktree of an issue whose run is claimed (%s) %s', async (isClaimed) => {
-  const { workspace, prepare, path } = world()
+  const { workspace, prepare, path, folder, repository } = world()
   await prepare()
+  const reviews = createReviewCheckouts({ folder })
+  const review = await reviews.prepare({ ...request, head: run(repository, 'rev-parse', request.base) })
   const { effects } = createEffects({
     config: { projects: [] },
-    ...{ workspace, ready: Promise.resolve(), hasRun: () => isClaimed },
+    ...{ workspace, reviews, ready: Promise.resolve(), hasRun: () => isClaimed },
     forge: () => ({ repository: async () => ({ base: { name: request.base } }) }),
   } as never)
   const report = { ...request, type: 'worktree.released', landed: null }
@@ -22,4 +26,5 @@ test.each([
   delivery.start()
   await toPromise(delivery)
   expect(existsSync(path)).toBe(isClaimed)
+  expect(existsSync(review.path)).toBe(isClaimed)
 })

@@ -23,7 +23,7 @@ export interface ProjectOptions {
   /** A command line; by default the script that was given with the issue. */
   agentCommand?: string
   ci?: { command: string; timeout?: string }
-  review?: 'human' | 'none'
+  review?: 'human' | 'agent' | 'none'
   budgets?: Record<string, number>
   more?: object
 }

@@ -11,8 +11,10 @@ const count = z.int().min(0).default(0)
 
 const finding = z.strictObject({
   path: text.min(1),
-  line: z.int().min(1).nullable().default(null),
+  // Any number: a line that is not there makes a finding a general remark, and is no reason to lose it.
+  line: z.int().nullable().default(null),
   body: text.min(1),
+  blocking: z.boolean().nullish(),
 })
 
 const result = z
@@ -33,6 +35,7 @@ const result = z
   })
 
 const keys = Object.keys(result.shape)
+const findingKeys = Object.keys(finding.shape)
 
 /**
  * The result that the agent wrote, or null when there is no file. Throws ProtocolError `invalid-result` with what is wrong
@@ -44,10 +47,18 @@ export async function readResult(path: string, limit: number): Promise<AgentResu
   const parsed = result.safeParse(toJson(written))
   if (!parsed.success) throw invalid(parsed.error.issues.slice(0, 3).map(describe).join('; '))
   const { outcome, summary, ...others } = parsed.data
-  const given = Object.fromEntries(Object.entries(others).filter(([, value]) => value !== null && value !== undefined && value !== ''))
+  const { findings } = others
+  const given = Object.fromEntries(
+    Object.entries({ ...others, findings: findings?.map(toFinding) }).filter(
+      ([, value]) => value !== null && value !== undefined && value !== '',
+    ),
+  )
   if (outcome !== 'failed') return { outcome, summary, ...given }
   return { outcome, summary, ...given, failure: 'agent', reason: summary === '' ? 'The agent says that it failed.' : summary }
 }
+
+/** What is not said is not there. */
+const toFinding = ({ blocking, ...rest }: z.output<typeof finding>) => (blocking == null ? rest : { ...rest, blocking })
 
 const invalid = (what: string, cause?: unknown): ProtocolError =>
   new ProtocolError('invalid-result', `The agent's result file is not valid: ${what}.`, { cause })
@@ -87,7 +98,7 @@ function describe(issue: z.core.$ZodIssue): string {
   if (issue.code === 'unrecognized_keys') {
     return issue.keys
       .map((key) => {
-        const nearest = suggest(key, keys)
+        const nearest = suggest(key, issue.path[0] === 'findings' ? findingKeys : keys)
         return `${at}unknown key '${key}'${nearest === undefined ? '' : `, did you mean '${nearest}'?`}`
       })
       .join('; ')

@@ -34,6 +34,8 @@ export interface PromptFacts {
   /** The question that the messages answer, when one was open. */
   question: string | null
   review: { reviewer: string; body: string; comments: readonly Finding[]; headSha: string } | null
+  /** Of a review: the commits between which the change lies, and the paths that differ. */
+  change: { from: string | null; to: string; files: readonly string[] } | null
   checks: { headSha: string; failures: readonly CheckFailure[] } | null
   incident: QueueIncident | null
   /** The change in flight that this turn is to base the work on; the base is its branch. */
@@ -65,6 +67,7 @@ export function composePrompt(facts: PromptFacts): string {
       ? null
       : section('Uncommitted changes', list(facts.uncommitted.map((path) => `\`${path}\``))),
     facts.parent === null ? null : section(`Pull request #${facts.parent.number}`, contradiction(facts.parent)),
+    facts.change === null ? null : section('What is under review', underReview(facts.change)),
     facts.review === null ? null : section(`Review, round ${facts.round}`, review(facts.review)),
     facts.checks === null
       ? null
@@ -138,7 +141,15 @@ function task(facts: PromptFacts): string {
     case 'branch_upkeep':
       return `Bring this branch up to date: ${upkeep(facts.base)}`
     case 'review':
-      return 'Review the change of this branch against its base. Change nothing. Answer with a verdict and findings bound to files and lines.'
+      return [
+        'Review the change that is checked out here, as somebody who has not written it. Change nothing: the checkout is thrown away afterwards, and a verdict on anything but the head under review does not count.',
+        'A command answers in its result file: `outcome` is `completed`, `summary` says what you think of the change, `verdict` is `approve` or `request_changes`, and `findings` is a list of `{ "path", "line", "body", "blocking" }`:',
+        list([
+          '`path` and `line` are those of the file as it is at the head under review; `line` may be null for the file as a whole.',
+          '`blocking` is true for what has to change before this may land, and false for advice.',
+          'One blocking finding asks for changes, whatever the verdict says; without any the change is approved.',
+        ]),
+      ].join('\n\n')
   }
 }
 
@@ -149,7 +160,7 @@ const upkeep = (base: string): string =>
 function success(facts: PromptFacts): string[] {
   const { runType, turnKind, past, pastPatch } = facts
   if (turnKind === 'completion_check') return ['One of the four words with its reason, and a worktree as it was.']
-  if (runType === 'review') return ['A verdict, and a finding for everything that has to change.']
+  if (runType === 'review') return ['A verdict, and a blocking finding for everything that has to change.']
   const lines = ['Everything is committed, and `git status` shows a clean tree.']
   if (turnKind === 'stack')
     lines.push(`The branch has all of \`origin/${facts.base}\`. Without that it is published as it was before this turn.`)
@@ -175,7 +186,9 @@ const replaced = ({ number, url }: { number: number; url: string }): string =>
 
 function rules(facts: PromptFacts): string {
   const lines = [
-    `Work only in the current directory, on the branch \`${facts.branch}\` (base \`${facts.base}\`).`,
+    facts.runType === 'review'
+      ? `Read in the current directory, which has the head of the branch \`${facts.branch}\` (base \`${facts.base}\`). Files of your own belong into the temporary folder.`
+      : `Work only in the current directory, on the branch \`${facts.branch}\` (base \`${facts.base}\`).`,
     ...(facts.runType === 'review' || facts.turnKind === 'completion_check'
       ? ['Do not edit, commit or push anything.']
       : [
@@ -217,8 +230,23 @@ function fenced(text: string): string {
   return `${fence}\n${text.trimEnd()}\n${fence}`
 }
 
+/** Paths that are listed; git knows the others. */
+const mostPaths = 200
+
+function underReview({ from, to, files }: NonNullable<PromptFacts['change']>): string {
+  const command = from === null ? `git show ${to}` : `git diff ${from}..${to}`
+  const more = files.length > mostPaths ? [`and ${files.length - mostPaths} more`] : []
+  return [
+    `\`${command}\` shows the change of ${files.length} ${files.length === 1 ? 'file' : 'files'}:`,
+    list([...files.slice(0, mostPaths).map((path) => `\`${path}\``), ...more]),
+  ].join('\n\n')
+}
+
 function review({ reviewer, body, comments, headSha }: NonNullable<PromptFacts['review']>): string {
-  const findings = comments.map(({ path, line, body: text }) => `\`${path}${line === null ? '' : `:${line}`}\`: ${text}`)
+  const findings = comments.map(({ path, line, body: text, blocking }) => {
+    const weight = blocking === undefined ? '' : blocking ? ' (has to change)' : ' (advice)'
+    return `\`${path}${line === null ? '' : `:${line}`}\`${weight}: ${text}`
+  })
   return [
     `${reviewer} on ${short(headSha)}:`,
     body.trim() === '' ? null : quote(body.trim()),

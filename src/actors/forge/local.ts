@@ -1,6 +1,7 @@
 // The embedded forge: pull requests in Signalbox's own database, on bare git repositories of its own. Composes the parts beside it.
 
 import { FatalError } from '../../errors.ts'
+import type { SubmitInput, Submitted } from '../../machines/run/setup.ts'
 import type { SqliteDatabase } from '../../persistence/database.ts'
 import { createFactOutbox } from '../../persistence/fact-outbox.ts'
 import type { CheckFailure, Forge, LandingRequest, PublishInput, PullRequest, PullRequestFacts } from '../ports.ts'
@@ -72,6 +73,11 @@ export interface LocalForge extends Forge, Omit<LandingEffects, 'mergeable'> {
   /** Whether the branch has an open pull request. */
   isInFlight: (project: string, branch: string) => boolean
   review: (request: ReviewRequest) => void
+  /**
+   * A reviewing agent's verdict on the issue's pull request, bound to the head that it looked at. Idempotent by its run. `counts` is
+   * false, and nothing is written, when the pull request has another head by now or is not open.
+   */
+  submitReview: (request: SubmitInput) => Submitted
   /** Throws FatalError `environment` and RetryableError `check-aborted` instead of an answer about the commit. */
   runChecks: (request: {
     project: string
@@ -204,6 +210,17 @@ export function createLocalForge(options: LocalForgeOptions): LocalForge {
     isInFlight: (project, branch) => pullRequests.openOn(project, branch) !== undefined,
     repository: open,
     review: reviews.add,
+    submitReview({ project, issue, runId, reviewer, verdict, body, findings: comments, headSha }) {
+      const row = pullRequests.byIssue(issue)
+      if (row === undefined) return { counts: false }
+      try {
+        reviews.add({ project, number: row.number, reviewer, verdict, body, comments, headSha, source: 'agent', key: `${issue}/${runId}` })
+        return { counts: true }
+      } catch (error) {
+        if (error instanceof FatalError && ['stale-head', 'pull-request-closed'].includes(error.code)) return { counts: false }
+        throw error
+      }
+    },
     dismissReviews: reviews.dismiss,
     async pushHead(request) {
       const row = await publisher.pushHead(request)

@@ -33,6 +33,7 @@ const content = z.object({
         path: z.string('must be a text').min(1, 'is empty').max(4096, 'is longer than 4096 characters'),
         line: z.number('must be a number or null').int('must be a whole number').positive('must be positive').nullable(),
         body: text,
+        blocking: z.boolean('must be true or false').optional(),
       }),
       'must be a list',
     )

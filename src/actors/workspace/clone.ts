@@ -10,7 +10,7 @@ import { git } from '../git.ts'
 import type { Place } from './place.ts'
 
 /** What `git push` answers with, since it is no repository: it tells an agent why. */
-const pushUrl = '/dev/null/pushing-is-disabled-because-signalbox-publishes-the-branch'
+export const pushUrl = '/dev/null/pushing-is-disabled-because-signalbox-publishes-the-branch'
 
 const copyTimeout = 900_000
 

@@ -101,7 +101,7 @@ const compare = ['diff-tree', '-r', '--no-renames', '--no-ext-diff', '--no-textc
 const toPathspec = (glob: string): string => (glob.startsWith(':') ? glob : `:(top,glob)${glob}`)
 
 /** Questions about commits. The base may have moved since the clone last fetched: its new objects are read where they are. */
-function createLook({ path, repository }: Pick<Place, 'path' | 'repository'>) {
+export function createLook({ path, repository }: Pick<Place, 'path' | 'repository'>) {
   const ask = (args: readonly string[], options: Partial<GitRequest> = {}): Promise<GitResult> =>
     git(args, { cwd: path, env: { GIT_ALTERNATE_OBJECT_DIRECTORIES: objectsOf(repository) }, timeout: 120_000, ...options })
 

@@ -87,6 +87,14 @@ function writeResult(path: string, result: Record<string, unknown>): void {
   renameSync(`${path}.new`, path)
 }
 
+/** The verdict on what is checked out, with its findings. */
+function judge({ reviews }: Plan): Record<string, unknown> {
+  if (reviews === undefined || (read(reviews.path) ?? '').includes(reviews.wanted)) return { verdict: 'approve', findings: [] }
+  const { body, comments } = reviews.objection
+  console.log(`objecting: ${body}`)
+  return { verdict: 'request_changes', summary: body, findings: comments.map((comment) => ({ ...comment, blocking: true })) }
+}
+
 const context = JSON.parse(readFileSync(variable('SIGNALBOX_CONTEXT_FILE'), 'utf8')) as { issue?: { title?: string } }
 const key = variable('SIGNALBOX_ISSUE')
 const runType = variable('SIGNALBOX_RUN_TYPE') as RunType
@@ -121,11 +129,13 @@ for (const step of plan.steps) {
   if (plan.leavesUncommitted) continue
   if (!commit(step.commit)) console.log('that was done already')
 }
+const verdict = runType === 'review' ? judge(plan) : {}
 await think()
 writeResult(variable('SIGNALBOX_RESULT_FILE'), {
   outcome: plan.outcome,
   summary: plan.summary,
   question: plan.question,
+  ...verdict,
   ...(runType === 'implementation' && plan.outcome === 'completed'
     ? { prTitle: task.title, prBody: `${plan.summary}\n\n${task.body}\n\nCloses ${key}.` }
     : {}),

@@ -1,7 +1,7 @@
 // What the scripted agent knows to do: for each task and run type, the edits it makes and what it says about them.
 
 import type { RunType } from '../../actors/ports.ts'
-import type { TaskName } from './tasks.ts'
+import { tasks, type Task, type TaskName } from './tasks.ts'
 
 /** One file made anew from what it was (null: it did not exist). Contract: applying it twice gives what once gives. */
 export interface Edit {
@@ -31,6 +31,8 @@ export interface Plan {
   lingers?: true
   /** What made the tests come and go is over. */
   calms?: true
+  /** A review: what is not in this file yet, and what is to be said where it is missing. */
+  reviews?: { path: string; wanted: string; objection: NonNullable<Task['objection']> }
 }
 
 /** What the agent knows of its turn, beside task and run type. */
@@ -465,6 +467,11 @@ export function planFor(task: TaskName, runType: RunType, turn: Partial<Turn> = 
       ...(task === 'careless' && !isForCommit ? { leavesUncommitted: true } : {}),
       ...(task === 'stopped' && !isTold ? { lingers: true } : {}),
     }
+  }
+  if (runType === 'review') {
+    const { objection } = tasks.find(({ name }) => name === task)!
+    const look = { mergeBase: false, steps: [], outcome: 'completed', summary: 'Looks good.' } as const
+    return objection === null ? look : { ...look, reviews: { path: objection.comments[0]!.path, wanted: groupedSigned, objection } }
   }
   if (runType === 'ci_repair' && task === 'flaky') {
     return { mergeBase: false, steps: [], outcome: 'no_change', summary: 'The tests pass here: the machine was busy.', calms: true }

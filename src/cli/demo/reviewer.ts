@@ -1,4 +1,4 @@
-// The human reviewer that the demo plays: which pull requests to approve or to object to, one verdict per head.
+// The human reviewer that the demo plays: which pull requests to approve or to have reviewed by an agent, once per head.
 
 import type { Action, IssueDocument } from '../../app.ts'
 import { tasks } from './tasks.ts'
@@ -22,7 +22,7 @@ export interface Reviewer {
 /** `isBusy`: a person has something else to do to the pull request first. */
 export function createReviewer(isBusy: (task: TaskName) => boolean = () => false): Reviewer {
   const reviewed = new Set<string>()
-  const objected = new Set<string>()
+  const asked = new Set<string>()
   const isReviewed = (document: IssueDocument): boolean => reviewed.has(headOf(document))
 
   const isDue = (task: Task, issues: ReadonlyMap<TaskName, IssueDocument>): boolean => {
@@ -45,16 +45,15 @@ export function createReviewer(isBusy: (task: TaskName) => boolean = () => false
           const document = issues.get(task.name)!
           const { key } = document
           const headSha = document.pr!.headSha
-          const objection = task.objection !== null && !objected.has(key) ? task.objection : null
           const action: Action =
-            objection === null
+            task.objection === null || asked.has(key)
               ? { action: 'approve', body: 'Looks good.', author: 'reviewer' }
-              : { action: 'request_changes', body: objection.body, comments: [...objection.comments], author: 'reviewer' }
+              : { action: 'retry', runType: 'review', author: 'reviewer' }
           return { key, headSha, action, idempotencyKey: `demo-${action.action}-${key}-${headSha}` }
         }),
     given: ({ key, headSha, action }) => {
       reviewed.add(`${key} ${headSha}`)
-      if (action.action === 'request_changes') objected.add(key)
+      if (action.action === 'retry') asked.add(key)
     },
   }
 }

@@ -32,7 +32,7 @@ interface Story {
   runs?: readonly string[]
   /** Heads of its pull request on the way. */
   heads?: number
-  /** The review of its first head, when that is not an approval. */
+  /** What an agent finds that is asked to review its first head; a person looks at the next one. */
   objection?: { body: string; comments: readonly { path: string; line: number; body: string }[] }
   /** The other half of a pair that is approved together, the half that is to land first. */
   landsAfter?: string
@@ -65,9 +65,9 @@ const stories = [
     name: 'reviewed',
     title: 'Format numbers with thousands separators',
     body: 'Add `grouped(value)` to `src/format.ts`: `grouped(1234567)` is `"1,234,567"`. With tests.',
-    story: 'reviewer objects, addressed',
+    story: 'a reviewing agent objects, addressed',
     incidents: ['review.changesRequested'],
-    runs: ['review_fix'],
+    runs: ['review', 'review_fix'],
     heads: 2,
     objection: {
       body: 'grouped(-123456) gives "-,123,456". Please keep the sign out of the grouping, and add a test for it.',

@@ -2,7 +2,7 @@
 // Times and heads are told relative to what is known, so that a state and its representative get the same events.
 
 import { alive, isTimer, tick, timersOf, type Happening, type Situation, type Told } from '../model.ts'
-import { failureClasses, noUsage, type FailureClass, type QueueIncident, type RunOutcome } from '../vocabulary.ts'
+import { failureClasses, noUsage, type QueueIncident, type RunOutcome } from '../vocabulary.ts'
 import type { IssueContext } from './context.ts'
 import type { EventOf, IssueEvent, TrackerFact } from './events.ts'
 import { pollOf } from './model-poll.ts'
@@ -83,27 +83,39 @@ const answer = (runId: string, outcome: RunOutcome, changes: object = {}) => ({
 /** What a run can answer: one that is being ended says so, unless it had its answer already. */
 function answers(c: IssueContext): Example<'run.finished'>[] {
   return ofRun(c, (runId) => {
+    if (c.run!.type === 'review') return [...verdicts(c, runId), ...others(runId)]
     const head = ownPush(c)
     const pr = head === undefined ? null : { ...pullRequest(c, head), state: 'open' as const }
-    const failed = (failure: FailureClass): Example<'run.finished'> => [`failed ${failure}`, answer(runId, 'failed', { failure })]
     return [
       ...(pr === null
         ? []
         : [['completed', answer(runId, 'completed', { headAfter: head, pr, progressed: true })] as Example<'run.finished'>]),
+      ...others(runId),
       ['no_change', answer(runId, 'no_change')],
       ...(['done', 'continue', 'failed'] as const).map((completion): Example<'run.finished'> => [
         `no_change ${completion}`,
         answer(runId, 'no_change', { completion }),
       ]),
-      ['needs_input', answer(runId, 'needs_input', { question: 'q' })],
-      ['interrupted', answer(runId, 'interrupted')],
-      ['interrupted after progress', answer(runId, 'interrupted', { progressed: true })],
-      ...failureClasses.map(failed),
-      ['released', answer(runId, 'released')],
-      ['superseded', answer(runId, 'superseded')],
     ]
   })
 }
+
+/** A reviewing agent's verdict, which the forge has taken; it has no change of its own. */
+const verdicts = (c: IssueContext, runId: string): Example<'run.finished'>[] =>
+  (['approved', 'changes_requested'] as const).map((verdict) => {
+    const review = { verdict, body: 'b', findings: [], headSha: c.run!.head! }
+    return [`completed ${verdict}`, answer(runId, 'completed', { review, progressed: true })]
+  })
+
+/** What a run of every type can answer. */
+const others = (runId: string): Example<'run.finished'>[] => [
+  ['needs_input', answer(runId, 'needs_input', { question: 'q' })],
+  ['interrupted', answer(runId, 'interrupted')],
+  ['interrupted after progress', answer(runId, 'interrupted', { progressed: true })],
+  ...failureClasses.map((failure): Example<'run.finished'> => [`failed ${failure}`, answer(runId, 'failed', { failure })]),
+  ['released', answer(runId, 'released')],
+  ['superseded', answer(runId, 'superseded')],
+]
 
 /** Examples of each type of event; a new type does not compile without. */
 const examples: { [T in Type]: (c: IssueContext) => Example<T>[] } = {

@@ -117,6 +117,13 @@ export const issueModel: Model<IssueContext> = {
       policy: { deploy: { timeout: 60_000 } },
       forget: withoutLateWords,
     }),
+    world('a reviewing agent', {
+      takes: part(
+        'run\\.finished needs_input|pr\\.(opened|pushed foreign)|review\\.(approved$|dismissed)|checks\\.passed$|tracker\\.prompted$',
+      ),
+      policy: { review: 'agent' },
+      forget: withoutLateWords,
+    }),
     world('the end of a budget', {
       takes: part('run\\.finished interrupted$|operator\\.(retried$|budgetReset)|pr\\.(opened|pushed foreign)|review\\.changesRequested'),
       policy: { budgets: { ...explorationPolicy.budgets, runs: 2 } },

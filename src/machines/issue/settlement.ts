@@ -131,7 +131,8 @@ export function assignment(c: IssueContext): RunInput {
 
 /** What the next run finds in the worktree. A run that never had it leaves everything as it was. */
 function worktreeAfter(c: IssueContext, { headBefore, outcome, failure, dirty }: RunOutput): Pick<IssueContext, 'keep' | 'restartFrom'> {
-  if (headBefore === null) return { keep: c.keep, restartFrom: c.restartFrom }
+  // A reviewer has a checkout of its own.
+  if (headBefore === null || c.run?.type === 'review') return { keep: c.keep, restartFrom: c.restartFrom }
   // What was out of bounds is saved, and not built upon.
   if (outcome === 'interrupted' || failure === 'scope') return { keep: false, restartFrom: headBefore }
   // Asked or stopped in the middle of it, also by a blocker, the agent goes on where it was.
@@ -213,7 +214,9 @@ export const settleCalledOff = (c: IssueContext, event: RunOutput): Patch => ({
 })
 
 export function settleWithQuestion(c: IssueContext, event: RunOutput): Patch {
-  const patch = { ...answered(c, event), ...refundAttempt(c), ...noFailures, asked: c.asked ?? c.run!.asked }
+  // The answer is for the one who asked: it is not a wish for another change.
+  const asked = c.asked ?? c.run!.asked ?? (c.run!.type === 'review' ? ('review' as const) : null)
+  const patch = { ...answered(c, event), ...refundAttempt(c), ...noFailures, asked }
   const text = event.question ?? event.summary
   // What a person said meanwhile may be the answer: the next run is given both.
   return hasUnheard(patch.inbox!) ? { ...patch, answered: text } : { ...patch, question: { text, at: c.now } }

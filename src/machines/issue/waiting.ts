@@ -5,7 +5,7 @@ import { linksOf } from './adoption.ts'
 import type { IssueContext } from './context.ts'
 import { presentHead } from './head-facts.ts'
 import { isActing } from './guards.ts'
-import { checksState, isRerunning, isUnconfirmed, openBlockers, reviewState } from './policy.ts'
+import { agentFor, checksState, isRerunning, isUnconfirmed, openBlockers, reviewState } from './policy.ts'
 import { escalationText } from './reports.ts'
 import { lifetimeText } from './settlement.ts'
 import { isResting, openChildren } from './umbrella.ts'
@@ -29,6 +29,7 @@ const stallText = ({ run }: IssueContext): string => {
   const rung = rungs[run?.phase ?? '']
   return rung === undefined ? '' : `, without progress since ${new Date(run!.lastProgressAt ?? run!.startedAt).toISOString()}: ${rung}`
 }
+const reviewer = (c: IssueContext): string => (c.policy.review === 'agent' ? ` by the agent ${agentFor(c.policy, 'review')}` : '')
 
 export const waiting = {
   verdicts(c) {
@@ -44,7 +45,7 @@ export const waiting = {
       )
     }
     if (reviewState(c) === 'none' && c.policy.review !== 'none')
-      rows.push(row('reviewer', `a review of pull request #${c.pr?.number}`, since))
+      rows.push(row('reviewer', `a review of pull request #${c.pr?.number}${reviewer(c)}`, since))
     if (c.pr?.parent) rows.push(row('dependency', `pull request #${c.pr.parent.number}, which it is based on, to land`, since))
     if (c.pr?.draft) rows.push(row('human', 'the pull request is a draft', since))
     return rows

@@ -146,6 +146,9 @@ export interface SessionResult {
   question?: string
   /** Only of a completion check: what is the matter, when nothing was changed. */
   completion?: Completion['verdict']
+  /** Only of a review. */
+  verdict?: 'approve' | 'request_changes'
+  findings?: Finding[]
   prTitle?: string
   prBody?: string
   usage?: Usage
@@ -177,6 +180,8 @@ export interface Inspection {
   reverts: string[]
   /** Protected paths whose change against the base is another one than before the run. */
   protectedFiles: string[]
+  /** Only of a review: its findings that are of the change, the others, and files that the reviewer left beside it. */
+  review?: { bound: Finding[]; others: Finding[]; left: string[] }
 }
 
 export const noAbilities: AgentAbilities = { steer: false, fork: false }
@@ -227,6 +232,8 @@ export interface RunContext extends RunInput {
   steered: string[]
   ending: { outcome: RunOutcome; failure: FailureClass | null; reason: string } | null
   pr: Published | null
+  /** The verdict that the forge has taken. */
+  verdict: RunOutput['review']
 }
 
 export function createContext({ input }: { input?: RunInput }): RunContext {
@@ -297,5 +304,6 @@ export function createContext({ input }: { input?: RunInput }): RunContext {
     steered: [],
     ending: null,
     pr: null,
+    verdict: null,
   }
 }

@@ -2,6 +2,7 @@
 
 import type { ChangeInFlight, RunContext, SessionResult } from './context.ts'
 import { mostChecks, mostCommits, mostForks, mostRestarts, mostResumes, mostStalls, reportEvery } from './policy.ts'
+import { verdictOf } from './review.ts'
 
 interface Args {
   context: RunContext
@@ -109,6 +110,22 @@ export const isStacking = ({ context: { turnKind } }: Only): boolean => turnKind
 /** When it was, and the work is not there: not finished, not clean, or without the other change. */
 export const isNotStacked = ({ context }: Only): boolean =>
   isStacking({ context }) && !(context.inspection?.hasParent === true && canPublish({ context }))
+
+// --- a review --------------------------------------------------------------------------------------
+
+/** When it is a review: it gives a verdict and has no change of its own. */
+export const isReview = ({ context }: Only): boolean => context.type === 'review'
+/** When the reviewer has changed what was under review, or its head: what it says is about something else. */
+export const hasTampered = ({ context: { type, inspection, past } }: Only): boolean =>
+  type === 'review' && inspection !== null && (inspection.head !== past || inspection.dirty.length > 0)
+/** When its answer can be read as a verdict. Nothing else is one: no review approves by default. */
+export const hasVerdict = ({ context: { type, result, past } }: Only): boolean =>
+  type === 'review' && past !== null && result !== null && verdictOf(result) !== null
+/** When the forge has taken the verdict: the pull request still has the head that it is about. */
+export const isCounted = ({ event }: Args): boolean => (event as { output?: { counts?: boolean } }).output?.counts === true
+
+// --- the end of the work ---------------------------------------------------------------------------
+
 /** When everything is committed, on the branch, on top of what was there, and new. A reviewer's commits are nobody's change. */
 export const canPublish = ({ context }: Only): boolean =>
   context.type !== 'review' &&

@@ -10,10 +10,22 @@
 //
 //   moving ─▶ probing ─▶ nudging ─▶ interrupting ─▶ recovering (resuming │ forking │ afresh) ─▶ settled: a human is asked
 //
+// A reviewer has nothing to publish: its verdict goes from `verifying` through `submitting` to the forge.
+//
 // Whatever calls it off leads through `ending`, where the agent's processes are waited for.
 
 import { createContext } from './context.ts'
-import { conflictInput, prepareInput, probeInput, publishInput, runOutput, runSetup, sessionInput, verifyInput } from './setup.ts'
+import {
+  conflictInput,
+  prepareInput,
+  probeInput,
+  publishInput,
+  runOutput,
+  runSetup,
+  sessionInput,
+  submitInput,
+  verifyInput,
+} from './setup.ts'
 
 /** What follows when a session has been started, whichever way. */
 const onceStarted = {
@@ -208,6 +220,9 @@ export const runMachine = runSetup.createMachine({
           meta: { description: 'The guards decide.' },
           always: [
             { guard: 'isNotStacked', target: '#run.publishing', actions: 'leaveStack' },
+            { guard: 'hasTampered', target: '#run.settled', actions: 'endForTampering' },
+            { guard: 'hasVerdict', target: '#run.submitting' },
+            { guard: 'isReview', target: '#run.settled', actions: 'endWithoutVerdict' },
             { guard: 'isOnOtherBranch', target: '#run.settled', actions: 'endForOtherBranch' },
             { guard: 'hasRewrittenHistory', target: '#run.settled', actions: 'endForRewrite' },
             { guard: 'isOutOfScope', target: '#run.settled', actions: 'endForScope' },
@@ -311,6 +326,20 @@ export const runMachine = runSetup.createMachine({
         src: 'publishChange',
         input: publishInput,
         onDone: { target: 'settled', actions: 'rememberPublished' },
+        onError: { target: 'settled', actions: 'endForEnvironment' },
+      },
+      on: { 'run.stop': { target: 'settled', actions: 'endAsAsked' } },
+    },
+    submitting: {
+      meta: { phase: 'publishing', description: 'The verdict is given to the forge, for exactly the head that was looked at.' },
+      invoke: {
+        id: 'submit',
+        src: 'submitReview',
+        input: submitInput,
+        onDone: [
+          { guard: 'isCounted', target: 'settled', actions: 'rememberVerdict' },
+          { target: 'settled', actions: 'endAsOutdated' },
+        ],
         onError: { target: 'settled', actions: 'endForEnvironment' },
       },
       on: { 'run.stop': { target: 'settled', actions: 'endAsAsked' } },

@@ -6,6 +6,7 @@ import type { Inspection, Published, RunContext, RunInput, SessionResult } from 
 import type { RunEvent } from './events.ts'
 import { canPublish } from './guards.ts'
 import { mostRestarts, reportEvery } from './policy.ts'
+import { verdictOf } from './review.ts'
 
 type State = Situation<RunContext>
 type Type = RunEvent['type']
@@ -21,6 +22,7 @@ const input: RunInput = {
 
 /** The first work on an issue: before it is published it is compared with what is in flight. */
 const first: RunInput = { ...input, type: 'implementation', published: null, past: null, sequencing: true }
+const reviewInput: RunInput = { ...input, type: 'review' }
 
 const process_ = { pid: 1, group: 1, startTime: '1' }
 const usage = { ...noUsage, inputTokens: 1 }
@@ -32,6 +34,14 @@ const results: SessionResult[] = [
     failure === 'dirty' || failure === 'scope' || failure === 'stalled' ? [] : [{ outcome: 'failed', failure, summary: 's' }],
   ),
   { outcome: 'failed', failure: 'environment', summary: 's', lost: true },
+]
+
+const finding = { path: 'a.ts', line: 1, body: 'f' }
+/** What a reviewer answers beside that: readable as a verdict or not. */
+const verdicts: [label: string, result: SessionResult][] = [
+  ['an approval', { outcome: 'completed', summary: 's', verdict: 'approve', findings: [] }],
+  ['an objection', { outcome: 'completed', summary: 's', verdict: 'approve', findings: [{ ...finding, blocking: true }] }],
+  ['an empty objection', { outcome: 'completed', summary: '', verdict: 'request_changes' }],
 ]
 
 type Example = [label: string, event: Omit<RunEvent, 'at'> & Told, later?: number]
@@ -79,6 +89,12 @@ const inspections: Record<string, Partial<Inspection>> = {
   'without its base': { hasParent: false },
   'out of bounds': { protectedFiles: ['package.json'] },
 }
+/** A reviewer's checkout, which has the head that was to be looked at, unless its agent has changed that. */
+const reviewed: Record<string, Partial<Inspection>> = {
+  untouched: { head: 'P', review: { bound: [], others: [], left: [] } },
+  edited: { head: 'P', dirty: ['a.ts'] },
+  'committed to': { head: 'A' },
+}
 const published: Published = { number: 7, url: 'u', headSha: 'A', headRef: 'b', baseRef: 'main', draft: false, state: 'open' }
 const answers: Record<string, [label: string, output: unknown][]> = {
   prepare: [['', { path: '/w', head: 'base', baseHead: 'base', dirty: [] }]],
@@ -89,7 +105,15 @@ const answers: Record<string, [label: string, output: unknown][]> = {
     ['conflict', { number: 6, url: 'u', branch: 'other', head: 'O', files: ['a.ts'] }],
   ],
   publish: [['', published]],
+  submit: [
+    ['taken', { counts: true }],
+    ['of an old head', { counts: false }],
+  ],
 }
+const answersTo = (child: string, { type }: RunContext): [label: string, output: unknown][] =>
+  child === 'verify' && type === 'review'
+    ? Object.entries(reviewed).map(([label, found]) => [label, { ...looked, ...found }])
+    : (answers[child] ?? [])
 /** What a look at the worktree of a silent agent finds, and how a turn answers a nudge. */
 const looks = ({ context: { stillSince } }: State): [label: string, output: unknown][] => [
   ['nothing new', { changedAt: null }],
@@ -119,8 +143,13 @@ const events =
         return alive(state).includes('session') ? [{ ...said, says: 'session', event: words }] : []
       }),
     )
+    const judged = verdicts.flatMap(([label, result]): Happening[] =>
+      state.context.type === 'review' && alive(state).includes('session')
+        ? [{ label: `session.finished ${label}`, cause: 'inside', at, says: 'session', event: { type: 'session.finished', result } }]
+        : [],
+    )
     const ended = alive(state).flatMap((child): Happening[] => [
-      ...(child === 'probe' ? looks(state) : (answers[child] ?? [])).map(([label, output]): Happening => ({
+      ...(child === 'probe' ? looks(state) : answersTo(child, state.context)).map(([label, output]): Happening => ({
         label: `${child} done ${label}`,
         cause: 'inside',
         at,
@@ -129,7 +158,7 @@ const events =
       })),
       ...failures.map((code): Happening => ({ label: `${child} failed ${code}`, cause: 'inside', at, fail: child, error: { code } })),
     ])
-    return [...told, ...ended, ...timersOf(state, at)]
+    return [...told, ...judged, ...ended, ...timersOf(state, at)]
   }
 
 /**
@@ -162,7 +191,10 @@ function representative({ context: c, ...rest }: State): State {
       uncommitted: null,
       // Wherever else it is decided on, it is looked at anew before.
       // Only a turn that is to get onto another change is asked whether it has.
-      inspection: c.inspection && ['publishing', 'sequencing'].includes(String(rest.value)) ? { ...c.inspection, hasParent: true } : null,
+      inspection:
+        c.inspection && ['publishing', 'sequencing', 'submitting'].includes(String(rest.value))
+          ? { ...c.inspection, hasParent: true }
+          : null,
       sequence: c.sequence && { ...c.sequence, before: { ...c.sequence.before, hasParent: true } },
     },
   }
@@ -185,6 +217,7 @@ export const runModel: Model<RunContext> = {
       input: first,
       events: (state) => events({})(state).filter(({ label }) => atPublication.test(label)),
     },
+    { name: 'a review', input: reviewInput, events: events({}) },
   ],
   representative,
   properties: [
@@ -222,6 +255,22 @@ export const runModel: Model<RunContext> = {
         const isAsBefore = JSON.stringify(context.inspection) === JSON.stringify(context.sequence?.before)
         const mayBe = happening.label.startsWith('comparison ') || before.context.turnKind === 'stack' || before.context.onto !== null
         return isAsBefore && mayBe && context.onto === null ? undefined : `published after ${happening.label}`
+      },
+    },
+    {
+      id: 'P4',
+      statement: 'A verdict is given only of the head that was to be looked at, untouched, and as its agent said it: never by default.',
+      step: ({ after: { context }, commands, happening }) => {
+        const asked = spawns(commands).some(({ src }) => src === 'submitReview')
+        if (asked && happening.label !== 'verify done untouched') return `a verdict after ${happening.label}`
+        if (asked && (context.type !== 'review' || verdictOf(context.result!) === null)) return 'a verdict that nobody has given'
+        const wrong = answersOf(commands).find(
+          ({ review, outcome }) => (review !== null) !== (context.type === 'review' && outcome === 'completed'),
+        )
+        if (wrong !== undefined) return 'it answers a verdict without having completed a review, or the other way round'
+        return answersOf(commands).some(({ review }) => review !== null) && happening.label !== 'submit done taken'
+          ? 'a verdict that the forge has not taken'
+          : undefined
       },
     },
     {

@@ -16,6 +16,10 @@ export const mostCommits = 1
 export const mostChecks = 2
 /** Milliseconds for the answer to that. */
 export const completionTime = 90_000
+/** Findings of one review that are bound to their lines; the others are told in its text. */
+export const mostFindings = 500
+/** Characters of a review's text, and of one finding's. */
+export const longestReview = 16_000
 /** How often a thread is resumed in one run, */
 export const mostResumes = 3
 /** a new one is made of it when it cannot be, */

@@ -1,7 +1,7 @@
 // What the names in the run's chart mean.
 
 import { assign, enqueueActions, fromCallback, fromPromise, sendParent, sendTo, setup, stopChild } from 'xstate'
-import type { FailureClass, RunOutcome } from '../vocabulary.ts'
+import type { FailureClass, Finding, RunOutcome } from '../vocabulary.ts'
 import { addUsage } from '../vocabulary.ts'
 import type {
   AgentAbilities,
@@ -19,6 +19,7 @@ import type {
 import type { RunEvent } from './events.ts'
 import * as guards from './guards.ts'
 import { completionTime, endingTime, mostForks, mostResumes, nudgeTime, probeTime } from './policy.ts'
+import { reviewOf, unreadableText } from './review.ts'
 
 export interface PrepareInput {
   project: string
@@ -31,6 +32,8 @@ export interface PrepareInput {
   /** The commit that the branch starts over from; null to go on from where it is. */
   restartFrom: string | null
   runId: string
+  /** Of a review: the head to look at, in a checkout of its own. */
+  review: string | null
 }
 
 export interface SessionInput extends RunInput {
@@ -69,6 +72,8 @@ export interface VerifyInput {
   protectedPaths: string[]
   /** A commit of another change that the work is to be based on. */
   parent: string | null
+  /** Of a review: the head that was to be looked at, and what its agent found. */
+  review: { head: string; findings: Finding[] } | null
 }
 
 /** Of a commit that is not published yet. */
@@ -76,6 +81,26 @@ export interface ConflictInput {
   project: string
   branch: string
   head: string
+}
+
+/** A verdict for exactly one head. */
+export interface SubmitInput {
+  project: string
+  /** The issue's immutable id and its key. */
+  issue: string
+  key: string
+  /** A second time with the same run, it is the same review. */
+  runId: string
+  reviewer: string
+  verdict: 'approved' | 'changes_requested'
+  body: string
+  findings: Finding[]
+  headSha: string
+}
+
+/** `counts`: false when the pull request has another head by now, or is not open. */
+export interface Submitted {
+  counts: boolean
 }
 
 export interface PublishInput {
@@ -117,6 +142,7 @@ export const prepareInput = ({ context }: { context: RunContext }): PrepareInput
   // Only before the first turn: later it would take this run's own work back.
   restartFrom: context.turns > 0 ? null : context.restartFrom,
   runId: context.runId,
+  review: context.type === 'review' ? context.past : null,
 })
 
 /** What the run was given, without what it has found out since. */
@@ -155,6 +181,7 @@ const assignmentOf = ({
   steered: _steered,
   ending: _ending,
   pr: _pr,
+  verdict: _verdict,
   ...input
 }: RunContext): RunInput => input
 
@@ -189,12 +216,22 @@ export const verifyInput = ({ context }: { context: RunContext }): VerifyInput =
   since: context.published ?? context.headBefore!,
   protectedPaths: context.protectedPaths,
   parent: context.sequence?.parent?.head ?? null,
+  review: context.type === 'review' ? { head: context.past!, findings: context.result?.findings ?? [] } : null,
 })
 
 export const conflictInput = ({ context }: { context: RunContext }): ConflictInput => ({
   project: context.project,
   branch: context.branch,
   head: context.inspection!.head,
+})
+
+export const submitInput = ({ context }: { context: RunContext }): SubmitInput => ({
+  project: context.project,
+  issue: context.issue,
+  key: context.key,
+  runId: context.runId,
+  reviewer: context.agent,
+  ...reviewOf(context),
 })
 
 export const publishInput = ({ context }: { context: RunContext }): PublishInput => ({
@@ -212,11 +249,20 @@ export const publishInput = ({ context }: { context: RunContext }): PublishInput
   patchId: context.inspection!.patchId,
 })
 
+/** What a verdict says of itself goes before what the agent says. */
+function summaryOf({ result, ending, verdict, inspection }: RunContext): string {
+  const summary = result?.summary ?? ending?.reason ?? ''
+  if (verdict === null) return summary
+  const left = inspection?.review?.left ?? []
+  const discarded = left.length === 0 ? '' : ` Left in its checkout and discarded: ${listed(left)}.`
+  return `${verdict.verdict === 'approved' ? 'Approved' : 'Changes requested of'} ${verdict.headSha.slice(0, 10)}. ${summary}${discarded}`.trim()
+}
+
 export const runOutput = ({ context }: { context: RunContext }): RunOutput => ({
   outcome: context.ending?.outcome ?? 'completed',
   failure: context.ending?.failure ?? null,
   reason: context.ending?.reason ?? '',
-  summary: context.result?.summary ?? context.ending?.reason ?? '',
+  summary: summaryOf(context),
   question: context.ending?.outcome === 'needs_input' ? (context.result?.question ?? context.result?.summary ?? '') : null,
   usage: context.usage,
   headBefore: context.headBefore,
@@ -224,7 +270,7 @@ export const runOutput = ({ context }: { context: RunContext }): RunOutput => ({
   pr: context.pr,
   // Of no interest once there is a change after all.
   completion: context.pr === null ? (context.completion?.verdict ?? null) : null,
-  review: null,
+  review: context.verdict,
   steered: context.steered,
   progressed: context.progressed,
   dirty: context.inspection?.dirty ?? [],
@@ -313,6 +359,7 @@ export const runSetup = setup({
       verify: 'verifyWork'
       comparison: 'findConflict'
       publish: 'publishChange'
+      submit: 'submitReview'
     },
     meta: {} as RunMeta,
   },
@@ -328,6 +375,7 @@ export const runSetup = setup({
     verifyWork: fromPromise<Inspection, VerifyInput>(notProvided('verifyWork')),
     findConflict: fromPromise<ChangeInFlight | null, ConflictInput>(notProvided('findConflict')),
     publishChange: fromPromise<Published, PublishInput>(notProvided('publishChange')),
+    submitReview: fromPromise<Submitted, SubmitInput>(notProvided('submitReview')),
   },
   guards,
   delays: {
@@ -449,6 +497,8 @@ export const runSetup = setup({
       return { pr: { number, url, headSha, headRef, baseRef, draft, state, patchId }, progressed: true }
     }),
 
+    rememberVerdict: take((c) => ({ verdict: reviewOf(c), progressed: true })),
+
     // the issue
     tellProbing: sendParent(tell('probing')),
     tellNudging: sendParent(tell('nudging')),
@@ -503,6 +553,17 @@ export const runSetup = setup({
       if (operation !== null) return `A ${operation} is in progress after its second turn.`
       return `Uncommitted after its second turn: ${listed(dirty)}`
     }),
+    endForTampering: end('failed', 'agent', (c) => {
+      const { head, dirty = [] } = c.inspection ?? {}
+      const what = dirty.length > 0 ? listed(dirty) : `its head, which is ${head?.slice(0, 10)} instead of ${c.past?.slice(0, 10)}`
+      return `The reviewer changed what it was to review: ${what}. That is discarded, and its verdict with it.`
+    }),
+    endWithoutVerdict: end('failed', 'agent', (c) => unreadableText(c.result!)),
+    endAsOutdated: end(
+      'superseded',
+      null,
+      (c) => `The pull request is not at ${c.past?.slice(0, 10)} any more: the verdict was about that head, and does not count.`,
+    ),
     endForStall: end('failed', 'stalled', (c) => {
       const times = c.stalls > 1 ? `, ${c.stalls} times` : ''
       const last = c.lastLine === null ? '' : ` The agent's last words: ${c.lastLine}`

@@ -134,7 +134,8 @@ test('a full result file is taken over', async () => {
     verdict: 'request_changes',
     findings: [
       { path: 'a.ts', line: 3, body: 'why?' },
-      { path: 'b.ts', body: 'and here' },
+      { path: 'b.ts', body: 'and here', blocking: null },
+      { path: 'c.ts', line: -1, body: 'nowhere', blocking: true },
     ],
     question: null,
   }
@@ -149,6 +150,7 @@ test('a full result file is taken over', async () => {
     findings: [
       { path: 'a.ts', line: 3, body: 'why?' },
       { path: 'b.ts', line: null, body: 'and here' },
+      { path: 'c.ts', line: -1, body: 'nowhere', blocking: true },
     ],
   })
 })
@@ -186,6 +188,16 @@ test.each([
   ['a question without a text', '{ "outcome": "needs_input", "summary": "x", "question": " " }', /'question' is required/],
   ['negative usage', '{ "outcome": "completed", "summary": "x", "usage": { "inputTokens": -1 } }', /'usage\.inputTokens'/],
   ['a finding without a place', '{ "outcome": "completed", "summary": "x", "findings": [{ "body": "b" }] }', /'findings\.0\.path'/],
+  [
+    'a misspelt key of a finding',
+    '{ "outcome": "completed", "summary": "x", "findings": [{ "path": "a", "body": "b", "blokcing": true }] }',
+    /'findings\.0' unknown key 'blokcing', did you mean 'blocking'\?/,
+  ],
+  [
+    'a verdict that is none',
+    '{ "outcome": "completed", "summary": "x", "verdict": "approved" }',
+    /'verdict' .*"approve"\|"request_changes"/,
+  ],
 ])('a result file with %s is a failure of the agent that says what is wrong', async (_, written, reason) => {
   const { result } = await agentOf(answering(written)).turn()
   expect(result).toMatchObject({ outcome: 'failed', failure: 'agent', reason: expect.stringMatching(reason) })

@@ -17,7 +17,7 @@ const facts: PromptFacts = {
     incident: null,
     uncommitted: null,
   },
-  ...{ lastFailure: null, workflow: null, extra: null, parent: null },
+  ...{ change: null, lastFailure: null, workflow: null, extra: null, parent: null },
 }
 const told = (changes: Partial<PromptFacts>): string => composePrompt({ ...facts, ...changes })
 const past = 'a'.repeat(40)
@@ -134,4 +134,23 @@ it('a nudge says for how long nothing was seen, and what follows', () => {
   expect(composeNudge(90_000)).toContain('Nothing new has been seen of this turn for 90 s')
   expect(composeNudge(15 * 60_000)).toContain('15 minutes')
   expect(composeNudge(0)).toContain('Without a sign of progress the turn is ended.')
+})
+
+it('a reviewer is told where the change is, what an answer looks like, and to change nothing', () => {
+  const files = Array.from({ length: 202 }, (_, i) => `src/${i}.ts`)
+  const prompt = told({ runType: 'review', change: { from: 'f', to: 'h', files } })
+  expect(prompt).toContain('`git diff f..h` shows the change of 202 files:')
+  expect(prompt).toContain('- `src/199.ts`\n- and 2 more')
+  expect(prompt).toContain('{ "path", "line", "body", "blocking" }')
+  expect(prompt).toContain('Do not edit, commit or push anything.')
+  expect(prompt).not.toMatch(/Commit your work|Everything is committed/)
+  expect(told({ runType: 'review', change: { from: null, to: 'h', files: ['a'] } })).toContain('`git show h` shows the change of 1 file:')
+  expect(told({})).not.toContain('under review')
+})
+
+it('a fix is told which findings of a review have to be answered', () => {
+  const at = { path: 'a.ts', line: 3, body: 'No.' }
+  const comments = [{ ...at, blocking: true }, { ...at, line: null, blocking: false }, at]
+  const prompt = told({ runType: 'review_fix', review: { reviewer: 'grace', body: '', comments, headSha: past } })
+  expect(prompt).toContain('- `a.ts:3` (has to change): No.\n- `a.ts` (advice): No.\n- `a.ts:3`: No.')
 })

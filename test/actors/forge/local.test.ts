@@ -69,6 +69,27 @@ describe('reviews', () => {
     expect(types(fixture.told())).toEqual(['pr.closed'])
   })
 
+  test("an agent's verdict is of the head that it looked at, once for each run, or does not count", async () => {
+    const fixture = await createForge()
+    const { number, headSha } = await fixture.open('one', { a: 'a' })
+    const { forge } = fixture
+    fixture.told()
+    const findings = [{ path: 'a', line: 1, body: 'Why?', blocking: true }]
+    const verdict = { project: 'app', issue: 'issue-one', key: 'ONE', reviewer: 'grace', body: '', findings, headSha, runId: 'run-2' }
+    const submit = (changes: Partial<Parameters<typeof forge.submitReview>[0]> = {}) =>
+      forge.submitReview({ ...verdict, verdict: 'changes_requested', ...changes })
+    expect(submit({ issue: 'issue-two' })).toEqual({ counts: false })
+    expect(submit({ headSha: 'f'.repeat(40) })).toEqual({ counts: false })
+    expect(fixture.told()).toEqual([])
+    for (let i = 0; i < 2; i++) expect(submit()).toEqual({ counts: true })
+    const events = fixture.told()
+    expect(events).toMatchObject([{ type: 'review.changesRequested', source: 'agent', headSha, reviewer: 'grace', comments: findings }])
+    expect((await forge.facts({ project: 'app', issue: '', number, branch: '' }))!.reviews[0]!.comments).toEqual(findings)
+    expect(() => submit({ reviewer: '', runId: 'run-3' })).toThrow('reviewer is empty.')
+    forge.closePullRequest({ project: 'app', number })
+    expect(submit({ runId: 'run-4' })).toEqual({ counts: false })
+  })
+
   test('a repeated request is one review', async () => {
     const fixture = await createForge()
     const { number } = await fixture.open('one', { a: 'a' })

@@ -134,9 +134,17 @@ describe('the scripted agent', () => {
         .slice(line - 1, line + 2)
         .join(),
     ).toContain('String(value)')
+    const { body, comments } = task('reviewed').objection!
+    expect((await runAgent(worktree, task('reviewed').title, 'review')).result).toMatchObject({
+      ...{ outcome: 'completed', verdict: 'request_changes', summary: body },
+      findings: comments.map((comment) => ({ ...comment, blocking: true })),
+    })
     await runAgent(worktree, task('reviewed').title, 'review_fix')
     expect(await grouped()).toBe('-123,456')
     expect(await testsPass(worktree)).toBe(true)
+    const again = await runAgent(worktree, task('reviewed').title, 'review')
+    expect(again.result).toMatchObject({ outcome: 'completed', verdict: 'approve', findings: [] })
+    expect(await commitsAhead(worktree)).toBe(3)
   })
 
   it('conflicts with the plain one, and resolves that by a real merge with both functions kept', async () => {

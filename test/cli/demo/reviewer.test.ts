@@ -37,9 +37,9 @@ describe('the reviewer of the demo', () => {
     expect(reviewer.due(issues)[0]!.idempotencyKey).toBe('demo-approve-DEMO-3-a')
   })
 
-  it('objects to the first head of one issue and approves the next', () => {
+  it('has the first head of one issue reviewed by an agent and approves the next', () => {
     const reviewer = createReviewer()
-    expect(verdicts(reviewer, { reviewed: green('DEMO-4') })).toEqual(['request_changes DEMO-4 a'])
+    expect(verdicts(reviewer, { reviewed: green('DEMO-4') })).toEqual(['retry DEMO-4 a'])
     expect(verdicts(reviewer, { reviewed: green('DEMO-4') })).toEqual([])
     expect(verdicts(reviewer, { reviewed: green('DEMO-4', 'b') })).toEqual(['approve DEMO-4 b'])
   })

@@ -8,7 +8,9 @@ const task = (name: TaskName): Task => tasks.find((candidate) => candidate.name 
 
 describe('the issues of the demo', () => {
   it('show every loop: each repair, each incident, a blocker, a question, a stack, a second landing', () => {
-    expect(new Set(tasks.flatMap(({ runs }) => runs))).toEqual(new Set(['ci_repair', 'review_fix', 'queue_repair', 'branch_upkeep']))
+    expect(new Set(tasks.flatMap(({ runs }) => runs))).toEqual(
+      new Set(['review', 'ci_repair', 'review_fix', 'queue_repair', 'branch_upkeep']),
+    )
     expect(new Set(tasks.flatMap((each) => each.incidents))).toEqual(new Set(incidents))
     expect(tasks.filter(({ blockedBy }) => blockedBy !== null)).toHaveLength(1)
     expect(tasks.filter(({ ends }) => ends === 'asked')).toHaveLength(1)

@@ -5,7 +5,6 @@ import { defaultPolicy } from '../../../src/machines/issue/policy.ts'
 import type { RunInput } from '../../../src/machines/run/context.ts'
 import {
   agentFailed,
-  commented,
   approved,
   budgetReset,
   changesRequested,

@@ -17,6 +17,7 @@ import {
   merged,
   open,
   opened,
+  paused,
   pending,
   phase,
   play,
@@ -311,6 +312,58 @@ describe('an agent that reviews', () => {
   it('looks at the next head anew, unless its patch is the same', () => {
     const fixed = byAgent(...open, green(), granted, verdict('changes_requested'), granted, published('B'), green('B'))
     expect(needed(fixed)).toEqual(['pr_open', 'review'])
+  })
+
+  it('that gives no verdict is tried again while its own budget lasts, then a person is asked', () => {
+    const budgets = { ...policy().budgets, review: 2 }
+    const issue = playWith({ policy: policy({ review: 'agent', budgets }) }, ...open, green())
+    const failed: Happening = finished({ outcome: 'failed', failure: 'agent', reason: 'no verdict' })
+    const once = playOn(issue, granted, failed, paused)
+    expect(needed(once)).toEqual(['pr_open', 'review'])
+    expect(runInput(granted(once)).lastFailure).toBe('no verdict')
+    const twice = playOn(once, granted, failed)
+    expect([phase(twice), runState(twice)]).toEqual(['escalated', 'idle'])
+    expect(waits(twice)[0]).toContain('no verdict')
+    expect(twice.context.attempts).toMatchObject({ review: 2, review_fix: 0 })
+    // What a person says goes: the escalation was about a head that nobody had judged.
+    expect(needed(playOn(twice, approved()))).toEqual(['awaiting_queue', null])
+    expect(needed(playOn(twice, changesRequested()))).toEqual(['changes_requested', 'review_fix'])
+  })
+
+  it('of heads that come and come has its budget too', () => {
+    const budgets = { ...policy().budgets, review: 1 }
+    const issue = playWith(
+      { policy: policy({ review: 'agent', budgets }) },
+      ...[...open, green(), granted, verdict('changes_requested'), granted, published('B'), green('B')],
+    )
+    expect(phase(issue)).toBe('escalated')
+    expect(waits(issue)[0]).toContain('review')
+  })
+
+  it('that asks a person is given the answer itself', () => {
+    const issue = byAgent(...open, green(), granted, finished({ outcome: 'needs_input', question: 'Is this meant?' }))
+    expect(phase(issue)).toBe('awaiting_input')
+    const answered = playOn(issue, prompted('Yes.'))
+    expect(needed(answered)).toEqual(['pr_open', 'review'])
+    expect(runInput(granted(answered))).toMatchObject({ question: 'Is this meant?', messages: [{ text: 'Yes.' }] })
+    expect(needed(playOn(answered, granted, verdict('approved')))).toEqual(['awaiting_queue', null])
+  })
+
+  it("leaves the issue's worktree as it was, however it ends", () => {
+    const before = byAgent(...open, green()).context
+    for (const end of [
+      { outcome: 'interrupted' as const, headBefore: 'A' },
+      { outcome: 'needs_input' as const, headBefore: 'A', question: '?' },
+      { outcome: 'failed' as const, failure: 'agent' as const, headBefore: 'A', dirty: ['a.ts'] },
+    ]) {
+      const { keep, restartFrom } = byAgent(...open, green(), granted, finished(end)).context
+      expect({ keep, restartFrom }).toEqual({ keep: before.keep, restartFrom: before.restartFrom })
+    }
+  })
+
+  it('is named where it is waited for', () => {
+    expect(waits(byAgent(...open, green()))).toContain('reviewer: a review of pull request #7 by the agent scripted')
+    expect(waits(play(...open, green()))).toContain('reviewer: a review of pull request #7')
   })
 
   it('is called off when the head moves on', () => {

@@ -1,6 +1,6 @@
 // The truth table of every guard of the run's chart.
 
-import { createContext, type Inspection, type Recovery, type RunContext } from '../../../src/machines/run/context.ts'
+import { createContext, type Inspection, type Recovery, type RunContext, type SessionResult } from '../../../src/machines/run/context.ts'
 import * as guards from '../../../src/machines/run/guards.ts'
 import { mostChecks, mostCommits, mostForks, mostRestarts, mostResumes, mostStalls, reportEvery } from '../../../src/machines/run/policy.ts'
 import { describeGuards, type Row as TableRow } from '../truth-table.ts'
@@ -30,6 +30,8 @@ const found = (changes: Partial<Inspection> = {}): Partial<RunContext> => ({
   },
 })
 const inFlight = { number: 6, url: 'u', branch: 'other', head: 'O', files: ['a.ts'] }
+const answer = (changes: Partial<SessionResult>): SessionResult => ({ outcome: 'completed', summary: 's', ...changes })
+const blocking = { path: 'a.ts', line: 1, body: 'no', blocking: true }
 const dirty = found({ dirty: ['a.ts'] })
 const recovery = (cause: Recovery['cause']): Recovery => ({ cause, way: null, quiet: 0, lastLine: null })
 const stalled = { recovery: recovery('stalled') }
@@ -216,6 +218,39 @@ const tables: Record<keyof typeof guards, Row[]> = {
     ['in the middle of the merge', true, { ...found({ operation: 'merge' }), turnKind: 'stack' }],
     ['rewritten', true, { ...found({ descendsFromSince: false }), turnKind: 'stack' }],
     ['another turn', false, { ...found({ hasParent: false }), turnKind: 'work' }],
+  ],
+  isReview: [
+    ['a review', true, { type: 'review' }],
+    ['the fix of one', false, { type: 'review_fix' }],
+  ],
+  hasTampered: [
+    ['files were changed', true, { ...found({ dirty: ['a.ts'] }), type: 'review', past: 'A' }],
+    ['its head has moved', true, { ...found({ head: 'B' }), type: 'review', past: 'A' }],
+    ['everything is as it was', false, { ...found(), type: 'review', past: 'A' }],
+    ['files were left beside it', false, { ...found({ review: { bound: [], others: [], left: ['n'] } }), type: 'review', past: 'A' }],
+    ['nobody looked', false, { type: 'review', past: 'A' }],
+    ['it is no review', false, { ...dirty, type: 'review_fix', past: 'A' }],
+  ],
+  hasVerdict: [
+    ['an approval', true, { type: 'review', past: 'A', result: answer({ verdict: 'approve' }) }],
+    ['a blocking finding and no word', true, { type: 'review', past: 'A', result: answer({ findings: [blocking] }) }],
+    ['changes wanted, as the summary says', true, { type: 'review', past: 'A', result: answer({ verdict: 'request_changes' }) }],
+    [
+      'changes wanted, and none is named',
+      false,
+      { type: 'review', past: 'A', result: answer({ verdict: 'request_changes', summary: '' }) },
+    ],
+    ['advice and no word', false, { type: 'review', past: 'A', result: answer({ findings: [{ ...blocking, blocking: false }] }) }],
+    ['nothing', false, { type: 'review', past: 'A', result: answer({}) }],
+    ['no findings and no word', false, { type: 'review', past: 'A', result: answer({ findings: [] }) }],
+    ['no answer', false, { type: 'review', past: 'A' }],
+    ['of no head', false, { type: 'review', result: answer({ verdict: 'approve' }) }],
+    ['of an implementation', false, { type: 'implementation', past: 'A', result: answer({ verdict: 'approve' }) }],
+  ],
+  isCounted: [
+    ['taken', true, {}, { output: { counts: true } }],
+    ['about another head', false, {}, { output: { counts: false } }],
+    ['no answer', false, {}],
   ],
   canPublish: [
     ['clean, new, on the branch', true, found()],

@@ -14,9 +14,9 @@ const numRuns = process.env['SIGNALBOX_NIGHTLY'] ? 20_000 : 500
 const minute = 60_000
 const limits = { run: 120 * minute, progress: 15 * minute, signal: 10 * minute }
 
-/** A repair of what is published, and implementations, which may be asked why they have changed nothing, and be based on another. */
+/** A repair of what is published, and implementations, which may be asked why they have changed nothing, and be based on another; and a review. */
 const first = { type: 'implementation', published: null, past: null }
-const kinds = [{}, first, { ...first, sequencing: true }]
+const kinds = [{}, first, { ...first, sequencing: true }, { type: 'review' }]
 
 const begin = (kind: object): Run =>
   start<RunContext>('run', {
@@ -36,6 +36,8 @@ const words: Event[] = [
   { type: 'session.steered', id: 'message-2', taken: false },
   finished({ outcome: 'completed', usage: { inputTokens: 1, cachedTokens: 0, outputTokens: 1, usd: 0 } }),
   finished({ outcome: 'completed' }),
+  finished({ outcome: 'completed', verdict: 'approve' }),
+  finished({ outcome: 'completed', findings: [{ path: 'a', line: 1, body: 'b', blocking: true }] }),
   finished({ outcome: 'no_change' }),
   finished({ outcome: 'no_change', completion: 'done' }),
   finished({ outcome: 'no_change', completion: 'continue' }),
@@ -87,6 +89,7 @@ function ends(run: Run, n: number): Run {
     comparison: n % 2 === 0 ? null : { number: 6, url: 'u', branch: 'other', head: 'O', files: ['a.ts'] },
     publish: published,
     probe: { changedAt: n % 3 === 0 ? run.at : null },
+    submit: { counts: n % 2 === 0 },
   }
   return run.done(child, outputs[child])
 }
@@ -185,7 +188,21 @@ describe('whatever happens to a run', () => {
   it('an answer of completed is of a published head, and of nothing else is a head told', () => {
     holds((_before, { output }) => {
       const answer = output as RunOutput | undefined
-      if (answer) expect([answer.headAfter, answer.pr?.headSha ?? null]).toEqual(answer.outcome === 'completed' ? ['A', 'A'] : [null, null])
+      if (!answer) return
+      const head = answer.outcome === 'completed' && answer.review === null ? 'A' : null
+      expect([answer.headAfter, answer.pr?.headSha ?? null]).toEqual([head, head])
+    })
+  })
+
+  it('a verdict is of a review, of the head that it was given, untouched, and taken by the forge', () => {
+    holds((before, after) => {
+      if (spawned(after).includes('submitReview')) {
+        expect(after.context).toMatchObject({ type: 'review', past: 'P', inspection: { head: 'P', dirty: [] } })
+      }
+      const answer = after.output as RunOutput | undefined
+      if (!answer) return
+      expect(answer.review !== null).toBe(after.context.type === 'review' && answer.outcome === 'completed')
+      if (answer.review !== null) expect([before.value, answer.review.headSha]).toEqual(['submitting', 'P'])
     })
   })
 

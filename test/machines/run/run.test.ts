@@ -121,6 +121,7 @@ describe('a run that does its work', () => {
       keep: true,
       restartFrom: 'X',
       runId: 'run-1',
+      review: null,
     })
     expect(inputs(play(given, prepared), 'session')).toEqual({
       ...input(given),
@@ -143,6 +144,7 @@ describe('a run that does its work', () => {
       since: 'P',
       protectedPaths: [],
       parent: null,
+      review: null,
     })
     expect(inputs(play({}, ...verifying), 'verify')).toMatchObject({ since: 'base' })
     expect(inputs(play(given, ...working, finishes({ prTitle: 'T', prBody: 'B' }), inspected()), 'publish')).toEqual({
@@ -868,5 +870,80 @@ describe('steering', () => {
 
   it('says nothing where no agent works', () => {
     for (const at of [[], verifying]) expect(play({}, ...at, steer).commands).toEqual([])
+  })
+})
+
+describe('a review', () => {
+  const review = { type: 'review', published: 'P', past: 'P', agent: 'grace' } as const
+  const looked = (changes: Partial<Inspection> = {}): Happening => inspected({ head: 'P', branch: null, ...changes })
+  const finding = { path: 'a.ts', line: 3, body: 'No.' }
+  const remark = { path: '../x', line: 1, body: 'Hm.' }
+  const submitted =
+    (counts: boolean): Happening =>
+    (run) =>
+      run.done('submit', { counts })
+  const answering = (result: object, changes: Partial<Inspection> = {}): Run => play(review, ...working, finishes(result), looked(changes))
+
+  it('looks at a checkout of the head, by an agent that has no thread of another run, and gives its verdict to the forge', () => {
+    expect(play(review).children.get('prepare')?.input).toMatchObject({ review: 'P' })
+    expect(play(review, prepared).children.get('session')?.input).toMatchObject({ type: 'review', past: 'P', thread: null })
+    const looking = play(review, ...working, finishes({ verdict: 'approve', findings: [finding] }))
+    expect(looking.children.get('verify')?.input).toMatchObject({ review: { head: 'P', findings: [finding] } })
+    const run = playOn(looking, looked({ review: { bound: [finding], others: [], left: ['n.txt'] } }))
+    expect(run.value).toBe('submitting')
+    expect(run.children.get('submit')?.input).toEqual({
+      ...{ project: 'app', issue: '1', key: 'APP-1', runId: 'run-1', reviewer: 'grace', verdict: 'approved', body: 'did it', headSha: 'P' },
+      findings: [{ ...finding, blocking: false }],
+    })
+    const answer = output(playOn(run, submitted(true)))
+    expect(answer).toMatchObject({ outcome: 'completed', failure: null, pr: null, headAfter: null })
+    expect(answer.review).toEqual({ verdict: 'approved', body: 'did it', findings: [{ ...finding, blocking: false }], headSha: 'P' })
+    expect(answer.summary).toBe('Approved P. did it Left in its checkout and discarded: n.txt.')
+  })
+
+  it('asks for changes by its blocking findings, whatever the verdict says, and loses no finding', () => {
+    const blocking = { ...finding, blocking: true }
+    const run = answering({ verdict: 'approve' }, { review: { bound: [finding], others: [], left: [] } })
+    expect(run.children.get('submit')?.input).toMatchObject({ verdict: 'approved' })
+    const other = { review: { bound: [finding, blocking], others: [{ ...remark, blocking: true }], left: [] } }
+    expect(
+      answering({ verdict: 'approve', findings: [finding, blocking, { ...remark, blocking: true }] }, other).children.get('submit')?.input,
+    ).toMatchObject({
+      verdict: 'changes_requested',
+      body: 'did it\n\n- (blocking) ../x:1: Hm.',
+      findings: [blocking, { ...finding, blocking: false }],
+    })
+  })
+
+  it('whose forge has another head by now does not count', () => {
+    const answer = output(playOn(answering({ verdict: 'approve' }), submitted(false)))
+    expect(answer).toMatchObject({ outcome: 'superseded', review: null, reason: expect.stringContaining('does not count') })
+  })
+
+  it.each([
+    ['has changed files', { verdict: 'approve' }, { dirty: ['a.ts'] }, /changed what it was to review: a\.ts/],
+    ['has committed', { verdict: 'approve' }, { head: 'A' }, /its head, which is A instead of P/],
+    ['gives no verdict', {}, {}, /ended without a verdict/],
+    ['wants changes and names none', { verdict: 'request_changes', summary: '' }, {}, /neither in a finding nor in its summary/],
+  ])('of an agent that %s is none: nothing is given to the forge', (_, result, changes, reason) => {
+    const run = answering(result, changes)
+    expect(output(run)).toMatchObject({ outcome: 'failed', failure: 'agent', review: null, reason: expect.stringMatching(reason) })
+    expect(run.commands.some((command) => command.type === 'spawn')).toBe(false)
+  })
+
+  it('publishes nothing and is asked for no completion', () => {
+    const run = play(review, ...working, finishes({ outcome: 'no_change' }), looked())
+    expect(output(run)).toMatchObject({ outcome: 'failed', failure: 'agent', pr: null, completion: null })
+  })
+
+  it('whose forge cannot be reached has failed for its environment', () => {
+    expect(output(answering({ verdict: 'approve' }).fail('submit', { message: 'no' }))).toMatchObject({
+      failure: 'environment',
+      review: null,
+    })
+  })
+
+  it('can be stopped while its verdict is on the way', () => {
+    expect(output(playOn(answering({ verdict: 'approve' }), stop))).toMatchObject({ outcome: 'released', review: null })
   })
 })
