@@ -37,10 +37,15 @@ const input = (policy: IssuePolicy): IssueInput => ({
 })
 
 type Pattern = RegExp
-const only =
-  (pattern: Pattern) =>
-  (state: State): Happening[] =>
-    events(state).filter(({ label }) => pattern.test(label))
+function only(pattern: Pattern): (state: State) => Happening[] {
+  const taken = new Map<string, boolean>()
+  const isTaken = (label: string): boolean => {
+    let known = taken.get(label)
+    if (known === undefined) taken.set(label, (known = pattern.test(label)))
+    return known
+  }
+  return (state) => events(state).filter(({ label }) => isTaken(label))
+}
 
 interface Part {
   takes: RegExp

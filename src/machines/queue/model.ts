@@ -170,7 +170,7 @@ export const queueModel: Model<QueueContext> = {
   parent: null,
   worlds: [
     world('three changes', { changes: 3, depth: 2 }, /^(landing\.requested (another|#\d)$|landing\.withdrawn|entry|#)/),
-    world('an urgent one', { changes: 3, depth: 2 }, /^(landing\.requested (another|another, urgent|#\d)$|entry|#)/),
+    world('an urgent one', { changes: 3, depth: 2 }, /^(landing\.requested (another|another, urgent|#\d)$|entry|#\d (landed|evicted))/),
     world('a newer head', { changes: 2, depth: 2 }, /^(landing\.requested (another$|#\d)|landing\.withdrawn|entry|#)/),
     world('another depth', { changes: 2, depth: 2 }, /^(landing\.requested (another|#\d)$|landing\.withdrawn|queue|entry|#)/),
   ],
@@ -230,6 +230,20 @@ export const queueModel: Model<QueueContext> = {
         if (same === undefined) return undefined
         if (b.entries[0] !== same) return `${nameOf(b.entries[0]!)} goes in front of ${nameOf(head)}`
         return head.isFirst && !same.isFirst && !same.isLeaving ? `${nameOf(head)} is no longer first` : undefined
+      },
+    },
+    {
+      id: 'P4',
+      statement: 'Those who have no place stand by urgency, then in the order of arrival, behind all who have one.',
+      state: ({ context: c }) => {
+        const waiting = staying(c).filter(({ place }) => place === null)
+        // 1 is more urgent than none.
+        const wrong = waiting.find((entry, index) => {
+          const next = waiting[index + 1]
+          if (next === undefined) return false
+          return entry.priority === next.priority ? entry.enqueuedAt > next.enqueuedAt : entry.priority === 0
+        })
+        return wrong && `${nameOf(wrong)} stands before its turn in ${lineOf(c)}`
       },
     },
     {
