@@ -54,7 +54,15 @@ describe('what is filled in', () => {
   test('the least configuration has every default', () => {
     const config = parse()
     expect(config.server).toEqual({ host: '127.0.0.1', port: 8787, publicUrl: null, operatorToken: null, metrics: 'token' })
-    expect(config.limits).toEqual({ activeRuns: 4, checks: 4, run: 7_200_000, progress: 900_000, nudge: 300_000, stalls: 1, usdPerDay: null })
+    expect(config.limits).toEqual({
+      activeRuns: 4,
+      checks: 4,
+      run: 7_200_000,
+      progress: 900_000,
+      nudge: 300_000,
+      stalls: 1,
+      usdPerDay: null,
+    })
     expect(config.tracker).toEqual({ kind: 'local' })
     expect(config.store.retention).toBe(14 * 86_400_000)
     expect(config.projects[0]).toMatchObject({ agent: 'mine', branchPrefix: 'signalbox', ci: null, review: { by: 'human' } })
