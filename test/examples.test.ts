@@ -53,5 +53,5 @@ test('the packed program runs the demo to its end', async () => {
   const { stdout } = await run(process.execPath, [program, 'demo', '--seed', '1', '--json', '--dir', join(folder, 'demo')], { cwd: folder })
   const { issues } = JSON.parse(stdout) as { issues: { phase: string }[] }
   expect(issues.filter(({ phase }) => phase !== 'done').map(({ phase }) => phase)).toEqual(['awaiting_input'])
-  expect(issues).toHaveLength(17)
+  expect(issues).toHaveLength(18)
 }, 90_000)

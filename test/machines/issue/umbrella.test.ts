@@ -31,6 +31,13 @@ describe('an umbrella', () => {
     expect(runState(early.fire('settle'))).toEqual({ waiting: 'capacity' })
   })
 
+  it('waits for a blocker that comes while its children settle, and for them no longer', () => {
+    const blockedBy = [{ key: 'APP-9', resolved: false, state: 'started' }]
+    const issue = playWith(umbrella, updated({ children: two, blockedBy }))
+    expect([runState(issue), waits(issue)]).toEqual([{ waiting: 'dependency' }, ['dependency: blocked by APP-9']])
+    expect(issue.timers.size).toBe(0)
+  })
+
   it('is given its children, and rests with them when there is nothing to do', () => {
     const running = playWith(umbrella, settled, granted)
     expect(runInput(running).umbrella).toEqual({ children: two })
