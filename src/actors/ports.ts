@@ -4,7 +4,7 @@ import type { AdoptedPullRequest, Deployment, ParentPullRequest, PolledIssue, Po
 import type { Intent } from '../machines/issue/intent.ts'
 import type { IssueReport } from '../machines/issue/reports.ts'
 import type { AgentAbilities, ChangeInFlight, Inspection, Recovery, SessionResult, TurnKind } from '../machines/run/context.ts'
-import type { ConflictInput, PublishInput } from '../machines/run/setup.ts'
+import type { ConflictInput, PublishInput } from '../machines/run/inputs.ts'
 import type { CheckFailure, Finding, QueueIncident, RunType, Usage } from '../machines/vocabulary.ts'
 import type { ProcessIdentity } from './process.ts'
 

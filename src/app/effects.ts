@@ -32,7 +32,7 @@ import type {
   SubmitInput,
   Submitted,
   VerifyInput,
-} from '../machines/run/setup.ts'
+} from '../machines/run/inputs.ts'
 
 export interface EffectsHost {
   config: Config

@@ -4,7 +4,7 @@
 import type { CapacityContext } from '../../src/machines/capacity/context.ts'
 import type { IssueContext } from '../../src/machines/issue/context.ts'
 import { defaultPolicy } from '../../src/machines/issue/policy.ts'
-import type { PublishInput, SessionInput } from '../../src/machines/run/setup.ts'
+import type { PublishInput, SessionInput } from '../../src/machines/run/inputs.ts'
 import { dawn, start, type Event, type MachineName, type Player } from './player.ts'
 
 /** How one issue's work goes: what happens to its first head, or to its agent. */

@@ -1,7 +1,7 @@
 // What an agent is told: one Markdown text per turn, from facts only, so that the same facts give the same text.
 
 import type { Completion, Recovery, TurnKind } from '../../machines/run/context.ts'
-import { minutes } from '../../machines/run/setup.ts'
+import { minutes } from '../../machines/run/words.ts'
 import type { ChangeInFlight, CheckFailure, Finding, QueueIncident, RunType } from '../ports.ts'
 
 export interface PromptFacts {

@@ -1,7 +1,7 @@
 // The embedded forge: pull requests in Signalbox's own database, on bare git repositories of its own. Composes the parts beside it.
 
 import { FatalError } from '../../errors.ts'
-import type { SubmitInput, Submitted } from '../../machines/run/setup.ts'
+import type { SubmitInput, Submitted } from '../../machines/run/inputs.ts'
 import type { SqliteDatabase } from '../../persistence/database.ts'
 import { createFactOutbox } from '../../persistence/fact-outbox.ts'
 import type { CheckFailure, Forge, LandingRequest, PublishInput, PullRequest, PullRequestFacts } from '../ports.ts'

@@ -3,7 +3,7 @@
 import { fromCallback } from 'xstate'
 import { toErrorData } from '../../errors.ts'
 import type { AgentAbilities } from '../../machines/run/context.ts'
-import type { SessionCommand } from '../../machines/run/setup.ts'
+import type { SessionCommand } from '../../machines/run/inputs.ts'
 import type { Agent, AgentRequest, AgentResult } from '../ports.ts'
 import type { ProcessIdentity } from '../process.ts'
 

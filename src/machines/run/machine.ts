@@ -15,17 +15,8 @@
 // Whatever calls it off leads through `ending`, where the agent's processes are waited for.
 
 import { createContext } from './context.ts'
-import {
-  conflictInput,
-  prepareInput,
-  probeInput,
-  publishInput,
-  runOutput,
-  runSetup,
-  sessionInput,
-  submitInput,
-  verifyInput,
-} from './setup.ts'
+import { conflictInput, prepareInput, probeInput, publishInput, runOutput, sessionInput, submitInput, verifyInput } from './inputs.ts'
+import { runSetup } from './setup.ts'
 
 /** What follows when a session has been started, whichever way. */
 const onceStarted = {

@@ -1,7 +1,7 @@
 // What the names in the run's chart mean.
 
 import { assign, enqueueActions, fromCallback, fromPromise, sendParent, sendTo, setup, stopChild } from 'xstate'
-import type { FailureClass, Finding, RunOutcome } from '../vocabulary.ts'
+import type { FailureClass, RunOutcome } from '../vocabulary.ts'
 import { addUsage } from '../vocabulary.ts'
 import type {
   AgentAbilities,
@@ -18,110 +18,21 @@ import type {
 } from './context.ts'
 import type { RunEvent } from './events.ts'
 import * as guards from './guards.ts'
-import { completionTime, endingTime, mostForks, mostResumes, nudgeTime, probeTime } from './policy.ts'
+import { endingTime, mostForks, mostResumes, nudgeTime, probeTime } from './policy.ts'
 import { reviewOf, unreadableText } from './review.ts'
-
-export interface PrepareInput {
-  project: string
-  key: string
-  branch: string
-  base: string
-  /** Instead of the base branch, when the change is based on another pull request. */
-  onto: string | null
-  keep: boolean
-  /** The commit that the branch starts over from; null to go on from where it is. */
-  restartFrom: string | null
-  runId: string
-  /** Of a review: the head to look at, in a checkout of its own. */
-  review: string | null
-}
-
-export interface SessionInput extends RunInput {
-  turn: number
-  turnKind: TurnKind
-  /** What the agent said when it was asked why nothing had changed. */
-  completion: Completion | null
-  uncommitted: string[] | null
-  /** The change that this turn is to base the work on. */
-  parent: ChangeInFlight | null
-  thread: string | null
-  /** How the turn came to be, when another was cut off. */
-  recovery: Recovery | null
-  worktree: string
-  timeout: number
-}
-
-export interface ProbeInput {
-  project: string
-  key: string
-  branch: string
-  base: string
-}
-
-/** What a session is told while it runs. `quiet`: milliseconds without progress. */
-export type SessionCommand = { type: 'session.steer'; id: string; text: string } | { type: 'session.nudge'; id: string; quiet: number }
-
-export interface VerifyInput {
-  project: string
-  key: string
-  branch: string
-  base: string
-  /** Instead of the base branch, when the change is based on another pull request. */
-  onto: string | null
-  since: string
-  protectedPaths: string[]
-  /** A commit of another change that the work is to be based on. */
-  parent: string | null
-  /** Of a review: the head that was to be looked at, and what its agent found. */
-  review: { head: string; findings: Finding[] } | null
-}
-
-/** Of a commit that is not published yet. */
-export interface ConflictInput {
-  project: string
-  branch: string
-  head: string
-}
-
-/** A verdict for exactly one head. */
-export interface SubmitInput {
-  project: string
-  /** The issue's immutable id and its key. */
-  issue: string
-  key: string
-  /** A second time with the same run, it is the same review. */
-  runId: string
-  reviewer: string
-  verdict: 'approved' | 'changes_requested'
-  body: string
-  findings: Finding[]
-  headSha: string
-}
-
-/** `counts`: false when the pull request has another head by now, or is not open. */
-export interface Submitted {
-  counts: boolean
-}
-
-export interface PublishInput {
-  project: string
-  /** The issue's immutable id and its key. */
-  issue: string
-  key: string
-  branch: string
-  base: string
-  /** Instead of the base branch, when the change is based on another pull request. */
-  onto?: string | null
-  /** The commit to publish. */
-  head: string
-  /** The head published before, for the lease; null for a first publication. */
-  expected: string | null
-  title: string
-  body: string
-  draft: boolean
-  /** `git patch-id --stable` of what is published; null when it is not known. */
-  patchId?: string | null
-}
+import type {
+  ConflictInput,
+  PrepareInput,
+  ProbeInput,
+  PublishInput,
+  SessionCommand,
+  SessionInput,
+  SubmitInput,
+  Submitted,
+  VerifyInput,
+} from './inputs.ts'
+import { runOutput, sessionInput, timeToAnswer } from './inputs.ts'
+import { listed, minutes } from './words.ts'
 
 const notProvided = (name: string) => async (): Promise<never> => {
   throw new Error(`The effect '${name}' is not provided`)
@@ -131,151 +42,6 @@ type AnyEvent = { type: string; at?: number; [key: string]: unknown }
 const timeOf = (context: RunContext, event: unknown): number => Math.max(context.now, (event as AnyEvent).at ?? 0)
 const errorOf = (event: unknown): { code?: string; message: string } =>
   (event as { error?: { code?: string; message: string } }).error ?? { message: 'unknown' }
-
-export const prepareInput = ({ context }: { context: RunContext }): PrepareInput => ({
-  project: context.project,
-  key: context.key,
-  branch: context.branch,
-  base: context.base,
-  onto: context.onto,
-  keep: context.keep || context.turns > 0,
-  // Only before the first turn: later it would take this run's own work back.
-  restartFrom: context.turns > 0 ? null : context.restartFrom,
-  runId: context.runId,
-  review: context.type === 'review' ? context.past : null,
-})
-
-/** What the run was given, without what it has found out since. */
-const assignmentOf = ({
-  now: _now,
-  startedAt: _startedAt,
-  headBefore: _headBefore,
-  baseHead: _baseHead,
-  worktree: _worktree,
-  turns: _turns,
-  turnKind: _turnKind,
-  commits: _commits,
-  checksMade: _checksMade,
-  completion: _completion,
-  resumes: _resumes,
-  idle: _idle,
-  forks: _forks,
-  restarts: _restarts,
-  stalls: _stalls,
-  nudges: _nudges,
-  nudged: _nudged,
-  stillSince: _stillSince,
-  recovery: _recovery,
-  abilities: _abilities,
-  lastLine: _lastLine,
-  uncommitted: _uncommitted,
-  thread: _thread,
-  result: _result,
-  inspection: _inspection,
-  sequence: _sequence,
-  usage: _usage,
-  lastSignalAt: _lastSignalAt,
-  lastProgressAt: _lastProgressAt,
-  toldAt: _toldAt,
-  progressed: _progressed,
-  steered: _steered,
-  ending: _ending,
-  pr: _pr,
-  verdict: _verdict,
-  ...input
-}: RunContext): RunInput => input
-
-const timeToAnswer = ({ limits }: RunContext): number => limits.completion ?? completionTime
-
-export const sessionInput = ({ context }: { context: RunContext }): SessionInput => ({
-  ...assignmentOf(context),
-  turn: context.turns,
-  turnKind: context.turnKind,
-  completion: context.completion,
-  uncommitted: context.uncommitted,
-  parent: context.turnKind === 'stack' ? (context.sequence?.parent ?? null) : null,
-  thread: context.thread,
-  recovery: context.recovery,
-  worktree: context.worktree!,
-  timeout: context.turnKind === 'completion_check' ? timeToAnswer(context) : context.limits.run,
-})
-
-export const probeInput = ({ context: { project, key, branch, base } }: { context: RunContext }): ProbeInput => ({
-  project,
-  key,
-  branch,
-  base,
-})
-
-export const verifyInput = ({ context }: { context: RunContext }): VerifyInput => ({
-  project: context.project,
-  key: context.key,
-  branch: context.branch,
-  base: context.base,
-  onto: context.onto,
-  since: context.published ?? context.headBefore!,
-  protectedPaths: context.protectedPaths,
-  parent: context.sequence?.parent?.head ?? null,
-  review: context.type === 'review' ? { head: context.past!, findings: context.result?.findings ?? [] } : null,
-})
-
-export const conflictInput = ({ context }: { context: RunContext }): ConflictInput => ({
-  project: context.project,
-  branch: context.branch,
-  head: context.inspection!.head,
-})
-
-export const submitInput = ({ context }: { context: RunContext }): SubmitInput => ({
-  project: context.project,
-  issue: context.issue,
-  key: context.key,
-  runId: context.runId,
-  reviewer: context.agent,
-  ...reviewOf(context),
-})
-
-export const publishInput = ({ context }: { context: RunContext }): PublishInput => ({
-  project: context.project,
-  issue: context.issue,
-  key: context.key,
-  branch: context.branch,
-  base: context.base,
-  onto: context.onto,
-  head: context.inspection!.head,
-  expected: context.published,
-  title: context.result?.prTitle ?? context.title,
-  body: context.result?.prBody ?? context.result?.summary ?? '',
-  draft: false,
-  patchId: context.inspection!.patchId,
-})
-
-/** What a verdict says of itself goes before what the agent says. */
-function summaryOf({ result, ending, verdict, inspection }: RunContext): string {
-  const summary = result?.summary ?? ending?.reason ?? ''
-  if (verdict === null) return summary
-  const left = inspection?.review?.left ?? []
-  const discarded = left.length === 0 ? '' : ` Left in its checkout and discarded: ${listed(left)}.`
-  return `${verdict.verdict === 'approved' ? 'Approved' : 'Changes requested of'} ${verdict.headSha.slice(0, 10)}. ${summary}${discarded}`.trim()
-}
-
-export const runOutput = ({ context }: { context: RunContext }): RunOutput => ({
-  outcome: context.ending?.outcome ?? 'completed',
-  failure: context.ending?.failure ?? null,
-  reason: context.ending?.reason ?? '',
-  summary: summaryOf(context),
-  question: context.ending?.outcome === 'needs_input' ? (context.result?.question ?? context.result?.summary ?? '') : null,
-  usage: context.usage,
-  headBefore: context.headBefore,
-  headAfter: context.pr?.headSha ?? null,
-  pr: context.pr,
-  // Of no interest once there is a change after all.
-  completion: context.pr === null ? (context.completion?.verdict ?? null) : null,
-  review: context.verdict,
-  steered: context.steered,
-  progressed: context.progressed,
-  dirty: context.inspection?.dirty ?? [],
-  idle: context.idle,
-})
 
 export interface RunMeta {
   description: string
@@ -288,11 +54,6 @@ const take = (change: (c: RunContext, event: AnyEvent, at: number) => Partial<Ru
     const at = timeOf(context, event)
     return { now: at, ...change(context, event as AnyEvent, at) }
   })
-
-/** A span of time for people. */
-export const minutes = (ms: number): string => (ms < 120_000 ? `${Math.round(ms / 1000)} s` : `${Math.round(ms / 60_000)} minutes`)
-
-const listed = (items: readonly string[]): string => `${items.slice(0, 10).join(', ')}${items.length > 10 ? ', …' : ''}`
 
 const begin = (turnKind: TurnKind, change: (c: RunContext) => Partial<RunContext>) =>
   take((c, _event, at) => ({ turns: c.turns + 1, turnKind, lastProgressAt: at, recovery: null, ...change(c) }))

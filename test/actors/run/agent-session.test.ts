@@ -6,7 +6,7 @@ import { expect, it } from 'vitest'
 import { createActor, enqueueActions, setup, waitFor } from 'xstate'
 import type { Agent, AgentRequest } from '../../../src/actors/ports.ts'
 import { createSessions, type SessionEvent } from '../../../src/actors/run/agent-session.ts'
-import type { SessionCommand } from '../../../src/machines/run/setup.ts'
+import type { SessionCommand } from '../../../src/machines/run/inputs.ts'
 
 /** Its result is the first line that it was told; it ends by itself then. */
 function createShell(abilities: Agent['abilities'], thread?: string): Agent {
