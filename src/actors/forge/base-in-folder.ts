@@ -95,6 +95,18 @@ export function folderBranch(folder: string, name: string): BaseBranch {
     // What the user has changed in the meantime is kept by git; the next landing names it as in the way.
     await git(['update-index', '-q', '--refresh'], { cwd: worktree, allow: [0, 1] })
     await git(['read-tree', '-m', '-u', to, from], { cwd: worktree, allow: [0, 1, 128], timeout: landingTimeout })
+    await giveBackCommitted(worktree, from)
+  }
+
+  /** What a commit of the user has changed while git merged: the merge wrote the index as it had read it before, without that. */
+  async function giveBackCommitted(worktree: string, from: string): Promise<void> {
+    const ask = (...args: string[]) => git([...args], { cwd: worktree, allow: [0, 1, 128] })
+    const { stdout } = await ask('diff-tree', '-r', '--no-renames', '--name-only', '-z', from, 'HEAD')
+    for (const path of stdout.split('\0').filter((name) => name !== '')) {
+      // Where the file is as it was committed, only the index is behind; whatever else it has is the user's.
+      const { exitCode } = await ask('diff', '--quiet', '--no-ext-diff', 'HEAD', '--', `:(literal,top)${path}`)
+      if (exitCode === 0) await ask('reset', '--quiet', 'HEAD', '--', `:(literal,top)${path}`)
+    }
   }
 
   /** Copies the commit's objects into the user's repository; no ref, no FETCH_HEAD, no tag. */

@@ -565,6 +565,26 @@ describe('the base moves during a landing', () => {
       expect(status(fixture.user)).toBe(before)
     })
 
+    test('the user commits while git merges: their commit is in the index too, and nothing of the landing is left', async () => {
+      const fixture = await createForge()
+      // Git runs this while it holds the index and before it moves the branch.
+      const theirs = [
+        `cat; [ -e '${fixture.data}/sprung' ] && exit; touch '${fixture.data}/sprung'; cd '${fixture.user}'; echo theirs > src/a.txt`,
+        `export GIT_INDEX_FILE='${fixture.data}/index' GIT_AUTHOR_NAME=k GIT_AUTHOR_EMAIL=k GIT_COMMITTER_NAME=k GIT_COMMITTER_EMAIL=k`,
+        `git read-tree main; git add src/a.txt; git update-ref refs/heads/main $(git commit-tree -p main -m theirs $(git write-tree))`,
+      ]
+      write(fixture.data, { smudge: theirs.join('\n') })
+      run(fixture.user, 'config', 'filter.slow.smudge', `sh '${fixture.data}/smudge'`)
+      write(fixture.user, { '.git/info/attributes': '*.slow filter=slow\n', 'README.md': 'dirty\n' })
+      const pullRequest = await fixture.open('one', { 'new.slow': 'new\n' })
+      const landing = await candidate(fixture, pullRequest)
+      expect(await fixture.forge.landCandidate(landing)).toEqual({ kind: 'base_moved' })
+      expect(run(fixture.user, 'log', '-1', '--format=%s', 'main')).toBe('theirs')
+      expect(status(fixture.user)).toBe(' M README.md')
+      expect(readFileSync(join(fixture.user, 'src/a.txt'), 'utf8')).toBe('theirs\n')
+      expect(await fixture.land(pullRequest)).toMatchObject({ kind: 'landed' })
+    })
+
     test('the user changes to a new branch: it does not get the landing, and the next one moves the base', async () => {
       const fixture = await createForge()
       const pullRequest = await fixture.open('one', { 'new.txt': 'new\n' })
