@@ -183,6 +183,8 @@ export interface IssueContext extends Omit<IssueInput, 'issue' | 'observedAt'> {
   pushed: string[]
   /** What a run that was called off may have published all the same. */
   late: LatePublication | null
+  /** Until when (the forge's time) everything was told of publications that were given up: nothing of that time is news. */
+  lateUntil: number
   /** A head that a run has published and the forge has not told of yet. */
   published: string | null
   /** Whether the worktree has been given back since the last run. */
@@ -269,6 +271,7 @@ export function createContext({ input }: { input?: IssueInput }): IssueContext {
     pushed: [],
     published: null,
     late: null,
+    lateUntil: 0,
     cleared: false,
     attempts: noAttempts,
     spent: { runs: 0, ms: 0, usage: noUsage },

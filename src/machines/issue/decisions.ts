@@ -5,6 +5,7 @@ import type { IssueContext, PullRequestState } from './context.ts'
 import { restored } from './counters.ts'
 import type { EventOf } from './events.ts'
 import { forgetEviction, presentHead } from './head-facts.ts'
+import { giveUpLate } from './late-publication.ts'
 import { isEvictedByEnvironment } from './policy.ts'
 import { remembered } from './pull-request-facts.ts'
 
@@ -22,7 +23,7 @@ export const retry = (c: IssueContext, event: EventOf<'operator.retried'>): Patc
   ...restored(c),
   stop: null,
   // Where the forge does not open it again, the work begins anew.
-  late: c.late?.state === 'restoring' ? null : c.late,
+  ...(c.late?.state === 'restoring' ? giveUpLate(c) : {}),
   closed: null,
   removed: false,
   question: null,

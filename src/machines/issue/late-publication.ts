@@ -25,6 +25,16 @@ export function isLate(c: IssueContext, fact: PullRequestFact, state: PullReques
   return isKnown || (state === 'open' && fact.headSha === lateHead(c))
 }
 
+/** It is forgotten, and what was told of it is old from now on. */
+export const giveUpLate = ({ late, lateUntil }: IssueContext): Patch => ({
+  late: null,
+  lateUntil: Math.max(lateUntil, late?.observedAt ?? 0),
+})
+
+/** Whether a fact is of the time of a publication that was given up; a poll of the very same time sees what there is now. */
+export const isOfGivenUp = ({ pr, lateUntil }: IssueContext, { observedAt, askedAt }: Sight): boolean =>
+  pr === null && (askedAt === null ? observedAt <= lateUntil : observedAt < lateUntil)
+
 /** It is remembered and not taken for the issue's pull request. */
 export function rememberLate({ late }: IssueContext, fact: PullRequestFact, observedAt: number): Patch {
   if (late?.pr != null) {

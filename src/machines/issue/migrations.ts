@@ -30,6 +30,7 @@ function toVersion2(snapshot: Snapshot): Snapshot {
       pr,
       run,
       late: null,
+      lateUntil: 0,
       landed: [],
       adoption: null,
       childrenAt: 0,

@@ -203,6 +203,7 @@ export function representative({ context: c, children, ...rest }: State): State 
     // Of other pushes the forge tells no more.
     pushed: pushed === undefined ? [] : [rename(pushed)],
     published: c.published && rename(c.published),
+    lateUntil: c.pr === null && c.lateUntil > 0 ? factTime : 0,
     late: c.late && {
       headSha: rename(c.late.headSha),
       pr: c.late.pr && { ...c.late.pr, number: 7, url: 'u', headSha: rename(c.late.pr.headSha), mergeable: merges(c.late.pr) },

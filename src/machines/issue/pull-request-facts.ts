@@ -5,7 +5,7 @@ import type { ActiveRun, IssueContext, PullRequestState } from './context.ts'
 import { restored } from './counters.ts'
 import type { PullRequestFact } from './events.ts'
 import { ofHead, passOnObjections } from './head-facts.ts'
-import { isBeforeLate, isLate, rememberLate } from './late-publication.ts'
+import { isBeforeLate, isLate, isOfGivenUp, rememberLate } from './late-publication.ts'
 
 type Patch = Partial<IssueContext>
 
@@ -38,6 +38,7 @@ export function takePullRequest(c: IssueContext, fact: PullRequestFact, sight: S
   const { observedAt, askedAt } = sight
   const seenAt = askedAt ?? c.now
   if (c.landed.some(({ number }) => number === fact.number)) return {}
+  if (state !== 'merged' && isOfGivenUp(c, sight)) return {}
   if (isLate(c, fact, state)) return rememberLate(c, fact, observedAt)
   if (state !== 'merged' && isBeforeLate(c, sight)) return {}
   if (pr) {

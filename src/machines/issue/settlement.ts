@@ -7,7 +7,7 @@ import type { EventOf } from './events.ts'
 import { noFailures } from './counters.ts'
 import { objectionKeys, presentHead, presentReviews, takeReview } from './head-facts.ts'
 import { consume, consumeGiven, give, giveBack, hasUnheard } from './inbox.ts'
-import { lateAfter } from './late-publication.ts'
+import { giveUpLate, lateAfter } from './late-publication.ts'
 import { isUmbrella } from './umbrella.ts'
 import {
   agentFor,
@@ -40,7 +40,7 @@ export function claim(c: IssueContext): Patch {
   return {
     claimed: true,
     // Whatever comes of it now is the new run's to go on with.
-    late: null,
+    ...giveUpLate(c),
     cleared: false,
     resting: false,
     runs: c.runs + 1,
