@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { git } from '../git.ts'
 import type { BaseBranch, BaseMove } from './base-branch.ts'
-import { currentBranch, findOperation, firstLine, gitFolderOf, lockFiles, toObstacle } from './obstacles.ts'
+import { currentBranch, dropOwnLock, findOperation, firstLine, gitFolderOf, lockFiles, toObstacle } from './obstacles.ts'
 import { missingBase, toRepositoryError } from './repository-errors.ts'
 
 const landingTimeout = 600_000
@@ -142,6 +142,7 @@ export function folderBranch(folder: string, name: string): BaseBranch {
         const { exitCode } = await git(['merge-base', '--is-ancestor', to, found.sha], { cwd: folder, allow: [0, 1, 128] })
         return { kind: exitCode === 0 ? 'already' : 'base_moved' }
       }
+      dropOwnLock(await commonFolder(), ref, to)
       const inTheWay = findOperation(await commonFolder(), ref, found.worktree)
       if (inTheWay !== null) return { kind: 'blocked', ...inTheWay }
       return found.worktree === null ? moveRef(source, from, to, note, identity) : moveWorktree(move, found.worktree)

@@ -1,6 +1,6 @@
 // What keeps a landing from the user's work tree: operations in progress, locks, files that are not committed.
 
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import type { BaseMove } from './base-branch.ts'
 
@@ -43,6 +43,15 @@ export function findOperation(common: string, ref: string, worktree: string | nu
     }
   }
   return null
+}
+
+/**
+ * Removes the lock that a killed git of ours left on the branch: it holds the very commit of our landing, which nobody else makes the
+ * branch's. Landings take turns, and what an earlier server had started has ended before this one lands.
+ */
+export function dropOwnLock(common: string, ref: string, to: string): void {
+  const lock = join(common, `${ref}.lock`)
+  if (readLine(lock) === to) rmSync(lock, { force: true })
 }
 
 function linked(common: string): string[] {

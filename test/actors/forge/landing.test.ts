@@ -621,6 +621,20 @@ describe('the base moves during a landing', () => {
     })
   })
 
+  test("a lock that a killed landing left on the branch is removed, and nobody else's", async () => {
+    const fixture = await createForge()
+    const landing = await candidate(fixture, await fixture.open('one', { 'new.txt': 'new\n' }))
+    const lock = join(fixture.user, '.git', 'refs', 'heads', 'main.lock')
+    for (const content of ['', `${landing.base}\n`]) {
+      writeFileSync(lock, content)
+      expect(await fixture.forge.landCandidate(landing)).toMatchObject({ kind: 'blocked' })
+      expect(readFileSync(lock, 'utf8')).toBe(content)
+    }
+    writeFileSync(lock, `${landing.commit}\n`)
+    expect(await fixture.forge.landCandidate(landing)).toMatchObject({ kind: 'landed' })
+    expect(existsSync(lock)).toBe(false)
+  })
+
   test('two landings from one base: exactly one gets through', async () => {
     const fixture = await createForge()
     for (const detach of [true, false]) {
