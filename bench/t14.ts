@@ -1,55 +1,23 @@
 // T14: the list of issues over HTTP with 10,000 of them in the database, a page of 100 at a time.
 
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { git } from '../src/actors/git.ts'
-import { createApp, type App } from '../src/app.ts'
-import { parseConfig } from '../src/config.ts'
 import { createServer } from '../src/server/server.ts'
+import { fillWithIssues, openApp, token } from './app.ts'
 import { folder } from './databases.ts'
 import { figure, rounds, tell, timed, type Figure } from './measure.ts'
 
 const issues = 10_000
-const token = 'the-token-of-the-measurement-long-enough'
 
-async function openApp(): Promise<App> {
-  const place = join(folder(), 't14')
-  const repo = join(place, 'project')
-  mkdirSync(repo, { recursive: true })
-  mkdirSync(join(place, 'state'))
-  writeFileSync(join(repo, 'README.md'), 'A project to be changed.\n')
-  const env = { GIT_AUTHOR_NAME: 'Bench', GIT_AUTHOR_EMAIL: 'b@localhost', GIT_COMMITTER_NAME: 'Bench', GIT_COMMITTER_EMAIL: 'b@localhost' }
-  await git(['init', '--quiet', '--initial-branch=main'], { cwd: repo })
-  await git(['add', '--all'], { cwd: repo })
-  await git(['commit', '--quiet', '--message', 'first'], { cwd: repo, env })
-  writeFileSync(join(place, 'token'), `${token}\n`)
-  const project = (id: string) => ({ id, repo: './project', baseBranch: 'main' })
-  const config = {
-    server: { operatorToken: 'file:token' },
-    store: { path: 'state/signalbox.db' },
-    agents: { none: { kind: 'command', command: 'exit 1' } },
-    projects: [project('bench'), project('other')],
-  }
-  return createApp(parseConfig(JSON.stringify(config), join(place, 'signalbox.config.json')))
-}
-
-/** Files the issues: a tenth in another project, a tenth closed, so that the filters have something to leave out. */
-async function fill(app: App): Promise<void> {
-  for (let from = 0; from < issues; from += 500) {
-    const filed = await Promise.all(
-      Array.from({ length: 500 }, (_, i) => {
-        const n = from + i
-        const body = 'The parser drops offsets after the second pass. Keep them, and use them in the messages that name a line only.'
-        return app.submit({ title: `Keep the offset of token ${n}`, body, project: n % 10 === 9 ? 'other' : 'bench', hold: true })
-      }),
-    )
-    await Promise.all(filed.filter((_, i) => i % 10 === 0).map(({ key }) => app.act(key, { action: 'close', as: 'done' })))
-  }
-}
+/** A tenth of the issues is in another project, so that the filters have something to leave out. */
+const projectOf = (n: number): string => (n % 10 === 9 ? 'other' : 'bench')
 
 export async function measure(): Promise<Figure[]> {
-  const app = await openApp()
-  await fill(app)
+  const project = (id: string) => ({ id, repo: './project', baseBranch: 'main' })
+  const app = await openApp(join(folder(), 't14'), {
+    agents: { none: { kind: 'command', command: 'exit 1' } },
+    projects: [project('bench'), project('other')],
+  })
+  await fillWithIssues(app, issues, projectOf)
   const options = { host: '127.0.0.1', port: 0, publicUrl: null, operatorToken: token, metrics: 'token', version: '0' } as const
   const server = await createServer(app, options)
   const ask = async (query: string): Promise<{ issues: unknown[]; next: string | null }> => {

@@ -1,13 +1,11 @@
 // T8: one issue through the embedded loop with an instant agent; what Signalbox adds to git, the agent and the checks.
 
 import { tracingChannel } from 'node:diagnostics_channel'
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { Session } from 'node:inspector/promises'
 import { join } from 'node:path'
-import { git } from '../src/actors/git.ts'
 import type { ProcessResult } from '../src/actors/process.ts'
-import { createApp, type App } from '../src/app.ts'
-import { parseConfig } from '../src/config.ts'
+import type { App } from '../src/app.ts'
+import { openApp } from './app.ts'
 import { folder } from './databases.ts'
 import { figure, rounds, tell, type Figure } from './measure.ts'
 
@@ -35,29 +33,11 @@ function ownTime(start: number, end: number): { own: number; processes: number }
   return { own: own + Math.max(0, end - busyUntil), processes: inside.length }
 }
 
-async function openApp(): Promise<App> {
-  const place = join(folder(), 't8')
-  const repo = join(place, 'project')
-  mkdirSync(repo, { recursive: true })
-  writeFileSync(join(repo, 'README.md'), 'A project to be changed.\n')
-  const env = { GIT_AUTHOR_NAME: 'Bench', GIT_AUTHOR_EMAIL: 'b@localhost', GIT_COMMITTER_NAME: 'Bench', GIT_COMMITTER_EMAIL: 'b@localhost' }
-  await git(['init', '--quiet', '--initial-branch=main'], { cwd: repo })
-  await git(['add', '--all'], { cwd: repo })
-  await git(['commit', '--quiet', '--message', 'first'], { cwd: repo, env })
-  mkdirSync(join(place, 'state'))
-  const config = {
-    server: { operatorToken: 'not used here' },
-    store: { path: 'state/signalbox.db' },
-    tracker: { kind: 'local' },
-    forge: { kind: 'local' },
+const open = (): Promise<App> =>
+  openApp(join(folder(), 't8'), {
     agents: { instant: { kind: 'command', command: agent } },
     projects: [{ id: 'bench', repo: './project', baseBranch: 'main', ci: { command: 'true' }, review: { by: 'none' } }],
-  }
-  const file = join(place, 'signalbox.config.json')
-  writeFileSync(join(place, 'token'), 'token\n')
-  config.server.operatorToken = 'file:token'
-  return createApp(parseConfig(JSON.stringify(config), file))
-}
+  })
 
 /** Files one issue and waits for its landing. */
 async function landOne(app: App, n: number): Promise<{ total: number; own: number; processes: number }> {
@@ -104,7 +84,7 @@ function hottest(profile: Profile, issues: number): string {
 }
 
 export async function measure(): Promise<Figure[]> {
-  const app = await openApp()
+  const app = await open()
   // The first ones make the clone and warm up.
   for (let n = 0; n < 3; n++) await landOne(app, n)
   const session = new Session()

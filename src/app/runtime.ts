@@ -27,6 +27,7 @@ import { createDelivery } from './delivery.ts'
 import { createEffects } from './effects.ts'
 import { createFactPump, type FactPump } from './facts.ts'
 import { createLagMeter, metricsOf } from './health.ts'
+import { startHousekeeping } from './housekeeping.ts'
 import { createLiveHub } from './live.ts'
 import { createOperator } from './operator.ts'
 import { tellPolicies } from './policies.ts'
@@ -54,9 +55,6 @@ export interface AppOptions {
 const statelyRelay = 'ws://127.0.0.1:8080'
 /** How long agents get to end when the runtime stops. */
 const endingTime = 8_000
-const sweepEvery = 3_600_000
-const refsEvery = 30_000
-const lagWindow = 10_000
 const longestBacklog = 50_000
 
 type System = ActorSystem<typeof definitions>
@@ -236,8 +234,10 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     pump.stop()
     log('error', { error: toErrorData(error) }, toErrorData(error).message)
   })
-  const cancels = [
-    every(clock, sweepEvery, () =>
+  const endHousekeeping = startHousekeeping({
+    clock,
+    dataFolder: config.dataFolder,
+    forget: () =>
       forget(
         clock.now() - config.store.retention,
         {
@@ -246,13 +246,12 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
         },
         () => phase === 'stopped' || stopping !== undefined,
       ),
-    ),
-    every(clock, lagWindow, lag.turn),
-    every(clock, refsEvery, async () => {
+    checkRefs: async () => {
       for (const incident of await forge.checkRefs())
         log('warn', { ...incident }, `A ref was moved without Signalbox and has been put back: ${incident.ref}`)
-    }),
-  ]
+    },
+    turnLag: lag.turn,
+  })
 
   const reader = createReader({ store, database, kinds: system.kinds, worktreeOf: worktreeFinder(config.dataFolder), close() {} })
   announceHandled(system, hub, reader, database)
@@ -302,7 +301,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     stop: () =>
       (stopping ??= (async () => {
         pump.stop()
-        for (const cancel of cancels) cancel()
+        endHousekeeping()
         stately?.stop()
         lag.stop()
         await system.stop()
@@ -317,24 +316,3 @@ const keyed = (key: string | undefined): { key?: string } => (key === undefined 
 
 const issueUrl = (config: Config, key: string): string =>
   `${config.server.publicUrl ?? `http://${config.server.host}:${config.server.port}`}/#/issues/${encodeURIComponent(key)}`
-
-/** Calls `work` every `ms` until cancelled; the next time begins when the last has ended. */
-function every(clock: Clock, ms: number, work: () => unknown): () => void {
-  let cancel: () => void = () => {}
-  let stopped = false
-  const arm = (): void => {
-    cancel = clock.after(ms, async () => {
-      try {
-        await work()
-      } catch {
-        // Looked at again at the next time; what stays broken shows where it is used.
-      }
-      if (!stopped) arm()
-    })
-  }
-  arm()
-  return () => {
-    stopped = true
-    cancel()
-  }
-}

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { ChangeInFlight, ConflictInput, PullRequestFacts } from '../ports.ts'
 import { git } from '../git.ts'
 import type { CheckRecords } from './check-records.ts'
-import { mergeTree } from './merging.ts'
+import { mergeTree, mergeTrees } from './merging.ts'
 import type { PullRequestRow, PullRequests } from './pull-requests.ts'
 import type { OpenRepository } from './repository.ts'
 
@@ -55,12 +55,19 @@ export function createSequencing(options: {
       // The commit is in the clone only; its configuration is an agent's to write, so git runs in our repository.
       const env = { GIT_ALTERNATE_OBJECT_DIRECTORIES: join(repository.clone, 'objects') }
       const base = repository.mirrored()
-      if (base === null || 'files' in (await mergeTree(repository, base, head, env))) return null
+      if (base === null) return null
+      const inOrder = ranked(rows)
+      const [onBase, ...others] = await mergeTrees(
+        repository,
+        [base, ...inOrder.map((row) => row.head_sha)].map((sha) => [sha, head] as const),
+        env,
+      )
+      if (!onBase || 'files' in onBase || others.every((merged) => 'tree' in merged)) return null
       const { stdout } = await git(['merge-base', base, head], { cwd: repository.path, env, allow: [0, 1] })
       const fork = stdout.trim()
-      for (const row of ranked(rows)) {
-        const merged = await mergeTree(repository, row.head_sha, head, env)
-        if ('tree' in merged) continue
+      for (const [n, row] of inOrder.entries()) {
+        const merged = others[n]
+        if (!merged || 'tree' in merged) continue
         // What contradicts the very commit that this work started from has to be brought up to date itself.
         if (fork !== '' && 'files' in (await mergeTree(repository, row.head_sha, fork, env))) continue
         return { number: row.number, url: pullRequests.url(row), branch: row.head_ref, head: row.head_sha, files: merged.files }

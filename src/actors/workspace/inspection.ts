@@ -26,13 +26,15 @@ export async function inspectWork(place: Place, request: Parameters<Workspace['i
   const look = createLook(place)
   const [fork, ahead] = await Promise.all([look.mergeBase(base, head), look.ahead(base, head)])
   const { since, parent = null } = request
-  const [change, tree, descendsFromSince, hasParent, reverts, protectedFiles] = await Promise.all([
+  // Each question that is answered already is a process less: a branch is mostly looked at from where it left the base.
+  const isWithin = (commit: string) => commit === head || commit === fork || ahead.subjects.has(commit) || look.isAncestor(commit, head)
+  const descendsFromSince = await isWithin(since)
+  const [change, tree, hasParent, subjects, protectedFiles] = await Promise.all([
     look.change(fork, head),
     ahead.tree ?? look.treeOf(head),
-    since === head || ahead.commits.has(since) || look.isAncestor(since, head),
-    parent === null || look.isAncestor(parent, head),
-    look.reverts(since, base, head),
-    protectedChanges(look, { ...request, base, head, fork }),
+    parent === null || isWithin(parent),
+    since === fork ? [...ahead.subjects.values()] : look.subjects(since, base, head),
+    descendsFromSince ? protectedChanges(look, { ...request, base, head, fork }) : [],
   ])
   return {
     head,
@@ -41,15 +43,15 @@ export async function inspectWork(place: Place, request: Parameters<Workspace['i
     operation: operationIn(standing.gitFolder),
     descendsFromSince,
     hasParent,
-    commitsAhead: ahead.commits.size,
+    commitsAhead: ahead.subjects.size,
     ...change,
     tree,
-    reverts,
+    reverts: subjects.filter((subject) => subject.startsWith('Revert "')),
     protectedFiles,
   }
 }
 
-/** Protected paths that differ from the base in another way than at `since`: what merging the base brought is not the branch's change. */
+/** Protected paths that differ from the base in another way than at `since`, an ancestor of the head: what merging the base brought is not the branch's change. */
 async function protectedChanges(
   look: ReturnType<typeof createLook>,
   {
@@ -60,8 +62,10 @@ async function protectedChanges(
     fork,
   }: { since: string; protectedPaths?: readonly string[]; base: string; head: string; fork: string | null },
 ): Promise<string[]> {
-  if (protectedPaths.length === 0 || since === head || fork === null || !(await look.isAncestor(since, head))) return []
-  const [touched, own] = await Promise.all([look.files(since, head, protectedPaths), look.files(fork, head, protectedPaths)])
+  if (protectedPaths.length === 0 || since === head || fork === null) return []
+  const own = await look.files(fork, head, protectedPaths)
+  if (own.length === 0 || since === fork) return own
+  const touched = await look.files(since, head, protectedPaths)
   const candidates = touched.filter((path) => own.includes(path))
   if (candidates.length === 0) return []
   const before = await look.mergeBase(base, since)
@@ -112,12 +116,25 @@ export function createLook({ path, repository }: Pick<Place, 'path' | 'repositor
       return exitCode === 0 ? stdout.trim() : null
     },
 
-    /** The commits on head that are not on the base, and the head's tree where it is one of them. */
-    async ahead(base: string, head: string): Promise<{ commits: Set<string>; tree: string | null }> {
-      const { stdout } = await ask(['rev-list', `--max-count=${countedCommits}`, '--no-commit-header', '--format=%H %T', head, `^${base}`])
-      const lines = stdout.split('\n').filter((line) => line !== '')
-      const first = lines.find((line) => line.startsWith(`${head} `))
-      return { commits: new Set(lines.map((line) => line.split(' ')[0]!)), tree: first?.split(' ')[1] ?? null }
+    /** The commits on head that are not on the base, each with its subject, and the head's tree where it is one of them. */
+    async ahead(base: string, head: string): Promise<{ subjects: Map<string, string>; tree: string | null }> {
+      const { stdout } = await ask([
+        'rev-list',
+        `--max-count=${countedCommits}`,
+        '--no-commit-header',
+        '--format=%H %T %s',
+        head,
+        `^${base}`,
+      ])
+      const subjects = new Map<string, string>()
+      let headTree: string | null = null
+      for (const line of stdout.split('\n')) {
+        const [, commit, tree, subject] = /^(\w+) (\w+) ([^]*)$/.exec(line) ?? []
+        if (commit === undefined) continue
+        subjects.set(commit, subject!)
+        if (commit === head) headTree = tree!
+      }
+      return { subjects, tree: headTree }
     },
 
     async treeOf(head: string): Promise<string> {
@@ -130,11 +147,11 @@ export function createLook({ path, repository }: Pick<Place, 'path' | 'repositor
       return exitCode === 0
     },
 
-    /** Subjects of the commits since then, the base's own apart, that take another commit back. */
-    async reverts(since: string, base: string, head: string): Promise<string[]> {
+    /** Subjects of the commits since then, the base's own apart. */
+    async subjects(since: string, base: string, head: string): Promise<string[]> {
       // 128: a commit that is not here; then history was rewritten, which is told apart.
       const { stdout } = await ask(['rev-list', '--no-commit-header', '--format=%s', head, `^${since}`, `^${base}`], { allow: [0, 128] })
-      return stdout.split('\n').filter((subject) => subject.startsWith('Revert "'))
+      return stdout.split('\n')
     },
 
     /** The paths that differ, of those that the globs name. */
