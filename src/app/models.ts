@@ -28,8 +28,9 @@ export interface Part {
 /** The worlds that take long, the longest first: begun early, they leave the small ones to fill up the other thread. */
 const long = [
   'the change',
-  'decisions',
   'the tracker',
+  'a late publication',
+  'decisions',
   'words',
   'a repair by an able agent',
   'a repair by an agent with a thread',

@@ -59,15 +59,18 @@ const world = (name: string, { takes, policy = {}, forget }: Part): World<IssueC
   ...(forget && { forget }),
 })
 
-/** What our own side does in every world. */
-const ours = 'the |timer |capacity\\.granted$|run\\.(publishing|finished (completed|no_change$|failed agent|released|superseded))'
-const part = (more: string): RegExp => new RegExp(`^(${ours}|${more})`)
+/** What our own side does in every world, but for a publication, which makes a head of its own and may come when nobody wants it. */
+const ours = 'the |timer |capacity\\.granted$|run\\.finished (no_change$|failed agent|released|superseded)'
+const unpublished = (more: string): RegExp => new RegExp(`^(${ours}|${more})`)
+const part = (more: string): RegExp => unpublished(`run\\.publishing|run\\.finished completed|${more}`)
 export const issueModel: Model<IssueContext> = {
   machine: 'issue',
   parent: null,
   worlds: [
     world('the change', {
-      takes: part('pr\\.(opened|pushed|updated$|merged)|review\\.|checks\\.(pending|passed|failed$)|queue\\.|reconcile'),
+      takes: part(
+        'pr\\.(opened|pushed|updated$|merged)|review\\.|checks\\.(pending|passed|failed$)|queue\\.(entered|left|held|resumed|evicted conflict)|reconcile',
+      ),
       // Here no pull request is put aside: what was spent on the way to it is over.
       forget: (c) =>
         withoutLateWords(c.pr === null || c.run?.type === 'implementation' ? c : { ...c, attempts: { ...c.attempts, implementation: 0 } }),
@@ -82,6 +85,18 @@ export const issueModel: Model<IssueContext> = {
       ),
       forget: withoutLateWords,
     }),
+    world('a queue that fails', {
+      takes: part(
+        'pr\\.(opened|pushed foreign|merged)|review\\.approved$|checks\\.passed$|queue\\.(entered|left|evicted)|operator\\.(retried$|stopped)',
+      ),
+      forget: withoutLateWords,
+    }),
+    world('a late publication', {
+      takes: part(
+        'tracker\\.(delegated$|undelegated|updated (open|canceled))|operator\\.(stopped|retried$|closed done)|pr\\.(opened|closed|reopened|merged)|reconcile',
+      ),
+      forget: withoutLateWords,
+    }),
     world('an umbrella', {
       takes: part('child|run\\.finished no_change (done|failed)|operator\\.(retried$|stopped|closed)|tracker\\.delegated$'),
       forget: withoutLateWords,
@@ -92,7 +107,7 @@ export const issueModel: Model<IssueContext> = {
     }),
     world('a draft', { takes: part('pr\\.(opened|pushed|updated|merged)|review\\.approved|checks\\.passed'), forget: withoutLateWords }),
     world('the tracker', {
-      takes: part(
+      takes: unpublished(
         'tracker\\.(delegated$|undelegated|updated|removed)|blocker|reconcile|operator\\.(retried$|closed done)|pr\\.(opened|merged)',
       ),
       forget: withoutLateWords,
@@ -104,7 +119,7 @@ export const issueModel: Model<IssueContext> = {
       forget: withoutLateWords,
     }),
     world('decisions', {
-      takes: part(
+      takes: unpublished(
         'tracker\\.(delegated|undelegated)|operator\\.(stopped|retried|closed|budgetReset)|pr\\.(opened|closed|reopened|merged)|policy|capacity',
       ),
     }),
