@@ -86,7 +86,7 @@ export const run = issueSetup.createStateConfig({
         settling: {
           meta: { description: 'Its children may still be coming.', waitsFor: 'children' },
           entry: 'rememberRunSince',
-          after: { settle: 'deciding' },
+          after: { settle: { target: 'deciding', actions: 'keepTime' } },
           always: { guard: 'isBlocked', target: 'deciding' },
         },
         capacity: {
