@@ -56,8 +56,10 @@ async function makeIssues(folder: string, target: string): Promise<void> {
   try {
     await issues.play(app, folder)
     keep(config.store.path, target)
+    await issues.bundle(folder, target.replace(/\.db$/, '.bundle'))
   } finally {
     writeFileSync(join(folder, 'go'), '')
+    rmSync(join(folder, 'hold'), { force: true })
     await app.stop()
   }
 }

@@ -79,7 +79,7 @@ const reading: [string[], (document: any) => void][] = [
   [['logs'], ({ lines }) => expect(lines.length).toBeGreaterThan(5)],
   [['logs', 'REV-1'], ({ lines }) => expect(new Set(lines.map(({ issue }: { issue: string }) => issue))).toEqual(new Set(['REV-1']))],
   [['verify'], ({ ok, different }) => expect([ok, different]).toEqual([true, []])],
-  [['version'], ({ version, machines }) => expect([version, machines.length > 3]).toEqual(['0.1.0', true])],
+  [['version'], ({ version, machines }) => expect([version, machines.length > 3]).toEqual(['0.2.0', true])],
 ]
 
 function everyReadingCommand(): void {
