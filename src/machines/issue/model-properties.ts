@@ -163,8 +163,9 @@ export const issueProperties: Property<IssueContext>[] = [
     statement: 'Every state that is not an end has a timer, a run or a party that it waits for; closing it leads to an end and to rest.',
     state: (state, from) => {
       const pending = Object.keys(state.timers).map((name) => ({ name, due: 0 }))
-      if (!isTerminal(state.value) && pending.length + alive(state).length + waitingFor(state.context, state.value, pending).length === 0)
-        return 'it waits for nobody'
+      const waits = waitingFor(state.context, state.value, pending)
+      if (!isTerminal(state.value) && pending.length + alive(state).length + waits.length === 0) return 'it waits for nobody'
+      if (waits.some(({ party }) => party === 'timer') && pending.length === 0) return 'it waits for a timer that is not pending'
       const closed = rested(from(named(state, 'operator.closed', 'failed')))
       if (!isTerminal(closed.after.value)) return `closing it leads to ${phaseIn(closed.after.value)}`
       return regionOf(closed.after) === 'idle' && Object.keys(closed.after.timers).length === 0 ? undefined : 'it does not come to rest'

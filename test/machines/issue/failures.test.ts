@@ -139,6 +139,13 @@ describe('a repair that does not help', () => {
 })
 
 describe('a pause', () => {
+  it('is forgotten when it is over', () => {
+    const issue = play(granted, agentFailed)
+    expect(issue.context.notBefore).toBeGreaterThan(issue.at)
+    const over = playOn(issue, paused)
+    expect([runState(over), over.context.notBefore]).toEqual([{ waiting: 'capacity' }, 0])
+  })
+
   it('ends when nothing is to be waited for any more, and gives way to a blocker', () => {
     const issue = play(granted, agentFailed)
     expect([runState(playOn(issue, stopped)), [...playOn(issue, stopped).timers]]).toEqual(['idle', []])

@@ -29,6 +29,7 @@ import {
   red,
   removed,
   reopened,
+  reviewCommented,
   stopped,
   tracked,
   undelegated,
@@ -46,6 +47,16 @@ const truth = ({ context: { pr: pullRequest, heads, issue, delegated: isOurs, re
 })
 const observed = (facts: Event[]): Event[] => facts.map((fact, i) => ({ ...fact, observedAt: dawn + (i + 1) * minute }))
 const tell = (issue: Issue, facts: Event[]): Issue => facts.reduce((now, fact) => now.send(fact), issue)
+
+it.each([reviewCommented(), { type: 'capacity.revoked', issue: '1', request: 1 } as Event])(
+  'of what changes nothing the time is known: $type',
+  (event) => {
+    const before = play(...open)
+    const after = playOn(before, event)
+    expect([after.context.now, after.value]).toEqual([after.at, before.value])
+    expect(after.at).toBeGreaterThan(before.context.now)
+  },
+)
 
 describe('the newest truth wins', () => {
   const fact = fc.constantFrom(

@@ -350,11 +350,28 @@ describe('an implementation that changed nothing', () => {
     const over = output(playOn(late, ended, unchanged))
     expect(over).toMatchObject({ outcome: 'no_change', completion: 'failed', reason: expect.stringContaining('within 90 s') })
     expect(playOn(late, fires('ending')).value).toEqual({ checking: 'looking' })
+    expect(late.fail('closing').value).toEqual({ checking: 'looking' })
+  })
+
+  it('shows signs of life while it is asked', () => {
+    const run = play({}, ...asked)
+    const heard = playOn(run, progressed)
+    expect([heard.value, heard.context.lastSignalAt]).toEqual([{ checking: 'asking' }, heard.at])
+    expect(run.context.lastSignalAt).not.toBe(heard.at)
+  })
+
+  it('leaves nothing half done: what it cannot commit a second time goes to a person', () => {
+    const dirty = inspected({ dirty: ['a.ts'], commitsAhead: 0 })
+    const run = play({}, ...verifying, dirty, started, finishes({}), unchanged)
+    expect(run.value).toEqual({ checking: 'asking' })
+    const done = answers_({ completion: 'done', summary: 'there already' })
+    expect(output(playOn(run, done, dirty))).toMatchObject({ outcome: 'failed', failure: 'dirty', dirty: ['a.ts'] })
   })
 
   it('is never done with work in its worktree: that is committed and published', () => {
     const done = answers_({ completion: 'done', summary: 'there already' })
     expect(play({}, ...asked, done, inspected()).value).toBe('publishing')
+    expect(play({ sequencing: true }, ...asked, done, inspected()).value).toBe('sequencing')
     const run = play({}, ...asked, done, inspected({ dirty: ['a.ts'], commitsAhead: 0 }))
     expect(run.value).toBe('starting')
     expect(run.children.get('session')?.input).toMatchObject({ turnKind: 'commit', uncommitted: ['a.ts'] })
@@ -528,6 +545,13 @@ describe('a first publication', () => {
     ['rewrites what was there', [...stacking, finishes({}), inspected({ head: 'B', descendsFromSince: false })]],
   ])('is of the work as it was when that turn %s', (_how, happenings) => {
     expect(asked(first(...happenings))).toMatchObject({ head: 'A', onto: null, body: 'did it' })
+  })
+
+  it('is of the work as it was when that turn is cut off and no way back leads there', () => {
+    expect(asked(first(...stacking, interrupted))).toMatchObject({ head: 'A', onto: null, body: 'did it' })
+    const resumed = first(...probing, compared(other), prepared, threaded, interrupted)
+    expect(resumed.value).toEqual({ recovering: 'resuming' })
+    expect(asked(playOn(resumed, finishes({ outcome: 'failed', summary: 'cannot' })))).toMatchObject({ head: 'A', onto: null })
   })
 
   it('can be called off at every step, and a question of that turn is asked', () => {
