@@ -4,6 +4,7 @@ import type { RunOutput } from '../run/context.ts'
 import { runTypes, type RunType } from '../vocabulary.ts'
 import { isLinkOpen, linksOf } from './adoption.ts'
 import type { IssueContext } from './context.ts'
+import { presentHead } from './head-facts.ts'
 import { isForUs } from './inbox.ts'
 import { intentOf, type Intent } from './intent.ts'
 import { isWorkWanted } from './late-publication.ts'
@@ -208,5 +209,7 @@ export const canLand = ({ context: c }: Only): boolean =>
   isActing({ context: c }) && isAwaitingQueue({ context: c }) && c.policy.landing === 'queue'
 /** When it may not land (any more): what was asked is withdrawn. */
 export const cannotLand = ({ context }: Only): boolean => !canLand({ context })
+/** When the landing queue had the present head and has it no more, as far as is known. */
+export const isOutOfQueue = ({ context: c }: Only): boolean => presentHead(c).queue?.state === 'none'
 /** When the landing that is asked for is not of the present head. */
 export const isOtherHeadAsked = ({ context: c }: Only): boolean => c.landing !== null && c.landing !== c.pr?.headSha

@@ -84,7 +84,13 @@ export const lifecycle = issueSetup.createStateConfig({
           states: {
             unheard: {
               meta: { description: 'The queue has said nothing lately.' },
-              after: { queueHealth: { target: 'unheard', reenter: true, actions: 'askForFacts' } },
+              after: {
+                queueHealth: [
+                  // To ask twice is to ask once: only who has been let go is taken in anew.
+                  { guard: 'isOutOfQueue', target: 'unheard', reenter: true, actions: ['askToLand', 'askForFacts'] },
+                  { target: 'unheard', reenter: true, actions: 'askForFacts' },
+                ],
+              },
             },
           },
         },

@@ -50,12 +50,15 @@ export const waiting = {
     if (c.pr?.draft) rows.push(row('human', 'the pull request is a draft', since))
     return rows
   },
-  landing(c) {
+  landing(c, timers) {
     const since = c.since.lifecycle
     if (c.held) return [row('human', c.held.files.length > 0 ? `${c.held.reason}: ${c.held.files.join(', ')}` : c.held.reason, since)]
     if (!isActing({ context: c })) return []
     if (c.policy.landing === 'manual') return [row('human', 'approved and green: to be landed by hand', since)]
-    return [row('queue', presentHead(c).queue?.state === 'queued' ? 'in the landing queue' : 'its turn in the landing queue', since)]
+    const isIn = presentHead(c).queue?.state === 'queued'
+    return [
+      row('queue', isIn ? 'in the landing queue' : 'its turn in the landing queue', since, isIn ? null : dueOf(timers, 'queueHealth')),
+    ]
   },
   deployment: (c, timers) => [
     row('deploy', `the deployment of ${c.deploy?.sha.slice(0, 10)}`, c.since.lifecycle, dueOf(timers, 'deployTimeout')),

@@ -616,6 +616,19 @@ const tables: Record<keyof typeof guards, Row[]> = {
     ['it is not approved and green', true, open],
     ['it is', false, landable],
   ],
+  isOutOfQueue: [
+    ['nothing is known', false, landable],
+    [
+      'it is in',
+      false,
+      { ...landable, heads: { A: { ...landable.heads!['A']!, queue: { state: 'queued', incident: null, observedAt: now } } } },
+    ],
+    [
+      'it was let go',
+      true,
+      { ...landable, heads: { A: { ...landable.heads!['A']!, queue: { state: 'none', incident: null, observedAt: now } } } },
+    ],
+  ],
   isOtherHeadAsked: [
     ['a former head', true, { ...landable, landing: 'Z' }],
     ['the present one', false, { ...landable, landing: 'A' }],

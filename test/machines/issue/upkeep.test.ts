@@ -210,6 +210,19 @@ describe('a change in the landing queue', () => {
     expect(phase(playOn(left, approved()))).toBe('repairing_ci')
   })
 
+  it('asks again for what the queue has let go although it is wanted, as long as it is', () => {
+    const left: Event = { ...entered(), type: 'queue.left' }
+    const issue = play(...open, ...landing, entered())
+    expect(issue.fire('queueHealth').reports('landing.decided')).toEqual([])
+    const gone = playOn(issue, left)
+    expect([phase(gone), gone.reports('landing.decided')]).toEqual(['awaiting_queue', []])
+    const again = gone.fire('queueHealth')
+    expect(again.reports('landing.decided')).toMatchObject([{ wanted: true, headSha: 'A' }])
+    expect(again.fire('queueHealth').reports('landing.decided')).toMatchObject([{ wanted: true, headSha: 'A' }])
+    expect(playOn(again, entered()).fire('queueHealth').reports('landing.decided')).toEqual([])
+    expect(playOn(gone, stopped).timers.size).toBe(0)
+  })
+
   it('asks how things are when the queue says nothing for two minutes, again and again (W8)', () => {
     const issue = play(...open, ...landing)
     const once = issue.fire('queueHealth')
