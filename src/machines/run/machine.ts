@@ -43,6 +43,17 @@ const onceStarted = {
   },
 } as const
 
+/** The worktree is read. */
+const verification = {
+  id: 'verify',
+  src: 'verifyWork',
+  input: verifyInput,
+  onError: [
+    { guard: 'isBrokenWorktree', target: '#run.settled', actions: 'endForBrokenWorktree' },
+    { target: '#run.settled', actions: 'endForEnvironment' },
+  ],
+} as const
+
 export const runMachine = runSetup.createMachine({
   id: 'run',
   context: createContext,
@@ -196,16 +207,7 @@ export const runMachine = runSetup.createMachine({
       states: {
         inspecting: {
           meta: { description: 'The worktree is read.' },
-          invoke: {
-            id: 'verify',
-            src: 'verifyWork',
-            input: verifyInput,
-            onDone: { target: 'judging', actions: 'rememberInspection' },
-            onError: [
-              { guard: 'isBrokenWorktree', target: '#run.settled', actions: 'endForBrokenWorktree' },
-              { target: '#run.settled', actions: 'endForEnvironment' },
-            ],
-          },
+          invoke: { ...verification, onDone: { target: 'judging', actions: 'rememberInspection' } },
         },
         judging: {
           meta: { description: 'The guards decide.' },
@@ -256,16 +258,7 @@ export const runMachine = runSetup.createMachine({
         looking: {
           meta: { description: 'The worktree is read again.' },
           entry: 'dropSession',
-          invoke: {
-            id: 'verify',
-            src: 'verifyWork',
-            input: verifyInput,
-            onDone: { target: 'concluding', actions: 'rememberInspection' },
-            onError: [
-              { guard: 'isBrokenWorktree', target: '#run.settled', actions: 'endForBrokenWorktree' },
-              { target: '#run.settled', actions: 'endForEnvironment' },
-            ],
-          },
+          invoke: { ...verification, onDone: { target: 'concluding', actions: 'rememberInspection' } },
         },
         concluding: {
           meta: { description: 'What the worktree holds goes before what the agent says.' },
