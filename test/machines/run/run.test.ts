@@ -1,78 +1,34 @@
 // One run: from a claimed place to a settled answer, and everything that can end it before.
 
 import { describe, expect, it } from 'vitest'
-import type { Inspection, RunContext, RunInput, RunOutput } from '../../../src/machines/run/context.ts'
+import type { Inspection, RunOutput } from '../../../src/machines/run/context.ts'
 import { completionTime, endingTime, mostResumes, mostStalls, nudgeTime, probeTime, reportEvery } from '../../../src/machines/run/policy.ts'
-import { dawn, start, type Event, type Player } from '../player.ts'
+import { dawn } from '../player.ts'
+import {
+  asked as send,
+  assignment as input,
+  dies as interrupted,
+  finishes,
+  found as inspected,
+  inspection,
+  minute,
+  prepared,
+  progressed,
+  publishes as published,
+  runOf as play,
+  runOn as playOn,
+  says,
+  silent as ended,
+  started as starts,
+  times as fires,
+  type Run,
+  type Turn as Happening,
+} from './stories.ts'
 
-type Run = Player<RunContext>
-type Happening = (run: Run) => Run
-
-const minute = 60_000
-const input = (changes: Partial<RunInput> = {}): RunInput => ({
-  ...{ issue: '1', project: 'app', key: 'APP-1', title: 'Say which file', description: 'd', url: 'u', runId: 'run-1', attempt: 1 },
-  ...{ agent: 'scripted', branch: 'b', base: 'main', published: null, past: null, keep: false, restartFrom: null, messages: [] },
-  ...{
-    question: null,
-    review: null,
-    checks: null,
-    incident: null,
-    lastFailure: null,
-    ...{ onto: null, replaces: null, umbrella: null, conflict: false, pastPatch: null, protectedPaths: [], round: 1, sequencing: false },
-    limits: { run: 120 * minute, progress: 15 * minute },
-  },
-  type: 'implementation',
-  ...changes,
-})
-
-const play = (changes: Partial<RunInput>, ...happenings: Happening[]): Run =>
-  playOn(start<RunContext>('run', input(changes)), ...happenings)
-const playOn = (run: Run, ...happenings: Happening[]): Run => happenings.reduce((now, happening) => happening(now), run)
-
-const says =
-  (event: Event): Happening =>
-  (run) =>
-    run.says('session', event)
-const prepared: Happening = (run) => run.done('prepare', { path: '/w', head: 'base', baseHead: 'base', dirty: [] })
-const started = says({ type: 'session.started', process: { pid: 1, group: 1, startTime: '1' } })
-const threaded = says({ type: 'session.started', process: { pid: 1, group: 1, startTime: '1' }, thread: 'thread-1' })
-const progressed = says({ type: 'session.progressed', line: 'hm' })
-const finishes = (result: object): Happening =>
-  says({ type: 'session.finished', result: { outcome: 'completed', summary: 'did it', ...result } })
-const inspection = (changes: Partial<Inspection> = {}): Inspection => ({
-  ...{
-    head: 'A',
-    branch: 'b',
-    dirty: [],
-    operation: null,
-    descendsFromSince: true,
-    hasParent: true,
-    commitsAhead: 1,
-    files: ['a.ts'],
-    patchId: 'p',
-    tree: 't',
-    reverts: [],
-    protectedFiles: [],
-  },
-  ...changes,
-})
-const inspected =
-  (changes: Partial<Inspection> = {}): Happening =>
-  (run) =>
-    run.done('verify', inspection(changes))
 const request = { number: 7, url: 'u', headSha: 'A', headRef: 'b', baseRef: 'main', draft: false, state: 'open' }
-const published: Happening = (run) => run.done('publish', { ...request, title: 'T', adopted: false })
-const interrupted: Happening = (run) => run.fail('session', { code: 'interrupted' })
-const send =
-  (event: Event): Happening =>
-  (run) =>
-    run.send(event)
+const started = starts()
+const threaded = starts('thread-1')
 const stop = send({ type: 'run.stop', outcome: 'released', reason: 'Stopped by ada.' })
-const ended: Happening = (run) => run.done('closing')
-const fires =
-  (delay: string): Happening =>
-  (run) =>
-    run.fire(delay)
 
 const working = [prepared, started]
 const verifying = [...working, progressed, finishes({})]

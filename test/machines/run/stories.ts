@@ -21,7 +21,7 @@ export const assignment = (changes: Partial<RunInput> = {}): RunInput => ({
 export const runOf = (changes: Partial<RunInput>, ...turns: Turn[]): Run => runOn(start<RunContext>('run', assignment(changes)), ...turns)
 export const runOn = (run: Run, ...turns: Turn[]): Run => turns.reduce((now, turn) => turn(now), run)
 
-const says =
+export const says =
   (event: Event): Turn =>
   (run) =>
     run.says('session', event)
@@ -33,14 +33,15 @@ export const progressed: Turn = says({ type: 'session.progressed', line: 'hm' })
 export const finishes = (result: object = {}): Turn =>
   says({ type: 'session.finished', result: { outcome: 'completed', summary: 'did it', ...result } })
 export const dies: Turn = (run) => run.fail('session', { code: 'interrupted' })
+export const inspection = (changes: Partial<Inspection> = {}): Inspection => ({
+  ...{ head: 'A', branch: 'b', dirty: [], operation: null, descendsFromSince: true, hasParent: true, commitsAhead: 1 },
+  ...{ files: ['a.ts'], patchId: 'p', tree: 't', reverts: [], protectedFiles: [] },
+  ...changes,
+})
 export const found =
   (changes: Partial<Inspection> = {}): Turn =>
   (run) =>
-    run.done('verify', {
-      ...{ head: 'A', branch: 'b', dirty: [], operation: null, descendsFromSince: true, hasParent: true, commitsAhead: 1 },
-      ...{ files: ['a.ts'], patchId: 'p', tree: 't', reverts: [], protectedFiles: [] },
-      ...changes,
-    } satisfies Inspection)
+    run.done('verify', inspection(changes))
 /** Nothing was committed, and nothing is left uncommitted. */
 export const unchanged: Turn = found({ head: 'base', commitsAhead: 0, files: [], patchId: null })
 export const unreadable =
