@@ -38,6 +38,8 @@ const statusOfCode: Record<string, number> = {
   'not-accepted': 409,
   'not-faulted': 409,
   'pull-request-closed': 409,
+  'no-review': 409,
+  'unknown-branch': 409,
   'stale-head': 409,
   'other-version': 409,
   'unknown-project': 400,

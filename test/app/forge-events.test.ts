@@ -51,7 +51,10 @@ test('a head that a person pushes asks reviewers again, unless it changes the ve
   await branch(repo, ours!, 'same', () => {})
   await app.act(key, { action: 'push', branch: 'same' })
   expect(show()).toMatchObject({ phase: 'awaiting_queue', pr: { review: 'approved' } })
-  await expect(app.act(key, { action: 'push', branch: 'same' })).rejects.toMatchObject({ code: 'same-head' })
+  // A program that was not answered asks again.
+  const before = show()
+  await app.act(key, { action: 'push', branch: 'same' })
+  expect(show()).toEqual(before)
 
   await branch(repo, ours!, 'other', (folder) => writeFileSync(join(folder, 'more.txt'), 'more\n'))
   await app.act(key, { action: 'push', branch: 'other' })

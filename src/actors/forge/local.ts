@@ -101,8 +101,8 @@ export interface LocalForge extends Forge, Omit<LandingEffects, 'mergeable'> {
   /** Takes back what one reviewer, or everybody, has said. Throws FatalError `no-review`. */
   dismissReviews: (request: { project: string; number: number; reviewer?: string }) => void
   /**
-   * Makes a branch of the user's repository the head of the pull request, wherever that was. Throws FatalError `unknown-branch`,
-   * `same-head`, `pull-request-closed`.
+   * Makes a branch of the user's repository the head of the pull request, wherever that was. Idempotent. Throws FatalError
+   * `unknown-branch`, `pull-request-closed`.
    */
   pushHead: (request: { project: string; number: number; branch: string; author: string }) => Promise<void>
   /** A human's word: not this way. The branch stays. */

@@ -172,13 +172,13 @@ export function createPublisher(options: {
       })
     },
 
-    /** A person gives the pull request another head, a branch of the user's repository. Throws FatalError `unknown-branch`, `same-head`. */
+    /** A person gives the pull request another head, a branch of the user's repository. Idempotent. Throws FatalError `unknown-branch`. */
     async pushHead({ project, number, branch, author }: { project: string; number: number; branch: string; author: string }) {
       const repository = await open(project)
-      const { head_ref, head_sha } = pullRequests.needHead(project, number)
-      const ref = `refs/heads/${head_ref}`
-      const head = await bring(repository, branch, ref, head_sha)
-      if (head === head_sha) throw new FatalError('same-head', `Pull request #${number} is at ${branch} (${head.slice(0, 10)}) already.`)
+      const before = pullRequests.needHead(project, number)
+      const ref = `refs/heads/${before.head_ref}`
+      const head = await bring(repository, branch, ref, before.head_sha)
+      if (head === before.head_sha) return before
       const parent = pullRequests.openOn(project, pullRequests.need(project, number).base_ref)
       const patch = await patchIdOf({ path: repository.path, repository: repository.path }, parent?.head_sha ?? repository.mirrored(), head)
       const hasParent = parent !== undefined && (await isBelow(repository, parent.head_sha, head))
