@@ -64,7 +64,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
     const issues = await Promise.all(
       journey.issues().map(async (issue): Promise<EndedIssue> => ({ ...issue, timeline: await api.timeline(issue.document.key) })),
     )
-    const problems = await problemsAtEnd(places, issues)
+    const problems = await problemsAtEnd(options, issues)
     if (options.keep) {
       server.release()
       isReleased = true
@@ -201,10 +201,10 @@ async function explainWait(places: DemoPlaces, journey: Journey): Promise<string
   return `The demo took too long. It still waited for:\n${(await Promise.all(texts)).map((text) => `- ${text}`).join('\n')}`
 }
 
-async function problemsAtEnd(places: DemoPlaces, issues: readonly EndedIssue[]): Promise<string[]> {
+async function problemsAtEnd({ places, kills }: DemoOptions, issues: readonly EndedIssue[]): Promise<string[]> {
   const problems: string[] = []
   for (const { task, document, timeline } of issues) {
-    const own = problemsOf(task, document, timeline)
+    const own = problemsOf(task, document, timeline, kills > 0)
     if (own.length === 0) continue
     const { stdout } = await signalbox(places, 'explain', document.key)
     problems.push(`${document.key} "${task.title}" (${task.story}): ${own.join('; ')}.\n${stdout.trimEnd()}`)

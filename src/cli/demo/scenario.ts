@@ -21,7 +21,7 @@ export function isStranded(task: Task, document: IssueDocument): boolean {
 }
 
 /** Everything that went otherwise than described for this task, one sentence each; empty when all is well. */
-export function problemsOf(task: Task, document: IssueDocument, timeline: readonly TimelineEntry[]): string[] {
+export function problemsOf(task: Task, document: IssueDocument, timeline: readonly TimelineEntry[], wasKilled: boolean): string[] {
   const problems: string[] = []
   if (document.faulted !== null) problems.push(`its actor ${document.faulted.address} is faulted: ${document.faulted.message}`)
   if (!hasEnded(task, document)) problems.push(`${describeEnd(task)} was expected, but it is ${describeNow(document)}`)
@@ -30,7 +30,8 @@ export function problemsOf(task: Task, document: IssueDocument, timeline: readon
   for (const event of incidents) {
     const wanted = task.incidents.includes(event)
     if (wanted && !seen.includes(event)) problems.push(`${event} was expected and did not happen`)
-    if (!wanted && seen.includes(event)) problems.push(`${event} happened and was not expected`)
+    if (!wanted && seen.includes(event) && !(wasKilled && task.whenKilled.includes(event)))
+      problems.push(`${event} happened and was not expected`)
   }
   if (hasEnded(task, document)) {
     for (const type of task.runs) if (!(document.attempts[type]! > 0)) problems.push(`a ${type} run was expected and is not counted`)

@@ -28,6 +28,8 @@ interface Story {
   landings?: number
   /** Events that must be in its timeline; of these incidents no other may be. */
   incidents?: readonly Incident[]
+  /** Those that a kill may bring about besides: a turn that bases work on another is not made twice, and its change meets the queue. */
+  whenKilled?: readonly Incident[]
   /** Run types that must have been used. */
   runs?: readonly string[]
   /** Heads of its pull request on the way. */
@@ -180,6 +182,7 @@ const stories = [
     body: 'Add `truncate(text, length)` to `src/text.ts`: longer texts are cut and end in "…". With tests.',
     filedAfter: 'plain',
     story: 'contradicts one in flight, based on it',
+    whenKilled: ['queue.evicted'],
     landsAfter: 'plain',
   },
 ] as const satisfies readonly Story[]
@@ -208,6 +211,7 @@ export const tasks: readonly Task[] = stories.map((story: Story): Task => {
     ends,
     landings: ends === 'asked' ? 0 : (story.landings ?? 1),
     incidents: story.incidents ?? [],
+    whenKilled: story.whenKilled ?? [],
     runs: story.runs ?? [],
     heads: ends === 'asked' ? 0 : (story.heads ?? 1),
     objection: story.objection ?? null,
