@@ -21,7 +21,7 @@ export function isStranded(task: Task, document: IssueDocument): boolean {
 }
 
 /** Everything that went otherwise than described for this task, one sentence each; empty when all is well. */
-export function problemsOf(task: Task, document: IssueDocument, timeline: readonly TimelineEntry[], wasKilled: boolean): string[] {
+export function problemsOf(task: Task, document: IssueDocument, timeline: readonly TimelineEntry[], wasKilled = false): string[] {
   const problems: string[] = []
   if (document.faulted !== null) problems.push(`its actor ${document.faulted.address} is faulted: ${document.faulted.message}`)
   if (!hasEnded(task, document)) problems.push(`${describeEnd(task)} was expected, but it is ${describeNow(document)}`)

@@ -92,6 +92,14 @@ describe('what went otherwise than described', () => {
     ])
   })
 
+  it('forgives what a kill may bring about only where there was one, and where it may', () => {
+    const entries = timelineOf('queue.evicted')
+    const found = ['queue.evicted happened and was not expected']
+    expect(problemsOf(task('conflicting'), landedDocument('DEMO-18'), entries)).toEqual(found)
+    expect(problemsOf(task('conflicting'), landedDocument('DEMO-18'), entries, true)).toEqual([])
+    expect(problemsOf(task('plain'), landedDocument('DEMO-1'), entries, true)).toEqual(found)
+  })
+
   it('does not count an event that was ignored', () => {
     const entries = timelineOf('queue.evicted').map((entry) => ({ ...entry, ignored: 'duplicate' }))
     expect(problemsOf(task('plain'), landedDocument('DEMO-1'), entries)).toEqual([])
