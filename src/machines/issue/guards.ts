@@ -209,7 +209,7 @@ export const canLand = ({ context: c }: Only): boolean =>
   isActing({ context: c }) && isAwaitingQueue({ context: c }) && c.policy.landing === 'queue'
 /** When it may not land (any more): what was asked is withdrawn. */
 export const cannotLand = ({ context }: Only): boolean => !canLand({ context })
-/** When the landing queue had the present head and has it no more, as far as is known. */
-export const isOutOfQueue = ({ context: c }: Only): boolean => presentHead(c).queue?.state === 'none'
+/** When the landing queue does not say that it has the present head: it has let it go, or has never said anything. */
+export const isOutOfQueue = ({ context: c }: Only): boolean => presentHead(c).queue?.state !== 'queued'
 /** When the landing that is asked for is not of the present head. */
 export const isOtherHeadAsked = ({ context: c }: Only): boolean => c.landing !== null && c.landing !== c.pr?.headSha

@@ -617,7 +617,7 @@ const tables: Record<keyof typeof guards, Row[]> = {
     ['it is', false, landable],
   ],
   isOutOfQueue: [
-    ['nothing is known', false, landable],
+    ['nothing is known', true, landable],
     [
       'it is in',
       false,
