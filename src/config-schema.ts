@@ -113,7 +113,16 @@ const limits = z.strictObject({
   run: duration.prefault('120m').describe('The longest that one run may take.'),
   progress: duration.prefault('15m').describe('Without progress for this long, a run is probed, nudged and then interrupted.'),
   nudge: duration.prefault('5m').describe('After a nudge, and still without progress for this long, a run is interrupted.'),
-  stalls: z.int().min(0).default(1).describe('How often an interrupted agent is started again in one run before a human is asked.'),
+  signal: duration.optional().describe('Without any sign of life of its process for this long, an agent is ended. Default: `run`.'),
+  ending: duration.prefault('15s').describe('For an agent to end after an interrupt; then its process is killed.'),
+  probe: duration.prefault('30s').describe('For the look at the worktree of an agent that makes no progress.'),
+  completion: duration.prefault('90s').describe('For the answer of an agent that is asked why it has changed nothing.'),
+  stalls: count.default(1).describe('How often an interrupted agent is started again in one run before a human is asked.'),
+  commits: count.default(1).describe('How often an agent is asked in one run to commit what it has left uncommitted.'),
+  completionChecks: count.default(2).describe('How often an agent is asked in one run why it has changed nothing.'),
+  resumes: count.default(3).describe('How often the thread of a turn that was cut off is resumed in one run,'),
+  forks: count.default(1).describe('how often a new one is made of it when it cannot be,'),
+  restarts: count.default(1).describe('and how often another is begun in its place.'),
   usdPerDay: amount.nullable().default(null),
 })
 
@@ -139,7 +148,10 @@ const budgets = z
     review_fix: count.nullable(),
     branch_upkeep: count.nullable(),
     review: count.nullable().describe('Reviews by an agent.'),
-    recovery: count.nullable(),
+    interruptions: count.nullable().describe('In a row without progress, each started again at once.'),
+    recovery: count.nullable().describe('Interruptions after those, each after a pause.'),
+    environment: count.nullable().describe('Failures of the environment in a row.'),
+    capacity: count.nullable().describe('Waits in a row for an agent whose provider has no room.'),
     runs: count.nullable().describe('All runs of an issue, for life.'),
     hours: amount.nullable().describe('Hours of agent work on an issue, for life.'),
     tokens: count.nullable(),
@@ -150,7 +162,8 @@ const budgets = z
 
 const delays = z
   .strictObject({
-    recovery: duration.describe('The first pause after a failure; doubled each time.'),
+    recovery: duration.describe('The first pause after a failure; doubled each time,'),
+    longest: duration.describe('up to this.'),
     settle: duration.describe('Without news of its children before an umbrella is looked at.'),
     queueHealth: duration.describe('Without a word of the landing queue before it is asked.'),
     reviewStuck: duration.describe('In review before people are told.'),

@@ -12,6 +12,11 @@ export function projectOf(config: Config, id: string): ProjectConfig {
   return project
 }
 
+/** Of one run; what is for all runs together stays out. */
+function limitsOf({ limits: { activeRuns: _runs, checks: _checks, usdPerDay: _usd, signal, ...limits } }: Config): IssuePolicy['limits'] {
+  return signal === undefined ? limits : { ...limits, signal }
+}
+
 export function toPolicy(config: Config, project: ProjectConfig): IssuePolicy {
   const named = <T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
     Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never
@@ -26,7 +31,7 @@ export function toPolicy(config: Config, project: ProjectConfig): IssuePolicy {
     ...defaultPolicy,
     budgets: { ...defaultPolicy.budgets, ...budgets },
     delays: { ...defaultPolicy.delays, ...named(project.delays) },
-    limits: { run: config.limits.run, progress: config.limits.progress, nudge: config.limits.nudge, stalls: config.limits.stalls },
+    limits: limitsOf(config),
     review: project.review.by,
     checks: project.ci !== null,
     landing: project.landing.method,

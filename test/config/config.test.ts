@@ -60,7 +60,10 @@ describe('what is filled in', () => {
       run: 7_200_000,
       progress: 900_000,
       nudge: 300_000,
-      stalls: 1,
+      ending: 15_000,
+      probe: 30_000,
+      completion: 90_000,
+      ...{ stalls: 1, commits: 1, completionChecks: 2, resumes: 3, forks: 1, restarts: 1 },
       usdPerDay: null,
     })
     expect(config.tracker).toEqual({ kind: 'local' })

@@ -83,11 +83,11 @@ describe('an explanation', () => {
   })
 
   it('is of any machine, with its guards', () => {
-    const context = { inspection: { dirty: ['a.ts'], operation: null }, commits: 1 }
+    const context = { inspection: { dirty: ['a.ts'], operation: null }, commits: 1, limits: { commits: 1 } }
     const { events, states } = explainMachine(definitions.run, runGuards, { value: { verifying: 'judging' }, context, timers: [], now: 0 })
     expect(states.map(({ id }) => id)).toEqual(['run.verifying', 'run.verifying.judging'])
     const again = events.find(({ guards }) => guards[0]?.name === 'canContinue')!
-    expect(again).toMatchObject({ enabled: false, guards: [{ reads: { commits: 1 } }] })
+    expect(again).toMatchObject({ enabled: false, guards: [{ reads: { commits: 1, 'limits.commits': 1 } }] })
   })
 })
 

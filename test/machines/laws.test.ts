@@ -10,7 +10,7 @@ import type { IssueContext } from '../../src/machines/issue/context.ts'
 import { isTerminal, phaseIn, waitingFor } from '../../src/machines/issue/document.ts'
 import { presentReviews } from '../../src/machines/issue/head-facts.ts'
 import * as guards from '../../src/machines/issue/guards.ts'
-import { capacityWaits, defaultPolicy } from '../../src/machines/issue/policy.ts'
+import { defaultPolicy } from '../../src/machines/issue/policy.ts'
 import { failureClasses, noUsage, runOutcomes, runTypes } from '../../src/machines/vocabulary.ts'
 import { isUnwanted, isWanted } from './issue/facts.ts'
 import { dawn, kinds, start, type Event, type Player } from './player.ts'
@@ -471,7 +471,7 @@ describe('whatever happens to an issue', () => {
   )
 
   law('a provider without capacity costs nothing but time, and not for ever (P11)', (before, { context }, what) => {
-    expect(context.capacityFailures).toBeLessThanOrEqual(capacityWaits)
+    expect(context.capacityFailures).toBeLessThanOrEqual(context.policy.budgets.capacity)
     if (!('run' in what) || what.run['failure'] !== 'capacity' || what.run['outcome'] !== 'failed' || before.context.run === null) return
     const { type } = before.context.run
     expect(context.attempts[type]).toBe(Math.max(0, before.context.attempts[type] - 1))

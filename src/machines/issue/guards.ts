@@ -147,16 +147,16 @@ export const isQuestion = ({ event }: Args): boolean => output(event).outcome ==
 export const isWithoutChange = ({ event }: Args): boolean => output(event).outcome === 'no_change'
 /** When its process died; the run starts again at once, a bounded number of times in a row without progress. */
 export const isFreeInterruption = ({ context, event }: Args): boolean =>
-  output(event).outcome === 'interrupted' && (output(event).progressed || context.interruptions < policy.freeInterruptions)
+  output(event).outcome === 'interrupted' && (output(event).progressed || context.interruptions < context.policy.budgets.interruptions)
 /** When it died so often that pauses between the starts are called for. */
 export const isRecoverable = ({ context, event }: Args): boolean =>
   output(event).outcome === 'interrupted' && context.recoveries < context.policy.budgets.recovery
 /** When the agent's provider has no room: waiting costs nothing, but it does not go on for ever. */
 export const isShortage = ({ context, event }: Args): boolean =>
-  output(event).failure === 'capacity' && context.capacityFailures < policy.capacityWaits
+  output(event).failure === 'capacity' && context.capacityFailures < context.policy.budgets.capacity
 /** When the environment failed it (a command that is not there, a timeout, git): bounded retries, no budget. */
 export const isEnvironmentFailure = ({ context, event }: Args): boolean =>
-  output(event).failure === 'environment' && context.environmentFailures + 1 < policy.environmentAttempts
+  output(event).failure === 'environment' && context.environmentFailures + 1 < context.policy.budgets.environment
 /** When the agent failed it and another attempt is in the budget. */
 export const isAgentFailure = ({ context, event }: Args): boolean => output(event).failure === 'agent' && hasAttempt(context)
 

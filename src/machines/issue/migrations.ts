@@ -7,12 +7,10 @@ type Snapshot = Record<string, any>
 /** To 2: heads know their patch and their re-run, an umbrella its children's time; `delegated` and `asked` have inner states. */
 function toVersion2(snapshot: Snapshot): Snapshot {
   const { context, value } = snapshot as { context: Snapshot; value: Snapshot }
-  const fresh = createContext({})
   const heads = Object.entries(context['heads'] as Record<string, Snapshot>).map(([sha, head]) => [
     sha,
     { patchId: null, rerun: null, ...head },
   ])
-  const policy = { ...fresh.policy, ...context['policy'], delays: { ...fresh.policy.delays, ...context['policy'].delays } }
   // It held what a retry had put aside, which is not put aside any more.
   const { formerPr: _formerPr, ...rest } = context
   const pr = context['pr'] && { parent: null, ...context['pr'] }
@@ -26,7 +24,6 @@ function toVersion2(snapshot: Snapshot): Snapshot {
     context: {
       ...rest,
       heads: Object.fromEntries(heads),
-      policy,
       pr,
       run,
       late: null,
@@ -40,4 +37,13 @@ function toVersion2(snapshot: Snapshot): Snapshot {
   }
 }
 
-export const migrations = { 1: { to: 2, migrate: toVersion2 } }
+/** To 3: every number of the policy is the project's own. What a snapshot does not name is as it was. */
+function toVersion3(snapshot: Snapshot): Snapshot {
+  const { policy } = createContext({})
+  const { policy: known } = snapshot['context'] as { policy: Snapshot }
+  const budgets = { ...policy.budgets, ...known['budgets'] }
+  const delays = { ...policy.delays, ...known['delays'] }
+  return { ...snapshot, context: { ...snapshot['context'], policy: { ...policy, ...known, budgets, delays } } }
+}
+
+export const migrations = { 1: { to: 2, migrate: toVersion2 }, 2: { to: 3, migrate: toVersion3 } }

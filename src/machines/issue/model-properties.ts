@@ -8,7 +8,6 @@ import { isActing } from './guards.ts'
 import { presentReviews } from './head-facts.ts'
 import { eventNamed, factsBut, type State } from './model-events.ts'
 import { pollOf } from './model-poll.ts'
-import { capacityWaits } from './policy.ts'
 
 type Step = Transition<IssueContext>
 
@@ -253,7 +252,7 @@ export const issueProperties: Property<IssueContext>[] = [
     id: 'P11',
     statement: 'A provider without room costs no attempt and no run, and is waited for a bounded number of times.',
     step: ({ before: { context: a }, after: { context: b }, happening }) => {
-      if (b.capacityFailures > capacityWaits) return `waited ${b.capacityFailures} times`
+      if (b.capacityFailures > b.policy.budgets.capacity) return `waited ${b.capacityFailures} times`
       const answer = outcomeOf(happening)
       if (answer?.['failure'] !== 'capacity' || a.run === null) return undefined
       const { type } = a.run

@@ -7,7 +7,7 @@ import type { ActiveRun, ChecksFact, HeadFacts, IssueContext, Verdict } from './
 import { objectionKeys } from './head-facts.ts'
 import { failures, ownPush, pushOf, type State } from './model-events.ts'
 import { isUmbrella } from './umbrella.ts'
-import { capacityWaits, causeOf, environmentAttempts, freeInterruptions } from './policy.ts'
+import { causeOf } from './policy.ts'
 
 /** Facts about the issue lie between the decisions before them and those since, and all before now. */
 const earlyTime = dawn - 3_000_000
@@ -212,10 +212,10 @@ export function representative({ context: c, children, ...rest }: State): State 
     },
     attempts: Object.fromEntries(runTypes.map((type) => [type, clipped(c.attempts[type], budgets[type])])) as Record<RunType, number>,
     spent: { runs: clipped(c.spent.runs, budgets.runs), ms: 0, usage: noUsage },
-    interruptions: clipped(c.interruptions, freeInterruptions),
+    interruptions: clipped(c.interruptions, budgets.interruptions),
     recoveries: clipped(c.recoveries, budgets.recovery),
-    environmentFailures: clipped(c.environmentFailures, environmentAttempts),
-    capacityFailures: clipped(c.capacityFailures, capacityWaits),
+    environmentFailures: clipped(c.environmentFailures, budgets.environment),
+    capacityFailures: clipped(c.capacityFailures, budgets.capacity),
     lastFailure: null,
     notBefore: c.notBefore > c.now + tick ? pauseEnd : 0,
     requests: latestRun,

@@ -11,7 +11,8 @@ import { defaultPolicy, type IssuePolicy } from './policy.ts'
 export const explorationPolicy: IssuePolicy = {
   ...defaultPolicy,
   budgets: {
-    ...{ implementation: 1, review_fix: 1, ci_repair: 1, queue_repair: 1, branch_upkeep: 1, review: 1, recovery: 1 },
+    ...{ implementation: 1, review_fix: 1, ci_repair: 1, queue_repair: 1, branch_upkeep: 1, review: 1 },
+    ...{ interruptions: 1, recovery: 1, environment: 2, capacity: 1 },
     ...{ runs: boundless, hours: boundless, tokens: null, usd: null },
   },
   // Longer than any history is.

@@ -4,22 +4,26 @@ import type { Phase, RunType } from '../vocabulary.ts'
 import { isLinkOpen, isUnfinished } from './adoption.ts'
 import type { ChecksFact, IssueContext } from './context.ts'
 import type { Blocker } from './events.ts'
+import type { RunLimits } from '../run/context.ts'
 import { presentHead, presentReviews } from './head-facts.ts'
 import { isResting } from './umbrella.ts'
 
 export interface IssuePolicy {
-  /** Attempts by run type, for the issue's life between two heads that are not ours, human words or resets. */
-  budgets: Record<RunType, number> & { recovery: number; runs: number; hours: number; tokens: number | null; usd: number | null }
   /**
-   * Milliseconds. `settle`: without news of its children before an umbrella's first run. `queueHealth`: without a word of the landing
-   * queue before it is asked. `reviewStuck`: in review before people are told.
+   * Attempts by run type, for the issue's life between two heads that are not ours, human words or resets. In a row: `interruptions`
+   * without progress before the recovery backoff begins, `recovery` of those, and `environment` failures and `capacity` waits before
+   * a human is asked. For the issue's whole life: the others.
    */
-  delays: { recovery: number; settle: number; queueHealth: number; reviewStuck: number }
+  budgets: Record<RunType | 'interruptions' | 'recovery' | 'environment' | 'capacity' | 'runs' | 'hours', number> &
+    Record<'tokens' | 'usd', number | null>
   /**
-   * Milliseconds. `nudge`: without progress after a nudge. `signal`: how long an agent's process may give no sign of life at all; by
-   * default as long as the run. `stalls`: how often an agent that has stalled is started again in one run.
+   * Milliseconds. `recovery`: the first pause after a failure, doubled up to `longest`. `settle`: without news of its children before
+   * an umbrella's first run. `queueHealth`: without a word of the landing queue before it is asked. `reviewStuck`: in review before
+   * people are told.
    */
-  limits: { run: number; progress: number; nudge?: number; stalls?: number; signal?: number }
+  delays: Record<'recovery' | 'longest' | 'settle' | 'queueHealth' | 'reviewStuck', number>
+  /** Of one run: each is told with its assignment. */
+  limits: RunLimits
   review: 'human' | 'agent' | 'none'
   /** False when the project declares no checks: then nothing is waited for. */
   checks: boolean
@@ -42,13 +46,17 @@ export const defaultPolicy: IssuePolicy = {
     queue_repair: 10,
     branch_upkeep: 5,
     review: 10,
+    interruptions: 5,
     recovery: 5,
+    environment: 5,
+    // About four hours.
+    capacity: 24,
     runs: 40,
     hours: 24,
     tokens: null,
     usd: null,
   },
-  delays: { recovery: 15_000, settle: 10_000, queueHealth: 2 * 60_000, reviewStuck: 30 * 60_000 },
+  delays: { recovery: 15_000, longest: 10 * 60_000, settle: 10_000, queueHealth: 2 * 60_000, reviewStuck: 30 * 60_000 },
   limits: { run: 120 * 60_000, progress: 15 * 60_000 },
   review: 'human',
   checks: true,
@@ -71,17 +79,8 @@ export const defaultPolicy: IssuePolicy = {
   agents: {},
 }
 
-/** Interruptions in a row without progress before the recovery backoff begins (design §5). */
-export const freeInterruptions = 5
-/** Failures of the environment in a row before a human is asked. */
-export const environmentAttempts = 5
-/** Times in a row that the agent's provider may have no capacity before a human is asked: about four hours. */
-export const capacityWaits = 24
-/** The longest pause between two starts, in milliseconds. */
-export const longestBackoff = 10 * 60_000
-
-/** The pause before attempt `n` (from 1) after a failure: `first` doubled each time. */
-export const backoff = (first: number, n: number): number => Math.min(longestBackoff, first * 2 ** Math.max(0, n - 1))
+/** The pause before attempt `n` (from 1) after a failure. */
+export const backoff = ({ delays }: IssuePolicy, n: number): number => Math.min(delays.longest, delays.recovery * 2 ** Math.max(0, n - 1))
 
 export const agentFor = (policy: IssuePolicy, type: RunType): string => policy.agents[type] ?? policy.agent
 

@@ -267,27 +267,27 @@ export const settleForRecovery = (c: IssueContext, event: RunOutput): Patch => (
   ...refunded(c, event),
   recoveries: c.recoveries + 1,
   lastFailure: failureOf(c, event),
-  notBefore: c.now + backoff(c.policy.delays.recovery, c.recoveries + 1),
+  notBefore: c.now + backoff(c.policy, c.recoveries + 1),
 })
 
 export const settleShortage = (c: IssueContext, event: RunOutput): Patch => ({
   ...refunded(c, event),
   capacityFailures: c.capacityFailures + 1,
   lastFailure: failureOf(c, event),
-  notBefore: c.now + backoff(c.policy.delays.recovery, c.capacityFailures + 1),
+  notBefore: c.now + backoff(c.policy, c.capacityFailures + 1),
 })
 
 export const settleEnvironmentFailure = (c: IssueContext, event: RunOutput): Patch => ({
   ...refunded(c, event),
   environmentFailures: c.environmentFailures + 1,
   lastFailure: failureOf(c, event),
-  notBefore: c.now + backoff(c.policy.delays.recovery, c.environmentFailures + 1),
+  notBefore: c.now + backoff(c.policy, c.environmentFailures + 1),
 })
 
 export const settleAgentFailure = (c: IssueContext, event: RunOutput): Patch => ({
   ...settled(c, event),
   lastFailure: failureOf(c, event),
-  notBefore: c.now + backoff(c.policy.delays.recovery, c.attempts[c.run!.type]),
+  notBefore: c.now + backoff(c.policy, c.attempts[c.run!.type]),
 })
 
 /** Failures that the agent is to blame for; nothing is given back for these. */

@@ -48,10 +48,26 @@ export interface RunInput {
   lastFailure: string | null
   /**
    * Milliseconds: the whole run; without progress; after a nudge; without any sign of life (default: as long as the run); for a
-   * completion check. `stalls`: how often an agent that has stalled is started again.
+   * completion check; for the agent to end after an interrupt; for a look at its worktree.
+   * Times in one run: an agent that has stalled is started again; what it left is committed by a turn of its own; one that changed
+   * nothing is asked why; a thread is resumed, forked, begun anew. What is not given is as in policy.ts.
    */
-  limits: { run: number; progress: number; nudge?: number; stalls?: number; signal?: number; completion?: number }
+  limits: RunLimits
 }
+
+type LimitOfRun =
+  | 'nudge'
+  | 'signal'
+  | 'completion'
+  | 'ending'
+  | 'probe'
+  | 'stalls'
+  | 'commits'
+  | 'completionChecks'
+  | 'resumes'
+  | 'forks'
+  | 'restarts'
+export type RunLimits = Record<'run' | 'progress', number> & Partial<Record<LimitOfRun, number>>
 
 export interface RunProgress {
   phase: string

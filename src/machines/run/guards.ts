@@ -1,7 +1,7 @@
 // When a run may go on, and what its worktree has to show before anything is published.
 
 import type { ChangeInFlight, RunContext, SessionResult } from './context.ts'
-import { mostChecks, mostCommits, mostForks, mostRestarts, mostResumes, mostStalls, reportEvery } from './policy.ts'
+import { limitOf, reportEvery } from './policy.ts'
 import { verdictOf } from './review.ts'
 
 interface Args {
@@ -49,15 +49,16 @@ export const hasStalled = ({ context: { recovery } }: Only): boolean => recovery
 // --- recovery: asked in this order -----------------------------------------------------------------
 
 /** When what was cut off is not one stall too many. */
-const canRecover = ({ context }: Only): boolean => !hasStalled({ context }) || context.stalls <= (context.limits.stalls ?? mostStalls)
+const canRecover = ({ context }: Only): boolean => !hasStalled({ context }) || context.stalls <= limitOf(context, 'stalls')
 /** When the agent has a thread to go on with. */
-export const canResume = ({ context }: Only): boolean => canRecover({ context }) && context.thread !== null && context.resumes < mostResumes
+export const canResume = ({ context }: Only): boolean =>
+  canRecover({ context }) && context.thread !== null && context.resumes < limitOf(context, 'resumes')
 /** When a new thread can be made of the one it has. */
 export const canFork = ({ context }: Only): boolean =>
-  canRecover({ context }) && context.thread !== null && context.abilities.fork && context.forks < mostForks
+  canRecover({ context }) && context.thread !== null && context.abilities.fork && context.forks < limitOf(context, 'forks')
 /** When a new thread can take the place of the one that is not to be had; of a stalled agent that has none, another turn. */
 export const canStartAfresh = ({ context }: Only): boolean =>
-  canRecover({ context }) && (hasStalled({ context }) || (context.thread !== null && context.restarts < mostRestarts))
+  canRecover({ context }) && (hasStalled({ context }) || (context.thread !== null && context.restarts < limitOf(context, 'restarts')))
 
 // --- the work --------------------------------------------------------------------------------------
 
@@ -71,7 +72,7 @@ export const hasRewrittenHistory = ({ context }: Only): boolean => context.inspe
 export const isDirty = ({ context: { inspection } }: Only): boolean =>
   inspection !== null && (inspection.dirty.length > 0 || inspection.operation !== null)
 /** When they are, and a turn that commits them is too. */
-export const canContinue = ({ context }: Only): boolean => isDirty({ context }) && context.commits < mostCommits
+export const canContinue = ({ context }: Only): boolean => isDirty({ context }) && context.commits < limitOf(context, 'commits')
 /** When there is a commit that is neither on the base nor published, nor the very head that was found wanting. */
 export const hasAdvanced = ({ context: { inspection, published, past } }: Only): boolean =>
   inspection !== null && inspection.commitsAhead > 0 && inspection.head !== published && inspection.head !== past
@@ -87,12 +88,12 @@ export const isSamePatch = ({ context }: Only): boolean =>
   context.pastPatch !== null &&
   context.inspection?.patchId === context.pastPatch &&
   hasAdvanced({ context })
+const hasCheckLeft = (c: RunContext): boolean => c.checksMade < limitOf(c, 'completionChecks')
 /** When an implementation has changed nothing at all, and its agent may be asked why. What coordinates others changes nothing of its own. */
-export const canCheckCompletion = ({ context: { type, published, umbrella, checksMade } }: Only): boolean =>
-  type === 'implementation' && published === null && umbrella === null && checksMade < mostChecks
+export const canCheckCompletion = ({ context }: Only): boolean =>
+  context.type === 'implementation' && context.published === null && context.umbrella === null && hasCheckLeft(context)
 /** When the agent says that there is work left, and may go back to it. */
-export const canGoOn = ({ context: { completion, checksMade } }: Only): boolean =>
-  completion?.verdict === 'continue' && checksMade < mostChecks
+export const canGoOn = ({ context }: Only): boolean => context.completion?.verdict === 'continue' && hasCheckLeft(context)
 /** When it was asked why nothing has changed, and asks a person. */
 export const isAskingInstead = ({ context: { completion } }: Only): boolean => completion?.verdict === 'needs_input'
 /** When the work is ready for its first publication, and was not compared with the changes in flight yet. */

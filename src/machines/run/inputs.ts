@@ -2,7 +2,7 @@
 
 import type { Finding } from '../vocabulary.ts'
 import type { ChangeInFlight, Completion, Recovery, RunContext, RunInput, RunOutput, TurnKind } from './context.ts'
-import { completionTime } from './policy.ts'
+import { limitOf } from './policy.ts'
 import { reviewOf } from './review.ts'
 import { listed } from './words.ts'
 
@@ -162,7 +162,7 @@ const assignmentOf = ({
 }: RunContext): RunInput => input
 
 /** Milliseconds for the answer to why nothing has changed. */
-export const timeToAnswer = ({ limits }: RunContext): number => limits.completion ?? completionTime
+export const timeToAnswer = (context: RunContext): number => limitOf(context, 'completion')
 
 export const sessionInput = ({ context }: { context: RunContext }): SessionInput => ({
   ...assignmentOf(context),

@@ -5,7 +5,7 @@ import { failureClasses, noUsage } from '../vocabulary.ts'
 import type { Inspection, Published, RunContext, RunInput, SessionResult } from './context.ts'
 import type { RunEvent } from './events.ts'
 import { canPublish } from './guards.ts'
-import { mostRestarts, reportEvery } from './policy.ts'
+import { limitOf, reportEvery } from './policy.ts'
 import { verdictOf } from './review.ts'
 
 type State = Situation<RunContext>
@@ -180,7 +180,7 @@ function representative({ context: c, ...rest }: State): State {
       stillSince: dawn,
       turns: Math.min(c.turns, 1),
       nudges: 0,
-      restarts: Math.min(c.restarts, mostRestarts),
+      restarts: Math.min(c.restarts, limitOf(c, 'restarts')),
       lastLine: null,
       // It may end with the last words.
       ending: c.ending && { ...c.ending, reason: '' },

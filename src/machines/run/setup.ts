@@ -18,7 +18,7 @@ import type {
 } from './context.ts'
 import type { RunEvent } from './events.ts'
 import * as guards from './guards.ts'
-import { endingTime, mostForks, mostResumes, nudgeTime, probeTime } from './policy.ts'
+import { limitOf } from './policy.ts'
 import { reviewOf, unreadableText } from './review.ts'
 import type {
   ConflictInput,
@@ -143,11 +143,11 @@ export const runSetup = setup({
     // Of the whole run: a second turn has what the first has left. While the server is down no agent works on it.
     runLimit: ({ context }) => Math.max(0, context.startedAt + context.idle + context.limits.run - context.now),
     stall: ({ context }) => Math.max(0, context.stillSince + context.limits.progress - context.now),
-    probe: probeTime,
-    nudge: ({ context }) => context.limits.nudge ?? nudgeTime,
+    probe: ({ context }) => limitOf(context, 'probe'),
+    nudge: ({ context }) => limitOf(context, 'nudge'),
     silence: ({ context }) => context.limits.signal ?? context.limits.run,
     completion: ({ context }) => timeToAnswer(context),
-    ending: endingTime,
+    ending: ({ context }) => limitOf(context, 'ending'),
   },
   actions: {
     keepTime: take(() => ({})),
@@ -201,7 +201,8 @@ export const runSetup = setup({
     rememberLoss: take((c, _event, at) => ({
       ...cutOff('lost')(c, at),
       result: null,
-      ...(c.recovery?.way === 'fork' ? { forks: mostForks, resumes: mostResumes } : { resumes: mostResumes }),
+      resumes: limitOf(c, 'resumes'),
+      ...(c.recovery?.way === 'fork' && { forks: limitOf(c, 'forks') }),
     })),
     passSteering: sendTo('session', ({ event }) => {
       const { id, text } = event as unknown as { id: string; text: string }

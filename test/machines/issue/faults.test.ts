@@ -1,7 +1,7 @@
 // The faults W1–W32 of the system that Signalbox replaces: each told as the story that went wrong there (docs/behaviour.md).
 
 import { describe, expect, it } from 'vitest'
-import { defaultPolicy, freeInterruptions } from '../../../src/machines/issue/policy.ts'
+import { defaultPolicy } from '../../../src/machines/issue/policy.ts'
 import type { Event } from '../player.ts'
 import * as runs from '../run/stories.ts'
 import { given, notes, polled, seenReview, times, withoutPause } from './stories.ts'
@@ -307,7 +307,7 @@ describe('time', () => {
       // That it has started is no progress.
       issue = playOn(withoutPause(issue), granted, (now) => now.send({ type: 'run.started', runId: now.context.run!.id }), interrupted)
     }
-    expect(starts).toBe(freeInterruptions + defaultPolicy.budgets.recovery + 1)
+    expect(starts).toBe(defaultPolicy.budgets.interruptions + defaultPolicy.budgets.recovery + 1)
     expect([runState(issue), issue.context.attempts.implementation]).toEqual(['idle', 0])
   })
 

@@ -503,6 +503,12 @@ const tables: Record<keyof typeof guards, Row[]> = {
     ['the fifth in a row', true, { ...run(), interruptions: 4 }, finished({ outcome: 'interrupted', progressed: false })],
     ['the sixth in a row', false, { ...run(), interruptions: 5 }, finished({ outcome: 'interrupted', progressed: false })],
     ['the sixth, with progress', true, { ...run(), interruptions: 5 }, finished({ outcome: 'interrupted', progressed: true })],
+    [
+      'as often as the project has it',
+      true,
+      { ...budgets({ interruptions: 7 }), ...run(), interruptions: 6 },
+      finished({ outcome: 'interrupted', progressed: false }),
+    ],
     ['a failure', false, run(), finished({ outcome: 'failed', failure: 'agent', progressed: true })],
   ],
   isRecoverable: [
@@ -513,11 +519,23 @@ const tables: Record<keyof typeof guards, Row[]> = {
   isShortage: [
     ['the provider has no room', true, { ...run(), capacityFailures: 23 }, finished({ outcome: 'failed', failure: 'capacity' })],
     ['for hours', false, { ...run(), capacityFailures: 24 }, finished({ outcome: 'failed', failure: 'capacity' })],
+    [
+      'as often as the project has it',
+      true,
+      { ...budgets({ capacity: 30 }), ...run(), capacityFailures: 29 },
+      finished({ outcome: 'failed', failure: 'capacity' }),
+    ],
     ['another failure', false, run(), finished({ outcome: 'failed', failure: 'environment' })],
   ],
   isEnvironmentFailure: [
     ['the fourth', true, { ...run(), environmentFailures: 3 }, finished({ outcome: 'failed', failure: 'environment' })],
     ['the fifth', false, { ...run(), environmentFailures: 4 }, finished({ outcome: 'failed', failure: 'environment' })],
+    [
+      'as often as the project has it',
+      false,
+      { ...budgets({ environment: 2 }), ...run(), environmentFailures: 1 },
+      finished({ outcome: 'failed', failure: 'environment' }),
+    ],
     ['another failure', false, run(), finished({ outcome: 'failed', failure: 'capacity' })],
   ],
   isAgentFailure: [

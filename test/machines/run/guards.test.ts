@@ -1,8 +1,15 @@
 // The truth table of every guard of the run's chart.
 
-import { createContext, type Inspection, type Recovery, type RunContext, type SessionResult } from '../../../src/machines/run/context.ts'
+import {
+  createContext,
+  type Inspection,
+  type Recovery,
+  type RunContext,
+  type RunLimits,
+  type SessionResult,
+} from '../../../src/machines/run/context.ts'
 import * as guards from '../../../src/machines/run/guards.ts'
-import { mostChecks, mostCommits, mostForks, mostRestarts, mostResumes, mostStalls, reportEvery } from '../../../src/machines/run/policy.ts'
+import { defaultLimits, reportEvery } from '../../../src/machines/run/policy.ts'
 import { describeGuards, type Row as TableRow } from '../truth-table.ts'
 
 type Row = TableRow<Partial<RunContext>>
@@ -34,6 +41,8 @@ const answer = (changes: Partial<SessionResult>): SessionResult => ({ outcome: '
 const blocking = { path: 'a.ts', line: 1, body: 'no', blocking: true }
 const dirty = found({ dirty: ['a.ts'] })
 const recovery = (cause: Recovery['cause']): Recovery => ({ cause, way: null, quiet: 0, lastLine: null })
+/** As the project has it. */
+const limits = (own: Partial<RunLimits>) => ({ limits: { run: 1, progress: 1, ...own } })
 const stalled = { recovery: recovery('stalled') }
 
 const tables: Record<keyof typeof guards, Row[]> = {
@@ -55,27 +64,35 @@ const tables: Record<keyof typeof guards, Row[]> = {
   ],
   canResume: [
     ['it has a thread', true, { thread: 't' }],
-    ['resumed before', true, { thread: 't', resumes: mostResumes - 1 }],
-    ['too often', false, { thread: 't', resumes: mostResumes }],
+    ['resumed before', true, { thread: 't', resumes: defaultLimits.resumes - 1 }],
+    ['too often', false, { thread: 't', resumes: defaultLimits.resumes }],
+    ['more often, as the project has it', true, { thread: 't', resumes: 8, ...limits({ resumes: 9 }) }],
+    ['never, as the project has it', false, { thread: 't', ...limits({ resumes: 0 }) }],
     ['no thread', false, {}],
-    ['stalled as often as it may', true, { thread: 't', stalls: mostStalls, ...stalled }],
-    ['stalled too often', false, { thread: 't', stalls: mostStalls + 1, ...stalled }],
-    ['as the project has it', true, { thread: 't', stalls: mostStalls + 1, ...stalled, limits: { run: 1, progress: 1, stalls: 9 } }],
-    ['cut off, and stalled before', true, { thread: 't', stalls: mostStalls + 1, recovery: recovery('interrupted') }],
+    ['stalled as often as it may', true, { thread: 't', stalls: defaultLimits.stalls, ...stalled }],
+    ['stalled too often', false, { thread: 't', stalls: defaultLimits.stalls + 1, ...stalled }],
+    ['stalled more often, as the project has it', true, { thread: 't', stalls: 9, ...stalled, ...limits({ stalls: 9 }) }],
+    ['cut off, and stalled before', true, { thread: 't', stalls: defaultLimits.stalls + 1, recovery: recovery('interrupted') }],
   ],
   canFork: [
     ['it can', true, { thread: 't', abilities: { steer: false, fork: true } }],
     ['it cannot', false, { thread: 't', abilities: { steer: true, fork: false } }],
     ['no thread', false, { abilities: { steer: false, fork: true } }],
-    ['too often', false, { thread: 't', abilities: { steer: false, fork: true }, forks: mostForks }],
-    ['stalled too often', false, { thread: 't', abilities: { steer: false, fork: true }, stalls: mostStalls + 1, ...stalled }],
+    ['too often', false, { thread: 't', abilities: { steer: false, fork: true }, forks: defaultLimits.forks }],
+    [
+      'more often, as the project has it',
+      true,
+      { thread: 't', abilities: { steer: false, fork: true }, forks: 8, ...limits({ forks: 9 }) },
+    ],
+    ['stalled too often', false, { thread: 't', abilities: { steer: false, fork: true }, stalls: defaultLimits.stalls + 1, ...stalled }],
   ],
   canStartAfresh: [
     ['in the place of a thread', true, { thread: 't' }],
-    ['too often', false, { thread: 't', restarts: mostRestarts }],
+    ['too often', false, { thread: 't', restarts: defaultLimits.restarts }],
+    ['more often, as the project has it', true, { thread: 't', restarts: 8, ...limits({ restarts: 9 }) }],
     ['cut off without a thread', false, { recovery: recovery('interrupted') }],
-    ['stalled without a thread', true, { stalls: mostStalls, ...stalled, restarts: mostRestarts }],
-    ['stalled too often', false, { thread: 't', stalls: mostStalls + 1, ...stalled }],
+    ['stalled without a thread', true, { stalls: defaultLimits.stalls, ...stalled, restarts: defaultLimits.restarts }],
+    ['stalled too often', false, { thread: 't', stalls: defaultLimits.stalls + 1, ...stalled }],
   ],
   hasStalled: [
     ['it has', true, stalled],
@@ -139,7 +156,8 @@ const tables: Record<keyof typeof guards, Row[]> = {
   ],
   canContinue: [
     ['never asked to', true, { ...dirty, turns: 4 }],
-    ['asked to already', false, { ...dirty, commits: mostCommits }],
+    ['asked to already', false, { ...dirty, commits: defaultLimits.commits }],
+    ['asked to again, as the project has it', true, { ...dirty, commits: 8, ...limits({ commits: 9 }) }],
     ['clean', false, { ...found(), turns: 1 }],
   ],
   hasAdvanced: [
@@ -177,15 +195,16 @@ const tables: Record<keyof typeof guards, Row[]> = {
   ],
   canCheckCompletion: [
     ['never asked', true, { type: 'implementation' }],
-    ['asked once', true, { type: 'implementation', checksMade: mostChecks - 1 }],
-    ['asked often enough', false, { type: 'implementation', checksMade: mostChecks }],
+    ['asked once', true, { type: 'implementation', checksMade: defaultLimits.completionChecks - 1 }],
+    ['asked often enough', false, { type: 'implementation', checksMade: defaultLimits.completionChecks }],
+    ['never, as the project has it', false, { type: 'implementation', ...limits({ completionChecks: 0 }) }],
     ['something is published', false, { type: 'implementation', published: 'P' }],
     ['it coordinates others', false, { type: 'implementation', umbrella: { children: [] } }],
     ['a repair', false, { type: 'ci_repair' }],
   ],
   canGoOn: [
-    ['work is left', true, { completion: { verdict: 'continue', reason: 'r' }, checksMade: mostChecks - 1 }],
-    ['it said so before', false, { completion: { verdict: 'continue', reason: 'r' }, checksMade: mostChecks }],
+    ['work is left', true, { completion: { verdict: 'continue', reason: 'r' }, checksMade: defaultLimits.completionChecks - 1 }],
+    ['it said so before', false, { completion: { verdict: 'continue', reason: 'r' }, checksMade: defaultLimits.completionChecks }],
     ['nothing to do', false, { completion: { verdict: 'done', reason: 'r' } }],
     ['not asked', false, {}],
   ],

@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { RunContext, RunOutput } from '../../../src/machines/run/context.ts'
-import { endingTime, mostChecks, mostCommits, mostForks, mostRestarts, mostResumes, mostStalls } from '../../../src/machines/run/policy.ts'
+import { defaultLimits } from '../../../src/machines/run/policy.ts'
 import { dawn, start, type Event, type Player } from '../player.ts'
 
 type Run = Player<RunContext>
@@ -208,13 +208,23 @@ describe('whatever happens to a run', () => {
 
   it('turns and resumes are bounded, and the limit is one for all of them', () => {
     holds((_before, { context, timers }) => {
-      expect([context.commits <= mostCommits, context.checksMade <= mostChecks]).toEqual([true, true])
+      expect([context.commits <= defaultLimits.commits, context.checksMade <= defaultLimits.completionChecks]).toEqual([true, true])
       const { resumes, forks, restarts, stalls } = context
-      expect([resumes <= mostResumes, forks <= mostForks, stalls <= mostStalls + 1]).toEqual([true, true, true])
-      expect(restarts).toBeLessThanOrEqual(mostRestarts + stalls)
+      expect([resumes <= defaultLimits.resumes, forks <= defaultLimits.forks, stalls <= defaultLimits.stalls + 1]).toEqual([
+        true,
+        true,
+        true,
+      ])
+      expect(restarts).toBeLessThanOrEqual(defaultLimits.restarts + stalls)
       // The work itself, once more after each check but the last, and what took the place of a turn that was cut off.
       expect(context.turns).toBeLessThanOrEqual(
-        mostChecks + context.commits + context.checksMade + resumes + forks + restarts + (context.sequence?.parent ? 1 : 0),
+        defaultLimits.completionChecks +
+          context.commits +
+          context.checksMade +
+          resumes +
+          forks +
+          restarts +
+          (context.sequence?.parent ? 1 : 0),
       )
       for (const [name, { due }] of timers) {
         if (!name.includes('.runLimit.')) continue
@@ -241,7 +251,7 @@ describe('whatever happens to a run', () => {
   it('the end of its agent is not waited for without end', () => {
     holds((before, after) => {
       if (after.value !== 'ending' || before.value === 'ending') return
-      expect([...after.timers.values()].map(({ due }) => due - after.at)).toEqual([endingTime])
+      expect([...after.timers.values()].map(({ due }) => due - after.at)).toEqual([defaultLimits.ending])
     })
   })
 

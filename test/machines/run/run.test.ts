@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import type { Inspection, RunOutput } from '../../../src/machines/run/context.ts'
-import { completionTime, endingTime, mostResumes, mostStalls, nudgeTime, probeTime, reportEvery } from '../../../src/machines/run/policy.ts'
+import { defaultLimits, reportEvery } from '../../../src/machines/run/policy.ts'
 import { dawn } from '../player.ts'
 import {
   asked as send,
@@ -253,9 +253,9 @@ describe('an implementation that changed nothing', () => {
       turn: 2,
       turnKind: 'completion_check',
       thread: 'thread-1',
-      timeout: completionTime,
+      timeout: defaultLimits.completion,
     })
-    expect([...run.timers.values()].map(({ due }) => due - run.at)).toEqual([completionTime])
+    expect([...run.timers.values()].map(({ due }) => due - run.at)).toEqual([defaultLimits.completion])
     const limits = { run: minute, progress: minute, completion: 1_000 }
     expect(play({ limits }, ...asked).children.get('session')?.input).toMatchObject({ timeout: 1_000 })
   })
@@ -530,7 +530,7 @@ describe('an interruption', () => {
 
   it('of a thread resumes it, a bounded number of times', () => {
     let run = play({}, prepared, threaded)
-    for (let i = 1; i <= mostResumes; i++) {
+    for (let i = 1; i <= defaultLimits.resumes; i++) {
       run = playOn(run, interrupted)
       expect([run.value, run.children.get('session')?.input]).toMatchObject([
         { recovering: 'resuming' },
@@ -666,7 +666,7 @@ describe('the clocks', () => {
 
   it('do not wait for ever for an agent that does not end', () => {
     const run = play({}, ...working, stop)
-    expect([...run.timers.values()].map(({ due }) => due - run.at)).toEqual([endingTime])
+    expect([...run.timers.values()].map(({ due }) => due - run.at)).toEqual([defaultLimits.ending])
     expect(output(playOn(run, fires('ending')))).toMatchObject({ outcome: 'released' })
   })
 })
@@ -704,7 +704,7 @@ describe('a turn without progress', () => {
 
   it('is not waited for when it cannot be looked at', () => {
     const run = play({}, ...working, fires('stall'))
-    expect(dueIn(run, 'probe')).toBe(probeTime)
+    expect(dueIn(run, 'probe')).toBe(defaultLimits.probe)
     for (const blind of [fires('probe'), (run_: Run) => run_.fail('probe', { code: 'git-failed' })]) {
       expect(playOn(run, blind).value).toBe('interrupting')
       expect(playOn(play({}, prepared, able, fires('stall')), blind).value).toEqual(at('nudging'))
@@ -713,7 +713,7 @@ describe('a turn without progress', () => {
 
   it('is nudged once, where the agent takes texts in, and looked at again', () => {
     const run = play({}, ...nudged)
-    expect([run.value, phases(run), dueIn(run, 'nudge')]).toEqual([at('nudging'), ['nudging'], nudgeTime])
+    expect([run.value, phases(run), dueIn(run, 'nudge')]).toEqual([at('nudging'), ['nudging'], defaultLimits.nudge])
     expect(run.messages('session')).toEqual([{ type: 'session.nudge', id: 'nudge-1', quiet: 15 * minute + 1_000 }])
     const limits = { run: 120 * minute, progress: 15 * minute, nudge: 2_000 }
     expect(dueIn(play({ limits }, ...nudged), 'nudge')).toBe(2_000)
@@ -767,17 +767,17 @@ describe('a turn without progress', () => {
 
   it('beside an agent that does not end, nothing is started', () => {
     const run = play({}, ...stalled)
-    expect([...run.timers.values()].map(({ due }) => due - run.at)).toEqual([endingTime])
+    expect([...run.timers.values()].map(({ due }) => due - run.at)).toEqual([defaultLimits.ending])
     expect(output(playOn(run, fires('ending')))).toMatchObject({ outcome: 'failed', failure: 'stalled' })
     expect(output(run.fail('closing'))).toMatchObject({ outcome: 'failed', failure: 'stalled' })
   })
 
   it('is for a human once it has stalled too often', () => {
     let run = play({}, ...stalled, ended)
-    for (let i = 1; i < mostStalls; i++) run = playOn(run, started, fires('stall'), nothing, ended)
+    for (let i = 1; i < defaultLimits.stalls; i++) run = playOn(run, started, fires('stall'), nothing, ended)
     const over = output(playOn(run, started, progressed, fires('stall'), nothing, ended))
     expect(over).toMatchObject({ outcome: 'failed', failure: 'stalled' })
-    expect(over.reason).toBe(`No progress for 15 minutes, ${mostStalls + 1} times. The agent's last words: hm`)
+    expect(over.reason).toBe(`No progress for 15 minutes, ${defaultLimits.stalls + 1} times. The agent's last words: hm`)
     const limits = { run: 120 * minute, progress: 15 * minute, stalls: 0 }
     expect(output(play({ limits }, ...stalled, ended)).reason).toBe('No progress for 15 minutes.')
   })

@@ -1,0 +1,48 @@
+// Every number of the machines' policy is a key of the configuration, and what the file does not name stays as the machines have it.
+
+import { expect, test } from 'vitest'
+import { toPolicy } from '../../src/app/policy.ts'
+import { toJsonSchema, type JsonSchema } from '../../src/config-schema.ts'
+import { parseConfig, readEnvironment, type Config } from '../../src/config.ts'
+import { defaultPolicy } from '../../src/machines/issue/policy.ts'
+import { defaultLimits } from '../../src/machines/run/policy.ts'
+
+function parse(project: object = {}, more: object = {}): Config {
+  const file = {
+    agents: { mine: { kind: 'command', command: './agent.sh' } },
+    projects: [{ id: 'app', repo: '.', ...project }],
+    ...more,
+  }
+  return parseConfig(JSON.stringify(file), '/nowhere/signalbox.config.json', readEnvironment({ HOME: '/nowhere' }))
+}
+const policyOf = (config: Config) => toPolicy(config, config.projects[0]!)
+const keysOf = (schema: JsonSchema | undefined): string[] => Object.keys(schema?.properties ?? {}).sort()
+
+test('the keys of budgets, delays and limits are those of the policy', () => {
+  const { properties } = toJsonSchema()
+  const project = properties!['projects']!.items
+  expect(keysOf(project?.properties?.['budgets'])).toEqual(Object.keys(defaultPolicy.budgets).sort())
+  expect(keysOf(project?.properties?.['delays'])).toEqual(Object.keys(defaultPolicy.delays).sort())
+  expect(keysOf(properties!['limits'])).toEqual(
+    [...Object.keys(defaultLimits), 'run', 'progress', 'signal', 'activeRuns', 'checks', 'usdPerDay'].sort(),
+  )
+})
+
+test('the least configuration gives the policy that the machines have by themselves', () => {
+  expect(policyOf(parse())).toEqual({
+    ...defaultPolicy,
+    ...{ limits: { ...defaultPolicy.limits, ...defaultLimits }, checks: false, agent: 'mine' },
+  })
+})
+
+test('a number that is named is the policy, and the others stay', () => {
+  const { budgets, delays, limits } = policyOf(
+    parse(
+      { budgets: { interruptions: 1, environment: 2, capacity: null, usd: null }, delays: { longest: '3m' } },
+      { limits: { commits: 0, ending: '2s', signal: '1m', forks: 4 } },
+    ),
+  )
+  expect(budgets).toEqual({ ...defaultPolicy.budgets, interruptions: 1, environment: 2, capacity: Number.MAX_SAFE_INTEGER })
+  expect(delays).toEqual({ ...defaultPolicy.delays, longest: 180_000 })
+  expect(limits).toEqual({ ...defaultPolicy.limits, ...defaultLimits, commits: 0, ending: 2_000, signal: 60_000, forks: 4 })
+})
