@@ -281,7 +281,8 @@ beforeAll(() => {
       }
     }
   }
-}, 3_600_000)
+  // Nightly for about an hour on a core of its own.
+}, 4 * 3_600_000)
 
 /** What a poll sees where `issue` is told everything. */
 function pollOf({ context: c }: Issue): Event {
