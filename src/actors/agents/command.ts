@@ -6,7 +6,6 @@ import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { toErrorData } from '../../errors.ts'
 import { noAbilities } from '../../machines/run/context.ts'
-import { missingGitIdentity } from '../git.ts'
 import type { Agent, AgentCallbacks, AgentRequest, AgentResult } from '../ports.ts'
 import { childEnvironment, endMarked, runProcess, type ProcessResult } from '../process.ts'
 import { readResult } from './command-result.ts'
@@ -64,7 +63,6 @@ async function turn(options: CommandAgentOptions, request: AgentRequest, callbac
       cwd: request.worktree,
       env: childEnvironment({
         GIT_TERMINAL_PROMPT: '0',
-        ...(await missingGitIdentity(request.worktree)),
         ...options.env,
         ...variables(request, files),
         ...processes.environment,

@@ -1,6 +1,7 @@
 // What an agent is told: one Markdown text per turn, from facts only, so that the same facts give the same text.
 
 import type { Completion, Recovery, TurnKind } from '../../machines/run/context.ts'
+import { keepsOff } from '../../machines/run/policy.ts'
 import { minutes } from '../../machines/run/words.ts'
 import type { ChangeInFlight, CheckFailure, Finding, QueueIncident, RunType } from '../ports.ts'
 
@@ -205,7 +206,7 @@ function rules(facts: PromptFacts): string {
 function protection({ runType, protectedPaths }: PromptFacts): string[] {
   if (runType === 'implementation' || runType === 'review') return []
   const lines = ['Do not take commits back with `git revert`: a person decides that.']
-  if (protectedPaths.length === 0 || (runType !== 'review_fix' && runType !== 'ci_repair')) return lines
+  if (protectedPaths.length === 0 || !keepsOff(runType)) return lines
   return [
     ...lines,
     `Do not change ${protectedPaths.map((path) => `\`${path}\``).join(', ')}: a person decides that. If one of them has to change, ask.`,

@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { git } from '../git.ts'
+import { git, readRefs } from '../git.ts'
 import type { BaseBranch, BaseMove } from './base-branch.ts'
 import { currentBranch, dropOwnLock, findOperation, firstLine, gitFolderOf, lockFiles, toObstacle } from './obstacles.ts'
 import { missingBase, toRepositoryError } from './repository-errors.ts'
@@ -127,10 +127,11 @@ export function folderBranch(folder: string, name: string): BaseBranch {
     folder,
     source: commonFolder,
     async head() {
-      const found = await look().catch((error: unknown) => {
+      // Where it is checked out does not matter here, and takes git as long again to find out.
+      const found = await readRefs(folder, [ref]).catch((error: unknown) => {
         throw toRepositoryError(error, folder)
       })
-      if (found !== null) return found.sha
+      if (found.has(ref)) return found.get(ref)!
       throw await missingBase(folder, name)
     },
     async move(move) {

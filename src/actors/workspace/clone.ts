@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, lstatSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { ConfigurationError } from '../../errors.ts'
-import { git } from '../git.ts'
+import { git, readRefs } from '../git.ts'
 import type { Place } from './place.ts'
 
 /** What `git push` answers with, since it is no repository: it tells an agent why. */
@@ -230,11 +230,3 @@ async function mend(repository: string, clone: string, wanted: Configuration): P
 
 /** Settings that keep every git from working in every worktree: another place, a format that it does not know, a program that hangs. */
 const stopsGit = (name: string): boolean => name === 'core.worktree' || name === 'core.fsmonitor' || name.startsWith('extensions.')
-
-/** The commits of those of `refs` that exist. */
-export async function readRefs(repository: string, refs: readonly string[]): Promise<Map<string, string>> {
-  const { stdout } = await git(['for-each-ref', '--format=%(refname)%00%(objectname)', '--', ...refs], { cwd: repository })
-  const lines = stdout.split('\n').filter((line) => line !== '')
-  const found = new Map(lines.map((line) => line.split('\0') as [string, string]))
-  return new Map(refs.flatMap((ref) => (found.has(ref) ? [[ref, found.get(ref)!]] : []))) // a pattern also matches what is below it
-}

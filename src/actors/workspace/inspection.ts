@@ -3,9 +3,8 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { FatalError } from '../../errors.ts'
-import { git, type GitRequest, type GitResult } from '../git.ts'
+import { git, readRefs, type GitRequest, type GitResult } from '../git.ts'
 import type { Inspection, Workspace } from '../ports.ts'
-import { readRefs } from './clone.ts'
 import { lookAt, operationIn, type Place } from './place.ts'
 import { statusOf, type Status } from './status.ts'
 
@@ -24,7 +23,8 @@ export async function inspectWork(place: Place, request: Parameters<Workspace['i
   if (head === null) throw new FatalError('worktree-broken', `The branch ${branch} in ${place.path} has no commit.`)
 
   const look = createLook(place)
-  const [fork, ahead] = await Promise.all([look.mergeBase(base, head), look.ahead(base, head)])
+  const ahead = await look.ahead(base, head)
+  const fork = ahead.fork === undefined ? await look.mergeBase(base, head) : ahead.fork
   const { since, parent = null } = request
   // Each question that is answered already is a process less: a branch is mostly looked at from where it left the base.
   const isWithin = (commit: string) => commit === head || commit === fork || ahead.subjects.has(commit) || look.isAncestor(commit, head)
@@ -116,25 +116,35 @@ export function createLook({ path, repository }: Pick<Place, 'path' | 'repositor
       return exitCode === 0 ? stdout.trim() : null
     },
 
-    /** The commits on head that are not on the base, each with its subject, and the head's tree where it is one of them. */
-    async ahead(base: string, head: string): Promise<{ subjects: Map<string, string>; tree: string | null }> {
+    /**
+     * The commits on head that are not on the base, each with its subject, and the head's tree where it is one of them. `fork` is
+     * their merge base, null for none, where the commits of the base that they were made on leave no doubt about it.
+     */
+    async ahead(base: string, head: string): Promise<{ subjects: Map<string, string>; tree: string | null; fork?: string | null }> {
       const { stdout } = await ask([
         'rev-list',
         `--max-count=${countedCommits}`,
+        '--boundary',
         '--no-commit-header',
-        '--format=%H %T %s',
+        '--format=%m %H %T %s',
         head,
         `^${base}`,
       ])
       const subjects = new Map<string, string>()
+      const madeOn: string[] = []
       let headTree: string | null = null
       for (const line of stdout.split('\n')) {
-        const [, commit, tree, subject] = /^(\w+) (\w+) ([^]*)$/.exec(line) ?? []
-        if (commit === undefined) continue
-        subjects.set(commit, subject!)
+        const [, mark, commit, tree, subject] = /^([->]) (\w+) (\w+) ([^]*)$/.exec(line) ?? []
+        if (mark === '-') madeOn.push(commit!)
+        if (mark !== '>') continue
+        subjects.set(commit!, subject!)
         if (commit === head) headTree = tree!
       }
-      return { subjects, tree: headTree }
+      const found = { subjects, tree: headTree }
+      if (subjects.size === 0) return { ...found, fork: head }
+      if (madeOn.includes(base)) return { ...found, fork: base }
+      // Every commit that both have leads to one of those that ours were made on. Of several, one may come before the other.
+      return madeOn.length > 1 || subjects.size >= countedCommits ? found : { ...found, fork: madeOn[0] ?? null }
     },
 
     async treeOf(head: string): Promise<string> {
@@ -171,17 +181,25 @@ export function createLook({ path, repository }: Pick<Place, 'path' | 'repositor
     async change(fork: string | null, head: string): Promise<{ files: string[]; patchId: string | null }> {
       const from = fork ?? (await ask(['hash-object', '-t', 'tree', '--stdin'], { input: '' })).stdout.trim()
       if (from === head) return { files: [], patchId: null }
-      const raw = await ask([...compare, '--raw', '-z', from, head])
-      const files = raw.stdout.split('\0').filter((_, i) => i % 2 === 1)
-      if (files.length === 0) return { files, patchId: null }
       // As bytes: text in other encodings than UTF-8 must not become equal by being decoded.
-      const patch = await ask([...compare, '--patch', from, head], { encoding: 'latin1', limit: patchLimit }).catch(tooLarge)
-      if (patch === null) return { files, patchId: `raw-${createHash('sha256').update(raw.stdout).digest('hex')}` }
-      const { stdout } = await ask(['patch-id', '--stable'], { input: Buffer.from(patch.stdout, 'latin1') })
-      return { files, patchId: stdout.split(' ')[0]!.trim() || null }
+      const both = await ask([...compare, '--raw', '--patch', '-z', from, head], { encoding: 'latin1', limit: patchLimit }).catch(tooLarge)
+      if (both === null) {
+        const raw = (await ask([...compare, '--raw', '-z', from, head])).stdout
+        return { files: pathsOf(raw), patchId: `raw-${createHash('sha256').update(raw).digest('hex')}` }
+      }
+      // The list ends with an empty entry; then the text follows.
+      const end = both.stdout.indexOf('\0\0')
+      if (end === -1) return { files: pathsOf(fromBytes(both.stdout)), patchId: null }
+      const { stdout } = await ask(['patch-id', '--stable'], { input: Buffer.from(both.stdout.slice(end + 2), 'latin1') })
+      return { files: pathsOf(fromBytes(both.stdout.slice(0, end + 1))), patchId: stdout.split(' ')[0]!.trim() || null }
     },
   }
 }
+
+/** Of the entries of `--raw -z`: a path after each description. */
+const pathsOf = (raw: string): string[] => raw.split('\0').filter((_, i) => i % 2 === 1)
+
+const fromBytes = (latin1: string): string => Buffer.from(latin1, 'latin1').toString('utf8')
 
 function tooLarge(error: unknown): null {
   if (error instanceof FatalError && error.code === 'git-output-too-large') return null

@@ -109,6 +109,11 @@ export function rebasedBranch(gitFolder: string): string | null {
   return name?.trim().replace(/^refs\/heads\//, '') ?? null
 }
 
+/** The ref of the branch that a worktree's HEAD names; null when it names a commit. */
+export function branchIn(gitFolder: string): string | null {
+  return /^ref: (refs\/heads\/\S+)$/.exec(read(join(gitFolder, 'HEAD'))?.trim() ?? '')?.[1] ?? null
+}
+
 /** The commit of a HEAD that names no branch. */
 export function detachedHead(gitFolder: string): string | null {
   return /^[0-9a-f]{40,64}$/.exec(read(join(gitFolder, 'HEAD'))?.trim() ?? '')?.[0] ?? null

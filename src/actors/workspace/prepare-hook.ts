@@ -1,7 +1,6 @@
 // The project's own preparation of a worktree (`hooks.prepare`): installing dependencies, initialising submodules.
 
 import { FatalError, RetryableError } from '../../errors.ts'
-import { missingGitIdentity } from '../git.ts'
 import type { WorkspaceRequest } from '../ports.ts'
 import { childEnvironment, runProcess } from '../process.ts'
 
@@ -29,7 +28,6 @@ export async function runPrepareHook(
     signal: abort,
     env: childEnvironment({
       GIT_TERMINAL_PROMPT: '0',
-      ...(await missingGitIdentity(path)),
       ...env,
       SIGNALBOX_ISSUE: key,
       SIGNALBOX_RUN_ID: runId,

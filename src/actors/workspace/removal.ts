@@ -3,11 +3,10 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { toErrorData } from '../../errors.ts'
-import { git } from '../git.ts'
+import { git, readRefs } from '../git.ts'
 import type { Workspace } from '../ports.ts'
-import { readRefs } from './clone.ts'
 import { objectsOf } from './inspection.ts'
-import { lookAt, operationIn, type Place } from './place.ts'
+import { branchIn, detachedHead, lookAt, operationIn, type Place } from './place.ts'
 import { statusOf } from './status.ts'
 
 export async function removeWorktree(
@@ -18,11 +17,8 @@ export async function removeWorktree(
   if (standing.kind === 'missing') return { removed: true, reason: null }
   if (standing.kind === 'broken') return { removed: false, reason: standing.reason }
   try {
-    const reason = await unpublishedWork(place, request, standing)
+    const reason = (await unpublishedWork(place, request, standing)) ?? (await takeAway(place, standing))
     if (reason !== null) return { removed: false, reason }
-    // Git looks once more by itself; with submodules it only does so when forced, and they have been looked at.
-    const force = existsSync(join(standing.gitFolder, 'modules')) ? ['--force'] : []
-    await git(['worktree', 'remove', ...force, '--', place.path], { cwd: place.clone, timeout: 300_000 })
   } catch (error) {
     return { removed: false, reason: toErrorData(error).message }
   }
@@ -36,19 +32,37 @@ async function unpublishedWork(
   { branch, landed }: Parameters<Workspace['remove']>[0],
   { gitFolder }: { gitFolder: string },
 ): Promise<string | null> {
-  const status = await statusOf(place.path, 'everything')
-  if (status.dirty.length > 0) return `it has uncommitted changes: ${status.dirty.slice(0, 5).join(', ')}`
   const operation = operationIn(gitFolder)
   if (operation !== null) return `a ${operation} is in progress`
-  const local = (await readRefs(place.clone, [`refs/heads/${branch}`])).get(`refs/heads/${branch}`)
-  const commits = new Set([status.head, local ?? null].filter((commit) => commit !== null))
+  const checkedOut = branchIn(gitFolder)
+  const heads = await readRefs(place.clone, [...new Set([`refs/heads/${branch}`, ...(checkedOut === null ? [] : [checkedOut])])])
+  const head = detachedHead(gitFolder) ?? heads.get(checkedOut ?? '') ?? (await statusOf(place.path)).head
+  const commits = new Set([...heads.values(), ...(head === null ? [] : [head])])
   for (const commit of commits) {
     if (!(await isPublished(place, commit, landed))) return `the commit ${commit} is neither landed nor published`
   }
-  if (existsSync(join(gitFolder, 'modules')) && !(await areSubmodulesPublished(place.path))) {
-    return 'a submodule has commits that were not published'
-  }
   return null
+}
+
+/** Removes what is clean, in git's own eyes; otherwise answers why not. With submodules git has to be forced, so they are looked at before. */
+async function takeAway({ path, clone }: Place, { gitFolder }: { gitFolder: string }): Promise<string | null> {
+  const hasSubmodules = existsSync(join(gitFolder, 'modules'))
+  const dirty = async (): Promise<string | null> => {
+    const status = await statusOf(path, 'everything')
+    return status.dirty.length === 0 ? null : `it has uncommitted changes: ${status.dirty.slice(0, 5).join(', ')}`
+  }
+  if (hasSubmodules) {
+    const reason = (await dirty()) ?? ((await areSubmodulesPublished(path)) ? null : 'a submodule has commits that were not published')
+    if (reason !== null) return reason
+  }
+  // Whatever anybody has set: what git does not know is a change.
+  const options = ['-c', 'status.showUntrackedFiles=normal', 'worktree', 'remove', ...(hasSubmodules ? ['--force'] : [])]
+  try {
+    await git([...options, '--', path], { cwd: clone, timeout: 300_000 })
+    return null
+  } catch (error) {
+    return (await dirty()) ?? toErrorData(error).message
+  }
 }
 
 /** Asked of the repository itself: an agent can write the remote-tracking refs of our clone. */

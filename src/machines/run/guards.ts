@@ -1,7 +1,7 @@
 // When a run may go on, and what its worktree has to show before anything is published.
 
 import type { ChangeInFlight, RunContext, SessionResult } from './context.ts'
-import { limitOf, reportEvery } from './policy.ts'
+import { keepsOff, limitOf, reportEvery } from './policy.ts'
 import { verdictOf } from './review.ts'
 
 interface Args {
@@ -80,7 +80,7 @@ export const hasAdvanced = ({ context: { inspection, published, past } }: Only):
 export const isOutOfScope = ({ context: { type, inspection } }: Only): boolean =>
   inspection !== null &&
   ((['review_fix', 'ci_repair', 'queue_repair', 'branch_upkeep'].includes(type) && inspection.reverts.length > 0) ||
-    (['review_fix', 'ci_repair'].includes(type) && inspection.protectedFiles.length > 0))
+    (keepsOff(type) && inspection.protectedFiles.length > 0))
 /** When the reviewer would see the very change that was reviewed. To merge the base into a conflicting one is work all the same. */
 export const isSamePatch = ({ context }: Only): boolean =>
   context.type === 'review_fix' &&

@@ -2,7 +2,7 @@
 
 import type { Finding } from '../vocabulary.ts'
 import type { ChangeInFlight, Completion, Recovery, RunContext, RunInput, RunOutput, TurnKind } from './context.ts'
-import { limitOf } from './policy.ts'
+import { keepsOff, limitOf } from './policy.ts'
 import { reviewOf } from './review.ts'
 import { listed } from './words.ts'
 
@@ -191,7 +191,7 @@ export const verifyInput = ({ context }: { context: RunContext }): VerifyInput =
   base: context.base,
   onto: context.onto,
   since: context.published ?? context.headBefore!,
-  protectedPaths: context.protectedPaths,
+  protectedPaths: keepsOff(context.type) ? context.protectedPaths : [],
   parent: context.sequence?.parent?.head ?? null,
   review: context.type === 'review' ? { head: context.past!, findings: context.result?.findings ?? [] } : null,
 })

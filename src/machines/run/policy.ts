@@ -1,5 +1,6 @@
 // The numbers of one run.
 
+import type { RunType } from '../vocabulary.ts'
 import type { RunContext, RunLimits } from './context.ts'
 
 type Default = Exclude<keyof RunLimits, 'run' | 'progress' | 'signal'>
@@ -29,6 +30,9 @@ export const defaultLimits: Record<Default, number> = {
 }
 
 export const limitOf = ({ limits }: RunContext, name: Default): number => limits[name] ?? defaultLimits[name]
+
+/** Runs that answer others about a change, and touch no protected path of its project (core §3.11). */
+export const keepsOff = (type: RunType): boolean => type === 'review_fix' || type === 'ci_repair'
 
 /** Milliseconds between two reports of progress to the issue. */
 export const reportEvery = 5_000

@@ -1,11 +1,12 @@
 // What is read of a worktree, saved of it, and when it may go; and the prepare hook.
 
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { attempt, commit, isAlive, makeRepository, read, run, show, temporaryFolder, write } from '../repository.ts'
+import { attempt, bareEnvironment, commit, isAlive, makeRepository, read, run, show, temporaryFolder, write } from '../repository.ts'
+import { createLook } from '../../../src/actors/workspace/inspection.ts'
 import { branch, request, world } from './fixture.ts'
 
 const zero = '0'.repeat(40)
@@ -157,6 +158,42 @@ test('the base is compared as it is published, also where the clone has not fetc
   run(path, 'fetch', '--quiet', user, 'trunk')
   run(path, 'merge', '--quiet', '--no-edit', 'FETCH_HEAD')
   expect(await inspect(since)).toMatchObject({ commitsAhead: 2, files: ['a.txt'], descendsFromSince: true })
+})
+
+test('where the branch has left the base is what git says, whatever way there was', async () => {
+  const { prepare, path, repository, advanceBase } = world()
+  const { head: since } = await prepare()
+  const look = createLook({ path, repository })
+  const holds = async (): Promise<void> => {
+    const base = run(repository, 'rev-parse', 'trunk')
+    const head = run(path, 'rev-parse', 'HEAD')
+    const { fork } = await look.ahead(base, head)
+    run(path, 'fetch', '--quiet', repository, 'trunk')
+    const answer = spawnSync('git', ['merge-base', '--all', base, head], { cwd: path, env: bareEnvironment, encoding: 'utf8' })
+    const bases = answer.stdout.split('\n').filter((line) => line !== '')
+    if (fork === undefined) expect(bases.length).toBeGreaterThan(1)
+    else expect(bases).toEqual(fork === null ? [] : [fork])
+    expect(await look.mergeBase(base, head)).toBe(fork === undefined ? bases[0] : fork)
+  }
+  await holds()
+  const first = commit(path, { 'a.txt': 'a\n' })
+  await holds()
+  advanceBase({ 'other.txt': 'landed' })
+  await holds()
+  // Each takes the other in: then there are two commits that both have, and none of them before the other.
+  run(path, 'fetch', '--quiet', 'origin')
+  run(path, 'merge', '--quiet', '--no-edit', 'origin/trunk')
+  await holds()
+  const [theirs, ours] = [run(path, 'rev-parse', 'origin/trunk'), first]
+  const tree = run(path, 'rev-parse', 'HEAD^{tree}')
+  const crossed = run(path, 'commit-tree', tree, '-p', theirs, '-p', ours, '-m', 'the other way round')
+  run(path, 'push', '--quiet', repository, `${crossed}:refs/heads/trunk`)
+  await holds()
+  run(path, 'reset', '--quiet', '--hard', since)
+  await holds()
+  run(path, 'checkout', '--quiet', '--orphan', 'alone')
+  run(path, 'commit', '--quiet', '--message', 'all anew')
+  await holds()
 })
 
 test('history that was replaced does not descend from what was there', async () => {
@@ -391,8 +428,18 @@ test('a worktree with anything unpublished stays, and says why (P10)', async () 
   const base = advanceBase({ 'other.txt': 'landed' })
   run(path, 'fetch', '--quiet', 'origin')
   run(path, 'merge', '--quiet', '--no-commit', '--no-ff', base)
-  await stays(/uncommitted changes/)
+  await stays(/a merge is in progress/)
   run(path, 'merge', '--abort')
+  // An agent can have git overlook its files.
+  run(path, 'config', 'status.showUntrackedFiles', 'no')
+  write(path, { 'hidden/new.txt': '' })
+  await stays(/uncommitted changes: hidden\/new\.txt/, head)
+  rmSync(join(path, 'hidden'), { recursive: true })
+  // Its own branch, which goes on from ours, ends with the worktree too.
+  run(path, 'checkout', '--quiet', '-b', 'elsewhere')
+  commit(path, { 'elsewhere.txt': '' })
+  await stays(/neither landed nor published/, head)
+  run(path, 'checkout', '--quiet', branch)
   run(path, 'worktree', 'lock', path)
   await stays(/locked/)
 })
