@@ -60,7 +60,7 @@ async function expectDescribedEnd(ran: { exitCode: number | null; stdout: string
   expect([...named.keys()].toSorted()).toEqual(tasks.map(({ name }) => name).toSorted())
   for (const { name, ends, runs } of tasks) {
     const { phase, attempts } = named.get(name)!
-    expect([name, phase]).toEqual([name, ends === 'landed' ? 'done' : 'awaiting_input'])
+    expect([name, phase]).toEqual([name, ends === 'asked' ? 'awaiting_input' : 'done'])
     for (const type of runs) expect([name, type, attempts[type]]).toEqual([name, type, 1])
   }
   expect(named.get('impossible')!.question).toContain('Which registry')

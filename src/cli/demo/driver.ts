@@ -116,12 +116,13 @@ function createJourney({ places, seed, kills, progress }: DemoOptions, api: Api)
   }
 
   const file = async (): Promise<void> => {
-    for (const { name, title, body, blockedBy, filedAfter, links } of tasks) {
+    for (const { name, title, body, blockedBy, parent, filedAfter, links } of tasks) {
       const isDue = filedAfter === null || documents.get(filedAfter)?.pr?.state === 'open'
       if (keys.has(name) || !isDue) continue
       const blockers = blockedBy === null ? {} : { blockedBy: [keys.get(blockedBy)!] }
+      const part = parent === null ? {} : { parent: keys.get(parent)! }
       const linked = links.length === 0 ? {} : { links: [...links] }
-      keys.set(name, await api.submit({ title, body, project: projectId, ...blockers, ...linked }, `demo-submit-${name}`))
+      keys.set(name, await api.submit({ title, body, project: projectId, ...blockers, ...part, ...linked }, `demo-submit-${name}`))
       await look()
     }
   }

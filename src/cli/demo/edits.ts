@@ -419,6 +419,7 @@ const whole: Record<TaskName, readonly Step[]> = {
   ),
   lower: [],
   upper: [],
+  umbrella: [],
   careless: module(
     'pad',
     'Pad a text',
@@ -460,6 +461,8 @@ export function planFor(task: TaskName, runType: RunType, turn: Partial<Turn> = 
   if (runType === 'implementation' && !isForStack) {
     const again = task === 'closed' && attempt > 1 ? whole[task] : task === 'more' && isTold ? greet(true) : null
     const steps = task === 'impossible' ? publishing(answer) : (again ?? first[task] ?? whole[task])
+    if (task === 'umbrella')
+      return { mergeBase: false, steps: [], outcome: 'no_change', summary: 'Both parts are filed; there is nothing else to do.' }
     if (steps.length === 0) return publishingQuestion
     return {
       ...{ mergeBase: false, steps, outcome: 'completed', summary: `${steps[0]!.commit}.` },

@@ -57,7 +57,11 @@ export function createProgress(stream: ProgressStream): Progress {
 function now(task: Task, document: IssueDocument | undefined): string {
   if (document === undefined) return ''
   if (hasEnded(task, document))
-    return document.question === null ? `landed as #${document.pr?.number}` : `asks: ${oneLine(document.question)}`
+    return document.question !== null
+      ? `asks: ${oneLine(document.question)}`
+      : document.pr === null
+        ? 'done'
+        : `landed as #${document.pr.number}`
   if (document.run !== null) return `${document.phase}, ${document.run.type} by ${document.run.agent}`
   const parties = [...new Set(document.waitsFor.map(({ party }) => party))]
   return parties.length === 0 ? document.phase : `${document.phase}, waits for ${parties.join(', ')}`

@@ -128,7 +128,7 @@ function configurationText({ port, seed }: { port: number; seed: number }, { cal
       "deploy": { "command": "git rev-parse HEAD >> \\"$DEMO_DEPLOYED\\"", "env": { "DEMO_DEPLOYED": ${string(deployed)} } },
       // The demo plays this human, through the same API as the web page.
       "review": { "by": "human" },
-      "delays": { "recovery": "1s" },
+      "delays": { "recovery": "1s", "settle": "1s" },
     },
   ],
 }

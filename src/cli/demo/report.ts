@@ -78,7 +78,7 @@ function storyOf(task: Task, timeline: readonly TimelineEntry[]): string {
 
 function outcomeOf(task: Task, document: IssueDocument): string {
   if (!hasEnded(task, document)) return document.phase
-  return task.ends === 'landed' ? 'landed' : 'asks a human'
+  return { landed: 'landed', asked: 'asks a human', covered: 'done' }[task.ends]
 }
 
 function runsOf({ attempts }: IssueDocument): string {

@@ -9,6 +9,7 @@ export function hasEnded(task: Task, document: IssueDocument): boolean {
   // The second pull request of an issue is on a branch of its own, which is numbered.
   const isLast = task.landings < 2 || document.branch?.endsWith(`-${task.landings}`) === true
   if (task.ends === 'landed') return document.phase === 'done' && document.pr?.state === 'merged' && isLast
+  if (task.ends === 'covered') return document.phase === 'done' && document.pr === null
   return document.question !== null && document.waitsFor.some(({ party }) => party === 'human')
 }
 
@@ -25,7 +26,7 @@ export function problemsOf(task: Task, document: IssueDocument, timeline: readon
   const problems: string[] = []
   if (document.faulted !== null) problems.push(`its actor ${document.faulted.address} is faulted: ${document.faulted.message}`)
   if (!hasEnded(task, document)) problems.push(`${describeEnd(task)} was expected, but it is ${describeNow(document)}`)
-  if (task.ends === 'asked' && document.pr !== null) problems.push(`it has pull request #${document.pr.number}, and should have none`)
+  if (task.ends !== 'landed' && document.pr !== null) problems.push(`it has pull request #${document.pr.number}, and should have none`)
   const seen = incidentsOf(timeline)
   for (const event of incidents) {
     const wanted = task.incidents.includes(event)
@@ -50,7 +51,7 @@ export function incidentsOf(timeline: readonly TimelineEntry[]): Incident[] {
 }
 
 function describeEnd(task: Task): string {
-  return task.ends === 'landed' ? 'a landed pull request' : 'a question to a human'
+  return { landed: 'a landed pull request', asked: 'a question to a human', covered: 'an end without a pull request' }[task.ends]
 }
 
 /** Where an issue is, in half a sentence: its phase, its run and whom it waits for. */

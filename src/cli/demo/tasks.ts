@@ -20,10 +20,12 @@ interface Story {
   blockedBy?: string
   /** Filed when that issue has an open pull request. */
   filedAfter?: string
+  /** An issue that it is a part of. */
+  parent?: string
   /** Work that is there already. */
   links?: readonly string[]
-  /** `asked`: it waits for a human with a question. */
-  ends?: 'asked'
+  /** `asked`: it waits for a human with a question. `covered`: what it holds together has landed, and it is done without a change. */
+  ends?: 'asked' | 'covered'
   /** How many pull requests of it land; without it one. */
   landings?: number
   /** Events that must be in its timeline; of these incidents no other may be. */
@@ -157,15 +159,24 @@ const stories = [
     heads: 2,
   },
   {
+    name: 'umbrella',
+    title: 'Fill texts up to a width',
+    body: 'No code of its own: split it into sub-issues, and see that all of them land.',
+    story: 'holds the next two together',
+    ends: 'covered',
+  },
+  {
     name: 'careless',
     title: 'Pad a text',
     body: 'Add `src/pad.ts` with `padded(text, width)`. With tests.',
+    parent: 'umbrella',
     story: 'work left uncommitted, continued',
   },
   {
     name: 'stumbling',
     title: 'Repeat a text',
     body: 'Add `src/repeat.ts` with `repeated(text, times)`. With tests.',
+    parent: 'umbrella',
     story: 'agent fails, tried again',
   },
   {
@@ -189,12 +200,13 @@ const stories = [
 
 export type TaskName = (typeof stories)[number]['name']
 
-export interface Task extends Required<Omit<Story, 'name' | 'blockedBy' | 'filedAfter' | 'landsAfter' | 'objection' | 'ends'>> {
+export interface Task extends Required<Omit<Story, 'name' | 'blockedBy' | 'parent' | 'filedAfter' | 'landsAfter' | 'objection' | 'ends'>> {
   name: TaskName
   blockedBy: TaskName | null
+  parent: TaskName | null
   filedAfter: TaskName | null
   /** `landed`: its change is on the base branch. */
-  ends: 'landed' | 'asked'
+  ends: 'landed' | 'asked' | 'covered'
   objection: NonNullable<Story['objection']> | null
   landsAfter: TaskName | null
 }
@@ -205,15 +217,16 @@ export const tasks: readonly Task[] = stories.map((story: Story): Task => {
     ...story,
     name: story.name as TaskName,
     blockedBy: (story.blockedBy ?? null) as TaskName | null,
+    parent: (story.parent ?? null) as TaskName | null,
     filedAfter: (story.filedAfter ?? null) as TaskName | null,
     landsAfter: (story.landsAfter ?? null) as TaskName | null,
     links: story.links ?? [],
     ends,
-    landings: ends === 'asked' ? 0 : (story.landings ?? 1),
+    landings: ends === 'landed' ? (story.landings ?? 1) : 0,
     incidents: story.incidents ?? [],
     whenKilled: story.whenKilled ?? [],
     runs: story.runs ?? [],
-    heads: ends === 'asked' ? 0 : (story.heads ?? 1),
+    heads: ends === 'landed' ? (story.heads ?? 1) : 0,
     objection: story.objection ?? null,
   }
 })

@@ -20,8 +20,8 @@ describe('the issues of the demo', () => {
 
   it('name only issues that are filed before them, so that a key exists to be blocked by', () => {
     const order = tasks.map(({ name }) => name)
-    const early = tasks.filter(({ name, blockedBy, filedAfter }) =>
-      [blockedBy, filedAfter].some((other) => other !== null && order.indexOf(other) > order.indexOf(name)),
+    const early = tasks.filter(({ name, blockedBy, parent, filedAfter }) =>
+      [blockedBy, parent, filedAfter].some((other) => other !== null && order.indexOf(other) > order.indexOf(name)),
     )
     expect(early).toEqual([])
   })
@@ -50,6 +50,16 @@ describe('the end of a story', () => {
     expect(hasEnded(task('impossible'), asking)).toBe(true)
     expect(hasEnded(task('impossible'), { ...asking, question: null })).toBe(false)
     expect(hasEnded(task('plain'), asking)).toBe(false)
+  })
+
+  it('is, for the one that holds others together, done without a pull request', () => {
+    const done = documentOf('DEMO-14', { phase: 'done' })
+    expect(hasEnded(task('umbrella'), done)).toBe(true)
+    expect(hasEnded(task('umbrella'), { ...done, phase: 'delegated' })).toBe(false)
+    expect(problemsOf(task('umbrella'), landedDocument('DEMO-14'), [])).toEqual([
+      expect.stringContaining('an end without a pull request was expected'),
+      expect.stringContaining('it has pull request #'),
+    ])
   })
 
   it('is never while a run is active', () => {
