@@ -165,6 +165,7 @@ const delays = z
     recovery: duration.describe('The first pause after a failure; doubled each time,'),
     longest: duration.describe('up to this.'),
     settle: duration.describe('Without news of its children before an umbrella is looked at.'),
+    confirmation: duration.describe('From a publication until what the forge says instead of it is believed.'),
     queueHealth: duration.describe('Without a word of the landing queue before it is asked.'),
     reviewStuck: duration.describe('In review before people are told.'),
   })

@@ -158,6 +158,8 @@ export interface IssueContext extends Omit<IssueInput, 'issue' | 'observedAt'> {
   // what people decided and said
   /** Cleared by a retry, a prompt or a new delegation. */
   stop: Stop | null
+  /** When a person lifted one last, or would have: an older one that comes late is over already. */
+  liftedAt: number
   closed: { as: 'done' | 'failed'; by: string; at: number } | null
   /** `anchor` names the facts that it is about: when these change it is over. */
   escalation: { reason: string; anchor: string; at: number } | null
@@ -187,6 +189,8 @@ export interface IssueContext extends Omit<IssueInput, 'issue' | 'observedAt'> {
   lateUntil: number
   /** A head that a run has published and the forge has not told of yet. */
   published: string | null
+  /** When the newest of these was published. */
+  publishedAt: number
   /** Whether the worktree has been given back since the last run. */
   cleared: boolean
   attempts: Record<RunType, number>
@@ -256,6 +260,7 @@ export function createContext({ input }: { input?: IssueInput }): IssueContext {
     held: null,
     deploy: null,
     stop: null,
+    liftedAt: 0,
     closed: null,
     escalation: null,
     question: null,
@@ -270,6 +275,7 @@ export function createContext({ input }: { input?: IssueInput }): IssueContext {
     claimed: false,
     pushed: [],
     published: null,
+    publishedAt: 0,
     late: null,
     lateUntil: 0,
     cleared: false,

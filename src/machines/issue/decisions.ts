@@ -11,10 +11,10 @@ import { remembered } from './pull-request-facts.ts'
 
 type Patch = Partial<IssueContext>
 
-/** The newest stop stands. */
+/** The newest stop stands, unless a person has lifted it after it was made. */
 export function stop(c: IssueContext, event: EventOf<'operator.stopped' | 'tracker.stopRequested'>, now: number): Patch {
   const at = 'observedAt' in event ? event.observedAt : now
-  if (c.stop !== null && c.stop.at >= at) return {}
+  if (at <= (c.stop?.at ?? 0) || at < c.liftedAt) return {}
   return { stop: { author: event.author ?? 'somebody', reason: event.reason ?? 'asked to stop', at } }
 }
 
@@ -22,6 +22,7 @@ export function stop(c: IssueContext, event: EventOf<'operator.stopped' | 'track
 export const retry = (c: IssueContext, event: EventOf<'operator.retried'>): Patch => ({
   ...restored(c),
   stop: null,
+  liftedAt: Math.max(c.liftedAt, c.now),
   // Where the forge does not open it again, the work begins anew.
   ...(c.late?.state === 'restoring' ? giveUpLate(c) : {}),
   closed: null,
@@ -31,8 +32,12 @@ export const retry = (c: IssueContext, event: EventOf<'operator.retried'>): Patc
   asked: (event.runType ?? null) as RunType | null,
   deploy: c.deploy?.state === 'failed' ? { sha: c.deploy.sha, state: 'pending', since: c.now, reason: '' } : c.deploy,
   issue: ['completed', 'canceled'].includes(c.issue.stateType) ? { ...c.issue, stateType: 'unstarted' } : c.issue,
-  ...(isEvictedByEnvironment(c) ? { heads: { ...c.heads, [c.pr!.headSha]: forgetEviction(presentHead(c)) } } : {}),
+  ...putEvictionAside(c),
 })
+
+/** A person has heard that the queue could not test the change: it is asked once more. */
+export const putEvictionAside = (c: IssueContext): Patch =>
+  isEvictedByEnvironment(c) ? { heads: { ...c.heads, [c.pr!.headSha]: forgetEviction(presentHead(c)) } } : {}
 
 export const close = (event: EventOf<'operator.closed'>, now: number): Patch => ({
   closed: { as: event.as, by: event.author ?? 'operator', at: now },
@@ -41,6 +46,7 @@ export const close = (event: EventOf<'operator.closed'>, now: number): Patch => 
 /** A person wants more of an issue that is done: it goes on, on a branch of its own where a change has landed already. */
 export const reopen = (c: IssueContext): Patch => ({
   closed: null,
+  claimed: false,
   resting: false,
   issue: c.issue.stateType === 'completed' ? { ...c.issue, stateType: 'unstarted' } : c.issue,
   ...(c.pr?.state === 'merged' ? putAside(c, c.pr) : {}),
@@ -58,7 +64,6 @@ const putAside = (c: IssueContext, { number, url, headSha }: PullRequestState): 
   formerHeads: remembered(c.formerHeads, headSha),
   branch: `${stemOf(c)}-${c.replacements + 2}`,
   replacements: c.replacements + 1,
-  claimed: false,
   published: null,
   deploy: null,
   keep: false,

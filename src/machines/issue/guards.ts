@@ -9,6 +9,7 @@ import { isForUs } from './inbox.ts'
 import { intentOf, type Intent } from './intent.ts'
 import { isWorkWanted } from './late-publication.ts'
 import * as policy from './policy.ts'
+import * as settlement from './settlement.ts'
 import { isCovered, isUmbrella, openChildren } from './umbrella.ts'
 
 interface Args {
@@ -141,6 +142,8 @@ export const isUnfinished = ({ context, event }: Args): boolean =>
 /** When nothing was found to repair about red checks: they may come and go by themselves, which one more run of them shows. */
 export const isIrreproducible = ({ context, event }: Args): boolean =>
   isWithoutChange({ context, event }) && context.run?.type === 'ci_repair' && policy.canRerun(context)
+/** When it has failed or found nothing to do, and what it was started for is gone meanwhile: no person has to hear of it. */
+export const isNeedless = ({ context, event }: Args): boolean => settlement.isNeedless(context, output(event))
 /** When we ended it ourselves: nothing failed. */
 export const isCalledOff = ({ event }: Args): boolean => ['released', 'superseded'].includes(output(event).outcome)
 export const isQuestion = ({ event }: Args): boolean => output(event).outcome === 'needs_input'
@@ -182,6 +185,8 @@ export const canRetry = ({ context: c, event }: Args): boolean =>
 const mayAdopt = (c: IssueContext): boolean => isActing({ context: c }) && isDelegated({ context: c }) && c.run === null && isLinkOpen(c)
 /** When one pull request is linked that nobody has looked at. */
 export const isAdoptionWanted = ({ context: c }: Only): boolean => mayAdopt(c) && linksOf(c).length === 1
+/** When a person has changed meanwhile what is linked: the answer is of something that nobody means any more. */
+export const isLinkChanged = ({ context: c }: Only): boolean => c.adoption?.state === 'open' && c.adoption.links !== linksOf(c).join(' ')
 /** When several are: which one is meant is not guessed. */
 export const isLinkAmbiguous = ({ context: c }: Only): boolean => mayAdopt(c) && linksOf(c).length > 1
 

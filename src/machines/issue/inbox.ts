@@ -1,9 +1,9 @@
 // What people said: kept until a run has been given it, and consumed exactly once by the run that was.
 
-import type { HumanMessage } from '../vocabulary.ts'
+import type { HumanMessage, RunType } from '../vocabulary.ts'
 import type { ActiveRun, IssueContext } from './context.ts'
 import { restored } from './counters.ts'
-import { reopen } from './decisions.ts'
+import { putEvictionAside, reopen } from './decisions.ts'
 import { isAddressed } from './intent.ts'
 import { phaseOf } from './policy.ts'
 
@@ -11,6 +11,12 @@ type Patch = Partial<IssueContext>
 
 /** Over, and well: a person who wants more opens it again. */
 export const isDone = (c: IssueContext): boolean => phaseOf(c) === 'done' || (c.pr?.state === 'merged' && phaseOf(c) !== 'failed')
+
+/** A deployment is watched to its end before anything new is begun. */
+const isWatching = ({ deploy }: IssueContext): boolean => deploy?.state === 'pending'
+
+/** The deployment is over: what a person asked for meanwhile is gone on with. */
+export const afterWatch = (c: IssueContext): Patch => (c.delegated && isDone(c) && !isWatching(c) && hasUnheard(c.inbox) ? reopen(c) : {})
 
 /** What was said to us, in a session or by our name; a comment that is for others is only kept for the next run to read. */
 export const isForUs = ({ via, text }: { via: string; text: string }): boolean => via !== 'comment' || isAddressed(text)
@@ -28,7 +34,9 @@ export function hear(c: IssueContext, said: { text: string; author: string; via:
     question: null,
     answered: c.question?.text ?? c.answered,
     ...(c.stop !== null && c.stop.at <= said.at ? { stop: null } : {}),
-    ...(c.delegated && isDone(c) ? reopen(c) : {}),
+    liftedAt: Math.max(c.liftedAt, said.at),
+    ...putEvictionAside(c),
+    ...(c.delegated && isDone(c) && !isWatching(c) ? reopen(c) : {}),
   }
 }
 
@@ -55,9 +63,12 @@ export const hasUnheard = (inbox: readonly HumanMessage[]): boolean =>
 export const give = (c: IssueContext, run: string): HumanMessage[] =>
   c.inbox.map((message) => (message.givenTo === null ? { ...message, givenTo: run } : message))
 
-/** These reached a running agent. */
-export const consume = (inbox: HumanMessage[], ids: readonly string[]): HumanMessage[] =>
-  inbox.filter((message) => !ids.includes(message.id))
+/** What people say is for whoever changes something; a reviewer hears only the answer to its own question. */
+export const isForRun = (type: RunType, { answered }: Pick<IssueContext, 'answered'>): boolean => type !== 'review' || answered !== null
+
+/** These reached the agent of a run that is under way: it has them as if it had been given them. */
+export const pass = (inbox: HumanMessage[], ids: readonly string[], { id }: ActiveRun): HumanMessage[] =>
+  inbox.map((message) => (ids.includes(message.id) && message.givenTo === null ? { ...message, givenTo: id } : message))
 
 /** What the run was given is done with; what came later stays. */
 export const consumeGiven = (inbox: HumanMessage[], run: ActiveRun): HumanMessage[] => inbox.filter((message) => message.givenTo !== run.id)

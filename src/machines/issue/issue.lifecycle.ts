@@ -35,6 +35,7 @@ export const lifecycle = issueSetup.createStateConfig({
         adopting: {
           meta: { description: 'A linked pull request is taken over.', waitsFor: 'adoption' },
           entry: 'beginAdoption',
+          always: { guard: 'isLinkChanged', target: 'ready' },
           invoke: {
             id: 'adoption',
             src: 'adoptPullRequest',

@@ -1,6 +1,7 @@
 // How snapshots of earlier versions of the issue's chart become those of this one.
 
-import { createContext } from './context.ts'
+import { createContext, type IssueContext } from './context.ts'
+import { causeOf } from './policy.ts'
 
 type Snapshot = Record<string, any>
 
@@ -43,7 +44,10 @@ function toVersion3(snapshot: Snapshot): Snapshot {
   const { policy: known } = snapshot['context'] as { policy: Snapshot }
   const budgets = { ...policy.budgets, ...known['budgets'] }
   const delays = { ...policy.delays, ...known['delays'] }
-  return { ...snapshot, context: { ...snapshot['context'], policy: { ...policy, ...known, budgets, delays } } }
+  const fresh = { ...snapshot['context'], liftedAt: 0, publishedAt: 0, policy: { ...policy, ...known, budgets, delays } } as IssueContext
+  // What it is about has another name now, and is the same as long as nothing has happened.
+  const escalation = fresh.escalation && { ...fresh.escalation, anchor: causeOf(fresh) }
+  return { ...snapshot, context: { ...fresh, escalation } }
 }
 
 export const migrations = { 1: { to: 2, migrate: toVersion2 }, 2: { to: 3, migrate: toVersion3 } }

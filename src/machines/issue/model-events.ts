@@ -129,6 +129,9 @@ const examples: { [T in Type]: (c: IssueContext) => Example<T>[] } = {
     ['blocked', tracked(c, { blockedBy: [{ key: 'APP-2', resolved: false }] })],
     ['completed', tracked(c, { stateType: 'completed' })],
     ['canceled', tracked(c, { stateType: 'canceled' })],
+    ['linked', tracked(c, { links: ['#12'] })],
+    ['linked otherwise', tracked(c, { links: ['#13'] })],
+    ['linked twice', tracked(c, { links: ['#12', '#13'] })],
   ],
   'tracker.removed': (c) => [['', { observedAt: newest(c) }]],
   'tracker.prompted': (c) => [

@@ -86,10 +86,13 @@ const isLevel = ({ before, happening }: Step): boolean => {
 
 const budgets = (c: IssueContext): number => runTypes.reduce((sum, type) => sum + c.attempts[type], 0)
 
-/** In the second form of P8: the fact between the loss and the poll, another one for each step. A new delegation is a decision. */
+/**
+ * In the second form of P8: the fact between the loss and the poll, another one for each step. A new delegation is a decision, and how a
+ * deployment went is asked for when it is known of.
+ */
 function between(step: Step): Happening | undefined {
   const own = typeOf(step.happening)
-  const some = factsBut(step.after, [own, 'tracker.delegated']).filter((other) => !isLate(other))
+  const some = factsBut(step.after, [own, 'tracker.delegated', 'deploy.succeeded', 'deploy.failed']).filter((other) => !isLate(other))
   let sum = 0
   for (const letter of step.happening.label + regionOf(step.before)) sum += letter.charCodeAt(0)
   return some.length === 0 ? undefined : some[sum % some.length]
@@ -122,7 +125,7 @@ export const issueProperties: Property<IssueContext>[] = [
   },
   {
     id: 'P3',
-    statement: 'What a life has spent falls only by a reset or by what the same run reserved; attempts also by a foreign head or a word.',
+    statement: 'What a life has spent falls only by a reset or by what the same run reserved; attempts also by a foreign head, a word, or what leaves an escalation.',
     step: ({ before: { context: a }, after: { context: b }, happening }) => {
       const type = typeOf(happening)
       const isReset = type === 'operator.budgetReset'
@@ -131,10 +134,11 @@ export const issueProperties: Property<IssueContext>[] = [
       if (!isReset && a.spent.runs - b.spent.runs > (hasEnded ? 1 : 0)) return 'runs came back'
       const isWord = ['tracker.prompted', 'operator.prompted', 'operator.retried', 'operator.budgetReset'].includes(type)
       const isForeign = b.pr !== null && a.pr !== null && b.pr.headSha !== a.pr.headSha && !a.pushed.includes(b.pr.headSha)
+      const isLifted = a.escalation !== null && happening.cause === 'fact'
       for (const run of runTypes) {
         const fell = a.attempts[run] - b.attempts[run]
         if (b.attempts[run] < 0) return `attempts at ${run} are below none`
-        if (fell <= 0 || isWord || isForeign || (hasEnded && a.run!.type === run && fell === 1)) continue
+        if (fell <= 0 || isWord || isForeign || isLifted || (hasEnded && a.run!.type === run && fell === 1)) continue
         return `attempts at ${run} fell by ${fell}`
       }
       return undefined
@@ -202,7 +206,7 @@ export const issueProperties: Property<IssueContext>[] = [
   {
     id: 'P8',
     statement:
-      'A fact that is lost and then polled is the fact that was told; with another fact between, the same state once no run is in flight, but for escalations, landings under way and publications that came late.',
+      'A fact that is lost and then polled is the fact that was told; with another fact between, the same state once no run is in flight, but for escalations, landings under way, links that came and went, and publications that came late.',
     arrival: (step) => {
       if (step.isLoop || !isLevel(step)) return undefined
       const poll = step.instead(polled(step.after, step.happening.at))
@@ -220,6 +224,8 @@ export const issueProperties: Property<IssueContext>[] = [
       if ((a.context.landing === null) !== (b.context.landing === null)) return undefined
       // What came when nobody wanted it was withdrawn at that moment, or taken up where that was not known.
       if ((a.context.late === null) !== (b.context.late === null)) return undefined
+      // And which of the links that came and went were looked at.
+      if (JSON.stringify(a.context.adoption) !== JSON.stringify(b.context.adoption)) return undefined
       if (phaseIn(a.value) !== phaseIn(b.value))
         return `with '${other.label}' between: polled ${phaseIn(b.value)}, told ${phaseIn(a.value)}`
       return Math.abs(budgets(a.context) - budgets(b.context)) > 1 ? `with '${other.label}' between the counters differ` : undefined
@@ -230,8 +236,7 @@ export const issueProperties: Property<IssueContext>[] = [
     statement: 'The end of the issue in the tracker leads to an end from everywhere, and starts nothing; only a landing comes before it.',
     state: (state, from) => {
       for (const step of [from(named(state, 'tracker.updated', 'canceled')), from(named(state, 'tracker.removed'))]) {
-        const isOver = isTerminal(step.after.value) || step.after.context.pr?.state === 'merged'
-        if (!isOver) return `${step.happening.label} leads to ${phaseIn(step.after.value)}`
+        if (!isTerminal(step.after.value)) return `${step.happening.label} leads to ${phaseIn(step.after.value)}`
         if (starts(step.commands).length > 0) return `${step.happening.label} starts ${starts(step.commands).join(', ')}`
       }
       return undefined

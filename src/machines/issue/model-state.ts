@@ -190,6 +190,7 @@ export function representative({ context: c, children, ...rest }: State): State 
     heads: c.pr === null ? {} : headFacts(c.heads[c.pr.headSha], head, c.landing === c.pr.headSha),
     held: c.held && { headSha: rename(c.held.headSha), reason: 'dirty', files: ['a.ts'] },
     deploy: c.deploy && { sha: 'M', state: c.deploy.state, since: dawn, reason: '' },
+    liftedAt: 0,
     stop: at(c, c.stop, { author: 'ada', reason: 'r' }),
     closed: at(c, c.closed, { by: 'ada' }),
     question: c.question && { text: 'q', at: factTime },
@@ -203,6 +204,7 @@ export function representative({ context: c, children, ...rest }: State): State 
     // Of other pushes the forge tells no more.
     pushed: pushed === undefined ? [] : [rename(pushed)],
     published: c.published && rename(c.published),
+    publishedAt: dawn,
     lateUntil: c.pr === null && c.lateUntil > 0 ? factTime : 0,
     late: c.late && {
       headSha: rename(c.late.headSha),

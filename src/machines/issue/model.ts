@@ -16,7 +16,7 @@ export const explorationPolicy: IssuePolicy = {
     ...{ runs: boundless, hours: boundless, tokens: null, usd: null },
   },
   // Longer than any history is.
-  delays: { ...defaultPolicy.delays, recovery: 24 * 3_600_000, settle: 24 * 3_600_000 },
+  delays: { ...defaultPolicy.delays, recovery: 24 * 3_600_000, settle: 24 * 3_600_000, confirmation: 24 * 3_600_000 },
 }
 
 const input = (policy: IssuePolicy): IssueInput => ({
@@ -109,8 +109,12 @@ export const issueModel: Model<IssueContext> = {
     world('a draft', { takes: part('pr\\.(opened|pushed|updated|merged)|review\\.approved|checks\\.passed'), forget: withoutLateWords }),
     world('the tracker', {
       takes: unpublished(
-        'tracker\\.(delegated$|undelegated|updated|removed)|blocker|reconcile|operator\\.(retried$|closed done)|pr\\.(opened|merged)',
+        'tracker\\.(delegated$|undelegated|updated (open|blocked|completed|canceled)|removed)|blocker|reconcile|operator\\.(retried$|closed done)|pr\\.(opened|merged)',
       ),
+      forget: withoutLateWords,
+    }),
+    world('a link', {
+      takes: unpublished('run\\.finished needs_input|tracker\\.(updated linked|prompted$)|pr\\.opened'),
       forget: withoutLateWords,
     }),
     world('words', {

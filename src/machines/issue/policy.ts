@@ -6,7 +6,7 @@ import type { ChecksFact, IssueContext } from './context.ts'
 import type { Blocker } from './events.ts'
 import type { RunLimits } from '../run/context.ts'
 import { presentHead, presentReviews } from './head-facts.ts'
-import { isResting } from './umbrella.ts'
+import { isResting, isUmbrella } from './umbrella.ts'
 
 export interface IssuePolicy {
   /**
@@ -19,9 +19,9 @@ export interface IssuePolicy {
   /**
    * Milliseconds. `recovery`: the first pause after a failure, doubled up to `longest`. `settle`: without news of its children before
    * an umbrella's first run. `queueHealth`: without a word of the landing queue before it is asked. `reviewStuck`: in review before
-   * people are told.
+   * people are told. `confirmation`: from a publication until what the forge says instead is believed.
    */
-  delays: Record<'recovery' | 'longest' | 'settle' | 'queueHealth' | 'reviewStuck', number>
+  delays: Record<'recovery' | 'longest' | 'settle' | 'confirmation' | 'queueHealth' | 'reviewStuck', number>
   /** Of one run: each is told with its assignment. */
   limits: RunLimits
   review: 'human' | 'agent' | 'none'
@@ -56,7 +56,14 @@ export const defaultPolicy: IssuePolicy = {
     tokens: null,
     usd: null,
   },
-  delays: { recovery: 15_000, longest: 10 * 60_000, settle: 10_000, queueHealth: 2 * 60_000, reviewStuck: 30 * 60_000 },
+  delays: {
+    recovery: 15_000,
+    longest: 10 * 60_000,
+    settle: 10_000,
+    confirmation: 2 * 60_000,
+    queueHealth: 2 * 60_000,
+    reviewStuck: 30 * 60_000,
+  },
   limits: { run: 120 * 60_000, progress: 15 * 60_000 },
   review: 'human',
   checks: true,
@@ -154,7 +161,10 @@ export const isRerunWanted = (c: IssueContext): boolean => {
 /** The end that a person, the tracker or the forge has given to the issue; null while it goes on. */
 function endOf(c: IssueContext): Phase | null {
   if (c.closed) return c.closed.as
-  if (c.pr?.state === 'merged') return c.deploy === null || c.deploy.state === 'succeeded' ? 'done' : 'deploying'
+  if (c.pr?.state === 'merged') {
+    const isWatched = c.deploy !== null && c.deploy.state !== 'succeeded' && !c.removed && c.issue.stateType !== 'canceled'
+    return isWatched ? 'deploying' : 'done'
+  }
   if (c.removed || c.issue.stateType === 'canceled') return 'failed'
   return c.issue.stateType === 'completed' ? 'done' : null
 }
@@ -164,11 +174,15 @@ export const hasEnd = (c: IssueContext): boolean => endOf(c) !== null
 
 /** Where the change is, whatever people wait for. */
 function changePhase(c: IssueContext): Phase {
-  if (!openPullRequest(c)) return c.claimed && !isResting(c) ? 'implementing' : 'delegated'
+  // What is linked is looked at before anything goes on.
+  if (!openPullRequest(c)) return c.claimed && !isResting(c) && !(isLinkOpen(c) && c.run === null) ? 'implementing' : 'delegated'
+  // Nothing is said of it yet that counts: first it is made whole.
+  if (isUnfinished(c)) return 'pr_open'
   // A change that reviewers want and that does not merge is the landing queue's business, before it finds out by itself.
-  if (isEvicted(c) || (isApproved(c) && isConflicting(c))) return 'repairing_queue'
+  if ((isEvicted(c) && !isEvictedByEnvironment(c)) || (isApproved(c) && isConflicting(c))) return 'repairing_queue'
   if (reviewState(c) === 'changes_requested') return 'changes_requested'
   if (isRed(c)) return 'repairing_ci'
+  if (isEvictedByEnvironment(c) && isApproved(c)) return 'escalated'
   return isLandable(c) ? 'awaiting_queue' : 'pr_open'
 }
 
@@ -177,7 +191,7 @@ export function phaseOf(c: IssueContext): Phase {
   const end = endOf(c)
   if (end === 'deploying' && c.deploy?.state === 'failed') return 'escalated'
   if (end !== null) return end
-  if (c.escalation !== null || isEvictedByEnvironment(c)) return 'escalated'
+  if (c.escalation !== null) return 'escalated'
   return c.question === null ? changePhase(c) : 'awaiting_input'
 }
 
@@ -223,9 +237,10 @@ function upkeep(c: IssueContext): RunType | null {
 export function causeOf(c: IssueContext): string {
   const pr = openPullRequest(c)
   const phase = changePhase(c)
-  if (!pr) return 'implementation'
+  if (!pr) return `implementation ${textMark(`${c.issue.title}\n${c.issue.description}`)}${isUmbrella(c) ? childrenMark(c) : ''}`
   const { checks, queue } = presentHead(c)
   const details: Partial<Record<Phase, unknown>> = {
+    pr_open: isConflicting(c) || pr.parent != null ? { conflict: isConflicting(c), parent: pr.parent } : undefined,
     // Only what is asked for: a poll gives a dismissed verdict a new time whenever it looks.
     changes_requested: Object.values(presentReviews(c)).flatMap((review) =>
       review.verdict === 'changes_requested' ? [review.observedAt] : [],
@@ -235,6 +250,11 @@ export function causeOf(c: IssueContext): string {
   }
   return `${phase} ${pr.headSha} ${JSON.stringify(details[phase] ?? null)}`
 }
+
+/** Tells texts apart, mostly: what a person has rewritten is another thing. */
+const textMark = (text: string): string => [...text].reduce((sum, char) => (Math.imul(sum, 31) + char.codePointAt(0)!) | 0, 7).toString(36)
+
+const childrenMark = (c: IssueContext): string => ` ${c.issue.children.map(({ key, state }) => `${key} ${state}`).join(' ')}`
 
 /** Blockers that hold new runs back. One that was cancelled does not (core §3.12 had it otherwise). */
 export const openBlockers = (c: IssueContext): Blocker[] => c.issue.blockedBy.filter((blocker) => !blocker.resolved)
@@ -268,6 +288,10 @@ export function attemptsSpent(c: IssueContext): Spent | null {
   return type === null ? null : firstSpent([[type, c.attempts[type], c.policy.budgets[type]]])
 }
 
+/** Whether a person has asked the active run for something, before or while it was at work. A comment between people asks for nothing. */
+export const isAskedByPeople = ({ inbox, run }: IssueContext): boolean =>
+  inbox.some(({ givenTo, via }) => run !== null && givenTo === run.id && via !== 'comment' && via !== 'child')
+
 /** Whether what the active run was started for is gone: nobody wants its result any more. */
 export function isRunPointless(c: IssueContext): boolean {
   const { run } = c
@@ -280,5 +304,5 @@ export function isRunPointless(c: IssueContext): boolean {
   // An approval in the middle of a fix of the review supersedes the fix, and so does an objection that is taken back, unless a person
   // asked for more. A head that others have pushed meanwhile has no objection yet, which says nothing.
   const isAnswered = reviewState(c) === 'approved' || (reviewState(c) === 'none' && run.head === pr?.headSha)
-  return run.type === 'review_fix' && run.given.length === 0 && run.asked === null && isAnswered
+  return run.type === 'review_fix' && !isAskedByPeople(c) && run.asked === null && isAnswered
 }

@@ -4,7 +4,8 @@ import type { Published } from '../run/context.ts'
 import type { ActiveRun, IssueContext, PullRequestState } from './context.ts'
 import { restored } from './counters.ts'
 import type { PullRequestFact } from './events.ts'
-import { ofHead, passOnObjections } from './head-facts.ts'
+import { ofHead, passOnObjections, presentHead } from './head-facts.ts'
+import { causeOf, isEvictedByEnvironment } from './policy.ts'
 import { isBeforeLate, isLate, isOfGivenUp, rememberLate } from './late-publication.ts'
 
 type Patch = Partial<IssueContext>
@@ -58,6 +59,9 @@ export function takePullRequest(c: IssueContext, fact: PullRequestFact, sight: S
 const mergeability = (pr: PullRequestState, { number, headSha, mergeable = 'unknown' }: PullRequestFact): Patch =>
   pr.number === number && pr.headSha === headSha && pr.mergeable === 'unknown' ? { pr: { ...pr, mergeable } } : {}
 
+/** The forge has had time enough to tell of what was published: what it says instead is how things are. */
+const isOverdue = ({ now, publishedAt, policy }: IssueContext): boolean => now - publishedAt >= policy.delays.confirmation
+
 /** A new head gives back what the former one had spent, unless we pushed it ourselves. */
 function follow(
   c: IssueContext,
@@ -99,7 +103,13 @@ function follow(
       ? {}
       : { formerHeads: remembered(c.formerHeads, pr.headSha).filter((head) => head !== fact.headSha) }),
     // The forge has caught up with what we published, or has something newer.
-    published: c.published !== null && (c.published === fact.headSha || isForeign || state !== 'open') ? null : c.published,
+    published: c.published !== null && (c.published === fact.headSha || isForeign || state !== 'open' || isOverdue(c)) ? null : c.published,
+    // It has landed, whatever a person had said before of what becomes of it.
+    ...(state === 'merged' && known?.state !== 'merged' && c.closed?.as === 'failed' ? { closed: null } : {}),
+    // That it was closed solves nothing: a person still has to look (core-cases 113).
+    ...(state === 'closed' && isEvictedByEnvironment(c) && c.escalation === null
+      ? { escalation: { reason: presentHead(c).queue!.incident!.summary, anchor: causeOf(c), at: c.now } }
+      : {}),
     ...(state === 'merged' && c.policy.deploy !== null && c.deploy === null
       ? { deploy: { sha: next.mergedSha ?? fact.headSha, state: 'pending', since: c.now } }
       : {}),
@@ -129,6 +139,7 @@ export function takePublication(c: IssueContext, published: Published | null, ru
     ...follow({ ...c, pushed: remembered(c.pushed, headSha) }, fact, observedAt, c.now, state, run),
     ...leaving(c, headSha),
     published: headSha,
+    publishedAt: c.now,
   }
 }
 

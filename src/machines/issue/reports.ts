@@ -199,6 +199,17 @@ export function statusAnswer(c: IssueContext): IssueReport {
   return { type: 'tracker.report', project: c.project, issue: c.id, key: c.issue.key, kind: 'comment', phase: c.phase, text }
 }
 
+/** What the agent says to people who asked for something that needed no change. */
+export const answerTo = (c: IssueContext, summary: string): IssueReport => ({
+  type: 'tracker.report',
+  project: c.project,
+  issue: c.id,
+  key: c.issue.key,
+  kind: 'comment',
+  phase: c.phase,
+  text: summary === '' ? 'There was nothing to change.' : summary,
+})
+
 /** The beginning of a fix, for the people who asked for it. */
 export function tellRound(c: IssueContext): IssueReport {
   const { agent, head } = c.run!

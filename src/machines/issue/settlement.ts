@@ -1,12 +1,12 @@
 // What a run leaves behind, by how it ended: counters, refunds, what was said to it, and what follows.
 
 import type { RunInput, RunOutput } from '../run/context.ts'
-import { addUsage, noUsage } from '../vocabulary.ts'
+import { addUsage, noUsage, type RunType } from '../vocabulary.ts'
 import type { IssueContext } from './context.ts'
 import type { EventOf } from './events.ts'
 import { noFailures } from './counters.ts'
 import { objectionKeys, presentHead, presentReviews, takeReview } from './head-facts.ts'
-import { consume, consumeGiven, give, giveBack, hasUnheard } from './inbox.ts'
+import { consumeGiven, give, giveBack, hasUnheard, isForRun, pass } from './inbox.ts'
 import { giveUpLate, lateAfter } from './late-publication.ts'
 import { isUmbrella } from './umbrella.ts'
 import {
@@ -55,12 +55,12 @@ export function claim(c: IssueContext): Patch {
       lastSignalAt: null,
       lastProgressAt: null,
       usage: noUsage,
-      given: c.inbox.filter((message) => message.givenTo === null).map((message) => message.id),
+      given: isForRun(type, c) ? c.inbox.filter((message) => message.givenTo === null).map((message) => message.id) : [],
       asked: c.asked,
       objections: objectionKeys(c),
     },
     asked: null,
-    inbox: give(c, id),
+    inbox: isForRun(type, c) ? give(c, id) : c.inbox,
     attempts: { ...c.attempts, [type]: c.attempts[type] + 1 },
     spent: { ...c.spent, runs: c.spent.runs + 1 },
   }
@@ -146,7 +146,7 @@ function settled(c: IssueContext, event: RunOutput): Patch {
   return {
     run: null,
     late: lateAfter(c, event),
-    inbox: giveBack(consume(c.inbox, event.steered), run),
+    inbox: giveBack(pass(c.inbox, event.steered, run), run),
     asked: c.asked ?? run.asked,
     ...worktreeAfter(c, event),
     pushed: event.headAfter === null ? c.pushed : remembered(c.pushed, event.headAfter),
@@ -162,7 +162,7 @@ function settled(c: IssueContext, event: RunOutput): Patch {
 /** The run did what it was asked: what it was given is consumed, and what an operator asked for is done. */
 const answered = (c: IssueContext, event: RunOutput): Patch => ({
   ...settled(c, event),
-  inbox: consumeGiven(consume(c.inbox, event.steered), c.run!),
+  inbox: consumeGiven(pass(c.inbox, event.steered, c.run!), c.run!),
   answered: null,
   asked: c.asked,
   lastFailure: null,
@@ -255,6 +255,19 @@ export function settleWithoutChange(c: IssueContext, event: RunOutput): Patch {
   const patch = { ...answered(c, event), ...noFailures }
   return hasUnheard(patch.inbox!) ? patch : andEscalate(c, patch, `The agent changed nothing: ${event.reason || event.summary}`)
 }
+
+/** What the facts ask for once this run is gone, whatever it leaves. */
+function neededAfter(c: IssueContext, event: RunOutput): RunType | null {
+  const patch = event.outcome === 'no_change' ? answered(c, event) : settled(c, event)
+  return neededRun({ ...c, ...patch })
+}
+
+/** Whether nobody waits any more for what the run was started for: its failure is no one's business. */
+export const isNeedless = (c: IssueContext, event: RunOutput): boolean =>
+  c.run !== null && c.run.head !== null && (neededAfter(c, event) !== c.run.type || openPullRequest(c)?.headSha !== c.run.head)
+
+export const settleNeedless = (c: IssueContext, event: RunOutput): Patch =>
+  event.outcome === 'no_change' ? { ...answered(c, event), ...noFailures } : { ...settled(c, event), lastFailure: failureOf(c, event) }
 
 export const settleInterrupted = (c: IssueContext, event: RunOutput): Patch => ({
   ...refunded(c, event),

@@ -12,7 +12,7 @@ import type { AdoptedPullRequest, Deployment, EventOf, IssueEvent, ReconcileEven
 import * as guards from './guards.ts'
 import { askForRerun, forgetEntry, takeChecks, takeHold, takeQueue, takeResumption, takeReview } from './head-facts.ts'
 import * as inbox from './inbox.ts'
-import { causeOf, phaseOf, reviewState } from './policy.ts'
+import { causeOf, isAskedByPeople, phaseOf, reviewState } from './policy.ts'
 import { takeEverything } from './poll.ts'
 import { remembered, takeDeployment, takeLate, takePullRequest, type Sight } from './pull-request-facts.ts'
 import * as reports from './reports.ts'
@@ -40,6 +40,9 @@ const take = (change: (c: IssueContext, event: never, at: number) => Patch) =>
 
 /** The phase is that of the state which is entered, whatever another region decides in the same microstep. */
 const become = (phase: Phase) => take((c, _event: Any, at) => ({ phase, since: { ...c.since, lifecycle: at } }))
+
+/** What is known of a deployment, and what a person asked for while it was watched. */
+const watched = (c: IssueContext, patch: Patch): Patch => ({ ...patch, ...inbox.afterWatch({ ...c, ...patch }) })
 
 /** When a fact was observed that came by itself. */
 const told = ({ observedAt }: { observedAt: number }): Sight => ({ observedAt, askedAt: null })
@@ -110,17 +113,17 @@ export const issueSetup = setup({
     takeLeft: take((c, event: Of<'queue.left'>) => takeQueue(c, event, 'none')),
     takeHold: take((c, event: Of<'queue.held'>) => takeHold(c, event)),
     takeResumption: take((c, event: Of<'queue.resumed'>) => takeResumption(c, event)),
-    takeDeployment: take((c, event: Of<'deploy.succeeded'>) => takeDeployment(c, event, 'succeeded')),
-    takeFailedDeployment: take((c, event: Of<'deploy.failed'>) => takeDeployment(c, event, 'failed')),
+    takeDeployment: take((c, event: Of<'deploy.succeeded'>) => watched(c, takeDeployment(c, event, 'succeeded'))),
+    takeFailedDeployment: take((c, event: Of<'deploy.failed'>) => watched(c, takeDeployment(c, event, 'failed'))),
     takeDeploymentAnswer: take((c, event: Any) => {
       const { state, reason } = event['output'] as Deployment
-      return c.deploy === null ? {} : takeDeployment(c, { sha: c.deploy.sha, reason }, state)
+      return c.deploy === null ? {} : watched(c, takeDeployment(c, { sha: c.deploy.sha, reason }, state))
     }),
     tellDeploymentUnknown: enqueueActions(({ context: c, event, enqueue }) => {
       const { message = 'unknown' } = ((event as Any)['error'] as { message?: string } | undefined) ?? {}
       enqueue.emit(reports.post(c, 'deploy.unknown', 'warn', 'waiting', `Nothing can be learnt of the deployment: ${message}`))
     }),
-    endDeploymentWatch: take((c) => ({ deploy: c.deploy && { ...c.deploy, state: 'succeeded' as const } })),
+    endDeploymentWatch: take((c) => watched(c, { deploy: c.deploy && { ...c.deploy, state: 'succeeded' as const } })),
     takeEverything: take((c, event: ReconcileEvent) => takeEverything(c, event)),
     beginAdoption: take((c) => adoption.beginAdoption(c)),
     takeAdoption: take((c, event: Any) => adoption.takeAdoption(c, event['output'] as AdoptedPullRequest)),
@@ -194,11 +197,12 @@ export const issueSetup = setup({
       pushed: remembered(c.pushed, head),
       run: c.run?.id === runId ? { ...c.run, phase: 'publishing', publishing: head } : c.run,
     })),
-    rememberSteered: take((c, { ids }: Of<'run.steered'>) => ({ inbox: inbox.consume(c.inbox, ids) })),
+    rememberSteered: take((c, { ids }: Of<'run.steered'>) => (c.run === null ? {} : { inbox: inbox.pass(c.inbox, ids, c.run) })),
     rememberRunSince: take((c, _event: Any, at) => ({ since: { ...c.since, run: at } })),
     offerMessage: enqueueActions(({ context: c, enqueue }) => {
       const message = inbox.newestUnread(c)
-      if (c.run && message) enqueue.sendTo(c.run.id, { type: 'run.steer', id: message.id, text: message.text })
+      if (c.run && message && inbox.isForRun(c.run.type, c))
+        enqueue.sendTo(c.run.id, { type: 'run.steer', id: message.id, text: message.text })
     }),
     stopRun: sendTo(
       ({ context }) => context.run!.id,
@@ -207,6 +211,10 @@ export const issueSetup = setup({
         return { type: 'run.stop', outcome: 'released', reason: c.stop ? `Stopped by ${c.stop.author}.` : 'The issue was taken back.' }
       },
     ),
+    answerInWords: enqueueActions(({ context: c, event, enqueue }) => {
+      const { outcome, summary } = event as Of<'run.finished'>
+      if (outcome === 'no_change' && isAskedByPeople(c)) enqueue.emit(reports.answerTo(c, summary))
+    }),
     dropRun: stopChild(({ event }) => (event as unknown as { actorId: string }).actorId),
     tellRunEnded: enqueueActions(({ context: c, event, enqueue }) => {
       const { outcome, reason, summary, runId } = event as Of<'run.finished'>
@@ -228,6 +236,7 @@ export const issueSetup = setup({
     settleConcluded: settle(settlement.settleConcluded),
     settleUnfinished: settle(settlement.settleUnfinished),
     settleIrreproducible: settle(settlement.settleIrreproducible),
+    settleNeedless: settle(settlement.settleNeedless),
     settleWithoutChange: settle(settlement.settleWithoutChange),
     settleInterrupted: settle(settlement.settleInterrupted),
     settleForRecovery: settle(settlement.settleForRecovery),

@@ -2,8 +2,10 @@
 
 import type { IssueContext } from './context.ts'
 import type { EventOf, TrackerFact } from './events.ts'
-import { hearOfChildren } from './inbox.ts'
-import { childNews, isUmbrella } from './umbrella.ts'
+import { restored } from './counters.ts'
+import { reopen } from './decisions.ts'
+import { hearOfChildren, isDone } from './inbox.ts'
+import { childNews, isUmbrella, openChildren } from './umbrella.ts'
 
 type Patch = Partial<IssueContext>
 
@@ -76,11 +78,23 @@ export function takeTracker(
     issueObservedAt: observedAt,
     delegated: delegated ?? c.delegated,
     removed: c.removed && c.removedAt > observedAt,
-    ...(isNew
-      ? { stop: lifted(c.stop, observedAt), closed: lifted(c.closed, observedAt), escalation: lifted(c.escalation, observedAt) }
-      : {}),
+    ...(c.escalation !== null && isRewritten(c, fact) ? restored(c) : {}),
+    ...(isNew ? handedOver(c, observedAt) : {}),
   }
 }
+
+/** A person has said anew what is to be done. */
+const isRewritten = ({ issue }: IssueContext, { title, description }: TrackerFact): boolean =>
+  issue.title !== title || issue.description !== description
+
+/** What a person who delegates it lifts, and gives back where it was out of attempts. */
+const handedOver = (c: IssueContext, observedAt: number): Patch => ({
+  ...(c.escalation !== null && c.escalation.at <= observedAt ? restored(c) : {}),
+  stop: lifted(c.stop, observedAt),
+  liftedAt: Math.max(c.liftedAt, observedAt),
+  closed: lifted(c.closed, observedAt),
+  escalation: lifted(c.escalation, observedAt),
+})
 
 export const takeRemoval = (c: IssueContext, observedAt: number): Patch =>
   observedAt <= Math.max(c.issueObservedAt, c.removedAt) ? {} : { removed: true, removedAt: observedAt }
@@ -102,5 +116,12 @@ function withIssue(c: IssueContext, issue: TrackerFact): Patch {
   const news = childNews(c.issue.children, issue.children)
   if (news.length === 0 || !(isUmbrella(c) || isUmbrella({ issue }))) return { issue }
   if (!c.claimed) return { issue, childrenAt: c.now }
-  return { issue, ...hearOfChildren(c, news) }
+  // Whoever may act on it by then: that it is not done is a fact. What has landed stays so.
+  const isOpenAgain = isUmbrella(c) && isDone(c) && c.pr?.state !== 'merged' && openChildren({ issue }).length > 0
+  return {
+    issue,
+    ...hearOfChildren(c, news),
+    ...(c.escalation === null ? {} : restored(c)),
+    ...(isOpenAgain ? reopen({ ...c, issue }) : {}),
+  }
 }

@@ -17,7 +17,8 @@ const withIssues = /\b(create|file|open|split (it )?into)\b[^.\n]{0,40}\b(child|
 export const isUmbrella = ({ issue }: Pick<IssueContext, 'issue'>): boolean => {
   if (issue.parent !== null) return false
   const text = `${issue.title}\n${issue.description}`
-  return issue.children.some(isCounted) || (withoutCode.test(text) && withIssues.test(text))
+  // Also when all of them were cancelled: what it was for does not change with that.
+  return issue.children.length > 0 || (withoutCode.test(text) && withIssues.test(text))
 }
 
 export const openChildren = ({ issue }: Pick<IssueContext, 'issue'>): Child[] =>

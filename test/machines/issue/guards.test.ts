@@ -7,7 +7,7 @@ import * as guards from '../../../src/machines/issue/guards.ts'
 import { defaultPolicy, phaseOf } from '../../../src/machines/issue/policy.ts'
 import { noUsage, phases, type QueueIncident } from '../../../src/machines/vocabulary.ts'
 import { dawn } from '../player.ts'
-import { failure, incident, input, pr } from './facts.ts'
+import { failure, incident, input, output, pr } from './facts.ts'
 import { describeGuards, type Row as TableRow } from '../truth-table.ts'
 
 type Changes = Partial<IssueContext>
@@ -178,7 +178,9 @@ const tables: Record<keyof typeof guards, Row[]> = {
   isEscalated: [
     ['a human is needed', true, escalation],
     ['its pull request was closed', false, closed],
-    ['the queue could not test it', true, said({ queue: evicted('environment') })],
+    ['the queue could not test it', true, said({ queue: evicted('environment'), reviews: verdict('approved'), checks: checks('passed') })],
+    ['nor is it approved any more', false, said({ queue: evicted('environment'), checks: checks('passed') })],
+    ['nor are its checks green', false, said({ queue: evicted('environment'), reviews: verdict('approved'), checks: checks('failed') })],
     ['the deployment failed', true, { ...merged, deploy: { sha: 'M', state: 'failed', since: dawn } }],
     ['it is over', false, { ...escalation, ...ended('completed') }],
     ['it has landed', false, { ...escalation, ...merged }],
@@ -407,7 +409,12 @@ const tables: Record<keyof typeof guards, Row[]> = {
     [
       'a fix that a person asked for',
       false,
-      { ...said({ reviews: verdict('approved') }), ...run({ type: 'review_fix', given: ['message-1'] }) },
+      { ...said({ reviews: verdict('approved') }), ...run({ type: 'review_fix' }), ...message({ givenTo: 'run-1' }) },
+    ],
+    [
+      'a fix that a comment came to',
+      true,
+      { ...said({ reviews: verdict('approved') }), ...run({ type: 'review_fix' }), ...message({ givenTo: 'run-1', via: 'comment' }) },
     ],
     ['another repair of what is approved', false, { ...said({ reviews: verdict('approved') }), ...run({ type: 'ci_repair' }) }],
     ['an implementation that is blocked by now', true, { ...run(), ...blocked }],
@@ -466,6 +473,40 @@ const tables: Record<keyof typeof guards, Row[]> = {
     ['and none', false, { ...run(), ...attempts({ implementation: 3 }) }, finished({ outcome: 'no_change', completion: 'continue' })],
     ['nothing is left', false, run(), finished({ outcome: 'no_change', completion: 'done' })],
     ['something was changed', false, run(), finished({ outcome: 'completed', completion: 'continue' })],
+  ],
+  isNeedless: [
+    [
+      'the checks are green by now',
+      true,
+      { ...said({ checks: checks('passed') }), ...run({ type: 'ci_repair', head: 'A' }) },
+      finished(output({ outcome: 'no_change' })),
+    ],
+    [
+      'they are red still',
+      false,
+      { ...said({ checks: checks('failed'), rerun: dawn - 1 }), ...run({ type: 'ci_repair', head: 'A' }) },
+      finished(output({ outcome: 'no_change' })),
+    ],
+    [
+      'another head is red',
+      true,
+      { ...said({ checks: checks('failed'), rerun: dawn - 1 }), ...run({ type: 'ci_repair', head: 'Z' }) },
+      finished(output({ outcome: 'failed', failure: 'stalled' })),
+    ],
+    [
+      'what a person asked for is left undone',
+      false,
+      { ...landable, ...run({ type: 'review_fix', head: 'A', given: ['message-1'] }), ...message({ givenTo: 'run-1' }) },
+      finished(output({ outcome: 'failed', failure: 'auth' })),
+    ],
+    [
+      'what a person asked for needs no change',
+      true,
+      { ...landable, ...run({ type: 'review_fix', head: 'A', given: ['message-1'] }), ...message({ givenTo: 'run-1' }) },
+      finished(output({ outcome: 'no_change' })),
+    ],
+    ['there is no pull request', false, run(), finished(output({ outcome: 'no_change' }))],
+    ['nobody runs', false, {}, finished(output({ outcome: 'no_change' }))],
   ],
   isIrreproducible: [
     [
@@ -555,6 +596,13 @@ const tables: Record<keyof typeof guards, Row[]> = {
     ['there is a pull request', false, { ...linked('#3'), ...open }],
     ['we may not act', false, { ...linked('#3'), ...stopped }],
     ['a run is alive', false, { ...linked('#3'), ...run() }],
+  ],
+  isLinkChanged: [
+    ['to another', true, { ...linked('#4'), adoption: { links: '#3', state: 'open' } }],
+    ['to none', true, { adoption: { links: '#3', state: 'open' } }],
+    ['it is the same', false, { ...linked('#3'), adoption: { links: '#3', state: 'open' } }],
+    ['it was looked at', false, { ...linked('#4'), adoption: { links: '#3', state: 'over' } }],
+    ['nothing is asked', false, linked('#3')],
   ],
   isLinkAmbiguous: [
     ['two are linked', true, linked('#3', '#4')],

@@ -134,8 +134,9 @@ describe('a message', () => {
 
   it('that the running agent took in is not given again', () => {
     const issue = play(granted, prompted('in English'), { type: 'run.steered', runId: 'run-1', ids: ['message-1'] })
-    expect(issue.context.inbox).toEqual([])
-    expect(runState(playOn(issue, finished({ headAfter: 'A' })))).toBe('idle')
+    expect(issue.context.inbox).toMatchObject([{ givenTo: 'run-1' }])
+    const ended = playOn(issue, finished({ headAfter: 'A' }))
+    expect([runState(ended), ended.context.inbox]).toEqual(['idle', []])
     const late = play(granted, prompted('in English'), finished({ headAfter: 'A', steered: ['message-1'] }))
     expect(runState(late)).toBe('idle')
   })
@@ -410,7 +411,7 @@ describe('a closed pull request', () => {
     expect([asked, human].map((story) => phase(play(...story)))).toEqual(['awaiting_input', 'escalated'])
     expect([...open, stopped, prClosed].length && runState(play(...open, stopped, prClosed))).toBe('idle')
     expect(runState(play(...open, undelegated, prClosed))).toBe('idle')
-    expect(phase(play(...evictedFor))).toBe('delegated')
+    expect(phase(play(...evictedFor))).toBe('escalated')
   })
 
   it('that is told to be closed again changes nothing once it has been opened anew', () => {
