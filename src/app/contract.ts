@@ -175,7 +175,8 @@ export interface Submission {
 export type Action =
   | { action: 'prompt'; text: string; author?: string }
   | { action: 'stop'; reason?: string; author?: string }
-  | { action: 'retry'; runType?: string; author?: string }
+  /** `skip`: a faulted actor goes on without the event that it could not take. */
+  | { action: 'retry'; runType?: string; skip?: boolean; author?: string }
   | { action: 'close'; as?: 'done' | 'failed'; author?: string }
   | { action: 'delegate'; author?: string }
   | { action: 'undelegate'; author?: string }
@@ -209,7 +210,11 @@ export interface App extends Reader {
   resume(project?: string, idempotencyKey?: string): Promise<void>
   /** Starts no new run; resolves when the active ones have ended. */
   drain(idempotencyKey?: string): Promise<void>
-  retryActor(address: string): Promise<void>
+  /**
+   * A way out for a faulted actor: the event that it could not take once more, without that event, or without the actor, whose parent is
+   * told. Rejects with `not-faulted`, and `init-not-skippable` where that event is its start.
+   */
+  recoverActor(address: string, way: 'retry' | 'skip' | 'abandon'): Promise<void>
   /** Messages after `since` that are still known, then live ones; the answer unsubscribes. */
   live(options: { key?: string; since?: number }, listener: (message: LiveMessage) => void): () => void
   health(): {

@@ -51,6 +51,11 @@ export function createOperator({
     return intent === null ? {} : { intent }
   }
 
+  /** A faulted run takes no word that it is to end: its issue goes on without it. */
+  async function giveUpFaulted(address: string): Promise<void> {
+    for (const child of store.children(store.actor(address)!.id)) if (child.fault !== null) await system.ref(child.address).abandon()
+  }
+
   async function perform(known: IssueKey, action: Action, context: IssueContext, key: string | undefined): Promise<void> {
     const ref: ActorRef<typeof issueMachine> = system.ref(`issue/${known.issue}`)
     const author = action.author ?? 'operator'
@@ -78,21 +83,21 @@ export function createOperator({
               .send({ type: 'run.stop', outcome: 'released', reason: `Stopped by ${author}.` })
           }
         }
-        return
+        return giveUpFaulted(ref.address)
       case 'retry': {
-        const { runType } = action
+        const { runType, skip = false } = action
         if (runType !== undefined && !runTypes.includes(runType as never)) {
           throw new ConfigurationError('unknown-run-type', `There is no run type '${runType}'. There are: ${runTypes.join(', ')}.`)
         }
         const row = store.actor(ref.address)!
         for (const faulted of [row, ...store.children(row.id)].filter(({ fault }) => fault !== null))
-          await system.ref(faulted.address).retryFaulted()
+          await (skip ? system.ref(faulted.address).skipFaulted() : system.ref(faulted.address).retryFaulted())
         await tell({ type: 'operator.retried', author, source: 'operator', ...(runType === undefined ? {} : { runType }) })
         return
       }
       case 'close':
         await tell({ type: 'operator.closed', as: action.as ?? 'done', author, source: 'operator' })
-        return
+        return giveUpFaulted(ref.address)
       case 'reset_budget':
         await tell({ type: 'operator.budgetReset', author, source: 'operator' })
         return

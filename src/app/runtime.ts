@@ -283,7 +283,10 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       if (phase === 'ready' && !duplicate) phase = 'draining'
       while (isRunning() && phase === 'draining') await new Promise<void>((resolve) => void clock.after(200, resolve))
     },
-    retryActor: (address) => system.ref(address).retryFaulted(),
+    recoverActor(address, way) {
+      const ref = system.ref(address)
+      return { retry: ref.retryFaulted, skip: ref.skipFaulted, abandon: ref.abandon }[way]()
+    },
     live: ({ key, since }, listener) =>
       hub.subscribe({ ...(key === undefined ? {} : { key }), ...(since === undefined ? {} : { since }) }, listener),
     health() {

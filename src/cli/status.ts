@@ -171,7 +171,11 @@ function printIssue(issue: IssueDocument, output: Output): void {
   const row = (name: string, text: string): void => output.line(`${output.style('dim', name.padEnd(14))}${text}`)
   row('phase', phaseText(issue, output))
   for (const wait of issue.waitsFor) row('waits for', waitText(wait))
-  if (issue.faulted) row('fault', `${issue.faulted.address}: ${oneLine(issue.faulted.message)} (\`signalbox retry ${issue.key}\`)`)
+  if (issue.faulted)
+    row(
+      'fault',
+      `${issue.faulted.address}: ${oneLine(issue.faulted.message)} (\`signalbox retry ${issue.key}\`, with --skip without that event; \`signalbox stop ${issue.key}\` gives a run up)`,
+    )
   if (issue.question !== null) output.line(`${output.style('dim', 'question')}\n${indent(issue.question)}`)
   if (issue.run) {
     const { id, type, phase, agent, startedAt, lastSignalAt, lastProgressAt, usage } = issue.run

@@ -7,9 +7,9 @@ import { RequestError } from './errors.ts'
 import { idempotencyKeyOf, pageLimit, readBody, readQuery } from './validation.ts'
 
 const actorQuery = z.strictObject({ kind: z.string().optional(), limit: pageLimit, cursor: z.string().max(1_000).optional() })
-const retry = '/retry'
+const ways = /^(.*)\/(retry|skip|abandon)$/
 
-/** `GET /api/actors`, `GET /api/actors/ADDRESS` and `POST /api/actors/ADDRESS/retry`; an address holds slashes. */
+/** `GET /api/actors`, `GET /api/actors/ADDRESS` and `POST /api/actors/ADDRESS/retry`, `/skip` or `/abandon`; an address holds slashes. */
 export function addActorRoutes(server: FastifyInstance, app: App): void {
   server.get('/api/actors', (request) => {
     const { kind, limit, cursor } = readQuery(actorQuery, request)
@@ -21,16 +21,18 @@ export function addActorRoutes(server: FastifyInstance, app: App): void {
   server.get<Wild>('/api/actors/*', (request) => app.actor(request.params['*']))
 
   server.post<Wild>('/api/actors/*', async (request, reply) => {
-    const path = request.params['*']
-    if (!path.endsWith(retry)) {
-      throw new RequestError(405, 'method-not-allowed', 'An actor is only read here; POST is for /api/actors/ADDRESS/retry.', {
-        headers: { allow: 'GET, HEAD' },
-      })
+    const [, address, way] = ways.exec(request.params['*']) ?? []
+    if (address === undefined) {
+      throw new RequestError(
+        405,
+        'method-not-allowed',
+        'An actor is only read here; POST is for /api/actors/ADDRESS/retry, /skip and /abandon.',
+        { headers: { allow: 'GET, HEAD' } },
+      )
     }
     readBody(z.strictObject({}), request, { optional: true })
     idempotencyKeyOf(request)
-    const address = path.slice(0, -retry.length)
-    await app.retryActor(address)
+    await app.recoverActor(address, way as 'retry' | 'skip' | 'abandon')
     return reply.code(202).send({ address })
   })
 }

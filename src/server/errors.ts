@@ -37,6 +37,7 @@ const statusOfCode: Record<string, number> = {
   'ambiguous-key': 409,
   'not-accepted': 409,
   'not-faulted': 409,
+  'init-not-skippable': 409,
   'pull-request-closed': 409,
   'no-review': 409,
   'unknown-branch': 409,

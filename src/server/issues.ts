@@ -36,7 +36,7 @@ const finding = z.strictObject({ path: z.string(), line: z.number().int().min(1)
 const action = z.discriminatedUnion('action', [
   z.strictObject({ action: z.literal('prompt'), text, author }),
   z.strictObject({ action: z.literal('stop'), reason: z.string().optional(), author }),
-  z.strictObject({ action: z.literal('retry'), runType: z.string().optional(), author }),
+  z.strictObject({ action: z.literal('retry'), runType: z.string().optional(), skip: z.boolean().optional(), author }),
   z.strictObject({ action: z.literal('close'), as: z.enum(['done', 'failed']).optional(), author }),
   z.strictObject({ action: z.literal('delegate'), author }),
   z.strictObject({ action: z.literal('undelegate'), author }),

@@ -136,7 +136,13 @@ describe('what a person needs to know', () => {
       play(granted, finished({ outcome: 'no_change', summary: 's' })),
       ['human'],
       'isRunNeeded',
-      { escalation: { reason: 'The agent changed nothing: s', anchor: 'implementation', at: expect.any(Number) } },
+      {
+        escalation: {
+          reason: 'The agent changed nothing: s',
+          anchor: expect.stringMatching(/^implementation /) as string,
+          at: expect.any(Number),
+        },
+      },
     ],
   ])('%s: whom it waits for, and which guard says no with which values', (phase, issue, parties, guard, reads) => {
     expect(phaseIn(issue.value)).toBe(phase)

@@ -437,7 +437,7 @@ describe('whatever happens to an issue', () => {
   )
 
   law(
-    'attempts fall only with a head that is not ours, a human word, or by the one that the ended run had reserved (P3)',
+    'attempts fall only with a head that is not ours, a human word, what leaves an escalation, or by the one that the ended run had reserved (P3)',
     (before, after, what) => {
       for (const type of runTypes) {
         const fell = before.context.attempts[type] - after.context.attempts[type]
@@ -446,8 +446,9 @@ describe('whatever happens to an issue', () => {
         const isHuman = ['tracker.prompted', 'operator.prompted', 'operator.retried', 'operator.budgetReset'].includes(word)
         const { pr } = after.context
         const isForeign = pr !== null && pr.headSha !== before.context.pr?.headSha && !before.context.pushed.includes(pr.headSha)
+        const isLifted = 'fact' in what && before.context.escalation !== null
         const isRefund = before.context.run?.type === type && after.context.run === null && fell === 1
-        expect({ type, isAllowed: isHuman || ('fact' in what && isForeign) || isRefund }).toEqual({ type, isAllowed: true })
+        expect({ type, isAllowed: isHuman || ('fact' in what && isForeign) || isLifted || isRefund }).toEqual({ type, isAllowed: true })
       }
     },
   )

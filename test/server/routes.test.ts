@@ -421,7 +421,7 @@ test('a runtime that has stopped lives but is not ready', async () => {
 test('machines are data', async () => {
   const server = await start()
   expect((await get(server, '/api/machines')).body).toEqual({ machines: world().app.machines() })
-  expect((await get(server, '/api/machines')).body.machines).toContainEqual({ id: 'issue', version: '2' })
+  expect((await get(server, '/api/machines')).body.machines).toContainEqual({ id: 'issue', version: '3' })
   expect((await get(server, '/api/machines/issue')).body.root.states.map((state: { key: string }) => state.key)).toEqual([
     'authority',
     'lifecycle',
@@ -453,6 +453,15 @@ test('actors come in pages, one by its address, and a faulted one is tried again
   expect(await retry()).toMatchObject({ status: 202, body: { address: `issue/${id}` } })
   // Tried again, it cannot take the same nonsense: it is faulted once more.
   await expect.poll(() => app.issue(key), patience).toMatchObject({ version, faulted: { address: `issue/${id}` } })
+  await expect.poll(async () => (await post(server, `/api/actors/issue/${id}/skip`, {})).status, patience).toBe(202)
+  await expect.poll(() => app.issue(key).faulted, patience).toBeNull()
+  await fault(key)
+  expect(await post(server, `/api/issues/${key}/actions`, { action: 'retry', skip: true })).toMatchObject({ status: 202 })
+  await expect.poll(() => app.issue(key).faulted, patience).toBeNull()
+  await fault(key)
+  expect(await post(server, `/api/actors/issue/${id}/abandon`, {})).toMatchObject({ status: 202 })
+  expect(app.health().faulted).toEqual([])
+  expect((await post(server, `/api/actors/issue/${id}/other`, {})).status).toBe(405)
   expect((await post(server, '/api/actors/issue/none/retry', {})).status).toBe(404)
 })
 

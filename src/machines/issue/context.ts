@@ -158,7 +158,7 @@ export interface IssueContext extends Omit<IssueInput, 'issue' | 'observedAt'> {
   // what people decided and said
   /** Cleared by a retry, a prompt or a new delegation. */
   stop: Stop | null
-  /** When a person lifted one last, or would have: an older one that comes late is over already. */
+  /** When a person lifted one in the tracker last, or would have, by its clock: an older one that comes late is over already. */
   liftedAt: number
   closed: { as: 'done' | 'failed'; by: string; at: number } | null
   /** `anchor` names the facts that it is about: when these change it is over. */

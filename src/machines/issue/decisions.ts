@@ -11,10 +11,10 @@ import { remembered } from './pull-request-facts.ts'
 
 type Patch = Partial<IssueContext>
 
-/** The newest stop stands, unless a person has lifted it after it was made. */
+/** The newest stop stands, unless a person has lifted it in the tracker after it was made there. */
 export function stop(c: IssueContext, event: EventOf<'operator.stopped' | 'tracker.stopRequested'>, now: number): Patch {
   const at = 'observedAt' in event ? event.observedAt : now
-  if (at <= (c.stop?.at ?? 0) || at < c.liftedAt) return {}
+  if (at <= (c.stop?.at ?? 0) || ('observedAt' in event && at < c.liftedAt)) return {}
   return { stop: { author: event.author ?? 'somebody', reason: event.reason ?? 'asked to stop', at } }
 }
 
@@ -22,7 +22,6 @@ export function stop(c: IssueContext, event: EventOf<'operator.stopped' | 'track
 export const retry = (c: IssueContext, event: EventOf<'operator.retried'>): Patch => ({
   ...restored(c),
   stop: null,
-  liftedAt: Math.max(c.liftedAt, c.now),
   // Where the forge does not open it again, the work begins anew.
   ...(c.late?.state === 'restoring' ? giveUpLate(c) : {}),
   closed: null,

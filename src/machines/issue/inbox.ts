@@ -34,7 +34,6 @@ export function hear(c: IssueContext, said: { text: string; author: string; via:
     question: null,
     answered: c.question?.text ?? c.answered,
     ...(c.stop !== null && c.stop.at <= said.at ? { stop: null } : {}),
-    liftedAt: Math.max(c.liftedAt, said.at),
     ...putEvictionAside(c),
     ...(c.delegated && isDone(c) && !isWatching(c) ? reopen(c) : {}),
   }

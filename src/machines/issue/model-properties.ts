@@ -125,7 +125,8 @@ export const issueProperties: Property<IssueContext>[] = [
   },
   {
     id: 'P3',
-    statement: 'What a life has spent falls only by a reset or by what the same run reserved; attempts also by a foreign head, a word, or what leaves an escalation.',
+    statement:
+      'What a life has spent falls only by a reset or by what the same run reserved; attempts also by a foreign head, a word, or what leaves an escalation.',
     step: ({ before: { context: a }, after: { context: b }, happening }) => {
       const type = typeOf(happening)
       const isReset = type === 'operator.budgetReset'

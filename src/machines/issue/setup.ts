@@ -141,9 +141,10 @@ export const issueSetup = setup({
     takePolicy: take((_c, { policy }: Of<'policy.changed'>) => ({ policy })),
 
     // people
-    hearPerson: take((c, { text, author, via, observedAt }: Of<'tracker.prompted'>) =>
-      inbox.hear(c, { text, author: author ?? '', via, at: observedAt }),
-    ),
+    hearPerson: take((c, { text, author, via, observedAt }: Of<'tracker.prompted'>) => ({
+      ...inbox.hear(c, { text, author: author ?? '', via, at: observedAt }),
+      ...(inbox.isForUs({ text, via }) ? { liftedAt: Math.max(c.liftedAt, observedAt) } : {}),
+    })),
     hearOperator: take((c, { text, author }: Of<'operator.prompted'>, at) =>
       inbox.hear(c, { text, author: author ?? 'operator', via: 'session', at }),
     ),
