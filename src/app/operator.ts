@@ -51,9 +51,15 @@ export function createOperator({
     return intent === null ? {} : { intent }
   }
 
+  /** The actors of an issue, itself and its runs, that cannot go on. */
+  function faultedAt(address: string) {
+    const row = store.actor(address)!
+    return [row, ...store.children(row.id)].filter(({ fault }) => fault !== null)
+  }
+
   /** A faulted run takes no word that it is to end: its issue goes on without it. */
   async function giveUpFaulted(address: string): Promise<void> {
-    for (const child of store.children(store.actor(address)!.id)) if (child.fault !== null) await system.ref(child.address).abandon()
+    for (const faulted of faultedAt(address)) if (faulted.address !== address) await system.ref(faulted.address).abandon()
   }
 
   async function perform(known: IssueKey, action: Action, context: IssueContext, key: string | undefined): Promise<void> {
@@ -89,9 +95,10 @@ export function createOperator({
         if (runType !== undefined && !runTypes.includes(runType as never)) {
           throw new ConfigurationError('unknown-run-type', `There is no run type '${runType}'. There are: ${runTypes.join(', ')}.`)
         }
-        const row = store.actor(ref.address)!
-        for (const faulted of [row, ...store.children(row.id)].filter(({ fault }) => fault !== null))
+        for (const faulted of faultedAt(ref.address))
           await (skip ? system.ref(faulted.address).skipFaulted() : system.ref(faulted.address).retryFaulted())
+        // An issue that is not ours to work on is only got out of its fault.
+        if (!acceptedActions(context, false).includes('retry')) return
         await tell({ type: 'operator.retried', author, source: 'operator', ...(runType === undefined ? {} : { runType }) })
         return
       }
@@ -130,7 +137,8 @@ export function createOperator({
     const known = findIssue(database, key)
     await settled()
     const { context, value } = contextOf(known.issue)
-    const accepted = acceptedActions(context, isTerminal(value))
+    const usual = acceptedActions(context, isTerminal(value))
+    const accepted = faultedAt(`issue/${known.issue}`).length > 0 ? [...new Set([...usual, 'retry' as const])] : usual
     const repeated =
       idempotencyKey !== undefined &&
       database.prepare('SELECT 1 FROM tracker_request WHERE key = ?').get(`action:${known.issue}:${idempotencyKey}`)

@@ -114,7 +114,9 @@ export function takeChild(c: IssueContext, { key, state, observedAt }: EventOf<'
 /** The issue as it is now; an umbrella that has begun hears what became of its children, one that has not lets them settle. */
 function withIssue(c: IssueContext, issue: TrackerFact): Patch {
   const news = childNews(c.issue.children, issue.children)
-  if (news.length === 0 || !(isUmbrella(c) || isUmbrella({ issue }))) return { issue }
+  const isOne = isUmbrella({ issue })
+  if (!c.claimed && isOne && !isUmbrella(c)) return { issue, childrenAt: c.now }
+  if (news.length === 0 || !(isOne || isUmbrella(c))) return { issue }
   if (!c.claimed) return { issue, childrenAt: c.now }
   // Whoever may act on it by then: that it is not done is a fact. What has landed stays so.
   const isOpenAgain = isUmbrella(c) && isDone(c) && c.pr?.state !== 'merged' && openChildren({ issue }).length > 0
