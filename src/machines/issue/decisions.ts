@@ -46,6 +46,8 @@ export const close = (event: EventOf<'operator.closed'>, now: number): Patch => 
 export const reopen = (c: IssueContext): Patch => ({
   closed: null,
   claimed: false,
+  // It has begun before: its children are not waited for once more.
+  childrenAt: 0,
   resting: false,
   issue: c.issue.stateType === 'completed' ? { ...c.issue, stateType: 'unstarted' } : c.issue,
   ...(c.pr?.state === 'merged' ? putAside(c, c.pr) : {}),
