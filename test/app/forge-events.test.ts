@@ -160,6 +160,17 @@ test('a branch that was begun on another pull request follows it, and lands afte
     waitsFor: [{ party: 'dependency', reason: 'pull request #1, which it is based on, to land' }],
   })
 
+  // What is turned down does not land with what stands on it.
+  await app.act(lower, { action: 'stop' })
+  await app.act(lower, { action: 'close_pull_request' })
+  expect(app.issue(upper)).toMatchObject({
+    phase: 'pr_open',
+    waitsFor: [{ party: 'human', reason: 'pull request #1, which it is based on, was closed: open it again, or close this one too' }],
+  })
+  await app.act(lower, { action: 'reopen_pull_request' })
+  await app.act(lower, { action: 'retry' })
+  expect(app.issue(upper).waitsFor).toMatchObject([{ party: 'dependency' }])
+
   await write('more', 'lower', false)
   await git(['checkout', '--quiet', 'main'], { cwd: repo })
   await app.act(lower, { action: 'push', branch: 'lower' })

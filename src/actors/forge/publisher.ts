@@ -87,9 +87,9 @@ export function createPublisher(options: {
   const isBelow = async (repository: Repository, ancestor: string, head: string): Promise<boolean> =>
     (await git(['merge-base', '--is-ancestor', ancestor, head], { cwd: repository.path, allow: [0, 1, 128] })).exitCode === 0
 
-  /** What the branch is based on now, and how much of it the head has. A parent that has ended meanwhile leaves it to the base branch. */
+  /** What the branch is based on now, and how much of it the head has. A parent that has landed meanwhile leaves it to the base branch. */
   async function stackOf(repository: Repository, { project, branch, head, base, onto }: PublishInput) {
-    const parent = onto == null ? undefined : pullRequests.openOn(project, onto)
+    const parent = onto == null ? undefined : pullRequests.below(project, onto)
     if (parent === undefined) return { base: onto == null ? base : repository.base.name, parentHead: null }
     const known = pullRequests.byBranch(project, branch)?.parent_head ?? null
     return { base: parent.head_ref, parentHead: (await isBelow(repository, parent.head_sha, head)) ? parent.head_sha : (known ?? '') }
@@ -179,7 +179,7 @@ export function createPublisher(options: {
       const ref = `refs/heads/${before.head_ref}`
       const head = await bring(repository, branch, ref, before.head_sha)
       if (head === before.head_sha) return before
-      const parent = pullRequests.openOn(project, pullRequests.need(project, number).base_ref)
+      const parent = pullRequests.below(project, pullRequests.need(project, number).base_ref)
       const patch = await patchIdOf({ path: repository.path, repository: repository.path }, parent?.head_sha ?? repository.mirrored(), head)
       const hasParent = parent !== undefined && (await isBelow(repository, parent.head_sha, head))
       return outbox.transaction(() => {

@@ -95,18 +95,26 @@ export function createPullRequests(options: {
     const observedAt = touch(row)
     write.run(row)
     for (const event of events) outbox.record(row.issue, { observedAt, ...event } as FactEvent)
-    const hasEnded = row.state !== 'open' && before?.state === 'open'
-    if (before === undefined || (before.head_sha === row.head_sha && !hasEnded)) return
+    if (before === undefined || (before.head_sha === row.head_sha && before.state === row.state)) return
     for (const child of basedOn.all(row.project, row.head_ref)) {
-      // When it has ended, what was based on it is based on what it was based on.
-      if (hasEnded) Object.assign(child, { base_ref: row.base_ref, parent_head: row.parent_head } satisfies Partial<PullRequestRow>)
+      // When it has landed, what was based on it is based on what it was based on. What was turned down must not land with its child.
+      if (row.state === 'merged')
+        Object.assign(child, { base_ref: row.base_ref, parent_head: row.parent_head } satisfies Partial<PullRequestRow>)
       change(child, [about(child, 'pr.updated', 'system')])
     }
   }
 
+  /** What a change on this branch is based on: the open pull request of the branch, or the last one of it, if that was closed. */
+  function below(project: string, branch: string): PullRequestRow | undefined {
+    const row = openOn.get(project, branch) ?? byBranch.get(project, branch)
+    return row?.state === 'merged' ? undefined : row
+  }
+
   function parentOf(row: PullRequestRow): ParentPullRequest | null {
-    const parent = row.parent_head === null ? undefined : openOn.get(row.project, row.base_ref)
-    return parent === undefined ? null : { number: parent.number, moved: parent.head_sha !== row.parent_head }
+    const parent = row.parent_head === null ? undefined : below(row.project, row.base_ref)
+    if (parent === undefined) return null
+    if (parent.state === 'closed') return { number: parent.number, moved: false, closed: true }
+    return { number: parent.number, moved: parent.head_sha !== row.parent_head }
   }
 
   const about = (row: PullRequestRow, type: string, source: FactEvent['source']) => ({
@@ -137,6 +145,7 @@ export function createPullRequests(options: {
     byBranch: (project: string, branch: string) => byBranch.get(project, branch),
     byIssue: (issue: string) => byIssue.get(issue),
     openOn: (project: string, branch: string) => openOn.get(project, branch),
+    below,
     inFlight: (project: string) => inFlight.all(project),
     need,
     change,

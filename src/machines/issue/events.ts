@@ -44,6 +44,8 @@ export interface ParentPullRequest {
   number: number
   /** True when its head is not (any more) below this one. */
   moved: boolean
+  /** True when it was closed without having landed. */
+  closed?: boolean
 }
 
 export interface PullRequestFact {

@@ -46,7 +46,11 @@ export const waiting = {
     }
     if (reviewState(c) === 'none' && c.policy.review !== 'none')
       rows.push(row('reviewer', `a review of pull request #${c.pr?.number}${reviewer(c)}`, since))
-    if (c.pr?.parent) rows.push(row('dependency', `pull request #${c.pr.parent.number}, which it is based on, to land`, since))
+    if (c.pr?.parent?.closed)
+      rows.push(
+        row('human', `pull request #${c.pr.parent.number}, which it is based on, was closed: open it again, or close this one too`, since),
+      )
+    else if (c.pr?.parent) rows.push(row('dependency', `pull request #${c.pr.parent.number}, which it is based on, to land`, since))
     if (c.pr?.draft) rows.push(row('human', 'the pull request is a draft', since))
     return rows
   },

@@ -119,6 +119,16 @@ describe('a pull request that is based on another one', () => {
     expect(runInput(playOn(issue, published('B'), on(true, 'B'), green('B'), granted)).type).toBe('branch_upkeep')
   })
 
+  it('that is closed does not land with it, and nothing but a person helps', () => {
+    const closed = { ...on(false), parent: { number: 3, moved: false, closed: true } }
+    const issue = play(...open, closed, approved(), green())
+    expect([phase(issue), runState(issue), waits(issue)]).toEqual([
+      'pr_open',
+      'idle',
+      ['human: pull request #3, which it is based on, was closed: open it again, or close this one too'],
+    ])
+  })
+
   it('takes its landing back when it comes to stand on another one', () => {
     expect(
       play(...open, ...landing, on(false))
