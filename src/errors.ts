@@ -1,10 +1,13 @@
 // Every error this project throws: four kinds, each with a kebab-case code and a sentence that says what to do.
 
-/** The base of all errors of this project. `code` is kebab-case and stable. */
+/** The text without the passwords and tokens of its URLs: what is shown, logged or stored of a repository's address. */
+export const withoutCredentials = (text: string): string => text.replaceAll(/\b(https?:\/\/)[^\s/@]+@/gi, '$1')
+
+/** The base of all errors of this project. `code` is kebab-case and stable; no message has the password of a URL in it. */
 export class SignalboxError extends Error {
   readonly code: string
   constructor(code: string, message: string, options?: { cause?: unknown }) {
-    super(message, options)
+    super(withoutCredentials(message), options)
     this.name = new.target.name
     this.code = code
   }

@@ -57,7 +57,7 @@ const options = settings.flatMap((setting) => ['-c', setting])
 function environment(extra: Record<string, string> | undefined): Record<string, string> {
   const env = childEnvironment()
   for (const name of passedOn) if (process.env[name] !== undefined) env[name] = process.env[name]
-  return { ...env, LC_ALL: 'C', GIT_TERMINAL_PROMPT: '0', GIT_PAGER: 'cat', ...extra }
+  return { ...env, LC_ALL: 'C', GIT_TERMINAL_PROMPT: '0', GIT_NO_REPLACE_OBJECTS: '1', GIT_PAGER: 'cat', ...extra }
 }
 
 /**

@@ -6,6 +6,7 @@ import { git } from '../actors/git.ts'
 import { childEnvironment, runProcess } from '../actors/process.ts'
 import { discoverBase } from '../actors/workspace/base.ts'
 import type { Config, ProjectConfig } from '../config.ts'
+import { withoutCredentials } from '../errors.ts'
 import { type Finding, fail, pass, warn } from './doctor.ts'
 import { sentenceOf } from './exit.ts'
 
@@ -20,13 +21,14 @@ async function checkProject({ id, repo, baseBranch }: ProjectConfig): Promise<Fi
   const check = `project ${id}`
   try {
     const { branch, shallow, submodules } = await discoverBase(repo, baseBranch)
-    const findings = [pass(check, `${repo} lands on ${branch}`)]
-    if (shallow) findings.push(warn(check, `${repo} is a shallow clone`, 'git fetch --unshallow completes its history.'))
+    const findings = [pass(check, `${withoutCredentials(repo)} lands on ${branch}`)]
+    if (shallow)
+      findings.push(warn(check, `${withoutCredentials(repo)} is a shallow clone`, 'git fetch --unshallow completes its history.'))
     if (submodules)
       findings.push(
         warn(
           check,
-          `${repo} has submodules, which worktrees begin without`,
+          `${withoutCredentials(repo)} has submodules, which worktrees begin without`,
           'Set hooks.prepare to "git submodule update --init" if they are needed.',
         ),
       )

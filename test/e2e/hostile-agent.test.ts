@@ -241,6 +241,25 @@ git config extensions.nonsense true`)
   await world.untilIssue(good, 'done')
 })
 
+it('leaves settings, hooks and filters of its own in what all worktrees share: they go with it', async () => {
+  const bad = await world.submit(`${plainWork}
+common=$(git rev-parse --git-common-dir)
+git config commit.gpgsign true
+git config gpg.program /bin/false
+git config core.autocrlf true
+git config filter.evil.smudge 'touch "$WORLD/smudged"; cat'
+git config "url.file:///nowhere.insteadOf" /
+git config include.path "$WORLD/more.config"
+mkdir -p "$common/hooks" "$common/info"
+printf '#!/bin/sh\nexit 1\n' > "$common/hooks/pre-commit" && chmod +x "$common/hooks/pre-commit"
+echo '* filter=evil' > "$common/info/attributes"
+echo '*' > "$common/info/exclude"`)
+  await world.untilIssue(bad, 'done')
+  const good = await world.submit(plainWork)
+  expect(await world.untilIssue(good, 'done')).toMatchObject({ attempts: { implementation: 1 } })
+  expect(existsSync(join(world.folder, 'smudged'))).toBe(false)
+})
+
 it('goes on and on, with progress all the time: it is ended when its time is up, and a human is asked', async () => {
   const other = createWorld({ projects: [{ id: 'app', budgets: { implementation: 1, recovery: 1 } }], limits: { run: '2s' } })
   try {

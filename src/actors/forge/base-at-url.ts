@@ -1,12 +1,20 @@
 // The user's base branch at a URL: moved by a push with a lease on the exact commit.
 
-import { FatalError } from '../../errors.ts'
+import { FatalError, withoutCredentials } from '../../errors.ts'
 import { git } from '../git.ts'
 import type { BaseBranch } from './base-branch.ts'
 import { firstLine } from './obstacles.ts'
 import { emptyRepository, noSuchBase } from './repository-errors.ts'
 
 const landingTimeout = 600_000
+
+/** With what the other side has said, such as its hook. */
+function refusal(url: string, line: string, stderr: string): string {
+  const words = [...stderr.matchAll(/^remote: (.*\S)\s*$/gm)].map(([, said]) => said!).join(' ')
+  return withoutCredentials(
+    `${url} refused the landing: ${line.split('\t').at(-1)!}.${words === '' ? '' : ` It says: ${words.slice(0, 500)}`}`,
+  )
+}
 
 export function urlBranch(url: string, name: string): BaseBranch {
   const ref = `refs/heads/${name}`
@@ -46,7 +54,7 @@ export function urlBranch(url: string, name: string): BaseBranch {
       if (line.startsWith('=')) return { kind: 'already' }
       if (exitCode === 0) return { kind: 'moved' }
       if (/\[rejected\]|failed to update ref|cannot lock ref/.test(line)) return { kind: 'base_moved' }
-      if (line.startsWith('!')) return { kind: 'blocked', reason: `${url} refused the landing: ${line.split('\t').at(-1)!}.`, files: [] }
+      if (line.startsWith('!')) return { kind: 'blocked', reason: refusal(url, line, stderr), files: [] }
       throw new FatalError('git-failed', `The landing could not be pushed to ${url}: ${firstLine(stderr)}`)
     },
   }

@@ -27,8 +27,12 @@ export interface Heads {
 export interface Clones {
   /** Makes, mends and configures the clone. `identity`: GIT_AUTHOR_* and GIT_COMMITTER_* for commits in it. */
   ensure: (place: Place, identity: Record<string, string>) => Promise<void>
+  /** The same of a clone that is there, after an agent has been at work. */
+  clean: (place: Place, identity: Record<string, string>) => Promise<void>
   /** Brings the base and the issue's branch into the clone. */
   bring: (place: Place, base: string, branch: string) => Promise<Heads>
+  /** After a prepare hook has run: what it has set in the clone stays there. Only the first time can it not have been an agent. */
+  learn: (place: Place) => Promise<void>
   /** Does nothing else with the clone meanwhile: git cannot make two worktrees at once. */
   alone: <T>(place: Place, work: () => Promise<T>) => Promise<T>
 }
@@ -36,6 +40,8 @@ export interface Clones {
 export function createClones(): Clones {
   /** The text of each clone's configuration when it was last found right: agents can write to it. */
   const checked = new Map<string, string>()
+  /** Settings and files of each clone that its project's hook has made. */
+  const learned = new Map<string, ReadonlySet<string>>()
   const lines = new Map<string, Promise<unknown>>()
 
   /** One after the other for each clone: two fetches into one ref fail on its lock. */
@@ -56,12 +62,19 @@ export function createClones(): Clones {
     const named = await readFile(head, 'utf8').catch(ignoreAbsent)
     if (!named?.startsWith('ref: refs/')) await writeFile(head, 'ref: refs/heads/none\n')
     dropHalfMade(clone, checked.has(clone) ? 60_000 : 0)
+    const made = learned.get(clone) ?? new Set()
+    for (const file of foreignFiles(clone)) if (!made.has(file)) rmSync(join(clone, file), { recursive: true, force: true })
     const path = join(clone, 'config')
     const written = await readFile(path, 'utf8').catch(ignoreAbsent)
     const seen = `${JSON.stringify(wanted)}\n${written}`
     if (checked.get(clone) === seen) return
-    await mend(repository, clone, wanted)
+    await mend(repository, clone, wanted, made)
     checked.set(clone, `${JSON.stringify(wanted)}\n${await readFile(path, 'utf8')}`)
+  }
+
+  async function learn({ clone }: Place): Promise<void> {
+    if (learned.has(clone)) return
+    learned.set(clone, new Set([...((await settingsOf(clone))?.keys() ?? []), ...foreignFiles(clone)]))
   }
 
   async function bring({ project, repository, clone }: Place, base: string, branch: string): Promise<Heads> {
@@ -95,6 +108,11 @@ export function createClones(): Clones {
 
   return {
     ensure: (place, identity) => inLine(place.clone, () => ensure(place, identity)),
+    clean: (place, identity) =>
+      inLine(place.clone, async () => {
+        if (await isRepository(place.clone)) await ensure(place, identity)
+      }),
+    learn: (place) => inLine(place.clone, () => learn(place)),
     alone: (place, work) => inLine(place.clone, work),
     bring: (place, base, branch) => inLine(place.clone, () => bring(place, base, branch)),
   }
@@ -191,6 +209,26 @@ function toText(entries: Configuration): string {
     .join('')
 }
 
+/** The values of each name in a clone's configuration; null when git cannot read it. */
+async function settingsOf(clone: string): Promise<Map<string, string[]> | null> {
+  const ask = ['config', '--null', '--file', join(clone, 'config'), '--list']
+  const { exitCode, stdout } = await git(ask, { cwd: dirname(clone), allow: [0, 1, 3, 128] })
+  if (exitCode !== 0) return null
+  const found = new Map<string, string[]>()
+  for (const entry of stdout.split('\0')) {
+    const [name, ...value] = entry.split('\n')
+    if (name !== undefined && name !== '') found.set(name, [...(found.get(name) ?? []), value.join('\n')])
+  }
+  return found
+}
+
+/** Files that change what git does in every worktree, none of which a clone of ours has. */
+function foreignFiles(clone: string): string[] {
+  const hooks = lstatSync(join(clone, 'hooks'), { throwIfNoEntry: false })?.isDirectory() ? readdirSync(join(clone, 'hooks')) : []
+  const others = ['info/attributes', 'info/exclude', 'info/grafts', 'refs/replace'].filter((file) => existsSync(join(clone, file)))
+  return [...hooks.map((name) => `hooks/${name}`), ...others]
+}
+
 /** What git must know of a repository before it reads anything in it, taken from a configuration that no agent writes. */
 async function formatOf(repository: string): Promise<Configuration> {
   const isSha256 = /^\s*objectformat\s*=\s*"?sha256/im.test(await readFile(join(repository, 'config'), 'utf8'))
@@ -202,31 +240,26 @@ async function formatOf(repository: string): Promise<Configuration> {
 }
 
 /** Puts right what differs: the data folder was moved, the user's identity changed, or an agent wrote there. */
-async function mend(repository: string, clone: string, wanted: Configuration): Promise<void> {
+async function mend(repository: string, clone: string, wanted: Configuration, made: ReadonlySet<string>): Promise<void> {
   const file = join(clone, 'config')
   const format = await formatOf(repository)
-  const listed = await git(['config', '--null', '--file', file, '--list'], { cwd: dirname(clone), allow: [0, 1, 3, 128] })
-  if (listed.exitCode !== 0) {
+  const found = await settingsOf(clone)
+  if (found === null) {
     // No git command works here until it can be read again; what else was in it can be looked up in the copy.
     await rename(file, `${file}.damaged`).catch(ignoreAbsent)
     await writeFile(file, toText([...format, ...wanted]))
     return
-  }
-  const found = new Map<string, string[]>()
-  for (const entry of listed.stdout.split('\0')) {
-    const [name, ...value] = entry.split('\n')
-    found.set(name!, [...(found.get(name!) ?? []), value.join('\n')])
   }
   for (const [section, name, value] of [...format, ...wanted]) {
     const values = found.get(`${section}.${name}`) ?? []
     if (values.length === 1 && values[0] === value) continue
     await git(['config', '--file', file, '--replace-all', `${section}.${name}`, value], { cwd: dirname(clone) })
   }
-  const isOurs = (name: string): boolean => format.some(([section, key]) => `${section}.${key}` === name)
-  for (const name of found.keys()) {
-    if (!isOurs(name) && stopsGit(name)) await git(['config', '--file', file, '--unset-all', name], { cwd: dirname(clone) })
-  }
+  const ours = new Set([...format, ...wanted].map(([section, name]) => `${section}.${name}`))
+  // What an agent has set for itself would be there in the worktrees of all others: programs that git runs, signatures, filters.
+  const foreign = [...found.keys()].filter((name) => !ours.has(name) && !made.has(name) && !writtenAlways.test(name))
+  for (const name of foreign) await git(['config', '--file', file, '--unset-all', name], { cwd: dirname(clone), allow: [0, 5] })
 }
 
-/** Settings that keep every git from working in every worktree: another place, a format that it does not know, a program that hangs. */
-const stopsGit = (name: string): boolean => name === 'core.worktree' || name === 'core.fsmonitor' || name.startsWith('extensions.')
+/** What git itself writes into the configuration of every repository. */
+const writtenAlways = /^core\.(repositoryformatversion|filemode|bare|symlinks|ignorecase|precomposeunicode|logallrefupdates)$/

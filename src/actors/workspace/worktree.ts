@@ -65,13 +65,22 @@ export function createWorkspace(options: WorkspaceOptions): Workspace {
     const wanted = { ...request, restartFrom }
     const worktree = (await adopt(at, wanted, heads)) ?? (await clones.alone(at, () => create(at, wanted, heads)))
     const hook = options.prepareHook(request.project)
-    if (hook !== null) await runPrepareHook(hook, worktree.path, request, options.env)
+    if (hook !== null) {
+      await runPrepareHook(hook, worktree.path, request, options.env)
+      await clones.learn(at)
+    }
     return { ...worktree, baseHead: heads.base }
   }
 
   return {
     prepare,
-    inspect: async (request) => inspectWork(place(request), request),
+    async inspect(request) {
+      const at = place(request)
+      // What is read and published next is read by our own git, which minds the settings that the agent has left.
+      const repository = await options.repository?.(request.project)
+      await clones.clean(at, (await repository?.identity()) ?? {})
+      return inspectWork(at, request)
+    },
     lastChange: async (request) => lastChangeIn(place(request)),
     save: async (request) => save(place(request), request),
     remove: async (request) => removeWorktree(place(request), request),

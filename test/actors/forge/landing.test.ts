@@ -469,8 +469,9 @@ describe('landing at a URL', () => {
     const remote = join(fixture.user, 'remote.git')
     const pullRequest = await fixture.open('one', { 'new.txt': 'new\n' })
     const before = heads(remote)
-    write(join(remote, 'hooks'), { update: { content: '#!/bin/sh\nexit 1\n', mode: 0o755 } })
-    expect(await fixture.land(pullRequest)).toMatchObject({ kind: 'blocked', reason: expect.stringContaining('hook declined') as string })
+    write(join(remote, 'hooks'), { update: { content: '#!/bin/sh\necho main is frozen >&2\nexit 1\n', mode: 0o755 } })
+    const reason = expect.stringMatching(/hook declined.*It says: main is frozen/) as string
+    expect(await fixture.land(pullRequest)).toMatchObject({ kind: 'blocked', reason })
     expect(heads(remote)).toBe(before)
     rmSync(join(remote, 'hooks', 'update'))
     expect(await fixture.land(pullRequest)).toMatchObject({ kind: 'landed' })

@@ -511,6 +511,22 @@ test('a data folder that was moved goes on: its worktrees are made anew from the
   expect(run(again.path, 'remote', 'get-url', 'origin')).toBe(join(moved, 'repos/app.git'))
 })
 
+test('what the hook sets in the clone stays while others are prepared, and what an agent sets does not', async () => {
+  const command =
+    'git config filter.lfs.clean cat && mkdir -p "$(git rev-parse --git-common-dir)/hooks" && : > "$(git rev-parse --git-common-dir)/hooks/post-commit"'
+  const { prepare, path, clone } = world(undefined, { prepareHook: () => ({ command, timeout: 20_000 }) })
+  await prepare()
+  const first = run(path, 'rev-parse', 'HEAD')
+  run(path, 'replace', commit(path, { 'a.txt': 'a' }), first)
+  run(path, 'config', 'commit.gpgsign', 'true')
+  write(clone, { 'hooks/pre-commit': 'exit 1', 'info/exclude': '*' })
+  await prepare()
+  expect(run(clone, 'config', '--list', '--local')).toContain('filter.lfs.clean=cat')
+  expect(run(clone, 'config', '--list', '--local')).not.toContain('gpgsign')
+  expect(readdirSync(join(clone, 'hooks'))).toEqual(['post-commit'])
+  expect([existsSync(join(clone, 'info/exclude')), existsSync(join(clone, 'refs/replace'))]).toEqual([false, false])
+})
+
 test('the base is taken over and the identity configured before the worktree is made', async () => {
   const order: string[] = []
   const { prepare, path } = world(undefined, {
