@@ -152,7 +152,7 @@ export interface IssueContext extends Omit<IssueInput, 'issue' | 'observedAt'> {
   replacements: number
   heads: Record<string, HeadFacts>
   /** What the landing queue is waiting for with the head that it holds. */
-  held: { headSha: string; reason: string; files: string[] } | null
+  held: { headSha: string; reason: string; files: string[]; at?: number } | null
   deploy: { sha: string; state: 'pending' | 'succeeded' | 'failed'; since: number; reason?: string } | null
 
   // what people decided and said

@@ -133,13 +133,19 @@ export function takeQueue(
 
 /** What holds the landing up that is asked for; a word about another one is late. */
 export const takeHold = (c: IssueContext, { headSha, reason, files }: EventOf<'queue.held'>): Patch =>
-  headSha === c.landing ? { held: { headSha, reason, files } } : {}
+  headSha === c.landing ? { held: { headSha, reason, files, at: c.now } } : {}
 
 export const takeResumption = (c: IssueContext, { headSha }: EventOf<'queue.resumed'>): Patch =>
   headSha === c.held?.headSha ? { held: null } : {}
 
 /** The red checks that are known of the present head are asked to run once more. */
 export const askForRerun = (c: IssueContext): Patch => ofHead(c, c.pr!.headSha, 0, ({ checks }) => ({ rerun: checks?.observedAt ?? null }))
+
+/** Nobody has answered: the checks are red, as far as is known. */
+export const giveUpRerun = (c: IssueContext): Patch =>
+  ofHead(c, c.pr!.headSha, 0, ({ checks, rerun }) =>
+    rerun === null || checks === null || checks.observedAt > rerun ? null : { rerun: checks.observedAt - 1 },
+  )
 
 /** It stands in the queue no more, as far as is known. */
 export const forgetEntry = (head: HeadFacts): HeadFacts => (head.queue?.state === 'queued' ? forgetEviction(head) : head)

@@ -63,6 +63,7 @@ export const lifecycle = issueSetup.createStateConfig({
       meta: { phase: 'repairing_ci', description: 'The checks of the present head are red.', waitsFor: 'rerun' },
       entry: 'tellPhase',
       always: { guard: 'isRerunWanted', actions: 'askForRerun' },
+      after: { reviewStuck: { target: 'repairing_ci', reenter: true, actions: ['giveUpRerun', 'tellStuck'] } },
     },
     awaiting_queue: {
       meta: { phase: 'awaiting_queue', description: 'Approved and green at its very head: it waits to land.', waitsFor: 'landing' },

@@ -3,7 +3,8 @@
 import type { Authority, Phase } from '../vocabulary.ts'
 import type { IssueContext } from './context.ts'
 import { presentHead } from './head-facts.ts'
-import { checksState, openBlockers, reviewState } from './policy.ts'
+import { checksState, hasEnd, hasOpenRequest, isApproved, openBlockers, reviewState } from './policy.ts'
+import { isResting, openChildren } from './umbrella.ts'
 
 export type FeedLevel = 'info' | 'warn' | 'error'
 
@@ -86,8 +87,19 @@ export const withdrawLanding = (c: IssueContext): IssueReport => ({
   type: 'landing.decided',
   wanted: false,
   ...landing(c, c.landing!),
-  reason: c.stop ? 'stopped' : c.delegated ? 'no longer approved and green' : 'taken back',
+  reason: whyNotLanded(c),
 })
+
+/** The first that holds: what a person has decided, then what has become of the change. */
+function whyNotLanded(c: IssueContext): string {
+  if (c.stop) return 'stopped'
+  if (!c.delegated) return 'taken back'
+  if (hasEnd(c)) return 'the issue has its end'
+  if (c.pr?.state !== 'open') return 'its pull request was closed'
+  if (c.pr.headSha !== c.landing) return 'it has another head'
+  if (hasOpenRequest(c)) return 'a person asks for more'
+  return isApproved(c) ? 'no longer green and mergeable' : 'no longer approved'
+}
 
 export const post = (c: IssueContext, kind: string, level: FeedLevel, status: string, summary: string): IssueReport => ({
   type: 'feed.posted',
@@ -107,9 +119,14 @@ const thePullRequest = (c: IssueContext): string => `pull request #${c.pr?.numbe
 const phaseTexts: Record<Phase, (c: IssueContext) => string> = {
   delegated: (c) => {
     const blockers = openBlockers(c).map(({ key }) => key)
-    return blockers.length === 0 ? 'Delegated; waiting for its first run' : `Delegated; blocked by ${blockers.join(', ')}`
+    if (blockers.length > 0) return `Delegated; blocked by ${blockers.join(', ')}`
+    if (isResting(c))
+      return `Its parts are under way: ${openChildren(c)
+        .map(({ key }) => key)
+        .join(', ')}`
+    return 'Delegated; waiting for its first run'
   },
-  implementing: () => 'An agent works on it',
+  implementing: (c) => (c.run === null ? 'Its change is under way' : 'An agent works on it'),
   pr_open: (c) => `${pullRequest(c)} is open`,
   changes_requested: (c) => `Changes were requested on ${thePullRequest(c)}`,
   repairing_ci: (c) => `The checks of ${thePullRequest(c)} are red`,
@@ -129,7 +146,8 @@ export function escalationText(c: IssueContext): string {
     const { sha, reason = '' } = c.deploy
     return `the deployment of ${sha.slice(0, 10)} failed${reason === '' ? '' : ` (${reason})`}: a retry deploys again`
   }
-  return presentHead(c).queue?.incident?.summary ?? 'nothing more is known'
+  const incident = presentHead(c).queue?.incident
+  return incident ? `${incident.summary}. A retry or a message has it tried again` : 'nothing more is known'
 }
 
 const phaseLevels: Partial<Record<Phase, FeedLevel>> = {
@@ -189,10 +207,15 @@ const doing: Record<Authority, (c: IssueContext) => string | null> = {
 /** The answer to a person who asks how it goes, from what is known at this moment. */
 export function statusAnswer(c: IssueContext): IssueReport {
   const blockers = openBlockers(c).map(({ key }) => key)
+  const cancelled = c.issue.blockedBy.filter(({ state }) => state === 'canceled').map(({ key }) => key)
   const sentences = [
     `${phaseTexts[c.phase](c)}.`,
     doing[authorityOf(c)](c),
+    c.phase === 'failed' ? 'A retry takes it up again.' : null,
     blockers.length === 0 ? null : `Blocked by ${blockers.join(', ')}.`,
+    cancelled.length === 0 ? null : `${cancelled.join(', ')} was cancelled and blocks it no more.`,
+    c.run === null && c.notBefore > c.now ? `The next run begins after a pause, at ${new Date(c.notBefore).toISOString()}.` : null,
+    c.capacity === 'requested' ? 'It waits for a free place.' : null,
     c.run === null && c.lastFailure !== null ? `The last attempt ended: ${c.lastFailure.reason}` : null,
   ]
   const text = sentences.filter((sentence) => sentence !== null).join(' ')
@@ -222,10 +245,15 @@ export function tellRound(c: IssueContext): IssueReport {
 export function tellStuck(c: IssueContext): IssueReport {
   const missing = [
     checksState(c) === 'pending' ? 'its checks have not answered' : null,
+    checksState(c) === 'failed' ? 'its checks are red' : null,
     reviewState(c) === 'none' && c.policy.review !== 'none' ? 'nobody has reviewed it' : null,
     c.pr?.draft ? 'it is a draft' : null,
+    c.pr?.parent ? `#${c.pr.parent.number}, which it is based on, has ${c.pr.parent.closed ? 'been closed' : 'not landed'}` : null,
+    c.run === null ? null : `${c.run.id} is at work`,
+    c.capacity === 'requested' ? 'its run waits for a free place' : null,
+    { acting: null, observing: 'it is not delegated', stopped: 'it is stopped' }[authorityOf(c)],
   ].filter((text) => text !== null)
-  const why = missing.length === 0 ? 'its agent is at work' : missing.join(', ')
+  const why = missing.length === 0 ? 'nothing more is known' : missing.join(', ')
   return post(c, 'review.stuck', 'warn', 'waiting', `${pullRequest(c)} has been open for long: ${why}`)
 }
 

@@ -253,7 +253,13 @@ export const settleIrreproducible = (c: IssueContext, event: RunOutput): Patch =
 
 export function settleWithoutChange(c: IssueContext, event: RunOutput): Patch {
   const patch = { ...answered(c, event), ...noFailures }
-  return hasUnheard(patch.inbox!) ? patch : andEscalate(c, patch, `The agent changed nothing: ${event.reason || event.summary}`)
+  if (hasUnheard(patch.inbox!)) return patch
+  const words = event.reason || event.summary
+  // It would have gone on: what is in its way is the budget.
+  const isOut = event.completion === 'continue' && attemptsSpent({ ...c, ...patch }) !== null
+  if (!isOut) return andEscalate(c, patch, `The agent changed nothing: ${words}`)
+  const lastFailure = failureOf(c, { ...event, failure: 'agent', reason: words || 'The agent says that there is work left.' })
+  return andEscalate(c, { ...patch, lastFailure }, attemptsText({ ...c, ...patch, lastFailure }))
 }
 
 /** What the facts ask for once this run is gone, whatever it leaves. */

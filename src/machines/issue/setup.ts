@@ -10,7 +10,7 @@ import { isFreshStart, restored } from './counters.ts'
 import * as decisions from './decisions.ts'
 import type { AdoptedPullRequest, Deployment, EventOf, IssueEvent, ReconcileEvent } from './events.ts'
 import * as guards from './guards.ts'
-import { askForRerun, forgetEntry, takeChecks, takeHold, takeQueue, takeResumption, takeReview } from './head-facts.ts'
+import { askForRerun, forgetEntry, giveUpRerun, takeChecks, takeHold, takeQueue, takeResumption, takeReview } from './head-facts.ts'
 import * as inbox from './inbox.ts'
 import { causeOf, isAskedByPeople, phaseOf, reviewState } from './policy.ts'
 import { takeEverything } from './poll.ts'
@@ -135,6 +135,7 @@ export const issueSetup = setup({
       enqueue.assign(askForRerun(c))
       enqueue.emit(reports.askForRerun(c))
     }),
+    giveUpRerun: take((c) => giveUpRerun(c)),
     askForFacts: enqueueActions(({ context: c, enqueue }) => {
       enqueue.emit({ type: 'facts.wanted', project: c.project, issue: c.id })
     }),
@@ -155,7 +156,8 @@ export const issueSetup = setup({
     answerStatus: enqueueActions(({ context: c, enqueue }) => enqueue.emit(reports.statusAnswer(c))),
     answerObserving: enqueueActions(({ context: c, event, enqueue }) => {
       // Whoever speaks to us hears that nothing will come of it for now.
-      if (guards.isObserving({ context: c }) && inbox.isForUs(event as Of<'tracker.prompted'>)) enqueue.emit(reports.statusAnswer(c))
+      if ((guards.isObserving({ context: c }) || guards.isFailed({ context: c })) && inbox.isForUs(event as Of<'tracker.prompted'>))
+        enqueue.emit(reports.statusAnswer(c))
     }),
     retry: take((c, event: Of<'operator.retried'>) => decisions.retry(c, event)),
     close: take((_c, event: Of<'operator.closed'>, at) => decisions.close(event, at)),

@@ -56,7 +56,10 @@ export const waiting = {
   },
   landing(c, timers) {
     const since = c.since.lifecycle
-    if (c.held) return [row('human', c.held.files.length > 0 ? `${c.held.reason}: ${c.held.files.join(', ')}` : c.held.reason, since)]
+    if (c.held) {
+      const { reason, files, at = since } = c.held
+      return [row('human', files.every((file) => reason.includes(file)) ? reason : `${reason}: ${files.join(', ')}`, at)]
+    }
     if (!isActing({ context: c })) return []
     if (c.policy.landing === 'manual') return [row('human', 'approved and green: to be landed by hand', since)]
     const isIn = presentHead(c).queue?.state === 'queued'

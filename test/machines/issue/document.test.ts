@@ -149,7 +149,11 @@ describe('whom an issue waits for', () => {
     ],
     ['an answer', play(granted, question), ['human: an answer to: Which file?']],
     ['a decision', play(granted, finished({ outcome: 'failed', failure: 'auth', reason: 'log in' })), ['human: log in']],
-    ['a decision about the queue', play(...landing, evicted('environment')), ['human: it could not land: environment']],
+    [
+      'a decision about the queue',
+      play(...landing, evicted('environment')),
+      ['human: it could not land: environment. A retry or a message has it tried again'],
+    ],
     [
       'the forge',
       play(...open, red(), granted, finished({ headAfter: 'B' }), (issue) =>

@@ -193,7 +193,7 @@ describe('the landing queue', () => {
 
   it('is told when the approval is lost', () => {
     const issue = play(...waiting, changesRequested())
-    expect(issue.reports('landing.decided').filter(isUnwanted)).toMatchObject([{ headSha: 'A', reason: 'no longer approved and green' }])
+    expect(issue.reports('landing.decided').filter(isUnwanted)).toMatchObject([{ headSha: 'A', reason: 'no longer approved' }])
     expect(phase(issue)).toBe('changes_requested')
   })
 
@@ -218,7 +218,7 @@ describe('the landing queue', () => {
     const late = play(...open, held('A'), approved(), green())
     expect(late.context.held).toBeNull()
     const issue = playOn(play(...waiting), held('B'), held('A'), { type: 'queue.resumed', headSha: 'B' })
-    expect(issue.context.held).toEqual({ headSha: 'A', reason: 'dirty', files: ['a.ts'] })
+    expect(issue.context.held).toMatchObject({ headSha: 'A', reason: 'dirty', files: ['a.ts'] })
     expect(playOn(issue, { type: 'queue.resumed', headSha: 'A' }).context.held).toBeNull()
   })
 

@@ -259,6 +259,27 @@ describe('a pull request that is open for long', () => {
     expect(stuck.fire('reviewStuck').reports('feed.posted')).toHaveLength(1)
     expect(stuck.context.since).toEqual(issue.context.since)
   })
+
+  it('and red is told of too, and its checks are repaired when the second try never answers (case 176)', () => {
+    const flaky = { ...red(), failures: [{ ...failure(), flaky: true }] }
+    const issue = play(...open, approved(), flaky)
+    expect([phase(issue), runState(issue), waits(issue)]).toEqual([
+      'repairing_ci',
+      'idle',
+      [expect.stringContaining('once more') as string],
+    ])
+    const stuck = issue.fire('reviewStuck')
+    expect(stuck.reports('feed.posted')).toMatchObject([
+      { kind: 'review.stuck', summary: expect.stringContaining('its checks are red') as string },
+    ])
+    expect([phase(stuck), runState(stuck)]).toEqual(['repairing_ci', { waiting: 'capacity' }])
+    expect(stuck.reports('rerun.wanted')).toEqual([])
+    const working = granted(stuck).fire('reviewStuck')
+    expect([runState(working), working.reports('feed.posted')]).toMatchObject([
+      'active',
+      [{ summary: expect.stringContaining('run-2 is at work') as string }],
+    ])
+  })
 })
 
 describe('a landed change of which a person wants more', () => {
