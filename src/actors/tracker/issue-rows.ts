@@ -83,11 +83,13 @@ export function createIssueRows(options: {
   )
   const clearBlockers = database.prepare<[string]>('DELETE FROM tracker_blocker WHERE issue = ?')
   const addBlocker = database.prepare<[string, string]>('INSERT INTO tracker_blocker (issue, blocker) VALUES (?, ?)')
-  const blocks = database.prepare<[string, string], { one: 1 }>(
+  const blocks = database.prepare<[{ issue: string; other: string }], { one: 1 }>(
     `WITH RECURSIVE waits (id) AS (
-       SELECT blocker FROM tracker_blocker WHERE issue = ?
+       SELECT blocker FROM tracker_blocker WHERE issue = @issue
+       UNION SELECT id FROM tracker_issue WHERE parent = @issue
        UNION SELECT tracker_blocker.blocker FROM tracker_blocker JOIN waits ON tracker_blocker.issue = waits.id
-     ) SELECT 1 AS one FROM waits WHERE id = ?`,
+       UNION SELECT tracker_issue.id FROM tracker_issue JOIN waits ON tracker_issue.parent = waits.id
+     ) SELECT 1 AS one FROM waits WHERE id = @other`,
   )
   const descends = database.prepare<[string, string], { one: 1 }>(
     `WITH RECURSIVE above (id) AS (
@@ -119,8 +121,8 @@ export function createIssueRows(options: {
       clearBlockers.run(issue)
       for (const id of ids) addBlocker.run(issue, id)
     },
-    /** Whether `issue` waits for `other`, directly or through others. */
-    waitsFor: (issue: string, other: string) => blocks.get(issue, other) !== undefined,
+    /** Whether `issue` waits for `other`, directly or through others: for its blockers, and for its parts. */
+    waitsFor: (issue: string, other: string) => blocks.get({ issue, other }) !== undefined,
     isBelow: (issue: string, other: string) => descends.get(issue, other) !== undefined,
     addComment: (issue: string, kind: CommentRow['kind'], author: string, text: string) =>
       void addComment.run(issue, kind, author, text, now()),

@@ -166,7 +166,7 @@ export function createLocalTracker(options: LocalTrackerOptions): LocalTracker {
         const project = toProject(input.project)
         const self = { id: newId(), key: toKey(project, rows.peekNumber(project)) }
         const blockers = toBlockers(input.blockedBy ?? [], project, self)
-        const parent = input.parent === undefined ? null : toParent(input.parent, project, self)
+        const parent = input.parent === undefined ? null : toParent(input.parent, project, self, blockers)
         const at = rows.nextTime(undefined)
         const stateType: StateType = input.hold ? 'backlog' : 'unstarted'
         rows.insert({
@@ -238,8 +238,8 @@ export function createLocalTracker(options: LocalTrackerOptions): LocalTracker {
         if (input.priority !== undefined) row.priority = input.priority
         if (input.labels !== undefined) row.labels = JSON.stringify(input.labels)
         if (input.links !== undefined) row.links = JSON.stringify(input.links)
-        if (input.parent !== undefined) row.parent = input.parent === null ? null : toParent(input.parent, row.project, row)
         if (input.blockedBy !== undefined) rows.setBlockers(row.id, toBlockers(input.blockedBy, row.project, row))
+        if (input.parent !== undefined) row.parent = input.parent === null ? null : toParent(input.parent, row.project, row)
         row.updated_at = rows.nextTime(row)
         rows.update(row)
         tell(row, 'tracker.updated', 'operator', actor)

@@ -55,11 +55,20 @@ export function createReferences(rows: IssueRows, configured: readonly { id: str
     return [...new Set(ids)]
   }
 
-  function toParent(name: string, near: string, self: Self): string {
+  /** `blockers`: the ids of those that it is to have from now on; without them those that it has. */
+  function toParent(name: string, near: string, self: Self, blockers?: readonly string[]): string {
     const above = find(name, near)
     if (above === undefined) throw new ConfigurationError('unknown-parent', `parent: there is no issue ${name}.`)
     if (above.id === self.id || rows.isBelow(above.id, self.id)) {
       throw new ConfigurationError('parent-cycle', `parent: ${self.key} cannot be below ${above.key}, which is ${self.key} or below it.`)
+    }
+    const isWaiting =
+      blockers === undefined ? rows.waitsFor(self.id, above.id) : blockers.some((id) => id === above.id || rows.waitsFor(id, above.id))
+    if (isWaiting) {
+      throw new ConfigurationError(
+        'dependency-cycle',
+        `parent: ${self.key} cannot be a part of ${above.key}, which would wait for it: ${self.key} waits for ${above.key}.`,
+      )
     }
     return above.id
   }

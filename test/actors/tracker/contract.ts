@@ -30,7 +30,8 @@ export function trackerContract(name: string, create: () => Promise<TrackerFixtu
       'facts are everything that a delegated issue says',
       withFixture(async ({ tracker, project, file }) => {
         const first = await file('First')
-        const second = await file('Second', { blockedBy: [first.key], parent: first.key })
+        const before = await file('Before')
+        const second = await file('Second', { blockedBy: [before.key], parent: first.key })
         const facts = await tracker.facts({ project, issue: second.id })
         expect(facts).toMatchObject({
           key: second.key,
@@ -39,7 +40,7 @@ export function trackerContract(name: string, create: () => Promise<TrackerFixtu
           labels: [],
           parent: first.key,
           children: [],
-          blockedBy: [{ key: first.key, resolved: false }],
+          blockedBy: [{ key: before.key, resolved: false }],
           delegated: true,
         })
         expect(['unstarted', 'started', 'backlog']).toContain(facts!.stateType)

@@ -207,6 +207,22 @@ describe('naming an issue', () => {
 })
 
 describe('blockers', () => {
+  test('what a part waits for waits for no part: its parent, or one that waits for that', () => {
+    const { tracker } = create()
+    tracker.submit({ title: 'Whole' })
+    tracker.submit({ title: 'After it', blockedBy: ['APP-1'] })
+    const before = tracker.list()
+    const cycle = expect.objectContaining({ code: 'dependency-cycle', message: expect.stringContaining('APP-3') as string })
+    for (const blockedBy of [['APP-1'], ['APP-2']])
+      expect(() => tracker.submit({ title: 'Part', parent: 'APP-1', blockedBy })).toThrow(cycle)
+    expect(tracker.list()).toEqual(before)
+    tracker.submit({ title: 'Part', parent: 'APP-1' })
+    expect(() => tracker.update('APP-3', { blockedBy: ['APP-2'] })).toThrow(cycle)
+    expect(() => tracker.update('APP-2', { parent: 'APP-3' })).toThrow(expect.objectContaining({ code: 'dependency-cycle' }))
+    // Parts may wait for each other.
+    expect(tracker.submit({ title: 'Next part', parent: 'APP-1', blockedBy: ['APP-3'] }).key).toBe('APP-4')
+  })
+
   test('unknown, itself and a cycle are refused and change nothing', () => {
     const { tracker, told } = create()
     expect(() => tracker.submit({ title: 'T', blockedBy: ['APP-7'] })).toThrow(expect.objectContaining({ code: 'unknown-blocker' }))
