@@ -129,6 +129,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     effects,
     routes: {
       'capacity.requested': () => 'capacity/main',
+      'capacity.urged': () => 'capacity/main',
+      'landing.urged': ({ project }) => `queue/${String(project)}`,
       'capacity.withdrawn': () => 'capacity/main',
       'capacity.released': () => 'capacity/main',
       'capacity.granted': ({ issue }) => `issue/${String(issue)}`,

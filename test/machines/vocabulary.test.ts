@@ -53,12 +53,18 @@ const alphabet: {
     ...{ 'session.finished': true, 'xstate.error.actor.session': true },
   },
   queue: {
-    ...{ 'landing.requested': true, 'landing.withdrawn': true, 'queue.configured': true },
+    ...{ 'landing.requested': true, 'landing.urged': true, 'landing.withdrawn': true, 'queue.configured': true },
     ...{ 'entry.built': true, 'entry.passedOver': true, 'entry.baseMoved': true },
   },
   entry: { 'entry.placed': true, 'entry.withdrawn': true },
   capacity: {
-    ...{ 'capacity.requested': true, 'capacity.withdrawn': true, 'capacity.released': true, 'capacity.reconciled': true },
+    ...{
+      'capacity.requested': true,
+      'capacity.urged': true,
+      'capacity.withdrawn': true,
+      'capacity.released': true,
+      'capacity.reconciled': true,
+    },
     ...{ 'capacity.limited': true, 'operator.paused': true, 'operator.resumed': true, 'operator.drained': true },
   },
   check: { 'check.retried': true },

@@ -14,6 +14,7 @@ export const capacityMachine = capacitySetup.createMachine({
   initial: 'granting',
   on: {
     'capacity.requested': [{ guard: 'isWaiting' }, { actions: ['enqueueRequest', 'grant'] }],
+    'capacity.urged': { actions: 'rememberPriority' },
     'capacity.withdrawn': { actions: ['forgetIssue', 'grant'] },
     'capacity.released': { actions: ['forgetIssue', 'grant'] },
     'capacity.reconciled': { actions: ['takeHolders', 'grant'] },

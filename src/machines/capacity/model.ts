@@ -19,6 +19,7 @@ const examples: { [T in CapacityEvent['type']]: (c: CapacityContext) => Of<T>[] 
     issues.flatMap(({ priorities, ...one }) =>
       priorities.map((priority): Of<'capacity.requested'> => ({ type: 'capacity.requested', ...one, priority, request: 1 })),
     ),
+  'capacity.urged': () => [0, 1].map((priority) => ({ type: 'capacity.urged', issue: 'b', priority })),
   'capacity.withdrawn': () => issues.map(({ issue }) => ({ type: 'capacity.withdrawn', issue })),
   'capacity.released': () => issues.map(({ issue }) => ({ type: 'capacity.released', issue })),
   'capacity.reconciled': (c) => [

@@ -32,6 +32,10 @@ export const capacitySetup = setup({
         waiting: [...c.waiting, { issue, project, priority, arrival, ...(request === undefined ? {} : { request }) }],
       }
     }),
+    // Only of one who waits: it may have been granted meanwhile. Its turn is still that of its request.
+    rememberPriority: take((c, { issue, priority }: Of<'capacity.urged'>) => ({
+      waiting: c.waiting.map((request) => (request.issue === issue ? { ...request, priority } : request)),
+    })),
     forgetIssue: take((c, { issue }: Of<'capacity.released'>) => ({
       holders: c.holders.filter((holder) => holder.issue !== issue),
       waiting: c.waiting.filter((request) => request.issue !== issue),

@@ -21,9 +21,9 @@ export const issueMachine = issueSetup.createMachine({
   // The order counts: authority and lifecycle say what the run region may do in the same step.
   states: { authority, lifecycle, run },
   on: {
-    'tracker.delegated': { actions: 'takeDelegation' },
+    'tracker.delegated': { actions: ['tellPriority', 'takeDelegation'] },
     'tracker.undelegated': { actions: 'takeUndelegation' },
-    'tracker.updated': { actions: 'takeIssue' },
+    'tracker.updated': { actions: ['tellPriority', 'takeIssue'] },
     'tracker.removed': { actions: 'takeRemoval' },
     'tracker.prompted': [
       { guard: 'isStatusQuestion', actions: 'answerStatus' },
@@ -53,7 +53,7 @@ export const issueMachine = issueSetup.createMachine({
     'queue.resumed': { actions: 'takeResumption' },
     'deploy.succeeded': { actions: 'takeDeployment' },
     'deploy.failed': { actions: 'takeFailedDeployment' },
-    reconcile: { actions: 'takeEverything' },
+    reconcile: { actions: ['tellPriority', 'takeEverything'] },
     'policy.changed': { actions: 'takePolicy' },
     'operator.prompted': { actions: ['hearOperator', 'offerMessage'] },
     'operator.stopped': { actions: 'rememberStop' },

@@ -16,6 +16,8 @@ export type IssueReport =
       priority: number
       request: number
     }
+  | { type: 'capacity.urged'; issue: string; priority: number }
+  | { type: 'landing.urged'; project: string; number: number; headSha: string; priority: number }
   /** One kind for both: reports of one kind arrive in order, so that no request overtakes the withdrawal that follows it. */
   | {
       type: 'landing.decided'
@@ -82,6 +84,14 @@ export const askToLand = (c: IssueContext): IssueReport => ({
   ...landing(c, c.pr!.headSha),
   reason: null,
 })
+
+/** The priority that the issue has now, to those with whom it waits. */
+export const urge = (c: IssueContext): IssueReport[] => [
+  ...(c.capacity === 'requested' ? [{ type: 'capacity.urged' as const, issue: c.id, priority: c.issue.priority }] : []),
+  ...(c.landing !== null && c.landing === c.pr?.headSha
+    ? [{ type: 'landing.urged' as const, project: c.project, number: c.pr.number, headSha: c.landing, priority: c.issue.priority }]
+    : []),
+]
 
 export const withdrawLanding = (c: IssueContext): IssueReport => ({
   type: 'landing.decided',

@@ -95,6 +95,13 @@ export const issueSetup = setup({
     keepTime: take(() => ({})),
 
     // facts
+    // What waits elsewhere in an order is told of its new place there, as long as it goes on waiting.
+    tellPriority: enqueueActions(({ context: c, event, enqueue }) => {
+      const fact = event.type === 'reconcile' ? event.tracker : (event as Of<'tracker.updated'>)
+      if (fact == null || fact.observedAt <= c.issueObservedAt || fact.priority === c.issue.priority) return
+      if (fact.delegated === false || ['completed', 'canceled'].includes(fact.stateType)) return
+      for (const report of reports.urge({ ...c, issue: { ...c.issue, priority: fact.priority } })) enqueue.emit(report)
+    }),
     takeDelegation: take((c, event: Of<'tracker.delegated'>) => takeTracker(c, event, event.observedAt, true, true)),
     takeUndelegation: take((c, event: Of<'tracker.undelegated'>) => takeTracker(c, event, event.observedAt, false)),
     takeIssue: take((c, event: Of<'tracker.updated'>) => takeTracker(c, event, event.observedAt, event.delegated)),

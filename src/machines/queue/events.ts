@@ -11,6 +11,8 @@ export interface Report {
 
 export type QueueEvent =
   | ({ type: 'landing.requested'; at?: number } & LandingRequest)
+  /** The priority of one in the queue has changed. */
+  | { type: 'landing.urged'; number: number; headSha: string; priority: number; at?: number }
   | { type: 'landing.withdrawn'; number: number; headSha: string; reason: string; at?: number }
   | { type: 'queue.configured'; depth: number; at?: number }
   | ({ type: 'entry.built'; commit: string } & Report)

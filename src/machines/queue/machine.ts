@@ -15,6 +15,7 @@ export const queueMachine = queueSetup.createMachine({
   initial: 'idle',
   on: {
     'landing.requested': [{ guard: 'isKnown', actions: 'keepTime' }, { actions: ['enqueue', 'arrange'] }],
+    'landing.urged': { actions: ['rememberPriority', 'arrange'] },
     'landing.withdrawn': { actions: ['dequeue', 'arrange'] },
     'queue.configured': { actions: ['takeDepth', 'arrange'] },
     'entry.built': { guard: 'isCurrent', actions: ['rememberCommit', 'arrange'] },

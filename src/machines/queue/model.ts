@@ -61,6 +61,7 @@ const examples: { [T in Type]: (c: QueueContext) => Example<T>[] } = {
       ),
     ]
   },
+  'landing.urged': (c) => ofEach(c, ({ number, headSha, priority }) => ({ number, headSha, priority: 1 - priority })),
   'landing.withdrawn': (c) => ofEach(c, ({ number, headSha }) => ({ number, headSha, reason: 'r' })),
   'queue.configured': () => [1, 2].map((depth) => [`${depth}`, { depth }]),
   'entry.built': (c) => reports(c, () => true).map(([label, report]) => [label, { ...report, commit: `of round ${report.round}` }]),
@@ -68,7 +69,7 @@ const examples: { [T in Type]: (c: QueueContext) => Example<T>[] } = {
   // Only a landing finds that out, which only the first has.
   'entry.baseMoved': (c) => reports(c, ({ isFirst }) => isFirst),
 }
-const words: Type[] = ['landing.requested', 'landing.withdrawn', 'queue.configured']
+const words: Type[] = ['landing.requested', 'landing.urged', 'landing.withdrawn', 'queue.configured']
 
 /** How the actor of an entry can end: what only the first does, only by the first. */
 function ends(c: QueueContext, child: string, at: number): Happening[] {
@@ -170,7 +171,11 @@ export const queueModel: Model<QueueContext> = {
   parent: null,
   worlds: [
     world('three changes', { changes: 3, depth: 2 }, /^(landing\.requested (another|#\d)$|landing\.withdrawn|entry|#)/),
-    world('an urgent one', { changes: 3, depth: 2 }, /^(landing\.requested (another|another, urgent|#\d)$|entry|#\d (landed|evicted))/),
+    world(
+      'an urgent one',
+      { changes: 3, depth: 2 },
+      /^(landing\.requested (another|another, urgent|#\d)$|landing\.urged|entry|#\d (landed|evicted))/,
+    ),
     world('a newer head', { changes: 2, depth: 2 }, /^(landing\.requested (another$|#\d)|landing\.withdrawn|entry|#)/),
     world('another depth', { changes: 2, depth: 2 }, /^(landing\.requested (another|#\d)$|landing\.withdrawn|queue|entry|#)/),
   ],

@@ -54,6 +54,10 @@ export const queueSetup = setup({
     enqueue: take((c, request: LandingRequest, at) => ({
       entries: [...released(c, (entry) => entry.number === request.number), createEntry(request, at)],
     })),
+    // Whoever stands in the line stays there; those who wait for a place are in the order of their urgency.
+    rememberPriority: take((c, urged: Landable & { priority: number }) => ({
+      entries: c.entries.map((entry) => (isSame(entry, urged) ? { ...entry, priority: urged.priority } : entry)),
+    })),
     dequeue: take((c, gone: Landable) => ({ entries: released(c, (entry) => isSame(entry, gone)) })),
     rememberCommit: take((c, { number, commit }: { number: number; commit: string }) => ({
       entries: told(c, number, { commit, isPassedOver: false }),

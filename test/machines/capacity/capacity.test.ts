@@ -17,6 +17,7 @@ const asked = (issue: string, project = 'app', priority = 0, request = 1): Event
   priority,
   request,
 })
+const urged = (issue: string, priority: number): Event => ({ type: 'capacity.urged', issue, priority })
 const withdrawn = (issue: string): Event => ({ type: 'capacity.withdrawn', issue, project: 'app', priority: 0, request: 1 })
 const released = (issue: string): Event => ({ type: 'capacity.released', issue, project: 'app', priority: 0, request: 1 })
 const granted = (capacity: Capacity): unknown[] => capacity.reports('capacity.granted').map(({ issue }) => issue)
@@ -42,6 +43,15 @@ describe('places', () => {
   it('are asked for once, however often', () => {
     const queue = play(1, asked('a'), asked('b'), asked('b'))
     expect(queue.context.waiting).toHaveLength(1)
+  })
+
+  it('go first to whoever has become more urgent while it waited', () => {
+    const queue = play(1, asked('a'), asked('b'), asked('c'), urged('c', 1), urged('a', 1))
+    expect(queue.context.waiting.map(({ issue, priority, arrival }) => [issue, priority, arrival])).toEqual([
+      ['b', 0, 2],
+      ['c', 1, 3],
+    ])
+    expect(granted(playOn(queue, released('a')))).toEqual(['c'])
   })
 
   it('come back when what was asked for is taken back, granted or not', () => {

@@ -270,6 +270,29 @@ describe('what leaves an escalation', () => {
   })
 })
 
+describe('a priority that changes', () => {
+  const urgent = updated({ priority: 1 })
+
+  it('is told where the issue waits for a place or for its landing', () => {
+    const waiting = play(urgent)
+    expect(waiting.reports('capacity.urged')).toMatchObject([{ issue: '1', priority: 1 }])
+    expect(runState(waiting)).toEqual({ waiting: 'capacity' })
+    const landing = play(...open, approved(), green(), entered(), urgent)
+    expect(landing.reports('landing.urged')).toMatchObject([{ project: 'app', number: 7, headSha: 'A', priority: 1 }])
+    expect(playOn(landing, polled({ tracker: { priority: 2 } })).reports('landing.urged')).toMatchObject([{ priority: 2 }])
+    expect(playOn(play(), updated({ priority: 1, stateType: 'canceled' })).reports('capacity.urged')).toEqual([])
+  })
+
+  it('is nothing to anybody otherwise', () => {
+    for (const issue of [play(granted, urgent), play(...open, urgent), play(stopped, urgent), play(updated({ title: 'Other' }))])
+      expect([...issue.reports('capacity.urged'), ...issue.reports('landing.urged')]).toEqual([])
+    const late = play(urgent)
+    expect(playOn(late, { ...updated({ priority: 3 }), observedAt: late.context.issueObservedAt - 1 }).reports('capacity.urged')).toEqual(
+      [],
+    )
+  })
+})
+
 describe('an umbrella', () => {
   const child = (state: string) => ({ children: [{ key: 'APP-2', state }] })
   const became = (state: string): Happening => ({ type: 'child.changed', source: 'webhook', key: 'APP-2', state })

@@ -57,6 +57,26 @@ describe('several changes', () => {
     expect([tested(yard), stands(yard, 2)]).toEqual([['2/test'], null])
   })
 
+  it('that wait for a place are taken in the order of their urgency, also when that changes; whoever has one keeps it', () => {
+    const yard = train([1, 2, 3, 4], 2)
+    for (const [number, priority] of [
+      [4, 1],
+      [2, 4],
+      [9, 1],
+    ]) {
+      yard.send({ type: 'landing.urged', number: number!, headSha: 'A', priority: priority! })
+      yard.settle()
+    }
+    expect([order(yard), tested(yard)]).toEqual([
+      [1, 2, 4, 3],
+      ['1/test', '2/test'],
+    ])
+    end(yard, '1/test')
+    end(yard, '1/land')
+    prepare(yard)
+    expect(tested(yard)).toEqual(['2/test', '4/test'])
+  })
+
   it('land in order, each as it was tested, without being built again', () => {
     const yard = train([1, 2, 3])
     for (const effect of ['3/test', '2/test']) end(yard, effect)
