@@ -212,7 +212,7 @@ export const issueSetup = setup({
     offerMessage: enqueueActions(({ context: c, enqueue }) => {
       const message = inbox.newestUnread(c)
       if (c.run && message && inbox.isForRun(c.run.type, c))
-        enqueue.sendTo(c.run.id, { type: 'run.steer', id: message.id, text: message.text })
+        enqueue.sendTo(c.run.id, { type: 'run.steer', id: message.id, text: message.text, author: message.author, via: message.via })
     }),
     stopRun: sendTo(
       ({ context }) => context.run!.id,

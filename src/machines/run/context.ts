@@ -246,6 +246,8 @@ export interface RunContext extends RunInput {
   toldAt: number
   progressed: boolean
   steered: string[]
+  /** What people have said since it began, by `id`; of these `steered` have reached an agent. */
+  said: HumanMessage[]
   ending: { outcome: RunOutcome; failure: FailureClass | null; reason: string } | null
   pr: Published | null
   /** The verdict that the forge has taken. */
@@ -318,6 +320,7 @@ export function createContext({ input }: { input?: RunInput }): RunContext {
     toldAt: 0,
     progressed: false,
     steered: [],
+    said: [],
     ending: null,
     pr: null,
     verdict: null,

@@ -8,7 +8,8 @@ export interface Told {
 
 export type RunEvent =
   | (Told & { type: 'run.stop'; outcome: 'released' | 'superseded'; reason: string })
-  | (Told & { type: 'run.steer'; id: string; text: string })
+  /** What a person has said meanwhile. */
+  | (Told & { type: 'run.steer'; id: string; text: string; author?: string; via?: string })
   | (Told & {
       type: 'session.started'
       process: { pid: number; group: number; startTime: string }

@@ -155,6 +155,7 @@ const assignmentOf = ({
   toldAt: _toldAt,
   progressed: _progressed,
   steered: _steered,
+  said: _said,
   ending: _ending,
   pr: _pr,
   verdict: _verdict,
@@ -166,6 +167,8 @@ export const timeToAnswer = (context: RunContext): number => limitOf(context, 'c
 
 export const sessionInput = ({ context }: { context: RunContext }): SessionInput => ({
   ...assignmentOf(context),
+  // Whoever takes the place of an agent that was told something is told it too.
+  messages: [...context.messages, ...context.said.filter(({ id }) => context.steered.includes(id))],
   turn: context.turns,
   turnKind: context.turnKind,
   completion: context.completion,

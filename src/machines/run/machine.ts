@@ -152,7 +152,7 @@ export const runMachine = runSetup.createMachine({
       on: {
         'session.finished': onceStarted.on['session.finished'],
         'xstate.error.actor.session': onceStarted.on['xstate.error.actor.session'],
-        'run.steer': { actions: 'passSteering' },
+        'run.steer': { actions: ['rememberSaid', 'passSteering'] },
         'run.stop': { target: 'ending', actions: 'endAsAsked' },
       },
     },

@@ -15,4 +15,7 @@ const toVersion2 = (snapshot: Snapshot): Snapshot => {
   return { ...snapshot, context: { ...createContext({}), ...turn, stillSince: lastProgressAt ?? startedAt, ...snapshot['context'] } }
 }
 
-export const migrations = { 1: { to: 2, migrate: toVersion2 } }
+/** To 3: it knows what it has passed on. What was passed on before is with the agent that it was said to. */
+const toVersion3 = (snapshot: Snapshot): Snapshot => ({ ...snapshot, context: { ...snapshot['context'], said: [] } })
+
+export const migrations = { 1: { to: 2, migrate: toVersion2 }, 2: { to: 3, migrate: toVersion3 } }

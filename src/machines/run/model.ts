@@ -187,6 +187,7 @@ function representative({ context: c, ...rest }: State): State {
       recovery: c.recovery && { ...c.recovery, quiet: 0, lastLine: null },
       usage: noUsage,
       steered: [],
+      said: [],
       progressed: false,
       uncommitted: null,
       // Wherever else it is decided on, it is looked at anew before.

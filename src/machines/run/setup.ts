@@ -208,6 +208,11 @@ export const runSetup = setup({
       const { id, text } = event as unknown as { id: string; text: string }
       return { type: 'session.steer' as const, id, text }
     }),
+    // The time is not kept: it may come before the news that the agent's process died while we were not there.
+    rememberSaid: assign(({ context: c, event }) => {
+      const { id, text, author = '', via = 'session', at = c.now } = event as Extract<RunEvent, { type: 'run.steer' }>
+      return { said: [...c.said.filter((message) => message.id !== id), { id, text, author, via, at, givenTo: c.runId }] }
+    }),
     rememberSteered: take((c, event, at) => ({
       lastSignalAt: at,
       steered: event['taken'] === true ? [...c.steered, event['id'] as string] : c.steered,

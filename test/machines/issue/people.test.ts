@@ -127,7 +127,7 @@ describe('a question', () => {
 describe('a message', () => {
   it('during a run is offered to it, and stays for the next one', () => {
     const issue = play(granted, prompted('in English'))
-    expect(issue.messages('run-1')).toEqual([{ type: 'run.steer', id: 'message-1', text: 'in English' }])
+    expect(issue.messages('run-1')).toEqual([{ type: 'run.steer', id: 'message-1', text: 'in English', author: 'ada', via: 'session' }])
     expect(texts(playOn(issue, finished({ headAfter: 'A' }), granted))).toEqual(['in English'])
     expect(play(granted, told('in French')).messages('run-1')).toMatchObject([{ type: 'run.steer', text: 'in French' }])
   })

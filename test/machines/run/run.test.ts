@@ -843,6 +843,18 @@ describe('steering', () => {
     expect(output(playOn(taken, finishes({}), inspected(), published)).steered).toEqual(['message-1'])
   })
 
+  it('is told to an agent that takes the place of the one that was told', () => {
+    const said = says({ type: 'session.steered', id: 'message-1', taken: true })
+    const cutOff = [fires('stall'), (run: Run) => run.fail('probe', { code: 'git-failed' }), (run: Run) => run.done('closing')]
+    const afresh = play({}, ...working, steer, steer, said, ...cutOff)
+    expect(afresh.children.get('session')?.input).toMatchObject({
+      recovery: { cause: 'stalled', way: 'afresh' },
+      messages: [{ id: 'message-1', text: 'in English', author: '', via: 'session', givenTo: 'run-1' }],
+    })
+    const unheard = play({}, ...working, steer, ...cutOff)
+    expect(unheard.children.get('session')?.input).toMatchObject({ messages: [] })
+  })
+
   it('that the agent did not take in stays with the issue (case 74)', () => {
     const run = play({}, ...working, steer, says({ type: 'session.steered', id: 'message-1', taken: false }))
     expect([run.messages('parent'), run.context.steered]).toEqual([[], []])
