@@ -8,7 +8,7 @@ import { text as readText } from 'node:stream/consumers'
 import { git } from '../actors/git.ts'
 import { type Config, makeDataFolder } from '../config.ts'
 import { openDatabase } from '../persistence/database.ts'
-import { takeOwnership } from '../persistence/ownership.ts'
+import { lockOf, takeOwnership } from '../persistence/ownership.ts'
 import { type Finding, fail, pass, warn } from './doctor.ts'
 import { sentenceOf } from './exit.ts'
 
@@ -110,7 +110,7 @@ export async function checkServer(config: Config): Promise<Finding[]> {
 }
 
 function ownerOf(path: string): string | null {
-  if (!existsSync(`${path}.lock`)) return null
+  if (!existsSync(lockOf(path))) return null
   try {
     takeOwnership(path, () => 'a live process').release()
     return null

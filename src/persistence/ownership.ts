@@ -1,5 +1,7 @@
 // One owner a database: an exclusive SQLite transaction held on a lock file beside it, which the kernel frees on kill -9.
 
+import { lstatSync, readlinkSync, realpathSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
 import Database from 'better-sqlite3'
 import { FatalError } from '../errors.ts'
 import { unusable } from './database.ts'
@@ -15,7 +17,7 @@ export interface Ownership {
 export function takeOwnership(path: string, holder: () => string): Ownership {
   let lock: Database.Database | undefined
   try {
-    lock = new Database(`${path}.lock`)
+    lock = new Database(lockOf(path))
     lock.pragma('busy_timeout = 0')
     lock.pragma('journal_mode = DELETE')
     lock.exec('BEGIN EXCLUSIVE')
@@ -39,6 +41,23 @@ export function takeOwnership(path: string, holder: () => string): Ownership {
       held.delete(taken)
       taken.close()
     },
+  }
+}
+
+/** The lock of the database at `path`: it lies beside the file itself, by whatever links one comes to it. */
+export function lockOf(path: string): string {
+  return `${realFile(path)}.lock`
+}
+
+/** Where SQLite will make the file when it is not there yet. */
+function realFile(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'ENOENT') throw error
+    const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()
+    if (isLink) return realFile(resolve(dirname(path), readlinkSync(path)))
+    return dirname(path) === path ? path : join(realFile(dirname(path)), basename(path))
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -184,6 +184,18 @@ describe('a server', () => {
     expect(stderr).toContain(String(child.pid))
     expect(code).toBe(4)
     expect((await fetch(`${url}/health`)).status).toBe(200)
+  })
+
+  test('a second one on the same database by way of a link exits 4', async () => {
+    setUp()
+    await start()
+    mkdirSync(join(home.folder, 'elsewhere'))
+    symlinkSync(join(home.data, 'signalbox.db'), join(home.folder, 'elsewhere', 'link.db'))
+    const linked = { server: { port: 0, operatorToken: tokenFile() }, store: { path: join(home.folder, 'elsewhere', 'link.db') } }
+    home.writeConfig(linked)
+    const { code, stderr } = await home.run(['start'])
+    expect(stderr).toContain('in use by another live process')
+    expect(code).toBe(4)
   })
 
   test('kill -9 frees the database for the next', async () => {

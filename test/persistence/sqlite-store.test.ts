@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
@@ -39,6 +39,25 @@ test('a database is in WAL, durable at every commit, with foreign keys and a bus
   const names = ['journal_mode', 'synchronous', 'foreign_keys', 'busy_timeout', 'wal_autocheckpoint', 'user_version']
   expect(names.map(pragma)).toEqual(['wal', 2, 1, 5_000, 8_000, schemaVersion])
   store.close()
+})
+
+test.each([
+  ['the file', (place: string) => symlinkSync(join(place, 'a.db'), join(place, 'link.db')), 'link.db'],
+  ['its folder', (place: string) => symlinkSync(place, join(place, 'link')), join('link', 'a.db')],
+])('a database has one owner, also by way of a link to %s, before and after it is made', (_, link, name) => {
+  const place = folder()
+  link(place)
+  const [file, other] = [join(place, 'a.db'), join(place, name)]
+  for (const [first, second] of [
+    [other, file],
+    [file, other],
+  ] as const) {
+    const store = sqliteStore(first)
+    store.open(owner)
+    expect(refusal(() => sqliteStore(second).open(owner))).toMatchObject({ code: 'database-owned' })
+    store.close()
+  }
+  expect(readdirSync(place).filter((entry) => entry.endsWith('.lock'))).toEqual(['a.db.lock'])
 })
 
 test('every table is STRICT, and the journal has no secondary index', () => {
