@@ -112,7 +112,7 @@ export async function checkServer(config: Config): Promise<Finding[]> {
 function ownerOf(path: string): string | null {
   if (!existsSync(lockOf(path))) return null
   try {
-    takeOwnership(path, () => 'a live process').release()
+    takeOwnership(path).release()
     return null
   } catch (error) {
     if ((error as { code?: string }).code === 'database-owned') return `a live process owns ${path}`

@@ -143,7 +143,7 @@ async function assertPortIsFree(config: Config): Promise<void> {
     await promise
   } catch (error) {
     const { takeOwnership } = await import('../persistence/ownership.ts')
-    takeOwnership(config.store.path, () => `a server on port ${port}`).release()
+    takeOwnership(config.store.path).release()
     throw toPortError(error, config)
   }
 }

@@ -34,7 +34,7 @@ export async function backupDatabase(path: string, file: string): Promise<void> 
  * Throws FatalError `database-owned` while a process owns it, ConfigurationError `not-a-backup`; nothing is changed then.
  */
 export function restoreDatabase(path: string, file: string, now: Date): string | null {
-  const ownership = takeOwnership(path, () => 'a running server')
+  const ownership = takeOwnership(path)
   const incoming = `${path}.restoring`
   try {
     rmSync(incoming, { force: true })

@@ -4,17 +4,17 @@ import { lstatSync, readlinkSync, realpathSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import Database from 'better-sqlite3'
 import { FatalError } from '../errors.ts'
-import { unusable } from './database.ts'
+import { openDatabase, unusable } from './database.ts'
 
 export interface Ownership {
   release(): void
 }
 
 /**
- * Takes the lock of `path`. `holder` describes the present owner for the message.
+ * Takes the lock of `path`.
  * Throws FatalError `database-owned` at once when another live process has it, ConfigurationError `database-unusable` when the file cannot be.
  */
-export function takeOwnership(path: string, holder: () => string): Ownership {
+export function takeOwnership(path: string): Ownership {
   let lock: Database.Database | undefined
   try {
     lock = new Database(lockOf(path))
@@ -26,7 +26,7 @@ export function takeOwnership(path: string, holder: () => string): Ownership {
     if ((error as { code?: string }).code?.startsWith('SQLITE_BUSY')) {
       throw new FatalError(
         'database-owned',
-        `${path} is in use by another live process (${holder()}). Stop that one first, or give this one another store.path.`,
+        `${path} is in use by another live process (${describeHolder(path)}). Stop that one first, or give this one another store.path.`,
         {
           cause: error,
         },
@@ -41,6 +41,20 @@ export function takeOwnership(path: string, holder: () => string): Ownership {
       held.delete(taken)
       taken.close()
     },
+  }
+}
+
+function describeHolder(path: string): string {
+  try {
+    const database = openDatabase(path, { readOnly: true })
+    try {
+      const row = database.prepare('SELECT pid, host, since FROM owner').get() as { pid: number; host: string; since: number } | undefined
+      return row ? `process ${row.pid} on ${row.host} since ${new Date(row.since).toISOString()}` : 'its owner has not recorded itself yet'
+    } finally {
+      database.close()
+    }
+  } catch {
+    return 'its owner has not recorded itself yet'
   }
 }
 

@@ -39,7 +39,7 @@ export function sqliteStore(path: string, options: { readOnly?: boolean } = {}):
       return db()
     },
     open(owner, check) {
-      ownership = takeOwnership(path, () => describeHolder(path))
+      ownership = takeOwnership(path)
       try {
         connection = openDatabase(path, {
           within(opening) {
@@ -149,20 +149,6 @@ export function sqliteStore(path: string, options: { readOnly?: boolean } = {}):
 }
 
 /** Who holds `path` now, as recorded by the holder itself. */
-function describeHolder(path: string): string {
-  try {
-    const database = openDatabase(path, { readOnly: true })
-    try {
-      const row = database.prepare('SELECT pid, host, since FROM owner').get() as { pid: number; host: string; since: number } | undefined
-      return row ? `process ${row.pid} on ${row.host} since ${new Date(row.since).toISOString()}` : 'its owner has not recorded itself yet'
-    } finally {
-      database.close()
-    }
-  } catch {
-    return 'its owner has not recorded itself yet'
-  }
-}
-
 const typeColumns = (table: string): string =>
   ['event.type', 'child', 'after'].map((path) => `json_extract(${table}.body, '$.${path}') AS ${path.split('.')[0]}`).join(', ')
 

@@ -89,7 +89,7 @@ test('restoring into a database that a live process owns exits 4 and changes not
   write(live, 1)
   await home.run(['backup', 'copy.db'])
   write(live, 2)
-  const ownership = takeOwnership(path, () => 'this test')
+  const ownership = takeOwnership(path)
   try {
     const { code, stderr } = await home.run(['restore', 'copy.db'])
     expect(stderr).toContain('in use by another live process')

@@ -119,7 +119,7 @@ describe('what it finds', () => {
     expect(found((await examine()).checks, 'FAIL')[0]).toContain('database: ')
     writeFileSync(join(home.data, 'signalbox.db'), '')
     openDatabase(join(home.data, 'signalbox.db')).close()
-    const ownership = takeOwnership(join(home.data, 'signalbox.db'), () => 'this test')
+    const ownership = takeOwnership(join(home.data, 'signalbox.db'))
     try {
       const { checks } = await examine()
       expect(found(checks, 'WARN').join()).toContain('a live process owns')

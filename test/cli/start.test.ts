@@ -77,7 +77,7 @@ describe('what stops it before anything is touched', () => {
   test('a port in use by the owner of the database: the owner is what matters', async () => {
     const { socket, port } = await occupy()
     home.writeConfig({ server: { port, operatorToken: tokenFile() } })
-    const ownership = takeOwnership(join(home.data, 'signalbox.db'), () => 'this test')
+    const ownership = takeOwnership(join(home.data, 'signalbox.db'))
     try {
       const { code, stderr } = await home.run(['start'])
       expect(stderr).toContain('in use by another live process')
@@ -120,13 +120,13 @@ describe('a server', () => {
     ])
     return { child, url: (JSON.parse(line) as { url: string }).url, errors: () => errors }
   }
-  const setUp = (): void => {
+  const setUp = (port = 0): void => {
     execFileSync('git', ['init', '--quiet', '--initial-branch=main'], { cwd: home.folder, env: home.variables })
     execFileSync('git', ['-c', 'user.name=A', '-c', 'user.email=a@example.com', 'commit', '--quiet', '--allow-empty', '-m', 'x'], {
       cwd: home.folder,
       env: home.variables,
     })
-    home.writeConfig({ server: { port: 0, operatorToken: tokenFile() } })
+    home.writeConfig({ server: { port, operatorToken: tokenFile() } })
   }
 
   test('says where it is, answers, and ends at SIGTERM with 0', async () => {
@@ -176,15 +176,21 @@ describe('a server', () => {
     expect(await once(child, 'exit')).toEqual([130, null])
   })
 
-  test('a second one on the same database exits 4 and harms nothing', async () => {
-    setUp()
-    const { child, url } = await start()
-    const { code, stderr } = await home.run(['start'])
-    expect(stderr).toContain('in use by another live process')
-    expect(stderr).toContain(String(child.pid))
-    expect(code).toBe(4)
-    expect((await fetch(`${url}/health`)).status).toBe(200)
-  })
+  test.each(['a free', 'the same'])(
+    'a second one on the same database and %s port exits 4, names the first and harms nothing',
+    async (which) => {
+      const { socket, port } = await occupy()
+      socket.close()
+      await once(socket, 'close')
+      setUp(which === 'a free' ? 0 : port)
+      const { child, url } = await start()
+      const { code, stderr } = await home.run(['start'])
+      expect(stderr).toContain('in use by another live process')
+      expect(stderr).toContain(String(child.pid))
+      expect(code).toBe(4)
+      expect((await fetch(`${url}/health`)).status).toBe(200)
+    },
+  )
 
   test('a second one on the same database by way of a link exits 4', async () => {
     setUp()
