@@ -17,7 +17,7 @@ export interface Client {
   post: (path: string, body: unknown, options?: { patient?: boolean }) => Promise<unknown>
 }
 
-/** The file in the data folder that names the address of a server that took a free port. */
+/** The file in the data folder that names the server which works on it: its address, also of a free port, and its instance. */
 export const addressFile = (config: Config): string => join(config.dataFolder, 'server.json')
 
 /** Throws ConfigurationError `no-operator-token`; requests throw FatalError `no-server` or what the server refused. */
@@ -31,10 +31,13 @@ export function createClient(config: Config): Client {
     // The same key on every attempt: a request whose answer was lost is not done twice.
     if (method === 'POST') headers['idempotency-key'] = randomUUID()
     for (let attempt = 1; ; attempt++) {
+      const { instance } = announced(config)
+      if (instance !== undefined) headers['signalbox-instance'] = instance
       const reply = await exchange(`${address}${path}`, method, headers, payload, patient ? 0 : 30_000).catch((error: unknown) =>
         attempt < attempts && isLost(error) ? undefined : Promise.reject(explainSilence(error, address, config)),
       )
-      const isBusy = reply?.status === 503 && attempt < attempts
+      // A server that has just begun to answer says only then who it is.
+      const isBusy = (reply?.status === 503 && attempt < attempts) || (reply?.status === 421 && attempt === 1)
       if (reply && !isBusy) return accept(reply, address, config)
       await wait(Math.min(Number(reply?.retryAfter ?? 0) * 1_000 || 300 * attempt, 2_000))
     }
@@ -115,6 +118,12 @@ function accept(reply: Reply, address: string, config: Config): unknown {
       `The server at ${address} refuses the operator token of ${config.file}. Was it started with another configuration?`,
     )
   }
+  if (reply.status === 421) {
+    throw new FatalError(
+      'other-server',
+      `The server at ${address} works on another data folder than ${config.dataFolder}, that of ${config.file}; nothing was changed. Name its own configuration with --config, or give this one another server.port and start its server.`,
+    )
+  }
   const accepted =
     (body as { error?: { accepted?: unknown }; accepted?: unknown }).error?.accepted ?? (body as { accepted?: unknown }).accepted
   const hint = Array.isArray(accepted) && accepted.length > 0 && !accepted.every((word) => message.includes(String(word)))
@@ -124,18 +133,31 @@ function accept(reply: Reply, address: string, config: Config): unknown {
 function addressOf(config: Config): string {
   const { host, port } = config.server
   if (port === 0) {
-    try {
-      return (JSON.parse(readFileSync(addressFile(config), 'utf8')) as { url: string }).url
-    } catch (error) {
-      throw new FatalError(
-        'no-server',
-        `server.port is 0 and ${addressFile(config)} names no address: no server runs. Start it with \`signalbox start\`.`,
-        { cause: error },
-      )
-    }
+    const url = announced(config).url
+    if (url !== undefined) return url
+    throw new FatalError(
+      'no-server',
+      `server.port is 0 and ${addressFile(config)} names no address: no server runs. Start it with \`signalbox start\`.`,
+    )
   }
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
+}
+
+/** What the server of this data folder has written about itself. */
+interface Announcement {
+  url?: string
+  instance?: string
+}
+
+function announced(config: Config): Announcement {
+  try {
+    return JSON.parse(readFileSync(addressFile(config), 'utf8')) as Announcement
+  } catch (error) {
+    // Without a server of its own this configuration means none: what answers on its port must not file into another database.
+    // Another user may not read the file, but has the token: that has to do.
+    return (error as { code?: string }).code === 'ENOENT' ? { instance: 'none' } : {}
+  }
 }
 
 /** A path as a shell takes it. */

@@ -1,5 +1,6 @@
 // start: the server in the foreground, from the first check of the configuration to the last commit.
 
+import { randomUUID } from 'node:crypto'
 import { rmSync, writeFileSync } from 'node:fs'
 import { createServer as createSocket } from 'node:net'
 import { constants } from 'node:os'
@@ -34,9 +35,10 @@ export const command: Command = {
     const log = openLogFile(config.dataFolder, { retention: config.store.retention })
     const logger = pino({ base: null }, log)
     const app = await boot(config, logger, context)
-    const server = await serve(app, config, logger)
+    const instance = randomUUID()
+    const server = await serve(app, config, logger, instance)
     try {
-      announce(server.url, config, context)
+      announce(server.url, instance, config, context)
       if (app.health().state === 'draining') context.output.note('Drained before: no run starts until `signalbox resume`.')
     } catch (error) {
       await server.close()
@@ -63,9 +65,9 @@ async function boot(config: Config, logger: Logger, context: Context): Promise<A
   }
 }
 
-async function serve(app: App, config: Config, logger: Logger): Promise<{ url: string; close: () => Promise<void> }> {
+async function serve(app: App, config: Config, logger: Logger, instance: string): Promise<{ url: string; close: () => Promise<void> }> {
   const { host, port, publicUrl, metrics } = config.server
-  const options = { host, port, publicUrl, metrics, operatorToken: operatorTokenOf(config), version: packageVersion(), logger }
+  const options = { host, port, publicUrl, metrics, operatorToken: operatorTokenOf(config), instance, version: packageVersion(), logger }
   try {
     const { createServer } = await import('../server/server.ts')
     return await createServer(app, options)
@@ -75,8 +77,8 @@ async function serve(app: App, config: Config, logger: Logger): Promise<{ url: s
   }
 }
 
-function announce(url: string, config: Config, context: Context): void {
-  writeFileSync(addressFile(config), `${JSON.stringify({ url, pid: process.pid })}\n`, { mode: 0o600 })
+function announce(url: string, instance: string, config: Config, context: Context): void {
+  writeFileSync(addressFile(config), `${JSON.stringify({ url, pid: process.pid, instance })}\n`, { mode: 0o600 })
   context.output.note(`Signalbox is ready at ${url} (data in ${config.dataFolder}). \`signalbox inspect\` opens the page.`)
   context.output.lineOfJson({ url, pid: process.pid, dataFolder: config.dataFolder })
 }
@@ -88,9 +90,10 @@ async function endInTime(server: { close: () => Promise<void> }, app: App, confi
     process.exit(exit.failed)
   }, 9_500)
   await server.close()
+  // While the database is still ours: afterwards the file may be that of the next server.
+  rmSync(addressFile(config), { force: true })
   await app.stop()
   clearTimeout(late)
-  rmSync(addressFile(config), { force: true })
   if (why === 'signal') return exit.done
   throw new FatalError(
     'runtime-stopped',

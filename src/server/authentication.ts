@@ -22,6 +22,8 @@ declare module 'fastify' {
 
 export interface Authentication {
   token: string
+  /** What a request's `signalbox-instance` must be when it has one; undefined takes any. */
+  instance: string | undefined
   origins: Origins
   sessions: Sessions
   /** Called at request time: the cookie's name holds the port, because browsers share cookies between ports. */
@@ -32,7 +34,7 @@ export interface Authentication {
 
 /** Must be added before any route: it guards all of them, unknown paths included. */
 export function addAuthentication(server: FastifyInstance, authentication: Authentication): void {
-  const { origins, sessions } = authentication
+  const { origins, sessions, instance } = authentication
   const isToken = createTokenCheck(authentication.token)
 
   server.decorateRequest('credential', null)
@@ -48,6 +50,10 @@ export function addAuthentication(server: FastifyInstance, authentication: Authe
         'token-required',
         'A session is not enough here: give the operator token as "Authorization: Bearer TOKEN".',
       )
+    }
+    const meant = request.headers['signalbox-instance']
+    if (meant !== undefined && instance !== undefined && meant !== instance) {
+      throw new RequestError(421, 'other-instance', 'This request is meant for a server with another data folder.')
     }
     if (isFromAnotherSite(request)) {
       throw new RequestError(403, 'origin-not-allowed', 'A page of another site asked for this; only the inspector of this server may.')

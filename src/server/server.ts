@@ -24,6 +24,8 @@ export interface ServerOptions {
   port: number
   publicUrl: string | null
   operatorToken: string
+  /** Names this run of the server to clients that must not meet another one; by default nobody is refused for it. */
+  instance?: string
   metrics: 'open' | 'token'
   version: string
   logger?: FastifyBaseLogger
@@ -76,6 +78,7 @@ export async function createServer(app: App, options: ServerOptions): Promise<Se
   let port = options.port
   const authentication: Authentication = {
     token: options.operatorToken,
+    instance: options.instance,
     origins: createOrigins({ host: options.host, port: () => port, publicUrl: options.publicUrl }),
     sessions: createSessions(options.now ?? Date.now),
     port: () => port,

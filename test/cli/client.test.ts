@@ -4,9 +4,9 @@ import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { once } from 'node:events'
 import { text as readText } from 'node:stream/consumers'
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createHome, type Home } from './program.ts'
 
 interface Seen {
@@ -182,6 +182,17 @@ test('a lost answer and a busy server are tried again with the same key', async 
   expect(code).toBe(0)
   expect(seen).toHaveLength(3)
   expect(new Set(seen.map(({ headers }) => headers['idempotency-key'])).size).toBe(1)
+})
+
+test('a server that has just begun to answer is asked once more, under the name that it has then written', async () => {
+  const file = join(home.data, 'server.json')
+  replies = [{ status: 421, body: { error: { code: 'other-instance', message: 'no' } } }, { status: 202 }]
+  const running = home.run(['stop', 'APP-1'])
+  await vi.waitFor(() => expect(seen).toHaveLength(1), { timeout: 10_000, interval: 5 })
+  writeFileSync(file, JSON.stringify({ instance: 'new' }))
+  expect((await running).code).toBe(0)
+  rmSync(file)
+  expect(seen.map(({ headers }) => headers['signalbox-instance'])).toEqual(['none', 'new'])
 })
 
 test('a server that stays busy is told', async () => {

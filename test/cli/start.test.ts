@@ -2,7 +2,7 @@
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -211,6 +211,31 @@ describe('a server', () => {
     await once(first.child, 'exit')
     const second = await start()
     expect((await fetch(`${second.url}/health`)).status).toBe(200)
+  })
+
+  test('commands of a configuration with another database refuse it', async () => {
+    const { socket, port } = await occupy()
+    socket.close()
+    await once(socket, 'close')
+    setUp(port)
+    const own = home.writeConfig({ server: { port, operatorToken: tokenFile() } })
+    copyFileSync(own, join(home.folder, 'own.json'))
+    const { url } = await start()
+    expect((await home.run(['submit', 'Mine', '--hold'])).code).toBe(0)
+    const store = { path: join(home.folder, 'elsewhere', 'signalbox.db') }
+    home.writeConfig({ server: { port, operatorToken: tokenFile() }, store })
+    for (const command of [['submit', 'Not mine'], ['pause'], ['inspect']]) {
+      const { code, stdout, stderr } = await home.run(command)
+      expect(stderr).toContain(`The server at ${url} works on another data folder than ${join(home.folder, 'elsewhere')}`)
+      expect(stderr).toContain('--config')
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    }
+    // One that was killed has left its announcement behind: it is not the one that answers.
+    writeFileSync(join(home.folder, 'elsewhere', 'server.json'), JSON.stringify({ url, pid: 1, instance: 'gone' }))
+    expect((await home.run(['submit', 'Not mine'])).stderr).toContain('works on another data folder')
+    const mine = ['--config', join(home.folder, 'own.json')]
+    const { issues } = JSON.parse((await home.run(['status', '--json', ...mine])).stdout) as { issues: object[] }
+    expect(issues).toHaveLength(1)
   })
 
   test('the log is written, without the token', async () => {

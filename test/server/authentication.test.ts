@@ -52,6 +52,20 @@ test.each(['//api/issues', '/%61pi/issues', '/API/issues', '/api/../api/issues',
   },
 )
 
+test('a request that is meant for another instance is refused, on every route behind the token', async () => {
+  const server = await start({ instance: 'this' })
+  const before = world().changes()
+  const asked = (name: string) => ask(server, 'POST', '/api/issues', { headers: { ...bearer, 'signalbox-instance': name }, json: {} })
+  expect(await asked('other')).toMatchObject({ status: 421, body: { error: { code: 'other-instance' } } })
+  expect((await asked('this')).status).toBe(400)
+  expect((await get(server, '/api/issues', { ...bearer, 'signalbox-instance': 'other' })).status).toBe(421)
+  // Only who has the token learns which instance this is.
+  expect((await ask(server, 'GET', '/api/issues', { headers: { 'signalbox-instance': 'this' } })).status).toBe(401)
+  expect(world().changes()).toBe(before)
+  const nameless = await start()
+  expect((await get(nameless, '/api/issues', { ...bearer, 'signalbox-instance': 'other' })).status).toBe(200)
+})
+
 test('the token opens them', async () => {
   const server = await start()
   expect((await get(server, '/api/issues')).status).toBe(200)
