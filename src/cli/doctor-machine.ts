@@ -7,8 +7,10 @@ import { dirname, join } from 'node:path'
 import { text as readText } from 'node:stream/consumers'
 import { git } from '../actors/git.ts'
 import { type Config, makeDataFolder } from '../config.ts'
+import { FatalError } from '../errors.ts'
 import { openDatabase } from '../persistence/database.ts'
 import { lockOf, takeOwnership } from '../persistence/ownership.ts'
+import { createClient } from './client.ts'
 import { type Finding, fail, pass, warn } from './doctor.ts'
 import { sentenceOf } from './exit.ts'
 
@@ -97,7 +99,7 @@ export async function checkServer(config: Config): Promise<Finding[]> {
   const where = `${host}:${port}`
   const health = port === 0 ? undefined : await ask(`http://${host.includes(':') ? `[${host}]` : host}:${port}/health`)
   const owner = ownerOf(config.store.path)
-  if (health?.signalbox) return [pass('server', `a server answers at ${where}`)]
+  if (health?.signalbox) return [await checkAnswer(config, where)]
   if (owner !== null) {
     return [
       warn('server', `${owner}, but no server answers at ${where}`, 'It may be starting or ending; if it stays so, end that process.'),
@@ -107,6 +109,18 @@ export async function checkServer(config: Config): Promise<Finding[]> {
   const busy = await bindError(host, port)
   if (busy !== null) return [fail('server', `${where} cannot be bound (${busy})`, 'End what uses it, or set server.host and server.port.')]
   return [pass('server', `none is running; ${where} is free`)]
+}
+
+/** Whether what answers is the server of this configuration, asked as the commands ask. */
+async function checkAnswer(config: Config, where: string): Promise<Finding> {
+  try {
+    await createClient(config).get('/api/machines')
+    return pass('server', `a server answers at ${where}`)
+  } catch (error) {
+    const isOther = error instanceof FatalError && ['wrong-token', 'other-server'].includes(error.code)
+    if (isOther) return fail('server', error.message, 'A start needs the port: end that server, or set server.port.')
+    throw error
+  }
 }
 
 function ownerOf(path: string): string | null {

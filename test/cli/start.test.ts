@@ -213,7 +213,7 @@ describe('a server', () => {
     expect((await fetch(`${second.url}/health`)).status).toBe(200)
   })
 
-  test('commands of a configuration with another database refuse it', async () => {
+  test('commands of a configuration with another database refuse it, and doctor says that it is another', async () => {
     const { socket, port } = await occupy()
     socket.close()
     await once(socket, 'close')
@@ -230,10 +230,16 @@ describe('a server', () => {
       expect(stderr).toContain('--config')
       expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     }
+    const doctor = await home.run(['doctor'])
+    expect(doctor.stdout).toMatch(/^FAIL {2}server: .*works on another data folder/m)
+    expect(doctor.stdout).not.toContain('Ready')
     // One that was killed has left its announcement behind: it is not the one that answers.
     writeFileSync(join(home.folder, 'elsewhere', 'server.json'), JSON.stringify({ url, pid: 1, instance: 'gone' }))
     expect((await home.run(['submit', 'Not mine'])).stderr).toContain('works on another data folder')
+    home.writeConfig({ server: { port, operatorToken: 'b'.repeat(43) }, store })
+    expect((await home.run(['doctor'])).stdout).toMatch(/^FAIL {2}server: .*refuses the operator token/m)
     const mine = ['--config', join(home.folder, 'own.json')]
+    expect((await home.run(['doctor', ...mine])).stdout).toMatch(/^PASS {2}server: a server answers/m)
     const { issues } = JSON.parse((await home.run(['status', '--json', ...mine])).stdout) as { issues: object[] }
     expect(issues).toHaveLength(1)
   })
