@@ -74,6 +74,8 @@ function expectation(issue: z.core.$ZodIssue, expected: JsonSchema | undefined):
   const orNull = expected?.anyOf?.some((branch) => branch.type === 'null') ? ', or null' : ''
   if (leaf?.format === 'duration') return `must be a duration such as "15s", "20m" or "14d"${orNull}`
   if (leaf?.format === 'secret') return `must be a text such as "$NAME", "file:PATH" or "credential:NAME"${orNull}`
+  if (leaf?.format === 'branch')
+    return 'must be the beginning of a branch name: letters, digits, ".", "_", "-" and "/", without "..", and no part may begin with a sign or end in "." or ".lock"'
   if (leaf?.format === 'uri') return `must be an address that begins with http:// or https://${orNull}`
   if (leaf?.enum) return `must be one of ${leaf.enum.map((value) => JSON.stringify(value)).join(', ')}${orNull}`
   if (leaf?.pattern && issue.code === 'invalid_format') return `must match ${leaf.pattern}${orNull}`

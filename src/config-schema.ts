@@ -180,8 +180,10 @@ const project = z.strictObject({
   baseBranch: text.nullable().default(null).describe('Where changes land; null discovers it.'),
   branchPrefix: z
     .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*)*$/)
-    .default('signalbox'),
+    .regex(/^(?!.*(\.\.|\.(lock)?(\/|$)))[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*)*$/)
+    .meta({ format: 'branch' })
+    .default('signalbox')
+    .describe('What the names of branches begin with, as git allows it.'),
   protectedPaths: z
     .array(text)
     .optional()

@@ -298,7 +298,7 @@ describe('what is refused', () => {
     [
       'a branch prefix that git refuses',
       { projects: [{ id: 'app', repo: '.', branchPrefix: 'a..b/' }] },
-      'projects[0].branchPrefix: must match',
+      'projects[0].branchPrefix: must be the beginning of a branch name',
     ],
     [
       'a name of a variable that is none',
@@ -311,6 +311,20 @@ describe('what is refused', () => {
     expect(code).toBe('configuration-invalid')
     expect(message).toContain(sentence)
     expect(message).toContain(join(folder, 'signalbox.config.json'))
+  })
+
+  test.each(['a..b', 'x.lock', 'x.lock/y', 'x.', 'x/', '/x', '.x', 'x//y', '-x', 'x y', 'x~', 'x@{y'])(
+    '%j begins no branch name, as git has it',
+    (branchPrefix) => {
+      const { message } = refusal(() => parse({ projects: [{ id: 'app', repo: '.', branchPrefix }] }))
+      expect(message).toContain(`projects[0].branchPrefix: must be the beginning of a branch name`)
+      expect(message).toContain(`not "${branchPrefix}"`)
+    },
+  )
+
+  test.each(['signalbox', 'bots/app', 'x.y', 'x.locked', 'x.lock.y', 'A-1_b'])('%j begins a branch name that git takes', (branchPrefix) => {
+    expect(parse({ projects: [{ id: 'app', repo: '.', branchPrefix }] }).projects[0]!.branchPrefix).toBe(branchPrefix)
+    execFileSync('git', ['check-ref-format', '--branch', `${branchPrefix}/app-1`])
   })
 
   test('everything that is wrong is told at once, with its line', () => {
