@@ -16,11 +16,15 @@ export function toMilliseconds(text: string): number | undefined {
   return match ? Math.round(Number(match[1]) * units[match[2] as keyof typeof units]) : undefined
 }
 
+/** Beyond it a date would leave what clocks and timers can count, and no wait is meant to be that long. */
+const longestDuration = toMilliseconds('365d')!
+
 // `format` tells the reader of the file (config.ts) what to do with a string before it is checked.
 const duration = z
   .string()
   .regex(durationPattern)
   .transform((text) => toMilliseconds(text)!)
+  .refine((ms) => ms <= longestDuration)
   .meta({ format: 'duration', examples: ['15s', '20m', '14d'] })
 /** What a shell runs: taken literally, also when it begins with a dollar sign. */
 const command = z.string().min(1).meta({ format: 'command' })

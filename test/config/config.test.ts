@@ -300,12 +300,22 @@ describe('what is refused', () => {
       { projects: [{ id: 'app', repo: '.', branchPrefix: 'a..b/' }] },
       'projects[0].branchPrefix: must be the beginning of a branch name',
     ],
+    ['a duration longer than a year', { limits: { run: '999999999999m' } }, 'limits.run: must be at most 365d, not "999999999999m"'],
+    [
+      'a delay longer than a year',
+      { projects: [{ id: 'app', repo: '.', delays: { recovery: '366d' } }] },
+      'projects[0].delays.recovery: must be at most 365d, not "366d"',
+    ],
     [
       'a name of a variable that is none',
       { agents: { mine: { kind: 'command', command: 'x', env: { 'A-B': '1' } } } },
       'agents.mine.env.A-B: "A-B" is not allowed as a name',
     ],
   ]
+  test('a duration of a year is taken', () => {
+    expect(parse({ store: { retention: '365d' } }).store.retention).toBe(365 * 86_400_000)
+  })
+
   test.each(cases)('%s', (_, more, sentence) => {
     const { code, message } = refusal(() => parse(more))
     expect(code).toBe('configuration-invalid')
