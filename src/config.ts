@@ -138,7 +138,7 @@ export function makeDataFolder(config: Config): void {
   const { dataFolder } = config
   const probe = join(dataFolder, `.probe-${process.pid}`)
   try {
-    mkdirSync(dataFolder, { recursive: true, mode: 0o700 })
+    makeFolder(dataFolder)
     writeFileSync(probe, 'signalbox')
     rmSync(probe)
   } catch (error) {
@@ -152,6 +152,18 @@ export function makeDataFolder(config: Config): void {
       `Cannot write to the data folder ${dataFolder}: ${toErrorData(error).message}. ${advice}`,
       { cause: error },
     )
+  }
+}
+
+/** One by one: where folders cannot be made although nothing is there, as in /proc, Node's own recursion never ends. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return
+  if (dirname(folder) !== folder) makeFolder(dirname(folder))
+  try {
+    mkdirSync(folder, { mode: 0o700 })
+  } catch (error) {
+    // Another start was faster; whether it can be written to is seen next.
+    if ((error as { code?: string }).code !== 'EEXIST') throw error
   }
 }
 

@@ -399,6 +399,14 @@ describe('the data folder', () => {
     expect(message).toContain('store.path')
   })
 
+  // In a process of its own: what never ends would hold up the test as well.
+  test.runIf(process.platform === 'linux')('a place where no folders can be made says so', () => {
+    const script = `import { makeDataFolder } from ${JSON.stringify(join(import.meta.dirname, '../../src/config.ts'))}
+      try { makeDataFolder({ dataFolder: '/proc/x/y' }) } catch ({ code, message }) { console.log(code, message) }`
+    const said = execFileSync(process.execPath, ['--input-type=module', '-e', script], { timeout: 20_000, encoding: 'utf8' })
+    expect(said).toMatch(/^data-folder-unusable Cannot write to the data folder \/proc\/x\/y: .*store\.path/)
+  })
+
   test.runIf(process.getuid?.() !== 0)('a folder that may not be written says so', () => {
     mkdirSync(join(folder, 'data'))
     chmodSync(join(folder, 'data'), 0o500)
