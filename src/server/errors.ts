@@ -69,10 +69,13 @@ const framework: Record<string, { status: number; code: string; message: string 
   FST_ERR_MAX_PARAM_LENGTH: { status: 414, code: 'url-too-long', message: 'A part of the path is longer than any key or address.' },
 }
 
-/** The answer for anything thrown. Unknown errors say nothing about the inside; they are logged. Never throws. */
-export function toErrorAnswer(error: unknown): ErrorAnswer {
+/** The answer for anything thrown; `bodyLimit`, in bytes, is that of the route. Unknown errors say nothing about the inside; they are logged. Never throws. */
+export function toErrorAnswer(error: unknown, bodyLimit?: number): ErrorAnswer {
   const known = framework[(error as FastifyError | undefined)?.code ?? '']
-  if (known) return answer(known.status, known.code, known.message)
+  if (known) {
+    const most = known.status === 413 && bodyLimit !== undefined ? `: at most ${bodyLimit} bytes` : ''
+    return answer(known.status, known.code, known.message.replace(/\.$/, `${most}.`))
+  }
   if ((error as { code?: unknown } | undefined)?.code === 'SQLITE_FULL') {
     return answer(507, 'disk-full', "The disk of the server's database is full, so nothing was changed. Free space there and try again.")
   }
@@ -93,7 +96,7 @@ export function toErrorAnswer(error: unknown): ErrorAnswer {
 
 /** Sends the answer for a thrown error, and logs what the server is to blame for. */
 export function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const { status, headers, body } = toErrorAnswer(error)
+  const { status, headers, body } = toErrorAnswer(error, request.routeOptions.bodyLimit)
   if (status >= 500 && status !== 503) request.log.error({ err: error, method: request.method, path: pathOf(request) }, 'request failed')
   // Fastify closes a connection whose body it refused, and a client that is still sending would see a reset
   // instead of the answer. So the rest is read and dropped, for a bounded time.

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { text as readText } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { helpOf } from '../../src/cli/command.ts'
@@ -73,6 +74,30 @@ describe('wrong use exits 2 and says what was meant', () => {
     expect(stderr).toContain('--body-file')
     expect(stderr).toContain('nope.md does not exist')
     expect(code).toBe(2)
+  })
+})
+
+describe('a text without an end is not read to it', () => {
+  test.each([
+    ['a device', ['submit', 'x', '--body-file', '/dev/zero'], '--body-file is too long: at most 256 KiB are taken'],
+    ['standard input', ['submit', 'x', '--body-file', '-'], '--body-file is too long: at most 256 KiB are taken'],
+    ['a text of an action', ['prompt', 'APP-1', '-'], 'TEXT is too long: at most 256 KiB are taken'],
+  ])('%s', async (_, args, sentence) => {
+    home.writeConfig()
+    const child = spawn('/bin/sh', ['-c', 'exec timeout 20 "$@" < /dev/zero', 'sh', process.execPath, bin, ...args], {
+      cwd: home.folder,
+      env: home.variables,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    const [stderr, [code]] = await Promise.all([readText(child.stderr), once(child, 'exit')])
+    expect(stderr).toContain(sentence)
+    expect(code).toBe(2)
+  })
+
+  test('what is as long as it may be is sent', async () => {
+    home.writeConfig()
+    writeFileSync(join(home.folder, 'long.md'), 'x'.repeat(256 * 1024))
+    expect((await home.run(['submit', 'x', '--body-file', 'long.md'])).stderr).toContain('No server answers')
   })
 })
 

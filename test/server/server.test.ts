@@ -84,6 +84,7 @@ test('a body over 1 MiB is refused by its Content-Length, before it is sent', as
   const answer = await raw(server, text)
   expect(answer).toMatch(/^HTTP\/1\.1 413 /)
   expect(answer).toContain('"code":"body-too-large"')
+  expect(answer).toContain(`at most ${mebibyte} bytes`)
   // A closed connection could reset the answer of a client that is still sending.
   expect(answer).not.toMatch(/^connection: close/im)
   expect(performance.now() - started).toBeLessThan(4_000)

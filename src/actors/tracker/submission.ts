@@ -4,7 +4,8 @@ import { z } from 'zod'
 import { ConfigurationError, suggest } from '../../errors.ts'
 
 const titleLimit = 500
-const bodyLimit = 256 * 1024
+/** The most bytes of an issue's description. */
+export const bodyLimit = 256 * 1024
 const textLimit = 64 * 1024
 const labelLimit = 100
 const listLimit = 100
