@@ -56,6 +56,8 @@ async function toSubmission(context: Context): Promise<Submission> {
   const [number, branch] = [context.value('pull-request'), context.value('branch')]
   if (number !== undefined && branch !== undefined)
     throw wrongUse('invalid-argument', '--pull-request and --branch exclude each other: give one of them.')
+  if (number !== undefined && !/^#?[1-9]\d{0,8}$/.test(number))
+    throw wrongUse('invalid-argument', `--pull-request must be the number of a pull request, not "${number}".`)
   if (number !== undefined) submission.links = [number]
   if (branch !== undefined) submission.links = [`branch:${branch}`]
   if (context.has('hold')) submission.hold = true

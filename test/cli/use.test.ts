@@ -32,6 +32,8 @@ describe('wrong use exits 2 and says what was meant', () => {
     ['submit x --body --json', '--body needs a value: --body TEXT. If the value is "--json", write --body=--json.'],
     ['submit x --priority 9', '--priority must be one of 0, 1, 2, 3, 4, not "9"'],
     ['submit x --body a --body-file b', 'exclude each other'],
+    ['submit x --pull-request abc', '--pull-request must be the number of a pull request, not "abc"'],
+    ['submit x --pull-request 0', '--pull-request must be the number of a pull request, not "0"'],
     ['status --json=yes', '--json is a switch and takes no value'],
     ['explain', 'KEY is missing'],
     ['timeline', 'KEY is missing'],
