@@ -1,14 +1,14 @@
 // start: the server in the foreground, from the first check of the configuration to the last commit.
 
 import { randomUUID } from 'node:crypto'
-import { rmSync, writeFileSync } from 'node:fs'
+import { unlinkSync, writeFileSync } from 'node:fs'
 import { createServer as createSocket } from 'node:net'
 import { constants } from 'node:os'
 import { setTimeout as wait } from 'node:timers/promises'
 import { type Logger, pino } from 'pino'
 import type { App } from '../app.ts'
 import { assertSecrets, type Config, makeDataFolder, operatorTokenOf } from '../config.ts'
-import { FatalError } from '../errors.ts'
+import { FatalError, toErrorData } from '../errors.ts'
 import { addressFile } from './client.ts'
 import type { Command, Context } from './command.ts'
 import { exit, sentenceOf } from './exit.ts'
@@ -91,7 +91,7 @@ async function endInTime(server: { close: () => Promise<void> }, app: App, confi
   }, 9_500)
   await server.close()
   // While the database is still ours: afterwards the file may be that of the next server.
-  rmSync(addressFile(config), { force: true })
+  withdraw(config, context)
   await app.stop()
   clearTimeout(late)
   if (why === 'signal') return exit.done
@@ -99,6 +99,16 @@ async function endInTime(server: { close: () => Promise<void> }, app: App, confi
     'runtime-stopped',
     'The runtime has stopped because its database could not commit. Free disk space or mend the disk, then start again: it goes on from the last commit.',
   )
+}
+
+/** A data folder that has become read-only keeps its announcement, which nobody answers: that is no reason to end badly. */
+function withdraw(config: Config, context: Context): void {
+  try {
+    unlinkSync(addressFile(config))
+  } catch (error) {
+    if ((error as { code?: string }).code === 'ENOENT') return
+    context.output.note(`signalbox: ${toErrorData(error).message}; the file is out of date until the next start.`)
+  }
 }
 
 /** Resolves at the first signal; a second one, half a second later or more, ends the process at once. */

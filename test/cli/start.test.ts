@@ -2,7 +2,7 @@
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -142,6 +142,17 @@ describe('a server', () => {
     expect(await once(child, 'exit')).toEqual([0, null])
     expect(performance.now() - began).toBeLessThan(10_000)
     expect(existsSync(join(home.data, 'server.json'))).toBe(false)
+  })
+
+  test('ends with 0 also when it cannot take its announcement back', async () => {
+    setUp()
+    const { child, errors } = await start()
+    // A folder in its place cannot be removed as a file, as on a disk that has become read-only.
+    rmSync(join(home.data, 'server.json'))
+    mkdirSync(join(home.data, 'server.json'))
+    child.kill('SIGTERM')
+    expect(await once(child, 'exit')).toEqual([0, null])
+    expect(errors()).toMatch(/^signalbox: .*server\.json.*out of date/m)
   })
 
   /** A request that never ends holds the server back from ending for a while. */
