@@ -225,6 +225,8 @@ export interface App extends Reader {
     faulted: string[]
   }
   metrics(): string
+  /** Rejects with FatalError `store-failed`, whose cause is the database's error, when nothing can be committed any more; resolves after `stop`. */
+  readonly stopped: Promise<void>
   /** Ends agents' process groups, commits, releases the database. */
   stop(): Promise<void>
 }

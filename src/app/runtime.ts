@@ -303,6 +303,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       }
     },
     metrics: () => metricsOf(system, sessions.active),
+    stopped: system.stopped,
     stop: () =>
       (stopping ??= (async () => {
         pump.stop()

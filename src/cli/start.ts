@@ -4,7 +4,6 @@ import { randomUUID } from 'node:crypto'
 import { unlinkSync, writeFileSync } from 'node:fs'
 import { createServer as createSocket } from 'node:net'
 import { constants } from 'node:os'
-import { setTimeout as wait } from 'node:timers/promises'
 import { type Logger, pino } from 'pino'
 import type { App } from '../app.ts'
 import { assertSecrets, type Config, makeDataFolder, operatorTokenOf } from '../config.ts'
@@ -50,7 +49,7 @@ export const command: Command = {
   },
 }
 
-type Ending = 'signal' | 'failure'
+type Ending = { kind: 'signal' } | { kind: 'failure'; error: unknown }
 
 async function boot(config: Config, logger: Logger, context: Context): Promise<App> {
   const { createApp } = await import('../app.ts')
@@ -94,10 +93,23 @@ async function endInTime(server: { close: () => Promise<void> }, app: App, confi
   withdraw(config, context)
   await app.stop()
   clearTimeout(late)
-  if (why === 'signal') return exit.done
-  throw new FatalError(
+  if (why.kind === 'signal') return exit.done
+  throw toStopError(why.error, config)
+}
+
+/** What kept the database from committing, and what to do about that. */
+function toStopError(error: unknown, { store }: Config): FatalError {
+  const { cause = error } = error as { cause?: unknown }
+  const code = String((cause as { code?: unknown } | undefined)?.code ?? '')
+  const advice = /^(SQLITE_FULL|SQLITE_IOERR|ENOSPC|EIO)/.test(code)
+    ? 'Free disk space or mend the disk'
+    : code.startsWith('SQLITE_READONLY')
+      ? `Make ${store.path} writable again`
+      : `See \`signalbox doctor\` and the log`
+  return new FatalError(
     'runtime-stopped',
-    'The runtime has stopped because its database could not commit. Free disk space or mend the disk, then start again: it goes on from the last commit.',
+    `The runtime has stopped because its database could not commit: ${toErrorData(cause).message}. ${advice}, then start again: it goes on from the last commit.`,
+    { cause },
   )
 }
 
@@ -121,7 +133,7 @@ function listenForSignals(context: Context): Promise<Ending> {
       if (first === undefined) {
         first = now
         context.output.note(`signalbox: ${name}: ending (again to force) …`)
-        resolve('signal')
+        resolve({ kind: 'signal' })
         // A terminal's Ctrl-C reaches npm or the launcher as well, which hand it on: one press is one signal.
       } else if (now - first > 500) {
         process.exit(128 + constants.signals[name])
@@ -132,9 +144,11 @@ function listenForSignals(context: Context): Promise<Ending> {
 }
 
 /** Resolves when the runtime has stopped by itself, which only a database that cannot commit makes it do. */
-async function failureOf(app: App): Promise<Ending> {
-  while (app.health().state !== 'stopped') await wait(250, undefined, { ref: false })
-  return 'failure'
+function failureOf(app: App): Promise<Ending> {
+  return app.stopped.then(
+    () => new Promise<never>(() => {}), // It was asked to.
+    (error: unknown) => ({ kind: 'failure', error }),
+  )
 }
 
 /** A server whose log reader has gone (a closed pipe) goes on serving. */

@@ -6,6 +6,7 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync,
 import { type AddressInfo, connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { takeOwnership } from '../../src/persistence/ownership.ts'
 import { bin, createHome, type Home } from './program.ts'
@@ -153,6 +154,23 @@ describe('a server', () => {
     child.kill('SIGTERM')
     expect(await once(child, 'exit')).toEqual([0, null])
     expect(errors()).toMatch(/^signalbox: .*server\.json.*out of date/m)
+  })
+
+  test('ends with 1 and the real reason when its database cannot commit', async () => {
+    setUp()
+    const { child, errors } = await start()
+    // Somebody looks into the file with a tool that locks it for longer than is waited.
+    const other = new Database(join(home.data, 'signalbox.db'))
+    other.exec('BEGIN IMMEDIATE')
+    try {
+      const ended = once(child, 'exit')
+      await home.run(['pause'])
+      expect(await ended).toEqual([1, null])
+    } finally {
+      other.close()
+    }
+    expect(errors()).toContain('its database could not commit: database is locked. See `signalbox doctor`')
+    expect(errors()).not.toContain('Free disk space')
   })
 
   /** A request that never ends holds the server back from ending for a while. */
