@@ -64,12 +64,14 @@ const isInternal = (type: string): boolean => type === 'always' || type.startsWi
 
 const distinct = (rows: string[][]): string[][] => [...new Map(rows.map((row) => [row.join('\0'), row])).values()]
 
+/** What a command cannot do without, beside its arguments. */
+const neededFlags: Readonly<Record<string, string>> = { 'request-changes': '--body T', push: '--branch NAME' }
+
 /** The command line of an action, and what it does. */
 async function rowOf(action: string, key: string): Promise<string[]> {
-  const load = commands[action.replace('_', '-')]
+  const load = commands[action.replaceAll('_', '-').replace('pull-request', 'pr')]
   if (load === undefined) return [`  ${action}`, '']
   const { command } = await load()
   const words = (command.arguments ?? []).map(({ name }) => (name === 'KEY' ? key : name))
-  const flags = command.name === 'request-changes' ? ['--body T'] : []
-  return [`  ${['signalbox', command.name, ...words, ...flags].join(' ')}`, command.summary]
+  return [`  ${['signalbox', command.name, ...words, neededFlags[command.name] ?? []].flat().join(' ')}`, command.summary]
 }

@@ -15,6 +15,7 @@ import { command as replay } from '../../src/cli/replay.ts'
 import { command as status } from '../../src/cli/status.ts'
 import { command as timeline } from '../../src/cli/timeline.ts'
 import { command as verify } from '../../src/cli/verify.ts'
+import { actions as issueActions } from '../../src/machines/issue/actions.ts'
 
 const at = '2026-05-01T12:00:00.000Z'
 const issue = (more: Partial<IssueDocument> = {}): IssueDocument => ({
@@ -266,7 +267,7 @@ test('explain names who is waited for, what would move it and what holds it back
     phase: 'delegated',
     authority: 'acting',
     states: [{ id: 'issue.lifecycle.delegated', description: 'Handed over' }],
-    actions: ['stop'],
+    actions: [...issueActions],
     waitsFor: human,
     events: [
       { type: 'capacity.granted', by: 'capacity', enabled: true, guards: [], target: 'active' },
@@ -291,8 +292,14 @@ test('explain names who is waited for, what would move it and what holds it back
     'not hasBudget (used=3, limit=3)',
     'timer: recovery',
     'tracker.delegated',
+    'signalbox close-pr APP-1 ',
+    'signalbox reopen-pr APP-1 ',
+    'signalbox request-changes APP-1 --body T ',
+    'signalbox push APP-1 --branch NAME ',
   ])
     expect(stdout).toContain(text)
+  // Each of them is a command, never a bare word.
+  expect(stdout.match(/^ {2}signalbox /gm)).toHaveLength(issueActions.length)
   expect(stdout).not.toContain('not now')
   expect((await run(explain, ['APP-1', '--all'], { explain: () => explanation })).stdout).toContain('not now')
 })
