@@ -1,5 +1,6 @@
 // Why a user's repository cannot be used, in words that say what to do.
 
+import { existsSync } from 'node:fs'
 import { ConfigurationError, FatalError, suggest } from '../../errors.ts'
 import { git } from '../git.ts'
 
@@ -8,7 +9,8 @@ export const emptyRepository = (repo: string) =>
 
 /** `setting`: what the reader would set to name another branch. */
 export function noSuchBase(repo: string, name: string, branches: string[], setting = 'baseBranch'): ConfigurationError {
-  const nearest = suggest(name, branches)
+  const short = name.replace(/^refs\/heads\//, '')
+  const nearest = branches.includes(short) ? short : suggest(name, branches)
   const hint = nearest === undefined ? `Its branches are: ${branches.slice(0, 10).join(', ')}.` : `Did you mean ${nearest}?`
   return new ConfigurationError('base-missing', `${repo} has no branch ${name}. ${hint} Set ${setting}.`)
 }
@@ -29,7 +31,8 @@ export async function missingBase(folder: string, name: string, setting?: string
 export function toRepositoryError(error: unknown, folder: string): unknown {
   if (!(error instanceof FatalError)) return error
   if (error.code === 'git-folder-missing') {
-    return new ConfigurationError('repository-missing', `The folder ${folder} does not exist. Set repo to your repository.`, {
+    const what = existsSync(folder) ? `${folder} is not a folder` : `The folder ${folder} does not exist`
+    return new ConfigurationError('repository-missing', `${what}. Set repo to your repository.`, {
       cause: error,
     })
   }

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { QueueIncident } from '../../../src/actors/ports.ts'
@@ -170,6 +170,30 @@ describe('repositories that cannot be used', () => {
       },
       'base-missing',
       /has no branch main\. Did you mean mian\?/,
+    ],
+    [
+      'one whose base branch is named as a ref',
+      {
+        base: 'refs/heads/master',
+        user(folder) {
+          run(folder, 'init', '-q', '-b', 'master')
+          commit(folder, { a: 'a' })
+          run(folder, 'branch', 'refs-heads-master')
+        },
+      },
+      'base-missing',
+      /has no branch refs\/heads\/master\. Did you mean master\?/,
+    ],
+    [
+      'a file',
+      {
+        user(folder) {
+          writeFileSync(join(folder, 'file'), '')
+          return join(folder, 'file')
+        },
+      },
+      'repository-missing',
+      /\/file is not a folder\. Set repo/,
     ],
     ['a folder that is not one', { user: () => undefined }, 'not-a-repository', /not a git repository/],
     ['a folder that does not exist', { user: (folder) => join(folder, 'missing') }, 'repository-missing', /does not exist/],
