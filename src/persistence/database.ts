@@ -1,6 +1,7 @@
 // Opens a SQLite file the way every part of Signalbox needs it, and applies the numbered migrations.
 
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { ConfigurationError, FatalError, SignalboxError } from '../errors.ts'
 import { migrations } from './migrations.ts'
@@ -102,6 +103,13 @@ export function unusable(path: string, error: unknown): Error {
   const code = (error as { code?: string }).code ?? ''
   const message = error instanceof Error ? error.message : String(error)
   const cause = { cause: error }
+  if (isFolder(path)) {
+    return new ConfigurationError(
+      'database-unusable',
+      `${path} is a folder. Set store.path to the file of the database, such as ${join(path, 'signalbox.db')}.`,
+      cause,
+    )
+  }
   if (code === 'SQLITE_FULL' || /disk is full/.test(message)) {
     return new FatalError(
       'disk-full',
@@ -122,4 +130,12 @@ export function unusable(path: string, error: unknown): Error {
     )
   }
   return new ConfigurationError('database-unusable', `Cannot use ${path} as a database: ${message}.`, cause)
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory()
+  } catch {
+    return false // Whatever it is, SQLite has said already what is wrong with it.
+  }
 }

@@ -203,6 +203,16 @@ test('what is no database, no file, or in no folder is refused with what to do',
       message: expect.stringContaining(name),
     })
   }
+  for (const readOnly of [true, false]) {
+    const { message } = refusal(() => openDatabase(join(path, 'folder.db'), { readOnly }))
+    expect(message).toMatch(/folder\.db is a folder\. Set store\.path to the file of the database, such as .*folder\.db\/signalbox\.db/)
+  }
+  symlinkSync(join(path, 'b.db'), join(path, 'a.db'))
+  symlinkSync(join(path, 'a.db'), join(path, 'b.db'))
+  expect(refusal(() => sqliteStore(join(path, 'a.db')).open(owner))).toMatchObject({
+    code: 'database-unusable',
+    message: expect.stringContaining('a.db'),
+  })
   expect(refusal(() => sqliteStore(join(path, 'none.db'), { readOnly: true }).counts())).toMatchObject({ code: 'database-unusable' })
   expect(existsSync(join(path, 'none.db'))).toBe(false)
 })
