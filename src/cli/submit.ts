@@ -1,6 +1,7 @@
 // submit TITLE: files an issue in the embedded tracker and delegates it.
 
 import type { Submission } from '../app.ts'
+import type { Config } from '../config.ts'
 import { type Command, type Context, wrongUse } from './command.ts'
 import { exit } from './exit.ts'
 import { fileText } from './input.ts'
@@ -61,5 +62,12 @@ async function toSubmission(context: Context): Promise<Submission> {
   if (number !== undefined) submission.links = [number]
   if (branch !== undefined) submission.links = [`branch:${branch}`]
   if (context.has('hold')) submission.hold = true
+  if (project === undefined) assertOneProject(context.config())
   return submission
+}
+
+function assertOneProject({ projects }: Config): void {
+  if (projects.length === 1) return
+  const ids = projects.map(({ id }) => id).join(', ')
+  throw wrongUse('missing-argument', `There are several projects: say which with --project ID. Configured are: ${ids}.`)
 }

@@ -70,6 +70,19 @@ describe('wrong use exits 2 and says what was meant', () => {
     expect(code).toBe(2)
   })
 
+  test('no project where there are several', async () => {
+    home.writeConfig({
+      projects: [
+        { id: 'app', repo: '.' },
+        { id: 'docs', repo: '.' },
+      ],
+    })
+    const { code, stderr } = await home.run(['submit', 'x'])
+    expect(stderr).toContain('say which with --project ID. Configured are: app, docs.')
+    expect(code).toBe(2)
+    expect((await home.run(['submit', 'x', '--project', 'docs'])).stderr).toContain('No server answers')
+  })
+
   test('a file that cannot be read', async () => {
     home.writeConfig()
     const { code, stderr } = await home.run(['submit', 'x', '--body-file', 'nope.md'])

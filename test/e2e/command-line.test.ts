@@ -207,7 +207,15 @@ describe('without a server', () => {
   everyReadingCommand()
 
   it('changing commands say so', async () => {
-    for (const words of [['submit', 'A'], ['stop', 'REV-1'], ['approve', 'REV-1'], ['pause'], ['resume'], ['drain'], ['inspect']]) {
+    for (const words of [
+      ['submit', 'A', '--project', 'rev'],
+      ['stop', 'REV-1'],
+      ['approve', 'REV-1'],
+      ['pause'],
+      ['resume'],
+      ['drain'],
+      ['inspect'],
+    ]) {
       const { code, stdout, stderr } = await world.run(...words)
       expect({ words, code, stdout }).toEqual({ words, code: 1, stdout: '' })
       expect(stderr).toContain('signalbox start')
