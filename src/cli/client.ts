@@ -20,8 +20,8 @@ export interface Client {
 /** The file in the data folder that names the server which works on it: its address, also of a free port, and its instance. */
 export const addressFile = (config: Config): string => join(config.dataFolder, 'server.json')
 
-/** Throws ConfigurationError `no-operator-token`; requests throw FatalError `no-server` or what the server refused. */
-export function createClient(config: Config): Client {
+/** `patience`, in ms, is for one answer. Throws ConfigurationError `no-operator-token`; requests throw FatalError `no-server` or what the server refused. */
+export function createClient(config: Config, patience = 30_000): Client {
   const token = operatorTokenOf(config)
   const address = addressOf(config)
   const send = async (method: 'GET' | 'POST', path: string, body?: unknown, patient = false): Promise<unknown> => {
@@ -33,7 +33,7 @@ export function createClient(config: Config): Client {
     for (let attempt = 1; ; attempt++) {
       const { instance } = announced(config)
       if (instance !== undefined) headers['signalbox-instance'] = instance
-      const reply = await exchange(`${address}${path}`, method, headers, payload, patient ? 0 : 30_000).catch((error: unknown) =>
+      const reply = await exchange(`${address}${path}`, method, headers, payload, patient ? 0 : patience).catch((error: unknown) =>
         attempt < attempts && isLost(error) ? undefined : Promise.reject(explainSilence(error, address, config)),
       )
       // A server that has just begun to answer says only then who it is.
@@ -75,7 +75,7 @@ function exchange(
     request.destroy(
       new FatalError(
         'server-silent',
-        `The server at ${new URL(url).origin} took the request and did not answer within ${timeout / 1_000} s.`,
+        `The server at ${new URL(url).origin} took the request and did not answer within ${timeout / 1_000} s. It may still do what was asked: look with \`signalbox status\` before you ask again.`,
       ),
     ),
   )
@@ -93,7 +93,7 @@ function explainSilence(error: unknown, address: string, config: Config): unknow
   if (error instanceof FatalError) return error
   return new FatalError(
     'no-server',
-    `No server answers at ${address}. Start it with \`signalbox start --config ${quoted(config.file)}\`; this command changes something, which goes through the server.`,
+    `No server answers at ${address}. Start it with \`signalbox start --config ${quoted(config.file)}\`: this command goes through the server.`,
     { cause: error },
   )
 }

@@ -7,6 +7,8 @@ import { text as readText } from 'node:stream/consumers'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { createClient } from '../../src/cli/client.ts'
+import { loadConfig } from '../../src/config.ts'
 import { createHome, type Home } from './program.ts'
 
 interface Seen {
@@ -15,7 +17,7 @@ interface Seen {
   headers: IncomingMessage['headers']
   body: unknown
 }
-type Reply = { status: number; body?: unknown; text?: string; headers?: Record<string, string>; cut?: boolean }
+type Reply = { status: number; body?: unknown; text?: string; headers?: Record<string, string>; cut?: boolean; silent?: boolean }
 
 let home: Home
 let server: Server
@@ -27,6 +29,7 @@ beforeAll(async () => {
     void readText(request).then((body) => {
       seen.push({ method: request.method!, url: request.url!, headers: request.headers, body: body === '' ? null : JSON.parse(body) })
       const reply = replies.length > 1 ? replies.shift()! : replies[0]!
+      if (reply.silent) return
       if (reply.cut) return request.socket.destroy()
       response.writeHead(reply.status, { 'content-type': 'application/json', ...reply.headers })
       response.end(reply.text ?? JSON.stringify(reply.body ?? {}))
@@ -193,6 +196,16 @@ test('a server that has just begun to answer is asked once more, under the name 
   expect((await running).code).toBe(0)
   rmSync(file)
   expect(seen.map(({ headers }) => headers['signalbox-instance'])).toEqual(['none', 'new'])
+})
+
+test('a server that does not answer in time may do it all the same, which is said', async () => {
+  replies = [{ status: 0, silent: true }]
+  const config = loadConfig({ cwd: home.folder })
+  await expect(createClient(config, 200).post('/api/issues', {})).rejects.toMatchObject({
+    code: 'server-silent',
+    message: expect.stringMatching(/did not answer within 0\.2 s\. It may still do what was asked: look with `signalbox status`/),
+  })
+  expect(seen).toHaveLength(1)
 })
 
 test('a server that stays busy is told', async () => {

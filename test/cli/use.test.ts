@@ -200,6 +200,7 @@ describe('without a server', () => {
     home.writeConfig()
     const { code, stdout, stderr } = await home.run(line.split(' '))
     expect(stderr).toContain('No server answers at http://127.0.0.1:1. Start it with `signalbox start')
+    expect(stderr).toContain('this command goes through the server')
     expect(stdout).toBe('')
     expect(code).toBe(1)
   })
