@@ -19,7 +19,12 @@ export const command: Command = {
     if (text !== undefined && !/^\d{1,15}$/.test(text))
       throw wrongUse('invalid-argument', `--at must be the number of a journal entry, not "${text}".`)
     const at = text === undefined ? undefined : Number(text)
-    const snapshots = (await context.reader()).snapshot(key, at)
+    const reader = await context.reader()
+    const snapshots = reader.snapshot(key, at)
+    // Between its entries, which are numbered with those of all issues, a point is as good as at one of them.
+    const reached = newest(snapshots)
+    if (at !== undefined && at > reached && newest(reader.snapshot(key)) === reached)
+      context.output.note(`The last entry of ${key} is #${reached}: there is nothing after it up to #${at}.`)
     context.output.document({ key, at: at ?? null, snapshots })
     for (const snapshot of snapshots) {
       context.output.line(context.output.style('bold', `${snapshot.address} at #${snapshot.seq}, ${snapshot.at} (${snapshot.status})`))
@@ -29,3 +34,5 @@ export const command: Command = {
     return exit.done
   },
 }
+
+const newest = (snapshots: { seq: number }[]): number => Math.max(...snapshots.map(({ seq }) => seq))

@@ -220,6 +220,15 @@ test('replay asks for the point and prints every snapshot', async () => {
   ])
 })
 
+test('replay says which entry is the last when it is asked for a later one, and not between two', async () => {
+  const entries = [7, 20].map((seq) => ({ seq, at, address: 'issue/id-1', value: {}, context: {}, status: 'active' }))
+  const reader: Partial<Reader> = { snapshot: (_, point = Infinity) => [entries.findLast(({ seq }) => seq <= point)!] }
+  const beyond = await run(replay, ['APP-1', '--at', '99'], reader)
+  expect(beyond.stderr).toContain('The last entry of APP-1 is #20')
+  expect(beyond.stdout).toContain('issue/id-1 at #20')
+  for (const point of ['20', '12', '7']) expect((await run(replay, ['APP-1', '--at', point], reader)).stderr).toBe('')
+})
+
 test('feed prints the newest entries, or all of them page by page', async () => {
   const entries: FeedEntry[] = Array.from({ length: 1_500 }, (_, index) => ({
     seq: index + 1,
