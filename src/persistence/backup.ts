@@ -5,7 +5,7 @@ import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
 import { ConfigurationError, FatalError, toErrorData } from '../errors.ts'
 import { openDatabase, schemaVersion } from './database.ts'
-import { takeOwnership } from './ownership.ts'
+import { realFile, takeOwnership } from './ownership.ts'
 
 /** Copies the database at `path` to `file` while others write to it; the copy is whole or not there. Throws FatalError `backup-failed`. */
 export async function backupDatabase(path: string, file: string): Promise<void> {
@@ -30,11 +30,13 @@ export async function backupDatabase(path: string, file: string): Promise<void> 
 }
 
 /**
- * Puts the backup `file` in the place of the database at `path`; answers where the one that was there is kept, or null.
+ * Puts the backup `file` in the place of the database that `named` leads to; answers where the one that was there is kept, or null.
  * Throws FatalError `database-owned` while a process owns it, ConfigurationError `not-a-backup`; nothing is changed then.
  */
-export function restoreDatabase(path: string, file: string, now: Date): string | null {
-  const ownership = takeOwnership(path)
+export function restoreDatabase(named: string, file: string, now: Date): string | null {
+  const ownership = takeOwnership(named)
+  // A link stays one: whoever comes by another way must find the same database.
+  const path = realFile(named)
   const incoming = `${path}.restoring`
   try {
     rmSync(incoming, { force: true })

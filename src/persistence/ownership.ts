@@ -63,8 +63,8 @@ export function lockOf(path: string): string {
   return `${realFile(path)}.lock`
 }
 
-/** Where SQLite will make the file when it is not there yet. */
-function realFile(path: string): string {
+/** The file that `path` names, by whatever links; where SQLite will make it when it is not there yet. */
+export function realFile(path: string): string {
   try {
     return realpathSync(path)
   } catch (error) {

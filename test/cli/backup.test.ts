@@ -1,6 +1,18 @@
 // backup and restore on real databases: while another process writes, damaged files, owned databases.
 
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, statSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { openDatabase, type SqliteDatabase } from '../../src/persistence/database.ts'
@@ -64,6 +76,20 @@ test('what a killed server left in its journal file does not mix with a restored
   expect(look(path)).toBe(1)
   expect(look((JSON.parse(stdout) as { replaced: string }).replaced)).toBe(2)
   live.close()
+  expect(look(path)).toBe(1)
+})
+
+test('a backup is put back by way of a link into the file that it leads to', async () => {
+  const database = openDatabase(path)
+  write(database, 1)
+  await home.run(['backup', 'copy.db'])
+  write(database, 2)
+  database.close()
+  const link = join(home.folder, 'link.db')
+  symlinkSync(path, link)
+  home.writeConfig({ store: { path: link } })
+  expect((await home.run(['restore', 'copy.db'])).code).toBe(0)
+  expect(lstatSync(link).isSymbolicLink()).toBe(true)
   expect(look(path)).toBe(1)
 })
 
