@@ -1,7 +1,7 @@
 // start: the server in the foreground, from the first check of the configuration to the last commit.
 
 import { randomUUID } from 'node:crypto'
-import { unlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, unlinkSync, writeFileSync } from 'node:fs'
 import { createServer as createSocket } from 'node:net'
 import { constants } from 'node:os'
 import { type Logger, pino } from 'pino'
@@ -27,10 +27,10 @@ export const command: Command = {
     assertSecrets(config)
     operatorTokenOf(config)
     assertSupported(config)
+    await assertPortIsFree(config)
     makeDataFolder(config)
     outliveReaders()
     const ending = listenForSignals(context)
-    await assertPortIsFree(config)
     const log = openLogFile(config.dataFolder, { retention: config.store.retention })
     const logger = pino({ base: null }, log)
     const app = await boot(config, logger, context)
@@ -169,8 +169,8 @@ async function assertPortIsFree(config: Config): Promise<void> {
   try {
     await promise
   } catch (error) {
-    const { takeOwnership } = await import('../persistence/ownership.ts')
-    takeOwnership(config.store.path).release()
+    const { lockOf, takeOwnership } = await import('../persistence/ownership.ts')
+    if (existsSync(lockOf(config.store.path))) takeOwnership(config.store.path).release()
     throw toPortError(error, config)
   }
 }

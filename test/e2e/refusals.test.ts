@@ -1,7 +1,7 @@
 // What the running whole refuses, through its real command line and its real HTTP API: each with its exit code or status and a
 // sentence that helps, and nothing half done.
 
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readdirSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { createServer, type AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -179,6 +179,7 @@ describe('start', () => {
       const { code, stderr } = await other.run('start')
       expect(code).toBe(1)
       expect(stderr).toMatch(/Port \d+ .*in use/)
+      expect(readdirSync(other.data)).toEqual([])
     } finally {
       taken.close()
       await other.close()
