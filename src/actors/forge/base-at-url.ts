@@ -4,7 +4,7 @@ import { FatalError, withoutCredentials } from '../../errors.ts'
 import { git } from '../git.ts'
 import type { BaseBranch } from './base-branch.ts'
 import { firstLine } from './obstacles.ts'
-import { emptyRepository, noSuchBase } from './repository-errors.ts'
+import { emptyRepository, noSuchBase, toAddressError } from './repository-errors.ts'
 
 const landingTimeout = 600_000
 
@@ -25,7 +25,9 @@ export function urlBranch(url: string, name: string): BaseBranch {
     folder: null,
     source: async () => url,
     async head() {
-      const { stdout } = await git(['ls-remote', '--heads', '--', url], { cwd })
+      const { stdout } = await git(['ls-remote', '--heads', '--', url], { cwd }).catch((error: unknown) => {
+        throw toAddressError(error, url)
+      })
       const heads = new Map(stdout.split('\n').map((line) => line.split('\t').toReversed() as [string, string]))
       const sha = heads.get(ref)
       if (sha !== undefined) return sha

@@ -28,6 +28,14 @@ export async function missingBase(folder: string, name: string, setting?: string
   )
 }
 
+/** Of a repository at an address: what git has said, and where to look. */
+export function toAddressError(error: unknown, url: string): unknown {
+  if (!(error instanceof FatalError) || error.code !== 'git-failed') return error
+  const words = /fatal: ([^\n]+)/.exec(error.message)?.[1] ?? error.message
+  const advice = 'Check repo, and that the user who runs this may read it without being asked for a password.'
+  return new FatalError('repository-unreadable', `${url} cannot be read: ${words.replace(/\.?$/, '.')} ${advice}`, { cause: error })
+}
+
 export function toRepositoryError(error: unknown, folder: string): unknown {
   if (!(error instanceof FatalError)) return error
   if (error.code === 'git-folder-missing') {

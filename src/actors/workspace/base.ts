@@ -4,7 +4,7 @@ import { existsSync, realpathSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { ConfigurationError } from '../../errors.ts'
 import { isRemote } from '../forge/base-branch.ts'
-import { emptyRepository, missingBase, noSuchBase, toRepositoryError } from '../forge/repository-errors.ts'
+import { emptyRepository, missingBase, noSuchBase, toAddressError, toRepositoryError } from '../forge/repository-errors.ts'
 import { git } from '../git.ts'
 
 export interface Base {
@@ -96,7 +96,7 @@ async function headCommit(folder: string): Promise<string | null> {
 
 async function discoverAtUrl(url: string, configured: string | null, setting: string): Promise<Base> {
   const { stdout } = await git(['ls-remote', '--symref', '--', url, 'HEAD', 'refs/heads/*'], { cwd: '/' }).catch((error: unknown) => {
-    throw toRepositoryError(error, url)
+    throw toAddressError(error, url)
   })
   const branches = new Map<string, string>()
   let current: string | null = null

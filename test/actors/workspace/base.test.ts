@@ -93,6 +93,10 @@ test('a URL is asked where it is', async () => {
   const url = `file://${source}`
   expect(await discoverBase(url, null)).toMatchObject({ branch: 'trunk', head })
   await refused(url, 'trunc', 'base-missing', /Did you mean trunk/)
+  await expect(discoverBase(`file://${folder}/nothing`, null)).rejects.toMatchObject({
+    code: 'repository-unreadable',
+    message: expect.stringMatching(/^file:.*nothing cannot be read: .* Check repo/) as string,
+  })
   await refused(`file://${folder}/empty`, null, 'repository-empty', /Make a first one/)
   run(source, 'checkout', '--quiet', '--detach')
   await refused(url, null, 'detached-head', /Set baseBranch to one of: trunk/)
