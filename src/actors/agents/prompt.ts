@@ -125,8 +125,8 @@ function task(facts: PromptFacts): string {
   if (facts.turnKind === 'stack') {
     return `Your change contradicts one that is in flight and will land before it. Base yours on it: ${upkeep(facts.base)} Start nothing new.`
   }
-  if (facts.umbrella !== null) {
-    return 'This issue coordinates the children below and has no change of its own. Look at what they have come to. Do not plan again what they cover, and create no duplicates: use the children that exist, and bring the whole to its end. Change code only where no child covers it.'
+  if (facts.umbrella !== null && facts.runType === 'implementation') {
+    return 'This issue coordinates the children below and has no change of its own. Look at what they have come to. Do not plan again what they cover, and create no duplicates: use the children that exist, and say what is missing. Change no code and commit nothing: what no child covers is for a new one.'
   }
   switch (facts.runType) {
     case 'implementation':

@@ -76,6 +76,9 @@ export const canContinue = ({ context }: Only): boolean => isDirty({ context }) 
 /** When there is a commit that is neither on the base nor published, nor the very head that was found wanting. */
 export const hasAdvanced = ({ context: { inspection, published, past } }: Only): boolean =>
   inspection !== null && inspection.commitsAhead > 0 && inspection.head !== published && inspection.head !== past
+/** When what only holds other issues together has a change of its own, without having had one before. */
+export const isUmbrellaChange = ({ context: { type, umbrella, published, inspection } }: Only): boolean =>
+  type === 'implementation' && umbrella !== null && published === null && inspection !== null && inspection.commitsAhead > 0
 /** When a repair takes commits back, or touches what no repair may touch. */
 export const isOutOfScope = ({ context: { type, inspection } }: Only): boolean =>
   inspection !== null &&

@@ -218,6 +218,7 @@ export const runMachine = runSetup.createMachine({
             { guard: 'isReview', target: '#run.settled', actions: 'endWithoutVerdict' },
             { guard: 'isOnOtherBranch', target: '#run.settled', actions: 'endForOtherBranch' },
             { guard: 'hasRewrittenHistory', target: '#run.settled', actions: 'endForRewrite' },
+            { guard: 'isUmbrellaChange', target: '#run.settled', actions: 'endForUmbrella' },
             { guard: 'isOutOfScope', target: '#run.settled', actions: 'endForScope' },
             { guard: 'canContinue', target: '#run.starting', actions: ['rememberUncommitted', 'beginCommit'] },
             { guard: 'isDirty', target: '#run.settled', actions: 'endForDirt' },

@@ -294,6 +294,12 @@ export const runSetup = setup({
       null,
       () => 'The change is the one that was reviewed: what was committed since makes no difference.',
     ),
+    endForUmbrella: end(
+      'failed',
+      'scope',
+      () =>
+        'It holds other issues together and has no change of its own, and the agent made one: file it as a part, or take the parts away.',
+    ),
     endForScope: end('failed', 'scope', (c) => {
       const { reverts = [], protectedFiles = [] } = c.inspection ?? {}
       if (reverts.length > 0) return `The agent took commits back, which a repair must not: ${listed(reverts)}`

@@ -168,6 +168,14 @@ const tables: Record<keyof typeof guards, Row[]> = {
     ['the head that was found wanting', false, { ...found(), past: 'A' }],
     ['nobody looked', false, {}],
   ],
+  isUmbrellaChange: [
+    ['it has commits', true, { type: 'implementation', umbrella: { children: [] }, ...found({ commitsAhead: 1 }) }],
+    ['it has none', false, { type: 'implementation', umbrella: { children: [] }, ...found({ commitsAhead: 0 }) }],
+    ['it has been published', false, { type: 'implementation', umbrella: { children: [] }, published: 'A', ...found({ commitsAhead: 1 }) }],
+    ['a repair', false, { type: 'review_fix', umbrella: { children: [] }, ...found({ commitsAhead: 1 }) }],
+    ['it is no umbrella', false, { type: 'implementation', ...found({ commitsAhead: 1 }) }],
+    ['nobody looked', false, { type: 'implementation', umbrella: { children: [] } }],
+  ],
   isOutOfScope: [
     ['a review fix takes a commit back', true, { ...found({ reverts: ['Revert "a"'] }), type: 'review_fix' }],
     ['a repair of checks does', true, { ...found({ reverts: ['Revert "a"'] }), type: 'ci_repair' }],

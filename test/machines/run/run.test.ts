@@ -832,6 +832,20 @@ describe('a stop', () => {
   })
 })
 
+it('a change by what only holds others together is for a person, and not published', () => {
+  const run = play(
+    { type: 'implementation', past: null, published: null, umbrella: { children: [{ key: 'APP-2', state: 'started' }] } },
+    ...working,
+    finishes({}),
+    inspected(),
+  )
+  expect(output(run)).toMatchObject({
+    outcome: 'failed',
+    failure: 'scope',
+    reason: expect.stringContaining('has no change of its own') as string,
+  })
+})
+
 describe('steering', () => {
   const steer = send({ type: 'run.steer', id: 'message-1', text: 'in English' })
 
