@@ -138,7 +138,8 @@ const phaseTexts: Record<Phase, (c: IssueContext) => string> = {
   },
   implementing: (c) => (c.run === null ? 'Its change is under way' : 'An agent works on it'),
   pr_open: (c) => `${pullRequest(c)} is open`,
-  changes_requested: (c) => `Changes were requested on ${thePullRequest(c)}`,
+  changes_requested: (c) =>
+    `Changes were requested on ${thePullRequest(c)}, whose head ${c.pr?.headSha.slice(0, 10)} is blocked until another answers them`,
   repairing_ci: (c) => `The checks of ${thePullRequest(c)} are red`,
   awaiting_queue: (c) => `${pullRequest(c)} is approved and green; it waits to land`,
   repairing_queue: (c) => `The landing queue gave ${thePullRequest(c)} back: ${presentHead(c).queue?.incident?.summary ?? 'no reason'}`,

@@ -189,6 +189,9 @@ describe('requested changes', () => {
   it('hold the head that they are of, and its next one waits for its reviewer (case 303)', () => {
     const same = play(...open, green(), changesRequested())
     expect([phase(same), waits(same)]).toEqual(['changes_requested', ['capacity: a free place for its run']])
+    expect(same.reports('tracker.report')).toMatchObject([
+      { text: expect.stringContaining('whose head A is blocked until another answers them') as string },
+    ])
     const next = playOn(same, granted, published('B'), green('B'))
     expect([phase(next), waits(next)]).toEqual(['pr_open', ['reviewer: a review of pull request #7']])
   })

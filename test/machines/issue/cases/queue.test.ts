@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Event } from '../../player.ts'
 import {
+  agentFailed,
   approved,
   entered,
   evicted,
@@ -12,12 +13,14 @@ import {
   incident,
   isWanted,
   open,
+  paused,
   phase,
   play,
   playOn,
   pr,
   published,
   red,
+  retried,
   runState,
   type Happening,
   type Issue,
@@ -53,7 +56,11 @@ describe('an eviction', () => {
     }
   })
 
-  it('of the next head for the same reason is repaired again, past that head (case 173)', () => {
+  it('is repaired once more past the same head, for the same reason, and past the next one (case 173)', () => {
+    const failed = play(...waiting, evicted(), granted, agentFailed, paused, granted)
+    expect(given(failed)).toMatchObject({ type: 'queue_repair', past: 'A', attempt: 2 })
+    const asked = play(...waiting, evicted(), granted, nothing, retried(), granted)
+    expect(given(asked)).toMatchObject({ type: 'queue_repair', past: 'A' })
     const again = play(...waiting, evicted(), granted, published('B'), approved('B'), green('B'), entered('B'))
     expect(given(playOn(again, evicted('conflict', 'B'), granted))).toMatchObject({ type: 'queue_repair', past: 'B', attempt: 2 })
   })
