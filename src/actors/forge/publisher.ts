@@ -1,8 +1,10 @@
 // Publishes a branch: a push with a lease into our bare repository, then the one pull request of the branch. Adopts what a kill left half done.
 
-import { FatalError } from '../../errors.ts'
+import { join } from 'node:path'
+import { FatalError, RetryableError } from '../../errors.ts'
 import type { FactOutbox } from '../../persistence/fact-outbox.ts'
-import { git } from '../git.ts'
+import { git, type GitResult } from '../git.ts'
+import { clearLocks } from '../locks.ts'
 import type { PublishInput } from '../ports.ts'
 import { patchIdOf } from '../workspace/inspection.ts'
 import type { CheckRecords } from './check-records.ts'
@@ -10,6 +12,8 @@ import type { PullRequestRow, PullRequests } from './pull-requests.ts'
 import type { PushGuard } from './push-guard.ts'
 import type { RefRows } from './refs.ts'
 import type { OpenRepository, Repository } from './repository.ts'
+
+const isLocked = ({ stdout, stderr }: GitResult): boolean => /Unable to create '[^']*\.lock': File exists/.test(`${stdout}\n${stderr}`)
 
 export function createPublisher(options: {
   open: OpenRepository
@@ -67,6 +71,8 @@ export function createPublisher(options: {
     }
     let answer = await attempt()
     if (answer.exitCode !== 0) {
+      // One that was killed in the middle of its push, with the server that had started it.
+      if (isLocked(answer)) await clearLocks([join(repository.path, `${ref}.lock`)])
       // Either the branch was moved without us, or the guard's files were: both are put back, once.
       await compare(project)
       answer = await attempt()
@@ -76,6 +82,7 @@ export function createPublisher(options: {
     if (/does not match any|bad object|not a valid|missing object/.test(words)) {
       throw new FatalError('unknown-head', `${head} is not in ${repository.clone}: there is nothing to publish.`)
     }
+    if (isLocked(answer)) throw new RetryableError('git-locked', `${branch} could not be published yet: ${words.trim()}`)
     throw new FatalError('push-failed', `${branch} could not be published: ${words.trim()}`)
   }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { FatalError, suggest } from '../../errors.ts'
 import type { SqliteDatabase } from '../../persistence/database.ts'
 import { git, gitIdentity } from '../git.ts'
+import { clearLocks, locksIn } from '../locks.ts'
 import { createBaseBranch, type BaseBranch } from './base-branch.ts'
 import type { PushGuard } from './push-guard.ts'
 import type { RefRows } from './refs.ts'
@@ -66,6 +67,8 @@ export function createRepositories(options: RepositoryOptions): OpenRepository {
     // Only a branch that is there: a misspelt one must not be what is used when the setting is taken away again.
     if (baseRef.get(id)?.base_ref !== base.name) rememberBase.run(id, base.name)
     await make(id, path, base.name, head)
+    // Nobody works here before this process does: what is locked was left by one that was killed.
+    await clearLocks(locksIn(path))
     let identity: Promise<Record<string, string>> | undefined
     // One after the other: whoever moves the mirrored base while another does would fail on its lock.
     const syncs = createLine()

@@ -1,11 +1,11 @@
 // Owns the git worktrees of issues: made, taken up again, inspected, saved and removed. Nothing unpublished is ever destroyed:
 // before anything is overwritten it is committed under refs/signalbox/saved, and what git cannot read is moved aside whole.
 
-import { existsSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import { FatalError } from '../../errors.ts'
 import { git, readRefs } from '../git.ts'
+import { ageOf, clearLocks } from '../locks.ts'
 import type { Workspace, WorkspaceRequest, Worktree } from '../ports.ts'
 import { createClones, type Heads } from './clone.ts'
 import { inspectWork } from './inspection.ts'
@@ -58,7 +58,7 @@ export function createWorkspace(options: WorkspaceOptions): Workspace {
     const repository = await options.repository?.(request.project)
     await repository?.syncBase()
     await clones.ensure(at, (await repository?.identity()) ?? {})
-    await clearLocks(at, request.branch)
+    await clearOwnLocks(at, request.branch)
     const heads = await clones.bring(at, request.base, request.branch)
     // The commit may have gone with a clone that was made anew: then there is nothing to start over from.
     const restartFrom = request.restartFrom != null && (await isThere(at, request.restartFrom)) ? request.restartFrom : null
@@ -226,28 +226,17 @@ async function isUnrelated({ clone }: Place, one: string, other: string): Promis
   return exitCode === 1
 }
 
-/** How long a lock is given to go away by itself: nobody works here between two runs, except a human for moments. */
-const lockWait = 2_000
 /** Locks of the whole clone may belong to another issue's agent. */
 const sharedLockAge = 60_000
 
 /** Removes the locks of a git that was killed, which would otherwise stand in the way for ever. */
-async function clearLocks(place: Place, branch: string): Promise<void> {
+async function clearOwnLocks(place: Place, branch: string): Promise<void> {
   const own = registrationsOf(place).flatMap((folder) => [join(folder, 'index.lock'), join(folder, 'HEAD.lock')])
   own.push(join(place.clone, `refs/heads/${branch}.lock`))
-  const deadline = Date.now() + lockWait
-  for (const lock of own) {
-    while (ageOf(lock) !== null && ageOf(lock)! < lockWait && Date.now() < deadline) await pause(50)
-    rmSync(lock, { force: true })
-  }
+  await clearLocks(own)
   for (const lock of ['packed-refs.lock', 'config.lock', 'shallow.lock'].map((name) => join(place.clone, name))) {
     if ((ageOf(lock) ?? 0) > sharedLockAge) rmSync(lock, { force: true })
   }
-}
-
-function ageOf(path: string): number | null {
-  const stats = statSync(path, { throwIfNoEntry: false })
-  return stats ? Date.now() - stats.mtimeMs : null
 }
 
 // --- save ----------------------------------------------------------------------------------------

@@ -1,12 +1,42 @@
-import { rmSync } from 'node:fs'
-import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { createForge, run, types } from './fixture.ts'
 
 const ci = { command: 'true' }
 const branchOf = (bare: string) => run(bare, 'rev-parse', 'refs/heads/signalbox/APP-1-demo')
 
 describe('publishing', () => {
+  test('is not kept from its branch by a push that was killed', async () => {
+    const { forge, work, publish, bare, restart } = await createForge({ ci })
+    await forge.start()
+    const expected = work({ 'new.txt': 'new\n' })
+    await publish({ head: expected })
+    const head = work({ 'more.txt': 'more\n' })
+    // Just now: whoever has made it is given the time to end.
+    const lock = join(bare, 'refs/heads/signalbox/APP-1-demo.lock')
+    writeFileSync(lock, '')
+    expect(await publish({ head, expected })).toMatchObject({ headSha: head })
+    expect([branchOf(bare), existsSync(lock)]).toEqual([head, false])
+    // And whatever else it had locked is free when the next process begins.
+    const others = ['refs/heads/main.lock', 'packed-refs.lock'].map((name) => join(bare, name))
+    for (const other of others) writeFileSync(other, '')
+    await restart().start()
+    await publish({ head: work({ 'last.txt': 'last\n' }), expected: head })
+    expect(others.filter((other) => existsSync(other))).toEqual([])
+  })
+
+  test('of one that goes on locking it is tried again later', async () => {
+    const { forge, work, publish, bare } = await createForge({ ci })
+    await forge.start()
+    const lock = join(bare, 'refs/heads/signalbox/APP-1-demo.lock')
+    mkdirSync(dirname(lock), { recursive: true })
+    const locking = setInterval(() => writeFileSync(lock, ''), 5)
+    onTestFinished(() => clearInterval(locking))
+    writeFileSync(lock, '')
+    await expect(publish({ head: work({ 'new.txt': 'new\n' }) })).rejects.toMatchObject({ name: 'RetryableError', code: 'git-locked' })
+  })
+
   test('a first publication opens a pull request, tells of it, and starts the checks of its head', async () => {
     const { forge, work, publish, told, spawned, bare, wakes } = await createForge({ ci })
     await forge.start()
