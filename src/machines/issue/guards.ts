@@ -125,9 +125,13 @@ const hasAttempt = ({ run, attempts, policy: { budgets } }: IssueContext): boole
 
 /** When the run published its work. */
 export const isCompleted = ({ event }: Args): boolean => output(event).outcome === 'completed'
-/** When an umbrella has nothing to do until its children are delivered. */
+/** When an umbrella has nothing to do until its children are delivered. What is wrong with a pull request of it is another matter. */
 export const isResting = ({ context, event }: Args): boolean =>
-  isWithoutChange({ context, event }) && openChildren(context).length > 0 && isUmbrella(context) && output(event).completion !== 'failed'
+  isWithoutChange({ context, event }) &&
+  policy.openPullRequest(context) === null &&
+  openChildren(context).length > 0 &&
+  isUmbrella(context) &&
+  output(event).completion !== 'failed'
 /**
  * When the agent says, asked again and with nothing left in its worktree, that the issue needs no change; or when it had nothing to do for
  * an umbrella whose children are all delivered.

@@ -453,6 +453,12 @@ const tables: Record<keyof typeof guards, Row[]> = {
     ['they are delivered', false, { ...run(), ...umbrella('completed') }, finished({ outcome: 'no_change', completion: 'done' })],
     ['something was changed', false, { ...run(), ...umbrella('started') }, finished({ outcome: 'completed' })],
     ['it is itself a child', false, { ...run(), ...umbrella('started', 'APP-0') }, finished({ outcome: 'no_change' })],
+    [
+      'a pull request of it is open',
+      false,
+      { ...open, ...run(), ...umbrella('started') },
+      finished({ outcome: 'no_change', completion: 'done' }),
+    ],
   ],
   isConcluded: [
     ['nothing has to be changed', true, run(), finished({ outcome: 'no_change', completion: 'done' })],

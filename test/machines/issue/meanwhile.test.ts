@@ -322,6 +322,18 @@ describe('an umbrella', () => {
   })
 })
 
+it('parts that are attached to an issue with a pull request make no repair of it free', () => {
+  const children = [{ key: 'APP-2', state: 'started' }]
+  const conflicting: Happening[] = [...open, approved(), green(), entered(), evicted(), updated({ children }), granted]
+  const issue = play(...conflicting, finished({ outcome: 'no_change', completion: 'done' }))
+  expect([given(play(...conflicting)).type, ...where(issue), issue.context.attempts.queue_repair]).toEqual([
+    'queue_repair',
+    'escalated',
+    'idle',
+    1,
+  ])
+})
+
 describe('a deployment that is watched', () => {
   const deployed = (state: 'succeeded' | 'failed'): Happening => ({
     type: `deploy.${state}`,
