@@ -52,6 +52,8 @@ export async function openBrowser(): Promise<Browser> {
   const profile = mkdtempSync(join(tmpdir(), 'signalbox-chromium-'))
   const child = spawn(chromium!, [...flags, `--user-data-dir=${profile}`, 'about:blank'], {
     stdio: ['ignore', 'ignore', 'pipe'],
+    // A browser that is killed leaves what it has in the folder for temporary things.
+    env: { ...process.env, TMPDIR: profile },
     detached: true,
   })
   const address = await debuggerOf(child)
