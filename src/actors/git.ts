@@ -127,6 +127,8 @@ function toStartError(cause: unknown, cwd: string): unknown {
 const full = /No space left on device|Disk quota exceeded/i
 /** A lock that another git holds or left behind; not a reference that has moved, which no waiting mends. */
 const locked = /Unable to create '[^']*\.lock'|\.lock': File exists|another git process seems to be running|could not lock config file/i
+/** Whether git says so. */
+export const saysLocked = (words: string): boolean => locked.test(words)
 const unreachable =
   /Could not resolve host|Connection (timed out|refused|reset)|Network is unreachable|Operation timed out|early EOF|remote end hung up|TLS connection|The requested URL returned error: (429|5\d\d)/i
 

@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 import { FatalError, RetryableError } from '../../errors.ts'
 import type { FactOutbox } from '../../persistence/fact-outbox.ts'
-import { git, type GitResult } from '../git.ts'
+import { git, saysLocked, type GitResult } from '../git.ts'
 import { clearLocks } from '../locks.ts'
 import type { PublishInput } from '../ports.ts'
 import { patchIdOf } from '../workspace/inspection.ts'
@@ -13,7 +13,7 @@ import type { PushGuard } from './push-guard.ts'
 import type { RefRows } from './refs.ts'
 import type { OpenRepository, Repository } from './repository.ts'
 
-const isLocked = ({ stdout, stderr }: GitResult): boolean => /Unable to create '[^']*\.lock': File exists/.test(`${stdout}\n${stderr}`)
+const isLocked = ({ stderr }: GitResult): boolean => saysLocked(stderr)
 
 export function createPublisher(options: {
   open: OpenRepository
