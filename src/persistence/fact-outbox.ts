@@ -1,6 +1,7 @@
 // Owns the `fact` rows: written in the transaction of the change they tell of, delivered by the app's pump afterwards.
 
 import type { SqliteDatabase } from './database.ts'
+import { withDelayedDurability } from './statements.ts'
 
 /** An event of the issue machine's vocabulary (interface.md §4) without `at`, which delivery adds. */
 export interface FactEvent {
@@ -69,9 +70,11 @@ export function createFactOutbox(options: { database: SqliteDatabase; now: () =>
     },
     markDelivered(seqs) {
       const at = now()
-      database.transaction(() => {
+      const mark = database.transaction(() => {
         for (const seq of seqs) deliver.run(at, seq)
-      })()
+      })
+      // Delivered again, under the same key, where a power cut takes it back.
+      withDelayedDurability(database, mark)
     },
     prune: (time) => remove.run(time).changes,
   }

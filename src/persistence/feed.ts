@@ -1,6 +1,7 @@
 // The curated activity stream for people: one row a report, kept beside the actors.
 
 import type { SqliteDatabase } from './database.ts'
+import { statement, withDelayedDurability } from './statements.ts'
 
 export const feedSchema = `
 CREATE TABLE feed (
@@ -27,13 +28,16 @@ export interface FeedRow {
   summary: string
 }
 
-/** Adds an entry once per `report` id; answers the row, or null when it was there already. */
+/** Adds an entry once per `report` id; answers the row, or null when it was there already. It is added again until its report is known to be settled. */
 export function addToFeed(database: SqliteDatabase, report: string, entry: Omit<FeedRow, 'seq'>): FeedRow | null {
-  const { changes, lastInsertRowid } = database
-    .prepare(
-      'INSERT INTO feed (report, at, level, kind, issue, phase, status, summary) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (report) DO NOTHING',
-    )
-    .run(report, entry.at, entry.level, entry.kind, entry.issue, entry.phase, entry.status, entry.summary)
+  const insert = statement(
+    database,
+    'INSERT INTO feed (report, at, level, kind, issue, phase, status, summary) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (report) DO NOTHING',
+  )
+  const { at, level, kind, issue, phase, status, summary } = entry
+  const { changes, lastInsertRowid } = withDelayedDurability(database, () =>
+    insert.run(report, at, level, kind, issue, phase, status, summary),
+  )
   return changes === 0 ? null : { seq: Number(lastInsertRowid), ...entry }
 }
 

@@ -2,6 +2,7 @@
 
 import { FatalError } from '../errors.ts'
 import type { SqliteDatabase } from './database.ts'
+import { statement } from './statements.ts'
 
 export const issueKeySchema = `
 CREATE TABLE issue_key (
@@ -23,24 +24,22 @@ export interface IssueKey {
 
 /** Remembers that `key` names `issue` in `project`; a key given to another issue later means the newer one. */
 export function rememberKey(database: SqliteDatabase, { project, key, issue }: IssueKey): void {
-  database
-    .prepare(
-      `INSERT INTO issue_key (project, key, issue) VALUES (?, ?, ?)
-       ON CONFLICT (project, key) DO UPDATE SET issue = excluded.issue WHERE issue <> excluded.issue`,
-    )
-    .run(project, key, issue)
+  statement(
+    database,
+    `INSERT INTO issue_key (project, key, issue) VALUES (?, ?, ?)
+     ON CONFLICT (project, key) DO UPDATE SET issue = excluded.issue WHERE issue <> excluded.issue`,
+  ).run(project, key, issue)
 }
 
 /** The issue that `KEY`, `PROJECT/KEY` or an id means. Throws FatalError `unknown-issue` and `ambiguous-key` (which lists the choices). */
 export function findIssue(database: SqliteDatabase, name: string): IssueKey {
   const slash = name.lastIndexOf('/')
   const key = name.slice(slash + 1)
-  const rows =
+  const rows = (
     slash === -1
-      ? (database.prepare('SELECT project, key, issue FROM issue_key WHERE key = ? ORDER BY project').all(key) as IssueKey[])
-      : (database
-          .prepare('SELECT project, key, issue FROM issue_key WHERE key = ? AND project = ?')
-          .all(key, name.slice(0, slash)) as IssueKey[])
+      ? statement(database, 'SELECT project, key, issue FROM issue_key WHERE key = ? ORDER BY project').all(key)
+      : statement(database, 'SELECT project, key, issue FROM issue_key WHERE key = ? AND project = ?').all(key, name.slice(0, slash))
+  ) as IssueKey[]
   const found = new Map(rows.map((row) => [row.issue, row]))
   if (found.size > 1) {
     const choices = rows.map((row) => `${row.project}/${row.key}`)
@@ -50,7 +49,7 @@ export function findIssue(database: SqliteDatabase, name: string): IssueKey {
   }
   const [only] = found.values()
   if (only) return only
-  const byId = database.prepare('SELECT project, key, issue FROM issue_key WHERE issue = ? ORDER BY id DESC LIMIT 1').get(name) as
+  const byId = statement(database, 'SELECT project, key, issue FROM issue_key WHERE issue = ? ORDER BY id DESC LIMIT 1').get(name) as
     | IssueKey
     | undefined
   if (byId) return byId

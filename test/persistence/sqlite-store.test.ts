@@ -8,6 +8,7 @@ import { createSystem, defineActor } from '../../src/actors/system/index.ts'
 import { openDatabase, schemaVersion } from '../../src/persistence/database.ts'
 import { migrations } from '../../src/persistence/migrations.ts'
 import { sqliteStore } from '../../src/persistence/sqlite-store.ts'
+import { withDelayedDurability } from '../../src/persistence/statements.ts'
 import { chart, rejection } from '../actors/system/rig.ts'
 import { actorRow, basis, batchOf, journalRow, storeContract } from './store-contract.ts'
 
@@ -39,6 +40,25 @@ test('a database is in WAL, durable at every commit, with foreign keys and a bus
   const names = ['journal_mode', 'synchronous', 'foreign_keys', 'busy_timeout', 'wal_autocheckpoint', 'user_version']
   expect(names.map(pragma)).toEqual(['wal', 2, 1, 5_000, 8_000, schemaVersion])
   store.close()
+})
+
+test('a commit with delayed durability is there for others at once; the next one waits again, also after a refusal', () => {
+  const path = join(folder(), 'a.db')
+  const [one, other] = [openDatabase(path), openDatabase(path)]
+  const mode = (): unknown => one.pragma('synchronous', { simple: true })
+  one.exec('CREATE TABLE word (text TEXT NOT NULL UNIQUE)')
+  const add = (text: string) => () => {
+    one.prepare('INSERT INTO word VALUES (?)').run(text)
+    return mode()
+  }
+  expect([withDelayedDurability(one, add('a')), mode()]).toEqual([1, 2])
+  expect(other.prepare('SELECT text FROM word').pluck().all()).toEqual(['a'])
+  expect(refusal(() => withDelayedDurability(one, add('a')))).toMatchObject({ code: 'SQLITE_CONSTRAINT_UNIQUE' })
+  expect(mode()).toBe(2)
+  // What is part of a commit that waits is waited for.
+  expect(one.transaction(() => withDelayedDurability(one, add('b')))()).toBe(2)
+  one.close()
+  other.close()
 })
 
 test.each([

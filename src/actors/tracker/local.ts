@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { FatalError } from '../../errors.ts'
 import type { Intent } from '../../machines/issue/intent.ts'
 import type { SqliteDatabase } from '../../persistence/database.ts'
+import { withDelayedDurability } from '../../persistence/statements.ts'
 import { createFactOutbox, type FactEvent } from '../../persistence/fact-outbox.ts'
 import type { Tracker, PolledIssue } from '../ports.ts'
 import { createIssueRows, isClosed, stateNames, type CommentRow, type IssueRow, type StateType } from './issue-rows.ts'
@@ -287,7 +288,7 @@ export function createLocalTracker(options: LocalTrackerOptions): LocalTracker {
     comments: (issue) => rows.comments(need(issue).id),
 
     async report(report, id) {
-      outbox.transaction(() => {
+      const take = (): void => {
         const row = rows.byId(report.issue)
         if (row === undefined)
           throw new FatalError('unknown-issue', `There is no issue ${report.key} (${report.issue}) in the embedded tracker.`)
@@ -306,7 +307,9 @@ export function createLocalTracker(options: LocalTrackerOptions): LocalTracker {
         row.state_fact = null
         rows.update(row)
         tellOthers(row, before)
-      })
+      }
+      // Whoever reports does so again until it is settled.
+      withDelayedDurability(database, () => outbox.transaction(take))
     },
 
     async facts({ issue }) {

@@ -1,10 +1,10 @@
 // Owns D/clones/PROJECT.git, the bare clone that the worktrees belong to: made on first use, mended when damaged, brought up to
-// date from D/repos/PROJECT.git with as few calls as possible. Nothing can be pushed by its remote's name.
+// date from D/repos/PROJECT.git, whose objects it reads where they are. Nothing can be pushed by its remote's name.
 
-import { appendFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
 import { existsSync, lstatSync, readdirSync, rmSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { ConfigurationError } from '../../errors.ts'
 import { git, readRefs } from '../git.ts'
 import type { Place } from './place.ts'
@@ -61,6 +61,7 @@ export function createClones(): Clones {
     // Without a readable HEAD git takes the folder for no repository. It names nothing that we use.
     const named = await readFile(head, 'utf8').catch(ignoreAbsent)
     if (!named?.startsWith('ref: refs/')) await writeFile(head, 'ref: refs/heads/none\n')
+    await share(repository, clone)
     dropHalfMade(clone, checked.has(clone) ? 60_000 : 0)
     const made = learned.get(clone) ?? new Set()
     for (const file of foreignFiles(clone)) if (!made.has(file)) rmSync(join(clone, file), { recursive: true, force: true })
@@ -89,20 +90,16 @@ export function createClones(): Clones {
       throw new ConfigurationError('base-missing', `The base branch ${base} of ${project} is not in ${repository}. Check baseBranch.`)
     }
     const published = there.get(refs.branch) ?? null
-    const stale = [
-      ...(here.get(tracking.base) === head ? [] : [`+${refs.base}:${tracking.base}`]),
-      ...(published === null || here.get(tracking.branch) === published ? [] : [`+${refs.branch}:${tracking.branch}`]),
+    const changes = [
+      ...(here.get(tracking.base) === head ? [] : [`update ${tracking.base} ${head}\n`]),
+      ...(published === null || here.get(tracking.branch) === published ? [] : [`update ${tracking.branch} ${published}\n`]),
+      ...(published === null && here.has(tracking.branch) ? [`delete ${tracking.branch}\n`] : []),
     ]
-    if (stale.length > 0) {
-      await git(
-        ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules', '--no-auto-maintenance'].concat(
-          ['--update-shallow', '--', repository],
-          stale,
-        ),
-        { cwd: clone, timeout: copyTimeout },
-      )
+    if (changes.length > 0) {
+      // Only git itself brings over where a shallow history ends; every other commit can be read here already.
+      if ([repository, clone].some((each) => existsSync(join(each, 'shallow')))) await fetchHeads(repository, clone, refs, published)
+      await git(['update-ref', '--stdin'], { cwd: clone, input: changes.join('') })
     }
-    if (published === null && here.has(tracking.branch)) await git(['update-ref', '-d', tracking.branch], { cwd: clone })
     return { base: head, published, local: here.get(refs.branch) ?? null }
   }
 
@@ -118,6 +115,29 @@ export function createClones(): Clones {
   }
 }
 
+/** Lets the clone read the objects of the repository: nothing has to be copied for a worktree. By the shortest way, so that both can be moved. */
+async function share(repository: string, clone: string): Promise<void> {
+  const objects = await realpath(join(clone, 'objects'))
+  const wanted = `${relative(objects, await realpath(join(repository, 'objects')))}\n`
+  const file = join(objects, 'info', 'alternates')
+  if ((await readFile(file, 'utf8').catch(ignoreAbsent)) === wanted) return
+  await mkdir(dirname(file), { recursive: true })
+  await writeFile(file, wanted)
+}
+
+async function fetchHeads(
+  repository: string,
+  clone: string,
+  refs: { base: string; branch: string },
+  published: string | null,
+): Promise<void> {
+  const options = ['--quiet', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules', '--no-auto-maintenance', '--update-shallow']
+  await git(['fetch', ...options, '--', repository, refs.base, ...(published === null ? [] : [refs.branch])], {
+    cwd: clone,
+    timeout: copyTimeout,
+  })
+}
+
 /** By what cannot be made again; HEAD and the configuration can. */
 async function isRepository(path: string): Promise<boolean> {
   const parts = await Promise.all(['objects', 'refs'].map((part) => stat(join(path, part)).catch(ignoreAbsent)))
@@ -129,7 +149,7 @@ function ignoreAbsent(error: unknown): undefined {
   if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error
 }
 
-/** Whole or not at all: made beside its place and then renamed. Objects are hard links where the file system has them. */
+/** Whole or not at all: made beside its place and then renamed. Its objects stay where they are, but those of a shallow repository. */
 async function make(repository: string, clone: string, wanted: Configuration): Promise<void> {
   if (!(await isRepository(repository))) {
     throw new ConfigurationError('repository-missing', `${repository} is not there: the project's repository was not taken over.`)
@@ -139,10 +159,13 @@ async function make(repository: string, clone: string, wanted: Configuration): P
   if (lstatSync(clone, { throwIfNoEntry: false })) await rename(clone, freeName(clone))
   const fresh = `${clone}.${randomBytes(4).toString('hex')}.new`
   try {
-    await git(['clone', '--bare', '--quiet', '--template=', '--config', `remote.origin.fetch=${fetchRefs}`, '--', repository, fresh], {
-      cwd: dirname(clone),
-      timeout: copyTimeout,
-    })
+    await git(
+      ['clone', '--bare', '--shared', '--quiet', '--template=', '--config', `remote.origin.fetch=${fetchRefs}`, '--', repository, fresh],
+      {
+        cwd: dirname(clone),
+        timeout: copyTimeout,
+      },
+    )
     // Local branches are those of issues, and start when a worktree does: a copy of the base would only grow old.
     const { stdout } = await git(['for-each-ref', '--format=delete %(refname)', 'refs/heads'], { cwd: fresh })
     await git(['update-ref', '--no-deref', '--stdin'], { cwd: fresh, input: stdout })

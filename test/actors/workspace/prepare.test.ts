@@ -3,6 +3,7 @@ import {
   lstatSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -422,6 +423,20 @@ test.each([
   damage(clone)
   expect(await reopen().prepare({ ...request, keep: false, runId: 'run-2' })).toMatchObject({ head: work, dirty: [] })
   expect(attempt(path, 'push', 'origin', 'HEAD').code).not.toBe(0)
+})
+
+test('a clone reads the objects of our repository and copies none, also after an agent turned it away from them', async () => {
+  const { prepare, path, clone, advanceBase } = world()
+  await prepare()
+  const own = (): string[] => run(clone, 'count-objects', '-v').split('\n').slice(0, 4)
+  expect(own()).toEqual(['count: 0', 'size: 0', 'in-pack: 0', 'packs: 0'])
+  const alternates = join(clone, 'objects/info/alternates')
+  expect(readFileSync(alternates, 'utf8')).toBe('../../../repos/app.git/objects\n')
+  rmSync(alternates)
+  const base = advanceBase({ 'other.txt': 'landed' })
+  expect(await prepare()).toMatchObject({ head: base, baseHead: base })
+  expect(own()[0]).toBe('count: 0')
+  expect(run(path, 'fsck', '--connectivity-only', 'HEAD')).toBe('')
 })
 
 test('what is left of a clone that was deleted in part is set aside', async () => {
