@@ -134,6 +134,11 @@ const polling = z
   .strictObject({
     shortest: duration.prefault('10s').describe('While something is awaited or new.'),
     longest: duration.prefault('5m').describe('When nothing has been new for long.'),
+    everyone: z
+      .int()
+      .min(1)
+      .default(6)
+      .describe('Of the shortest pauses: so often all open issues are asked about while something is new.'),
   })
   .prefault({})
   .describe('How often tracker and forge are asked how things really are, whatever webhooks tell.')
@@ -209,7 +214,15 @@ const project = z.strictObject({
     })
     .prefault({}),
   ci: z
-    .strictObject({ command, timeout: duration.prefault('20m'), env: environment.default({}) })
+    .strictObject({
+      command,
+      timeout: duration.prefault('20m'),
+      env: environment.default({}),
+      retry: z
+        .strictObject({ pause: duration.prefault('5s'), longest: duration.prefault('5m') })
+        .prefault({})
+        .describe('After the environment kept the check from running: the first pause, doubled each time, up to the longest.'),
+    })
     .nullable()
     .default(null)
     .describe('Embedded forge: the check, run in a clean worktree of the head. null: the project declares none.'),
@@ -232,6 +245,15 @@ const project = z.strictObject({
         .enum(['stack', 'off'])
         .default('stack')
         .describe('What becomes of a new change that contradicts one in flight: based on it before it is published, or left to the queue.'),
+      retry: z
+        .strictObject({
+          attempts: count.default(5).describe('So many failures of the environment, and the change is given back.'),
+          pause: duration.prefault('2s').describe('The first pause after one; doubled each time,'),
+          longest: duration.prefault('1m').describe('up to this.'),
+          held: duration.prefault('10s').describe("Until a landing that something in the user's checkout holds up is tried again."),
+        })
+        .prefault({})
+        .describe('Embedded forge: how its landing queue tries again.'),
     })
     .prefault({})
     .describe('How approved and green changes land.'),

@@ -1,5 +1,6 @@
 // Makes the issue runtime from a configuration: opens the database, joins machines, ports and effects, and carries on what was left.
 
+import { isDeepStrictEqual } from 'node:util'
 import { createProcessRecords, endOrphans } from '../actors/agents/orphans.ts'
 import { createLocalForge, type LocalForge } from '../actors/forge/local.ts'
 import { useProcessHost } from '../actors/process.ts'
@@ -168,7 +169,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     discoverBase: async (repo) => (await discoverBase(repo, null)).branch,
     spawnCheck: async ({ attempt, ...check }) => {
       const head = `${check.project}.${check.number}.${check.headSha}`
-      await system.spawn('check', attempt === 1 ? head : `${head}.${attempt}`, check)
+      const retry = projectOf(config, check.project).ci?.retry
+      await system.spawn('check', attempt === 1 ? head : `${head}.${attempt}`, { ...check, ...(retry && { retry }) })
     },
     requestQueue: async (request) =>
       void (await system.ref<typeof queueMachine>(`queue/${request.project}`).send({ ...request, type: 'landing.requested' })),
@@ -206,15 +208,15 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     await system.spawn('capacity', 'main', { limit: config.limits.activeRuns })
     await system.ref<typeof capacityMachine>('capacity/main').send({ type: 'capacity.limited', limit: config.limits.activeRuns })
     for (const { id, landing } of config.projects) {
-      await system.spawn('queue', id, { project: id, depth: landing.depth })
+      const { depth, retry } = landing
+      await system.spawn('queue', id, { project: id, depth, retry })
       // Also one that an earlier version of its machine left goes on from here.
-      await system.ref<typeof queueMachine>(`queue/${id}`).send({ type: 'queue.configured', depth: landing.depth })
+      await system.ref<typeof queueMachine>(`queue/${id}`).send({ type: 'queue.configured', depth, retry })
     }
     const reconciliation = await system.spawn('reconciliation', 'main', {})
-    const { shortest, longest } = config.polling
+    const { polling } = config
     const { pace } = (await reconciliation.snapshot()).context
-    if (pace.shortest !== shortest || pace.longest !== longest)
-      await reconciliation.send({ type: 'pace.changed', pace: { shortest, longest } })
+    if (!isDeepStrictEqual(pace, polling)) await reconciliation.send({ type: 'pace.changed', pace: polling })
     const { incidents, failures } = await forge.start()
     for (const incident of incidents)
       log('warn', { ...incident }, `A ref was moved without Signalbox and has been put back: ${incident.ref}`)

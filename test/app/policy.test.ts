@@ -4,7 +4,10 @@ import { expect, test } from 'vitest'
 import { toPolicy } from '../../src/app/policy.ts'
 import { toJsonSchema, type JsonSchema } from '../../src/config-schema.ts'
 import { parseConfig, readEnvironment, type Config } from '../../src/config.ts'
+import { defaultRetry as checkRetry } from '../../src/machines/check/policy.ts'
+import { defaultRetry as entryRetry } from '../../src/machines/entry/policy.ts'
 import { defaultPolicy } from '../../src/machines/issue/policy.ts'
+import { defaultPace } from '../../src/machines/reconciliation/policy.ts'
 import { defaultLimits } from '../../src/machines/run/policy.ts'
 
 function parse(project: object = {}, more: object = {}): Config {
@@ -26,6 +29,14 @@ test('the keys of budgets, delays and limits are those of the policy', () => {
   expect(keysOf(properties!['limits'])).toEqual(
     [...Object.keys(defaultLimits), 'run', 'progress', 'signal', 'activeRuns', 'checks', 'usdPerDay'].sort(),
   )
+})
+
+test('what tries again has its numbers from the configuration, and by itself the same', () => {
+  const { projects, polling } = parse({ ci: { command: 'true' } })
+  expect([projects[0]!.landing.retry, projects[0]!.ci!.retry, polling]).toEqual([entryRetry, checkRetry, defaultPace])
+  const [changed] = parse({ landing: { retry: { attempts: 2, held: '3s' } }, ci: { command: 'true', retry: { longest: '1m' } } }).projects
+  expect(changed!.landing.retry).toEqual({ ...entryRetry, attempts: 2, held: 3_000 })
+  expect(changed!.ci!.retry).toEqual({ ...checkRetry, longest: 60_000 })
 })
 
 test('the least configuration gives the policy that the machines have by themselves', () => {

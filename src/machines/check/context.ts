@@ -1,5 +1,6 @@
 // What the actor of one head's checks knows.
 
+import type { Backoff } from '../backoff.ts'
 import type { CheckFailure } from '../vocabulary.ts'
 
 export interface CheckInput {
@@ -7,6 +8,8 @@ export interface CheckInput {
   issue: string
   number: number
   headSha: string
+  /** Left out: `defaultRetry`. */
+  retry?: Backoff
 }
 
 export interface CheckResult {

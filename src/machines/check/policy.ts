@@ -1,7 +1,9 @@
 // The numbers of a head's checks.
 
-const firstPause = 5_000
-const longestPause = 5 * 60_000
+import type { Backoff } from '../backoff.ts'
 
-/** Milliseconds before the checks are tried again after the environment kept them from running `obstacles` times. */
-export const pauseAfter = (obstacles: number): number => Math.min(longestPause, firstPause * 2 ** Math.max(0, obstacles - 1))
+/** How it is met that the environment keeps the checks from running: again and again. */
+export const defaultRetry: Backoff = { pause: 5_000, longest: 5 * 60_000 }
+
+/** Checks that an earlier version has begun were given none. */
+export const retryOf = ({ retry }: { retry?: Backoff }): Backoff => retry ?? defaultRetry

@@ -1,10 +1,11 @@
 // What the names in the check's chart mean.
 
 import { assign, fromPromise, setup } from 'xstate'
+import { pauseBefore } from '../backoff.ts'
 import type { CheckContext, CheckInput, CheckResult } from './context.ts'
 import type { CheckEvent } from './events.ts'
 import * as guards from './guards.ts'
-import { pauseAfter } from './policy.ts'
+import { retryOf } from './policy.ts'
 
 const notProvided = (name: string) => async (): Promise<never> => {
   throw new Error(`The effect '${name}' is not provided`)
@@ -28,7 +29,7 @@ export const checkSetup = setup({
     recordObstacle: fromPromise<void, CheckInput & { reason: string }>(notProvided('recordObstacle')),
   },
   guards,
-  delays: { pause: ({ context }) => pauseAfter(context.obstacles) },
+  delays: { pause: ({ context }) => pauseBefore(retryOf(context), context.obstacles) },
   actions: {
     rememberResult: assign(({ event }) => ({ result: (event as unknown as { output: CheckResult }).output })),
     rememberObstacle: assign(({ context, event }) => ({

@@ -1,6 +1,7 @@
 // What one entry of a landing queue knows: the head that is to land, what it stands on, and what has been found out there.
 
 import type { QueueIncident } from '../vocabulary.ts'
+import type { EntryRetry } from './policy.ts'
 
 /** What an entry's candidate is built onto: a commit of the entry before it, or the base where `onto` is null. */
 export interface Place {
@@ -19,6 +20,8 @@ export interface EntryInput {
   /** Everything before it has landed as tested, or has gone. */
   isFirst: boolean
   isWithdrawn: boolean
+  /** Left out: `defaultRetry`. */
+  retry?: EntryRetry
 }
 
 /** What building the commit that would land came to. */

@@ -2,7 +2,7 @@
 
 import type { CheckFailure } from '../vocabulary.ts'
 import type { Candidate, EntryContext, Landing, Place } from './context.ts'
-import { mostObstacles } from './policy.ts'
+import { retryOf } from './policy.ts'
 
 interface Args {
   context: EntryContext
@@ -48,7 +48,7 @@ export const isInterruption = ({ event }: Args): boolean => ['interrupted', 'che
 /** When the pull request is closed, or at another head by now: there is nothing to land. */
 export const isGone = ({ event }: Args): boolean => ['stale-head', 'pull-request-closed', 'unknown-pull-request'].includes(codeOf(event))
 /** When the environment may be tried again. */
-export const canTryAgain = ({ context }: Only): boolean => context.obstacles < mostObstacles
+export const canTryAgain = ({ context }: Only): boolean => context.obstacles < retryOf(context).attempts
 /** When the candidate has been built. */
 export const isBuilt = ({ context }: Only): boolean => context.candidate !== null
 /** When the candidate has passed its checks. */

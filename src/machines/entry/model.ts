@@ -4,7 +4,7 @@ import { alive, dawn, spawns, tick, timersOf, type Asked, type Happening, type M
 import type { QueueIncident } from '../vocabulary.ts'
 import type { Candidate, EntryContext, EntryInput, EntryOutput, Landing } from './context.ts'
 import type { EntryEvent } from './events.ts'
-import { mostObstacles } from './policy.ts'
+import { defaultRetry } from './policy.ts'
 
 type State = Situation<EntryContext>
 type Type = EntryEvent['type']
@@ -85,7 +85,7 @@ function events(state: State): Happening[] {
 }
 
 /** Obstacles after which the pause grows no longer. */
-const longestWait = mostObstacles + 1
+const longestWait = defaultRetry.attempts + 1
 
 /** Places by whether they are on the base; obstacles up to where they decide; what the incident says only by its class. */
 const representative = ({ context: c, ...rest }: State): State => ({
@@ -231,7 +231,8 @@ export const entryModel: Model<EntryContext> = {
         const given = inputOf(commands, 'recordEviction')?.['incident'] as QueueIncident | null | undefined
         if (given === undefined) return undefined
         if (given === null) return 'it is given back for nothing'
-        if (given.class === 'environment') return b.obstacles >= mostObstacles ? undefined : `given back after ${b.obstacles} failures`
+        if (given.class === 'environment')
+          return b.obstacles >= defaultRetry.attempts ? undefined : `given back after ${b.obstacles} failures`
         return b.isFirst ? undefined : 'it is given back for what may be the fault of one before it'
       },
     },

@@ -1,10 +1,16 @@
 // The numbers of one entry of a landing queue.
 
-/** Failures of the environment before the entry is given back. */
-export const mostObstacles = 5
-const firstPause = 2_000
-const longestPause = 60_000
-/** How often a landing that the user's checkout holds up is tried again, in milliseconds. */
-export const heldPause = 10_000
+import type { Backoff } from '../backoff.ts'
 
-export const pauseAfter = (obstacles: number): number => Math.min(longestPause, firstPause * 2 ** Math.max(0, obstacles - 1))
+/** How failures of the environment are met. */
+export interface EntryRetry extends Backoff {
+  /** So many, and the entry is given back. */
+  attempts: number
+  /** Milliseconds until a landing that the user's checkout holds up is tried again. */
+  held: number
+}
+
+export const defaultRetry: EntryRetry = { attempts: 5, pause: 2_000, longest: 60_000, held: 10_000 }
+
+/** An entry that an earlier version of the queue has begun was given none. */
+export const retryOf = ({ retry }: { retry?: EntryRetry }): EntryRetry => retry ?? defaultRetry

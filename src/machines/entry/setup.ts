@@ -1,11 +1,12 @@
 // What the names in the chart of a landing queue's entry mean.
 
 import { assign, enqueueActions, fromPromise, sendParent, setup } from 'xstate'
+import { pauseBefore } from '../backoff.ts'
 import type { CheckFailure, QueueIncident } from '../vocabulary.ts'
 import type { Candidate, EntryContext, EntryInput, EntryOutput, Landing, Place } from './context.ts'
 import type { EntryEvent } from './events.ts'
 import * as guards from './guards.ts'
-import { heldPause, pauseAfter } from './policy.ts'
+import { retryOf } from './policy.ts'
 
 export interface LandingTarget {
   project: string
@@ -71,8 +72,8 @@ export const entrySetup = setup({
   },
   guards,
   delays: {
-    pause: ({ context }) => pauseAfter(context.obstacles),
-    held: heldPause,
+    pause: ({ context }) => pauseBefore(retryOf(context), context.obstacles),
+    held: ({ context }) => retryOf(context).held,
   },
   actions: {
     takePlace: take((c, { place, isFirst }: { place: Place | null; isFirst: boolean }) => ({

@@ -1,5 +1,6 @@
 // The numbers of the issue's policy, and the decisions that are more than a predicate.
 
+import { pauseBefore } from '../backoff.ts'
 import type { Phase, RunType } from '../vocabulary.ts'
 import { isLinkOpen, isUnfinished } from './adoption.ts'
 import type { ChecksFact, IssueContext } from './context.ts'
@@ -87,7 +88,7 @@ export const defaultPolicy: IssuePolicy = {
 }
 
 /** The pause before attempt `n` (from 1) after a failure. */
-export const backoff = ({ delays }: IssuePolicy, n: number): number => Math.min(delays.longest, delays.recovery * 2 ** Math.max(0, n - 1))
+export const backoff = ({ delays }: IssuePolicy, n: number): number => pauseBefore({ pause: delays.recovery, longest: delays.longest }, n)
 
 export const agentFor = (policy: IssuePolicy, type: RunType): string => policy.agents[type] ?? policy.agent
 

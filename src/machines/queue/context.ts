@@ -1,12 +1,15 @@
 // What a landing queue knows: who stands in it, in which order, and on what.
 
 import type { Place } from '../entry/context.ts'
+import type { EntryRetry } from '../entry/policy.ts'
 import { defaultDepth } from './policy.ts'
 
 export interface QueueInput {
   project: string
   /** How many are tested at once, on top of each other; 1 is one after the other. */
   depth?: number
+  /** How its entries meet failures of the environment; left out: as they do by themselves. */
+  retry?: EntryRetry
 }
 
 /** What is asked to land. */
@@ -45,6 +48,7 @@ export interface QueueContext {
   project: string
   now: number
   depth: number
+  retry?: EntryRetry
   /** In the order in which they land. */
   entries: QueueEntry[]
   /** How many places have been given. */
@@ -57,6 +61,7 @@ export const createContext = ({ input }: { input?: QueueInput }): QueueContext =
   project: input?.project ?? '',
   now: 0,
   depth: input?.depth ?? defaultDepth,
+  ...(input?.retry === undefined ? {} : { retry: input.retry }),
   entries: [],
   rounds: 0,
   landed: null,

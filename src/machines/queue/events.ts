@@ -1,5 +1,6 @@
 // Everything that can happen to a landing queue: what issues ask of it, what its entries report, and what is configured.
 
+import type { EntryRetry } from '../entry/policy.ts'
 import type { LandingRequest } from './context.ts'
 
 /** From which pull request a report comes, and about which place. */
@@ -14,7 +15,7 @@ export type QueueEvent =
   /** The priority of one in the queue has changed. */
   | { type: 'landing.urged'; number: number; headSha: string; priority: number; at?: number }
   | { type: 'landing.withdrawn'; number: number; headSha: string; reason: string; at?: number }
-  | { type: 'queue.configured'; depth: number; at?: number }
+  | { type: 'queue.configured'; depth: number; retry?: EntryRetry; at?: number }
   | ({ type: 'entry.built'; commit: string } & Report)
   | ({ type: 'entry.passedOver' } & Report)
   | ({ type: 'entry.baseMoved' } & Report)

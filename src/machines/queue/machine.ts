@@ -17,7 +17,7 @@ export const queueMachine = queueSetup.createMachine({
     'landing.requested': [{ guard: 'isKnown', actions: 'keepTime' }, { actions: ['enqueue', 'arrange'] }],
     'landing.urged': { actions: ['rememberPriority', 'arrange'] },
     'landing.withdrawn': { actions: ['dequeue', 'arrange'] },
-    'queue.configured': { actions: ['takeDepth', 'arrange'] },
+    'queue.configured': { actions: ['takeConfiguration', 'arrange'] },
     'entry.built': { guard: 'isCurrent', actions: ['rememberCommit', 'arrange'] },
     'entry.passedOver': { guard: 'isCurrent', actions: ['passOver', 'arrange'] },
     'entry.baseMoved': { guard: 'isCurrent', actions: ['takeBaseMove', 'arrange'] },

@@ -3,6 +3,7 @@
 import { assign, enqueueActions, setup, stopChild } from 'xstate'
 import type { EntryInput, EntryOutput } from '../entry/context.ts'
 import { entryMachine } from '../entry/machine.ts'
+import type { EntryRetry } from '../entry/policy.ts'
 import {
   createEntry,
   toAbandoned,
@@ -33,9 +34,10 @@ const released = (c: QueueContext, isUnwanted: (entry: QueueEntry) => boolean): 
     .filter((entry) => entry.isBegun || !isUnwanted(entry))
     .map((entry) => (isUnwanted(entry) ? { ...entry, isLeaving: true } : entry))
 
-const inputOf = ({ project, issue, key, number, headSha, place, isFirst, isLeaving }: QueueEntry): EntryInput => ({
+const inputOf = ({ project, issue, key, number, headSha, place, isFirst, isLeaving }: QueueEntry, { retry }: QueueContext): EntryInput => ({
   ...{ project, issue, key, number, headSha, place, isFirst },
   isWithdrawn: isLeaving,
+  ...(retry === undefined ? {} : { retry }),
 })
 
 export const queueSetup = setup({
@@ -49,7 +51,10 @@ export const queueSetup = setup({
   guards,
   actions: {
     keepTime: take(() => ({})),
-    takeDepth: take((_c, { depth }: { depth: number }) => ({ depth })),
+    takeConfiguration: take((_c, { depth, retry }: { depth: number; retry?: EntryRetry }) => ({
+      depth,
+      ...(retry === undefined ? {} : { retry }),
+    })),
     // A newer head of the same pull request takes the place of the older one's request.
     enqueue: take((c, request: LandingRequest, at) => ({
       entries: [...released(c, (entry) => entry.number === request.number), createEntry(request, at)],
@@ -85,7 +90,7 @@ export const queueSetup = setup({
       for (const entry of entries) {
         const id = String(entry.number)
         const { place, isFirst } = entry
-        if (isToBegin(entry)) enqueue.spawnChild('entry', { id, input: inputOf(entry) })
+        if (isToBegin(entry)) enqueue.spawnChild('entry', { id, input: inputOf(entry, c) })
         if (!entry.isBegun) continue
         const known = begun.get(entry.number)!
         if (entry.isLeaving) {

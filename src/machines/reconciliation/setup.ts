@@ -33,7 +33,7 @@ export const reconciliationSetup = setup({
       wanted: [...c.wanted.filter((other) => other !== issue), issue],
     })),
     takeTurn: take((c, _event, at) => {
-      const everyone = at - c.askedAllAt >= everyoneAfter * c.pace.shortest
+      const everyone = at - c.askedAllAt >= everyoneAfter(c.pace)
       return { wanted: [], turn: { issues: c.wanted, everyone }, askedAllAt: everyone ? at : c.askedAllAt }
     }),
     hurry: take((c) => ({ pause: c.pace.shortest })),

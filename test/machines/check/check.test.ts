@@ -3,14 +3,14 @@
 import { describe, expect, it } from 'vitest'
 import type { CheckContext } from '../../../src/machines/check/context.ts'
 import * as guards from '../../../src/machines/check/guards.ts'
-import { pauseAfter } from '../../../src/machines/check/policy.ts'
+import { defaultRetry } from '../../../src/machines/check/policy.ts'
 import { start, type Player } from '../player.ts'
 
 type Check = Player<CheckContext>
 
 const input = { project: 'app', issue: '1', number: 7, headSha: 'A' }
 const result = { state: 'failed', names: ['ci'], failures: [{ name: 'ci', url: null, summary: 's', logTail: '', signature: 'x' }] }
-const begin = (): Check => start<CheckContext>('check', input)
+const begin = (more: object = {}): Check => start<CheckContext>('check', { ...input, ...more })
 const inputs = (check: Check): unknown[] => [...check.children.values()].map(({ src, input: given }) => [src, given])
 
 describe('the checks of a head', () => {
@@ -31,15 +31,24 @@ describe('the checks of a head', () => {
     const obstructed = begin().fail('checks', { code: 'environment', message: 'npm is not there' })
     expect(inputs(obstructed)).toEqual([['recordObstacle', { ...input, reason: 'npm is not there' }]])
     for (const pausing of [obstructed.done('obstacle'), obstructed.fail('obstacle')]) {
-      expect([...pausing.timers.values()].map(({ due }) => due - pausing.at)).toEqual([pauseAfter(1)])
+      expect([...pausing.timers.values()].map(({ due }) => due - pausing.at)).toEqual([defaultRetry.pause])
       expect(pausing.fire('pause').value).toBe('running')
       expect(pausing.send({ type: 'check.retried' }).value).toBe('running')
     }
   })
 
-  it('pause longer each time, but never very long', () => {
-    expect(pauseAfter(2)).toBeGreaterThan(pauseAfter(1))
-    expect(pauseAfter(50)).toBe(pauseAfter(51))
+  it('pause longer each time, but never longer than is configured', () => {
+    const obstructed = { code: 'environment', message: 'npm is not there' }
+    const pauses = (more: object, times: number): number[] => {
+      let at = begin(more)
+      return Array.from({ length: times }, () => {
+        const pausing = at.fail('checks', obstructed).done('obstacle')
+        at = pausing.fire('pause')
+        return [...pausing.timers.values()][0]!.due - pausing.at
+      })
+    }
+    expect(pauses({}, 8)).toEqual([5_000, 10_000, 20_000, 40_000, 80_000, 160_000, 300_000, 300_000])
+    expect(pauses({ retry: { pause: 1_000, longest: 3_000 } }, 3)).toEqual([1_000, 2_000, 3_000])
   })
 
   it('are written for certain, and not run again for that', () => {

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import type { EntryContext } from '../../../src/machines/entry/context.ts'
-import { heldPause, mostObstacles } from '../../../src/machines/entry/policy.ts'
+import { defaultRetry } from '../../../src/machines/entry/policy.ts'
 import { start, type Event, type Player } from '../player.ts'
 
 type Entry = Player<EntryContext>
@@ -155,7 +155,11 @@ describe('what is given back', () => {
 
   it('could not be tested for long, for no fault of its own', () => {
     const again: Happening[] = [failed('build', 'git-failed', 'no room'), paused, entered]
-    const entry = play(entered, ...Array.from({ length: mostObstacles - 1 }, () => again).flat(), failed('build', 'git-failed', 'no room'))
+    const entry = play(
+      entered,
+      ...Array.from({ length: defaultRetry.attempts - 1 }, () => again).flat(),
+      failed('build', 'git-failed', 'no room'),
+    )
     expect(incident(entry)).toMatchObject({ class: 'environment', summary: 'It could not be tested: no room' })
   })
 
@@ -174,6 +178,22 @@ describe('the environment', () => {
     const twice = playOn(once, paused, failed('test', 'environment'))
     expect([once.value, twice.value]).toEqual(['pausing', 'pausing'])
     expect(pause(twice)).toBeGreaterThan(pause(once))
+  })
+
+  it('is tried again as often and after such pauses as the queue is configured', () => {
+    const retry = { attempts: 3, pause: 1_000, longest: 1_500, held: 7_000 }
+    const due = (entry: Entry): number => [...entry.timers.values()][0]!.due - entry.at
+    let entry = begin({ retry }).done('enter')
+    const pauses = [1, 2].map(() => {
+      const pausing = entry.fail('build', { code: 'git-failed', message: 'no room' })
+      entry = pausing.fire('pause').done('enter')
+      return due(pausing)
+    })
+    expect([pauses, entry.fail('build', { code: 'git-failed', message: 'no room' }).value]).toEqual([
+      [1_000, 1_500],
+      { evicting: 'recording' },
+    ])
+    expect(due(playOn(begin({ retry }), ...landing, blocked('local changes', ['a.ts'])))).toBe(7_000)
   })
 
   it('costs nothing that was found out before', () => {
@@ -197,7 +217,7 @@ describe("a landing that the user's checkout holds up", () => {
     expect(held.reports('queue.held')).toEqual([
       { type: 'queue.held', issue: 'i1', headSha: 'head-1', reason: 'local changes', files: ['a.ts'] },
     ])
-    expect([...held.timers.values()].map(({ due }) => due - held.at)).toEqual([heldPause])
+    expect([...held.timers.values()].map(({ due }) => due - held.at)).toEqual([defaultRetry.held])
     expect(held.fire('held').value).toBe('landing')
   })
 

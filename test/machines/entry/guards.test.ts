@@ -2,7 +2,7 @@
 
 import { createContext, type EntryContext } from '../../../src/machines/entry/context.ts'
 import * as guards from '../../../src/machines/entry/guards.ts'
-import { mostObstacles } from '../../../src/machines/entry/policy.ts'
+import { defaultRetry } from '../../../src/machines/entry/policy.ts'
 import { describeGuards, type Row as TableRow } from '../truth-table.ts'
 
 type Row = TableRow<Partial<EntryContext>>
@@ -79,8 +79,9 @@ const tables: Record<keyof typeof guards, Row[]> = {
     ['no error', false, {}],
   ],
   canTryAgain: [
-    ['some are left', true, { obstacles: mostObstacles - 1 }],
-    ['none is left', false, { obstacles: mostObstacles }],
+    ['some are left', true, { obstacles: defaultRetry.attempts - 1 }],
+    ['none is left', false, { obstacles: defaultRetry.attempts }],
+    ['the queue is configured to give up sooner', false, { obstacles: 1, retry: { ...defaultRetry, attempts: 1 } }],
   ],
   isBuilt: [
     ['it is', true, { candidate: { base: 'b', commit: 'm' } }],

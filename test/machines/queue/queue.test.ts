@@ -1,6 +1,7 @@
 // The landing queue of a project with its entries: who stands on whom, what is tested at once, and what is found out again.
 
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, test } from 'vitest'
+import { defaultRetry } from '../../../src/machines/entry/policy.ts'
 import { createEntry, type QueueEntry } from '../../../src/machines/queue/context.ts'
 import { arrange } from '../../../src/machines/queue/line.ts'
 import { migrations } from '../../../src/machines/queue/migrations.ts'
@@ -105,6 +106,16 @@ describe('several changes', () => {
     prepare(yard)
     expect(tested(yard)).toEqual(['1/test', '2/test', '3/test'])
   })
+})
+
+test('how often an entry is tried again is configured with the queue, for those that begin from then on', () => {
+  const yard = train([1])
+  yard.send({ type: 'queue.configured', depth: 4, retry: { ...defaultRetry, attempts: 1 } })
+  ask(yard, 2)
+  prepare(yard)
+  end(yard, '1/test', 'broken')
+  end(yard, '2/test', 'broken')
+  expect([yard.timers(), yard.effects()]).toEqual([['queue/1'], ['2/evict']])
 })
 
 describe('one that fails', () => {

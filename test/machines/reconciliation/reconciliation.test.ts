@@ -10,7 +10,7 @@ import { describeGuards } from '../truth-table.ts'
 type Reconciliation = Player<ReconciliationContext>
 
 const { shortest: shortestPause, longest: longestPause } = defaultPace
-const everyoneEvery = everyoneAfter * shortestPause
+const everyoneEvery = everyoneAfter(defaultPace)
 const quiet: Answer = { told: 0, awaiting: 0 }
 const begin = (): Reconciliation => start<ReconciliationContext>('reconciliation', {})
 const pause = (player: Reconciliation): number => [...player.timers.values()][0]!.due - player.at
