@@ -114,6 +114,8 @@ export interface Workspace {
   ) => Promise<Inspection>
   /** Contract: read-only. When anything that git does not ignore changed last, a commit included, epoch ms; null when nothing tells. Throws as `inspect`. */
   lastChange: (request: WorkspaceRequest) => Promise<number | null>
+  /** Contract: read-only. Paths with uncommitted changes, untracked ones included; none where there is no worktree that can be read. */
+  uncommitted: (request: WorkspaceRequest) => Promise<string[]>
   /** Contract: saves everything uncommitted and the head under refs/signalbox/saved/KEY/…; answers the commit or null when there was nothing. */
   save: (request: WorkspaceRequest & { reason: string }) => Promise<string | null>
   /** Contract: removes only a clean worktree whose head is `landed` or pushed (P10); otherwise answers why not. Idempotent. */

@@ -145,7 +145,15 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
       ),
     },
     agentSession: { limit: 1_000, onRestart: 'interrupt', logic },
-    endSession: { limit: 1_000, onRestart: 'rerun', logic: fromPromise<void, SessionInput>(async ({ input }) => endOf(input)) },
+    endSession: {
+      limit: 1_000,
+      onRestart: 'rerun',
+      logic: effect<SessionInput, { left: string[] }>(async (input) => {
+        await endOf(input)
+        // A reviewer has a checkout of its own, which goes with it.
+        return { left: input.type === 'review' ? [] : await workspace.uncommitted(await withBase(input)) }
+      }),
+    },
     probeWork: {
       limit: 4,
       onRestart: 'rerun',

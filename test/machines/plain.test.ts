@@ -25,7 +25,7 @@ const run = (result: object) =>
         sendBack({ type: 'session.started', process: { pid: 1, group: 1, startTime: '1' } })
         sendBack({ type: 'session.finished', result: { summary: '', ...result } })
       }),
-      endSession: fromPromise(async () => {}),
+      endSession: fromPromise(async () => ({ left: [] as string[] })),
       verifyWork: fromPromise<Inspection, VerifyInput>(async () => ({
         ...{
           head: 'A',

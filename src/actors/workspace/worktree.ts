@@ -82,6 +82,7 @@ export function createWorkspace(options: WorkspaceOptions): Workspace {
       return inspectWork(at, request)
     },
     lastChange: async (request) => lastChangeIn(place(request)),
+    uncommitted: async (request) => uncommittedIn(place(request)),
     save: async (request) => save(place(request), request),
     remove: async (request) => removeWorktree(place(request), request),
   }
@@ -237,6 +238,12 @@ async function clearOwnLocks(place: Place, branch: string): Promise<void> {
   for (const lock of ['packed-refs.lock', 'config.lock', 'shallow.lock'].map((name) => join(place.clone, name))) {
     if ((ageOf(lock) ?? 0) > sharedLockAge) rmSync(lock, { force: true })
   }
+}
+
+async function uncommittedIn(place: Place): Promise<string[]> {
+  if (lookAt(place).kind !== 'worktree') return []
+  const status = await statusOf(place.path).catch(ignoreMissing)
+  return status?.dirty ?? []
 }
 
 // --- save ----------------------------------------------------------------------------------------

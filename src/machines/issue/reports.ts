@@ -4,6 +4,7 @@ import type { Authority, Phase } from '../vocabulary.ts'
 import type { IssueContext } from './context.ts'
 import { presentHead } from './head-facts.ts'
 import { checksState, hasEnd, hasOpenRequest, isApproved, openBlockers, reviewState } from './policy.ts'
+import { listed } from '../run/words.ts'
 import { isResting, openChildren } from './umbrella.ts'
 
 export type FeedLevel = 'info' | 'warn' | 'error'
@@ -209,10 +210,14 @@ export const askForRerun = (c: IssueContext): IssueReport => ({
   headSha: c.pr!.headSha,
 })
 
+/** What a run that was called off has left in its worktree; empty for nothing, or while a run is still at work. */
+export const leftText = ({ run, left = [] }: IssueContext): string =>
+  run !== null || left.length === 0 ? '' : `; uncommitted in its worktree: ${listed(left)}`
+
 const doing: Record<Authority, (c: IssueContext) => string | null> = {
   acting: (c) => (c.run === null ? null : `${c.run.id} (${c.run.type.replace('_', ' ')} by ${c.run.agent}) is at work.`),
-  observing: () => 'It is not delegated: facts are taken in, nothing is written.',
-  stopped: (c) => `Stopped by ${c.stop?.author}: a retry, a message or a new delegation goes on.`,
+  observing: (c) => `It is not delegated${leftText(c)}: facts are taken in, nothing is written.`,
+  stopped: (c) => `Stopped by ${c.stop?.author}${leftText(c)}: a retry, a message or a new delegation goes on.`,
 }
 
 /** The answer to a person who asks how it goes, from what is known at this moment. */

@@ -149,6 +149,7 @@ function settled(c: IssueContext, event: RunOutput): Patch {
     inbox: giveBack(pass(c.inbox, event.steered, run), run),
     asked: c.asked ?? run.asked,
     ...worktreeAfter(c, event),
+    ...(event.left === undefined && c.left === undefined ? {} : { left: event.left ?? [] }),
     pushed: event.headAfter === null ? c.pushed : remembered(c.pushed, event.headAfter),
     spent: {
       runs: c.spent.runs,

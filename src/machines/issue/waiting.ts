@@ -6,7 +6,7 @@ import type { IssueContext } from './context.ts'
 import { presentHead } from './head-facts.ts'
 import { isActing } from './guards.ts'
 import { agentFor, checksState, isRerunning, isUnconfirmed, openBlockers, reviewState } from './policy.ts'
-import { escalationText } from './reports.ts'
+import { escalationText, leftText } from './reports.ts'
 import { lifetimeText } from './settlement.ts'
 import { isResting, openChildren } from './umbrella.ts'
 
@@ -100,11 +100,11 @@ export const waiting = {
   place: (c) => [row('capacity', 'a free place for its run', c.since.run)],
   agent: (c) => [row('agent', `${c.run?.id}: ${c.run?.type} by ${c.run?.agent}${stallText(c)}`, c.run?.startedAt ?? c.since.run)],
   agentEnding: (c) => [row('agent', `the end of ${c.run?.id}`, c.since.run)],
-  delegation: (c) => [row('human', 'not delegated: `signalbox delegate` gives it back', c.since.authority)],
+  delegation: (c) => [row('human', `not delegated${leftText(c)}: \`signalbox delegate\` gives it back`, c.since.authority)],
   restart: (c) => [
     row(
       'human',
-      `stopped by ${c.stop?.author ?? 'somebody'} (${c.stop?.reason ?? ''}): a retry, a prompt or a new delegation goes on`,
+      `stopped by ${c.stop?.author ?? 'somebody'} (${c.stop?.reason ?? ''})${leftText(c)}: a retry, a prompt or a new delegation goes on`,
       c.stop?.at ?? c.since.authority,
     ),
   ],

@@ -98,6 +98,8 @@ export interface RunOutput {
   progressed: boolean
   /** Paths left uncommitted. */
   dirty: string[]
+  /** Those of a run that was called off, as they were when its agent had ended. */
+  left?: string[]
   /** Milliseconds of its time in which nobody was at work: from its last event before an interruption until that was noticed. */
   idle: number
 }
@@ -249,6 +251,8 @@ export interface RunContext extends RunInput {
   /** What people have said since it began, by `id`; of these `steered` have reached an agent. */
   said: HumanMessage[]
   ending: { outcome: RunOutcome; failure: FailureClass | null; reason: string } | null
+  /** Paths that an agent that was called off has left uncommitted. */
+  left?: string[]
   pr: Published | null
   /** The verdict that the forge has taken. */
   verdict: RunOutput['review']

@@ -254,5 +254,6 @@ export const runOutput = ({ context }: { context: RunContext }): RunOutput => ({
   steered: context.steered,
   progressed: context.progressed,
   dirty: context.inspection?.dirty ?? [],
+  ...(context.left === undefined ? {} : { left: context.left }),
   idle: context.idle,
 })

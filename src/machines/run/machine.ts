@@ -337,7 +337,13 @@ export const runMachine = runSetup.createMachine({
     ending: {
       meta: { phase: 'ending', description: 'The agent is being ended; nothing follows until it has.' },
       entry: 'dropSession',
-      invoke: { id: 'closing', src: 'endSession', input: sessionInput, onDone: 'settled', onError: 'settled' },
+      invoke: {
+        id: 'closing',
+        src: 'endSession',
+        input: sessionInput,
+        onDone: { target: 'settled', actions: 'rememberLeft' },
+        onError: 'settled',
+      },
       after: { ending: 'settled' },
       on: { 'run.stop': { actions: 'endAsAsked' } },
     },

@@ -132,7 +132,7 @@ export const runSetup = setup({
       throw new Error("The effect 'agentSession' is not provided")
     }),
     probeWork: fromPromise<{ changedAt: number | null }, ProbeInput>(notProvided('probeWork')),
-    endSession: fromPromise<void, SessionInput>(notProvided('endSession')),
+    endSession: fromPromise<{ left: string[] }, SessionInput>(notProvided('endSession')),
     verifyWork: fromPromise<Inspection, VerifyInput>(notProvided('verifyWork')),
     findConflict: fromPromise<ChangeInFlight | null, ConflictInput>(notProvided('findConflict')),
     publishChange: fromPromise<Published, PublishInput>(notProvided('publishChange')),
@@ -250,6 +250,11 @@ export const runSetup = setup({
           protectedFiles: found.protectedFiles ?? [],
         },
       }
+    }),
+    // Missing while there is none: what an earlier version has stored replays as it was.
+    rememberLeft: take((_c, event) => {
+      const { left = [] } = (event['output'] as { left?: string[] } | null | undefined) ?? {}
+      return left.length === 0 ? {} : { left }
     }),
     rememberUncommitted: take((c) => ({ uncommitted: c.inspection!.dirty })),
     rememberComparison: take((c) => ({ sequence: { parent: null, before: c.inspection! } })),

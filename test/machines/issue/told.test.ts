@@ -33,6 +33,17 @@ const nothing = finished({ outcome: 'no_change' })
 const children = (state: string) => ({ children: [{ key: 'APP-2', state }] })
 
 describe('the answer to how it goes', () => {
+  it('names what a stopped run has left uncommitted, once its agent has ended and until another run has (case 92)', () => {
+    const left = ['src/a.ts', 'notes.md']
+    const texts = (issue: Issue) => [...waits(issue), answerOf(issue)].join(' ')
+    expect(texts(play(granted, stopped))).not.toContain('uncommitted')
+    const rests = play(granted, stopped, finished({ outcome: 'released', left }))
+    expect(waits(rests)).toEqual([expect.stringContaining('; uncommitted in its worktree: src/a.ts, notes.md:')])
+    expect(answerOf(rests)).toContain('; uncommitted in its worktree: src/a.ts, notes.md:')
+    expect(texts(play(granted, undelegated, finished({ outcome: 'released', left })))).toContain('uncommitted in its worktree: src/a.ts')
+    expect(texts(play(granted, stopped, finished({ outcome: 'released', left: [] })))).not.toContain('uncommitted')
+  })
+
   it('says that an agent is at work only when one is', () => {
     expect(answerOf(play(granted))).toContain('An agent works on it.')
     const pausing = answerOf(play(granted, agentFailed))
