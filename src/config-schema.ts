@@ -3,6 +3,7 @@
 
 import { z } from 'zod'
 import { Secret } from './config-values.ts'
+import { leastConfidence } from './machines/issue/intent.ts'
 
 /** The kinds of agent runs a project can give to an agent of its own (interface.md §5). */
 export const runTypes = ['implementation', 'review_fix', 'ci_repair', 'queue_repair', 'branch_upkeep', 'review'] as const
@@ -99,6 +100,12 @@ const agent = z.discriminatedUnion('kind', [
         .nullable()
         .default(null)
         .describe('Reads what a person asks for: gets { text, issue, intents } on standard input, prints { intent, confidence }.'),
+      confidence: z
+        .number()
+        .min(0)
+        .max(1)
+        .default(leastConfidence)
+        .describe('How sure `classify` has to be, from 0 to 1, to be believed instead of the fixed rules.'),
       env: environment.default({}),
     })
     .describe('Any command line, run in the worktree by /bin/sh -c.'),

@@ -10,8 +10,9 @@ export function createAgents({ agents, dataFolder: folder }: Config, processes: 
   return new Map(
     Object.entries(agents).flatMap(([name, agent]): [string, Agent][] => {
       if (agent.kind !== 'command') return []
-      const { command, env, classify } = agent
-      const reading = classify === null ? {} : { classify: createClassifier({ command: classify, env, folder, processes }) }
+      const { command, env, classify, confidence } = agent
+      const reading =
+        classify === null ? {} : { classify: createClassifier({ command: classify, env, folder, processes }), leastConfidence: confidence }
       return [[name, { ...createCommandAgent({ name, command, env, processes }), ...reading }]]
     }),
   )

@@ -10,7 +10,7 @@ import { intentOf, leastConfidence, type Intent } from '../machines/issue/intent
  * the answer is not sure enough or does not come. `warn` is told why an answer did not come. Never rejects.
  */
 export async function readIntent(
-  agent: Pick<Agent, 'classify'> | undefined,
+  agent: Pick<Agent, 'classify' | 'leastConfidence'> | undefined,
   request: ClassificationRequest & { via: 'comment' | 'session' },
   warn: (message: string) => void,
 ): Promise<Intent | null> {
@@ -18,7 +18,7 @@ export async function readIntent(
   if (agent?.classify === undefined || !isForUs({ via, text }) || intentOf(text) !== 'instruction') return null
   try {
     const { intent, confidence } = await agent.classify({ text, issue })
-    return confidence >= leastConfidence ? intent : null
+    return confidence >= (agent.leastConfidence ?? leastConfidence) ? intent : null
   } catch (error) {
     warn(`${toErrorData(error).message} The fixed rules decide.`)
     return null

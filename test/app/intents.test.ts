@@ -4,8 +4,9 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
 import type { Agent } from '../../src/actors/ports.ts'
+import { createAgents } from '../../src/app/agents.ts'
 import { readIntent } from '../../src/app/intents.ts'
-import { parseConfig } from '../../src/config.ts'
+import { parseConfig, readEnvironment } from '../../src/config.ts'
 import type { Intent } from '../../src/machines/issue/intent.ts'
 import { createPlace } from './app.ts'
 
@@ -23,6 +24,20 @@ describe('what a text asks for', () => {
   it('is what the classifier is sure of', async () => {
     expect(await ask('Hold your horses', { intent: 'stop', confidence: 0.55 })).toMatchObject({ intent: 'stop', asked: 1 })
     expect(await ask('Hold your horses', { intent: 'stop', confidence: 0.54 })).toMatchObject({ intent: null, asked: 1, warnings: [] })
+  })
+
+  it('takes as much confidence as is configured', async () => {
+    const classify: NonNullable<Agent['classify']> = async () => ({ intent: 'stop', confidence: 0.7 })
+    const request = { text: 'Hold your horses', via: 'session', issue: { key: 'APP-1', title: 'T' } } as const
+    expect(await readIntent({ classify, leastConfidence: 0.8 }, request, () => {})).toBeNull()
+    expect(await readIntent({ classify, leastConfidence: 0.7 }, request, () => {})).toBe('stop')
+    const agent = (more: object) => ({ kind: 'command', command: 'x', classify: 'y', ...more })
+    const config = { agents: { usual: agent({}), sure: agent({ confidence: 0.8 }) }, projects: [{ id: 'app', repo: '.', agent: 'sure' }] }
+    const agents = createAgents(
+      parseConfig(JSON.stringify(config), '/nowhere/signalbox.config.json', readEnvironment({ HOME: '/nowhere' })),
+      {} as never,
+    )
+    expect([agents.get('usual')!.leastConfidence, agents.get('sure')!.leastConfidence]).toEqual([0.55, 0.8])
   })
 
   it('is not asked about where the rules know it, or nobody speaks to us', async () => {

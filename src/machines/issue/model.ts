@@ -99,7 +99,9 @@ export const issueModel: Model<IssueContext> = {
       forget: withoutLateWords,
     }),
     // A delegation that is told of after what was decided since, beside what comes late from a run that was called off.
-    world('late words', { takes: part('tracker\\.(delegated|undelegated)|operator\\.(stopped|retried$)|pr\\.(opened|closed|merged)|reconcile') }),
+    world('late words', {
+      takes: part('tracker\\.(delegated|undelegated)|operator\\.(stopped|retried$)|pr\\.(opened|closed|merged)|reconcile'),
+    }),
     world('an umbrella', {
       takes: part('child|run\\.finished no_change (done|failed)|operator\\.(retried$|stopped|closed)|tracker\\.delegated$'),
       forget: withoutLateWords,
