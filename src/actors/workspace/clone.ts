@@ -55,6 +55,9 @@ export function createClones(): Clones {
   }
 
   async function ensure({ repository, clone }: Place, identity: Record<string, string>): Promise<void> {
+    if (!(await isRepository(repository))) {
+      throw new ConfigurationError('repository-missing', `${repository} is not there: the project's repository was not taken over.`)
+    }
     const wanted = configuration(repository, identity)
     if (!(await isRepository(clone))) await make(repository, clone, wanted)
     const head = join(clone, 'HEAD')
@@ -151,9 +154,6 @@ function ignoreAbsent(error: unknown): undefined {
 
 /** Whole or not at all: made beside its place and then renamed. Its objects stay where they are, but those of a shallow repository. */
 async function make(repository: string, clone: string, wanted: Configuration): Promise<void> {
-  if (!(await isRepository(repository))) {
-    throw new ConfigurationError('repository-missing', `${repository} is not there: the project's repository was not taken over.`)
-  }
   await mkdir(dirname(clone), { recursive: true, mode: 0o700 })
   // What an agent left of a clone may still have commits that were never published.
   if (lstatSync(clone, { throwIfNoEntry: false })) await rename(clone, freeName(clone))

@@ -504,10 +504,12 @@ test('names and links that lead elsewhere are refused', async () => {
   expect(readdirSync(elsewhere)).toEqual([])
 })
 
-test('a base that is not there is said', async () => {
+test('a base or a repository that is not there is said', async () => {
   const { prepare, workspace, repository } = world()
   await expect(prepare({ base: 'nonesuch' })).rejects.toMatchObject({ code: 'base-missing' })
+  await prepare()
   rmSync(repository, { recursive: true })
+  await expect(prepare()).rejects.toMatchObject({ code: 'repository-missing' })
   await expect(workspace.prepare({ ...request, project: 'other', keep: false, runId: 'run-1' })).rejects.toMatchObject({
     code: 'repository-missing',
   })
