@@ -223,7 +223,10 @@ describe('a change in the landing queue', () => {
   it('asks again for what the queue has let go although it is wanted, as long as it is', () => {
     const left: Event = { ...entered(), type: 'queue.left' }
     const issue = play(...open, ...landing, entered())
-    expect(issue.fire('queueHealth').reports('landing.decided')).toEqual([])
+    // Who stands in the queue is asked about, every two minutes, and not taken in twice.
+    const asked = issue.fire('queueHealth')
+    expect([asked.reports('landing.decided'), asked.reports('facts.wanted').length]).toEqual([[], 1])
+    expect(asked.fire('queueHealth').reports('facts.wanted')).toHaveLength(1)
     const gone = playOn(issue, left)
     expect([phase(gone), gone.reports('landing.decided')]).toEqual(['awaiting_queue', []])
     const again = gone.fire('queueHealth')
