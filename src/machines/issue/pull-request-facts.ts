@@ -124,6 +124,16 @@ export const takeLate = (c: IssueContext): Patch => {
   return { late: null, ...takePullRequest({ ...c, late: null }, pr!, { observedAt, askedAt: null }, 'open') }
 }
 
+/** What a run is about to push is ours from then on, also where the forge has told of it already. */
+export function takePublishing(c: IssueContext, head: string, runId: string): Patch {
+  const pushed = remembered(c.pushed, head)
+  return {
+    pushed,
+    run: c.run?.id === runId ? { ...c.run, phase: 'publishing', publishing: head } : c.run,
+    ...(c.pr?.headSha === head ? passOnObjections({ ...c, pushed }, c.run, head) : {}),
+  }
+}
+
 /** Our own publication, as its run tells it: taken unless the pull request has moved on since the run began, or has landed. */
 export function takePublication(c: IssueContext, published: Published | null, run: ActiveRun): Patch {
   if (published === null || c.pr?.state === 'merged') return {}

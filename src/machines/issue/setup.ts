@@ -14,7 +14,7 @@ import { askForRerun, forgetEntry, giveUpRerun, takeChecks, takeHold, takeQueue,
 import * as inbox from './inbox.ts'
 import { causeOf, isAskedByPeople, phaseOf, reviewState } from './policy.ts'
 import { takeEverything } from './poll.ts'
-import { remembered, takeDeployment, takeLate, takePullRequest, type Sight } from './pull-request-facts.ts'
+import { takeDeployment, takeLate, takePublishing, takePullRequest, type Sight } from './pull-request-facts.ts'
 import * as reports from './reports.ts'
 import * as settlement from './settlement.ts'
 import { takeBlocker, takeChild, takeRemoval, takeTracker } from './tracker-facts.ts'
@@ -203,10 +203,7 @@ export const issueSetup = setup({
     rememberRunProgress: take((c, { phase, lastSignalAt, lastProgressAt, usage }: Of<'run.progressed'>) => ({
       run: c.run && { ...c.run, phase, lastSignalAt, lastProgressAt, usage },
     })),
-    rememberPushed: take((c, { head, runId }: Of<'run.publishing'>) => ({
-      pushed: remembered(c.pushed, head),
-      run: c.run?.id === runId ? { ...c.run, phase: 'publishing', publishing: head } : c.run,
-    })),
+    rememberPushed: take((c, { head, runId }: Of<'run.publishing'>) => takePublishing(c, head, runId)),
     rememberSteered: take((c, { ids }: Of<'run.steered'>) => (c.run === null ? {} : { inbox: inbox.pass(c.inbox, ids, c.run) })),
     rememberRunSince: take((c, _event: Any, at) => ({ since: { ...c.since, run: at } })),
     offerMessage: enqueueActions(({ context: c, enqueue }) => {

@@ -50,6 +50,16 @@ const steered: Happening = (issue) =>
   issue.send({ type: 'run.steered', runId: issue.context.run!.id, ids: issue.context.inbox.map(({ id }) => id) })
 const where = (issue: Issue): unknown[] => [phase(issue), runState(issue)]
 
+it('an objection to the head that a run began with is one to what it publishes, also where the forge tells of that before the run does', () => {
+  const publishing: Happening = (issue) => issue.send({ type: 'run.publishing', runId: issue.context.run!.id, head: 'B' })
+  const asked = play(...open, prompted('And rename it.'), granted, changesRequested('A'))
+  const orders: Happening[][] = [
+    [publishing, pushed('B')],
+    [pushed('B'), publishing],
+  ]
+  for (const order of orders) expect(phase(playOn(asked, ...order))).toBe('changes_requested')
+})
+
 describe('a repair whose reason has gone meanwhile', () => {
   const repairing = [...open, red(), granted]
 
