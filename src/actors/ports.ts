@@ -70,7 +70,7 @@ export interface Agent {
   readonly kind: string
   /** Contract: answers within seconds, or rejects; changes nothing. Absent where the agent cannot be asked. */
   classify?: (request: ClassificationRequest) => Promise<Classification>
-  /** From 0 to 1: surer than this it has to be. Default 0.55. */
+  /** From 0 to 1: `classify` has to be at least as sure as this. Default 0.55. */
   leastConfidence?: number
   /** Contract: `steer` is false only if a turn's `steer` always answers false. */
   readonly abilities: AgentAbilities

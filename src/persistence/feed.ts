@@ -28,7 +28,10 @@ export interface FeedRow {
   summary: string
 }
 
-/** Adds an entry once per `report` id; answers the row, or null when it was there already. It is added again until its report is known to be settled. */
+/**
+ * Adds an entry once per `report` id; answers the row, or null when it was there already. It need not be on the disk yet: it is added
+ * again until its report is settled.
+ */
 export function addToFeed(database: SqliteDatabase, report: string, entry: Omit<FeedRow, 'seq'>): FeedRow | null {
   const insert = statement(
     database,

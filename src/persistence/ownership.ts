@@ -44,6 +44,7 @@ export function takeOwnership(path: string): Ownership {
   }
 }
 
+/** Who holds `path` now, as recorded by the holder itself. */
 function describeHolder(path: string): string {
   try {
     const database = openDatabase(path, { readOnly: true })

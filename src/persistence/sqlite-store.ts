@@ -148,7 +148,6 @@ export function sqliteStore(path: string, options: { readOnly?: boolean } = {}):
   }
 }
 
-/** Who holds `path` now, as recorded by the holder itself. */
 const typeColumns = (table: string): string =>
   ['event.type', 'child', 'after'].map((path) => `json_extract(${table}.body, '$.${path}') AS ${path.split('.')[0]}`).join(', ')
 

@@ -1,10 +1,10 @@
 // What the world is told: reports that nobody waits for, as data.
 
 import type { Authority, Phase } from '../vocabulary.ts'
+import { listed } from '../run/words.ts'
 import type { IssueContext } from './context.ts'
 import { presentHead } from './head-facts.ts'
 import { checksState, hasEnd, hasOpenRequest, isApproved, openBlockers, reviewState } from './policy.ts'
-import { listed } from '../run/words.ts'
 import { isResting, openChildren } from './umbrella.ts'
 
 export type FeedLevel = 'info' | 'warn' | 'error'
