@@ -59,9 +59,18 @@ const tracker = z.discriminatedUnion('kind', [
     .strictObject({
       kind: z.literal('linear'),
       apiUrl: url.prefault('https://api.linear.app/graphql'),
-      clientId: text.nullable().default(null),
+      authorizeUrl: url.prefault('https://linear.app/oauth/authorize').describe('Where a person lets us in.'),
+      clientId: text.nullable().default(null).describe('Of the OAuth application, whose agent is the one that issues are delegated to.'),
       clientSecret: secret.nullable().default(null),
       webhookSecret: secret.nullable().default(null).describe('Without it the webhook route is disabled.'),
+      tokenKey: secret
+        .nullable()
+        .default(null)
+        .describe('Encrypts the tokens of workspaces in the database; without it nothing can be connected.'),
+      formerTokenKeys: z
+        .array(secret)
+        .default([])
+        .describe('Keys that were used before: what they have encrypted is encrypted anew at the start.'),
     })
     .describe('Linear.'),
 ])
@@ -248,6 +257,13 @@ const project = z.strictObject({
         .describe(
           'Embedded forge: how many changes are tested at once on top of each other before they land; 1 is one after the other; `limits.checks` bounds all projects together.',
         ),
+      lander: z
+        .enum(['auto', 'merge_queue', 'auto_merge', 'external', 'embedded'])
+        .default('auto')
+        .describe(
+          "GitHub: who lands. `auto` takes the repository's merge queue where its base branch has one, then an external lander that reports `checks.queue`, then auto-merge where it is allowed, else the embedded landing queue.",
+        ),
+      merge: z.enum(['merge', 'squash', 'rebase']).default('merge').describe('GitHub: how auto-merge lands a change.'),
       sequencing: z
         .enum(['stack', 'off'])
         .default('stack')

@@ -4,8 +4,13 @@ import type { AdoptedPullRequest, Deployment, ParentPullRequest, PolledIssue, Po
 import type { Intent } from '../machines/issue/intent.ts'
 import type { IssueReport } from '../machines/issue/reports.ts'
 import type { AgentAbilities, ChangeInFlight, Inspection, Recovery, SessionResult, TurnKind } from '../machines/run/context.ts'
-import type { ConflictInput, PublishInput } from '../machines/run/inputs.ts'
-import type { CheckFailure, Finding, QueueIncident, RunType, Usage } from '../machines/vocabulary.ts'
+import type { ConflictInput, PublishInput, SubmitInput, Submitted } from '../machines/run/inputs.ts'
+import type { CheckFailure, Finding, Phase, QueueIncident, RunType, Usage } from '../machines/vocabulary.ts'
+import type { FactEvent } from '../persistence/fact-outbox.ts'
+import type { CheckResult } from './forge/checks.ts'
+import type { LandingEffects } from './forge/landing.ts'
+import type { RefIncident } from './forge/refs.ts'
+import type { Repository } from './forge/repository.ts'
 import type { ProcessIdentity } from './process.ts'
 
 export type { ChangeInFlight, CheckFailure, Finding, Inspection, PolledIssue, ConflictInput, PublishInput, QueueIncident, RunType, Usage }
@@ -152,6 +157,44 @@ export interface ReviewCheckouts {
   remove: (request: { project: string; key: string }) => Promise<void>
 }
 
+// --- What a provider tells by itself ----------------------------------------------------------------
+
+/** A webhook as it was stored: its signature was right, nothing else has been looked at. */
+export interface Delivery {
+  /** The provider's name of it; a redelivery has the same. */
+  id: string
+  /** The kind of event, as its header or its body names it. */
+  event: string
+  body: string
+  /** Epoch ms. */
+  receivedAt: number
+}
+
+/** What a provider's words come to. */
+export type Notice =
+  /** An event for the issue's actor. What has the same `key` is one, by whatever way it is told. */
+  | { kind: 'fact'; issue: string; event: FactEvent; key?: string }
+  /** Something about the issue has changed: forge or tracker is to be asked how it is. */
+  | { kind: 'look'; issue: string; at: 'forge' | 'tracker' }
+
+/** The side of a forge or tracker that speaks by itself; the embedded ones write facts instead. */
+export interface Inlet {
+  /** Deliveries of one lane are read one after the other. Contract: pure; never throws. */
+  lane: (delivery: Delivery) => string
+  /**
+   * Contract: answers what a delivery means; asked again, the same. May write down what concerns no issue (a renamed repository, a
+   * revoked token). Throws RetryableError, ProtocolError for what makes no sense; what concerns nobody here is an empty list.
+   */
+  read: (delivery: Delivery, signal?: AbortSignal) => Promise<Notice[]>
+  /** At once when a delivery is stored, before its turn: what a person waits for. Contract: idempotent, never throws. */
+  acknowledge?: (delivery: Delivery) => Promise<void>
+  /**
+   * Contract: answers what was told since it was asked last, for whoever has no webhooks or has missed some: messages, stops, new
+   * delegations. `seen` is to be called when the notices are durable.
+   */
+  catchUp: (signal: AbortSignal) => Promise<{ notices: Notice[]; seen: () => void }>
+}
+
 // --- Forge ---------------------------------------------------------------------------------------
 
 export interface PullRequest {
@@ -188,8 +231,52 @@ export interface AdoptionRequest {
   link: string
 }
 
-export interface Forge {
+/** What the issue is doing, for those who look at its pull request. */
+export interface ForgeReport {
+  project: string
+  issue: string
+  key: string
+  kind: 'state' | 'comment' | 'question'
+  phase: Phase
+  text: string
+}
+
+/** What the embedded landing queue does at a forge. */
+export interface LandingPlace extends Omit<LandingEffects, 'mergeable'> {
+  /** Contract: resolves when the candidate's checks have ended, with their word; rejects when there is none to be had. */
+  runCandidateChecks: (request: {
+    project: string
+    commit: string
+    signal?: AbortSignal | undefined
+    onStart?: ((identity: ProcessIdentity) => void) | undefined
+  }) => Promise<CheckResult>
+}
+
+export interface Forge extends LandingPlace {
   readonly kind: string
+  /** There for a forge that speaks by itself. */
+  readonly inlet?: Inlet
+  /**
+   * To be called once, before anything else is. A project whose repository cannot be used is answered with its error, and keeps no
+   * other from starting.
+   */
+  start: () => Promise<{ incidents: RefIncident[]; failures: { project: string; error: unknown }[] }>
+  /** The repository of the project, for the workspace: its path, base branch and `syncBase`. */
+  repository: (project: string) => Promise<Repository>
+  /** Whether the branch has an open pull request. */
+  isInFlight: (project: string, branch: string) => boolean
+  /** Compares every ref of our own repositories with what was recorded; a ref moved without us is put back, recorded, and answered. */
+  checkRefs: (project?: string) => Promise<RefIncident[]>
+  /**
+   * A reviewing agent's verdict on the issue's pull request, bound to the head that it looked at. Idempotent by its run. `counts` is
+   * false when the pull request has another head by now, or is not open.
+   */
+  submitReview: (request: SubmitInput) => Submitted | Promise<Submitted>
+  /** Contract: shows people what the issue is doing, where they look at its pull request; nothing where there is none. Idempotent. */
+  tell?: (report: ForgeReport) => Promise<void>
+  /** A human's word: not this way. The branch stays. */
+  closePullRequest: (request: { project: string; number: number }) => void | Promise<void>
+  reopenPullRequest: (request: { project: string; number: number }) => void | Promise<void>
   /**
    * Contract: pushes with lease and opens or updates the one pull request of the branch. The same request twice gives the same pull
    * request. Aborted before a pull request was opened, it rejects with FatalError `called-off`, and none is.
@@ -230,11 +317,33 @@ export type PullRequestFacts = PolledPullRequest & { title: string; mergeable: '
 
 // --- Tracker -------------------------------------------------------------------------------------
 
+/** Who asks, and the key under which a repeated request is recognised. */
+export interface Asking {
+  author?: string | undefined
+  key?: string | undefined
+  /** What a text asks for, where somebody has read it. */
+  intent?: Intent | undefined
+}
+
 /** `state`: what the tracker should show. `comment`: a text for people. `question`: an answer is awaited. */
 export type TrackerReport = Omit<Extract<IssueReport, { type: 'tracker.report' }>, 'type'>
 
 export interface Tracker {
   readonly kind: string
+  /** There for a tracker that speaks by itself. */
+  readonly inlet?: Inlet
+  /** The project of an issue that it has told of; undefined for others. */
+  projectOf: (issue: string) => string | undefined
+  /** Where a person asks or takes back in the tracker; `author` is who asked here. Contract: idempotent. */
+  delegate: (issue: string, asking?: Asking) => void | Promise<void>
+  undelegate: (issue: string, asking?: Asking) => void | Promise<void>
+  cancel: (issue: string, asking?: Asking) => void | Promise<void>
+  /** A text for everyone. */
+  comment: (issue: string, text: string, asking?: Asking) => void | Promise<void>
+  /** A text for the agent. */
+  prompt: (issue: string, text: string, asking?: Asking) => void | Promise<void>
+  /** A line of an agent at work, for people who look on; may be dropped. Never throws. */
+  progress?: (progress: { project: string; key: string; runId: string; line: string }) => void
   /** Contract: idempotent by `id` (a marker in the comment, the state itself). */
   report: (report: TrackerReport, id: string) => Promise<void>
   /** Contract: the issue as it is now, as the payload of `reconcile`; null when it has been removed. */

@@ -1,5 +1,6 @@
 // Hands each fact of tracker and forge to its issue's actor, which the first one makes.
 
+import type { Tracker } from '../actors/ports.ts'
 import type { ActorSystem } from '../actors/system/index.ts'
 import type { Config } from '../config.ts'
 import { FatalError } from '../errors.ts'
@@ -16,10 +17,12 @@ export function createDelivery({
   config,
   system,
   database,
+  tracker,
 }: {
   config: Config
   system: ActorSystem<typeof definitions>
   database: SqliteDatabase
+  tracker: Pick<Tracker, 'projectOf'>
 }): (fact: Fact) => Promise<void> {
   /** Issues whose actors are being made: facts that come in the meantime wait for them. */
   const births = new Map<string, Promise<unknown>>()
@@ -39,8 +42,11 @@ export function createDelivery({
     }
     await ref.send(fact.event, { key: `fact:${fact.seq}` })
   }
-  const projectIdOf = (fact: Fact): string =>
-    (database.prepare('SELECT project FROM tracker_issue WHERE id = ?').get(fact.issue) as { project: string }).project
+  const projectIdOf = (fact: Fact): string => {
+    const project = tracker.projectOf(fact.issue)
+    if (project === undefined) throw new FatalError('unknown-issue', `its issue is not known`)
+    return project
+  }
   async function inputOf(fact: Fact): Promise<IssueInput> {
     const project = projectOf(config, projectIdOf(fact))
     const issue = fact.event as unknown as TrackerFact & { delegated?: boolean }

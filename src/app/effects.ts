@@ -38,13 +38,17 @@ export interface EffectsHost {
   config: Config
   /** Resolves when the forge's repositories have been opened. */
   ready: Promise<unknown>
-  forge: () => LocalForge
+  forge: () => Forge
+  /** The embedded forge; null where another is configured. */
+  embedded: () => LocalForge | null
   tracker: () => Tracker
   workspace: Workspace
   reviews: ReviewCheckouts
   agents: ReadonlyMap<string, Agent>
   postToFeed: (id: string, report: Record<string, unknown>) => void
   log: (line: { issue: string; run: string; message: string }) => void
+  /** What an agent has printed. */
+  onLine: (turn: { project: string; key: string; runId: string; line: string }) => void
   /** One round of asking tracker and forge. */
   reconcile: (turn: ReconciliationContext['turn'], signal: AbortSignal) => Promise<Answer>
   /** Whether the issue at this address has claimed a run that has not ended. */
@@ -84,7 +88,7 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
       await host.ready
       return prepareSession(host, await withBase(input))
     },
-    onLine: (request, line) => host.log({ issue: request.issue, run: request.runId, message: line }),
+    onLine: ({ project, issue, runId }, line) => host.onLine({ project, key: issue, runId, line }),
     nudge: composeNudge,
     progressEvery,
     after: host.after,
@@ -114,6 +118,14 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
     ...input,
     base: input.onto && forge().isInFlight(input.project, input.onto) ? input.onto : (await forge().repository(input.project)).base.name,
   })
+
+  /** Checks of heads are run by the embedded forge alone. */
+  const ours = (): LocalForge => {
+    const embedded = host.embedded()
+    if (embedded === null)
+      throw new FatalError('not-embedded', 'The checks of a head are run by its forge, which is not the embedded one any more.')
+    return embedded
+  }
 
   /** One at a time makes or removes a worktree: that of a run that was called off goes on for a moment. */
   const turns = new Map<string, Promise<unknown>>()
@@ -186,7 +198,7 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
     submitReview: {
       ...git,
       logic: effect<SubmitInput, Submitted>(async (input) => {
-        const submitted = forge().submitReview(input)
+        const submitted = await forge().submitReview(input)
         // Nobody looks into the checkout any more; one that cannot be removed is replaced by the next.
         await inTurn(input, () => reviews.remove(input)).catch((error: unknown) =>
           host.log({ issue: input.key, run: input.runId, message: toErrorData(error).message }),
@@ -209,22 +221,22 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
     runChecks: {
       ...checks,
       onRestart: 'rerun',
-      logic: effect((input: Parameters<LocalForge['runChecks']>[0], signal) => forge().runChecks({ ...input, signal })),
+      logic: effect((input: Parameters<LocalForge['runChecks']>[0], signal) => ours().runChecks({ ...input, signal })),
     },
-    recordChecks: { ...git, logic: effect((input: Parameters<LocalForge['recordChecks']>[0]) => forge().recordChecks(input)) },
-    recordObstacle: { ...git, logic: effect((input: Parameters<LocalForge['recordObstacle']>[0]) => forge().recordObstacle(input)) },
+    recordChecks: { ...git, logic: effect((input: Parameters<LocalForge['recordChecks']>[0]) => ours().recordChecks(input)) },
+    recordObstacle: { ...git, logic: effect((input: Parameters<LocalForge['recordObstacle']>[0]) => ours().recordObstacle(input)) },
 
-    recordEntered: { ...git, logic: effect((input: Parameters<LocalForge['recordEntered']>[0]) => forge().recordEntered(input)) },
-    buildCandidate: { ...git, logic: effect((input: Parameters<LocalForge['buildCandidate']>[0]) => forge().buildCandidate(input)) },
+    recordEntered: { ...git, logic: effect((input: Parameters<Forge['recordEntered']>[0]) => forge().recordEntered(input)) },
+    buildCandidate: { ...git, logic: effect((input: Parameters<Forge['buildCandidate']>[0]) => forge().buildCandidate(input)) },
     runCandidateChecks: {
       ...checks,
       onRestart: 'rerun',
-      logic: effect((input: Parameters<LocalForge['runCandidateChecks']>[0], signal) => forge().runCandidateChecks({ ...input, signal })),
+      logic: effect((input: Parameters<Forge['runCandidateChecks']>[0], signal) => forge().runCandidateChecks({ ...input, signal })),
     },
-    landCandidate: { ...git, logic: effect((input: Parameters<LocalForge['landCandidate']>[0]) => forge().landCandidate(input)) },
-    adoptLanding: { ...git, logic: effect((input: Parameters<LocalForge['adoptLanding']>[0]) => forge().adoptLanding(input)) },
-    recordEviction: { ...git, logic: effect((input: Parameters<LocalForge['recordEviction']>[0]) => forge().recordEviction(input)) },
-    recordLeft: { ...git, logic: effect((input: Parameters<LocalForge['recordLeft']>[0]) => forge().recordLeft(input)) },
+    landCandidate: { ...git, logic: effect((input: Parameters<Forge['landCandidate']>[0]) => forge().landCandidate(input)) },
+    adoptLanding: { ...git, logic: effect((input: Parameters<Forge['adoptLanding']>[0]) => forge().adoptLanding(input)) },
+    recordEviction: { ...git, logic: effect((input: Parameters<Forge['recordEviction']>[0]) => forge().recordEviction(input)) },
+    recordLeft: { ...git, logic: effect((input: Parameters<Forge['recordLeft']>[0]) => forge().recordLeft(input)) },
 
     askForFacts: {
       limit: 1,
@@ -232,7 +244,12 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
       logic: effect<ReconciliationContext['turn'], Answer>((turn, signal) => host.reconcile(turn, signal)),
     },
 
-    'tracker.report': { logic: delivery<TrackerReport>(({ report, id }) => host.tracker().report(report, id)) },
+    'tracker.report': {
+      logic: delivery<TrackerReport>(async ({ report, id }) => {
+        await host.tracker().report(report, id)
+        await forge().tell?.(report)
+      }),
+    },
     'feed.posted': { logic: delivery<Record<string, unknown>>(({ report, id }) => host.postToFeed(id, report)) },
     'landing.decided': {
       logic: delivery<LandingRequest & { wanted: boolean; reason: string | null }>(

@@ -1,9 +1,8 @@
 // What people do to an issue: refused when the machine does not accept it now, done once for each idempotency key.
 
 import type { LocalForge } from '../actors/forge/local.ts'
-import type { Agent } from '../actors/ports.ts'
+import type { Agent, Forge, Tracker } from '../actors/ports.ts'
 import type { ActorRef, ActorSystem } from '../actors/system/index.ts'
-import type { LocalTracker } from '../actors/tracker/local.ts'
 import { ConfigurationError, FatalError } from '../errors.ts'
 import { acceptedActions } from '../machines/issue/actions.ts'
 import type { IssueContext } from '../machines/issue/context.ts'
@@ -24,6 +23,7 @@ export function createOperator({
   database,
   tracker,
   forge,
+  embedded,
   agents,
   warn,
   now,
@@ -32,8 +32,10 @@ export function createOperator({
   system: ActorSystem<typeof definitions>
   store: StoreReader
   database: SqliteDatabase
-  tracker: LocalTracker
-  forge: LocalForge
+  tracker: Tracker
+  forge: Forge
+  /** The embedded forge; null where another is configured. */
+  embedded: LocalForge | null
   agents: ReadonlyMap<string, Agent>
   warn: (issue: string, message: string) => void
   now: () => number
@@ -49,6 +51,13 @@ export function createOperator({
   async function read({ issue, key }: IssueKey, { policy, issue: { title } }: IssueContext, text: string, via: 'comment' | 'session') {
     const intent = await readIntent(agents.get(policy.agent), { text, via, issue: { key, title } }, (message) => warn(issue, message))
     return intent === null ? {} : { intent }
+  }
+
+  /** What only the embedded forge does here; another has a place of its own for it. */
+  function ours(action: Action['action'], { pr }: IssueContext): LocalForge {
+    if (embedded !== null) return embedded
+    const where = pr === null ? 'there' : `at ${pr.url}`
+    throw new FatalError('not-embedded', `'${action.replaceAll('_', '-')}' is for the embedded forge; with ${forge.kind}, do it ${where}.`)
   }
 
   /** The actors of an issue, itself and its runs, that cannot go on. */
@@ -109,7 +118,7 @@ export function createOperator({
         await tell({ type: 'operator.budgetReset', author, source: 'operator' })
         return
       case 'dismiss_review':
-        return forge.dismissReviews({
+        return ours(action.action, context).dismissReviews({
           ...pullRequest(),
           ...(action.reviewer === undefined ? {} : { reviewer: action.reviewer }),
         })
@@ -118,10 +127,10 @@ export function createOperator({
       case 'reopen_pull_request':
         return forge.reopenPullRequest(pullRequest())
       case 'push':
-        return forge.pushHead({ ...pullRequest(), branch: action.branch, author })
+        return ours(action.action, context).pushHead({ ...pullRequest(), branch: action.branch, author })
       case 'approve':
       case 'request_changes':
-        forge.review({
+        ours(action.action, context).review({
           ...pullRequest(),
           verdict: action.action === 'approve' ? 'approved' : 'changes_requested',
           reviewer: author,

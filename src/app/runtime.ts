@@ -2,15 +2,12 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import { createProcessRecords, endOrphans } from '../actors/agents/orphans.ts'
-import { createLocalForge, type LocalForge } from '../actors/forge/local.ts'
 import { useProcessHost } from '../actors/process.ts'
 import { createSystem, realClock, type ActorSystem, type Clock, type RandomSource } from '../actors/system/index.ts'
-import { createLocalTracker, type LocalTracker } from '../actors/tracker/local.ts'
-import { discoverBase } from '../actors/workspace/base.ts'
 import { createReviewCheckouts } from '../actors/workspace/review-checkout.ts'
 import { createWorkspace } from '../actors/workspace/worktree.ts'
 import type { Config } from '../config.ts'
-import { toErrorData } from '../errors.ts'
+import { FatalError, toErrorData } from '../errors.ts'
 import type { CapacityContext } from '../machines/capacity/context.ts'
 import type { capacityMachine } from '../machines/capacity/machine.ts'
 import type { IssueContext } from '../machines/issue/context.ts'
@@ -33,6 +30,7 @@ import { createLiveHub } from './live.ts'
 import { createOperator } from './operator.ts'
 import { tellPolicies } from './policies.ts'
 import { projectOf } from './policy.ts'
+import { createProviders, type Providers } from './providers.ts'
 import { createReader, worktreeFinder } from './reader.ts'
 import { reconcile } from './reconciliation.ts'
 import { forget } from './retention.ts'
@@ -79,8 +77,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const records = createProcessRecords(config.dataFolder)
   const agents = createAgents(config, records)
   let system: System
-  let forge: LocalForge
-  let tracker: LocalTracker
+  let providers: Providers
   let database: SqliteDatabase
   const opened = Promise.withResolvers<void>()
 
@@ -91,13 +88,14 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       const { prepare, timeout } = projectOf(config, id).hooks
       return prepare === null ? null : { command: prepare, timeout }
     },
-    repository: (project) => forge.repository(project),
+    repository: (project) => providers.forge.repository(project),
   })
   const { effects, sessions, works } = createEffects({
     config,
     ready: opened.promise,
-    forge: () => forge,
-    tracker: () => tracker,
+    forge: () => providers.forge,
+    embedded: () => providers.embedded.forge,
+    tracker: () => providers.tracker,
     workspace,
     reviews: createReviewCheckouts({ folder: config.dataFolder }),
     agents,
@@ -108,11 +106,15 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       log(level, { issue, kind, phase }, summary)
     },
     log: ({ message, ...line }) => log('info', line, message),
+    onLine: ({ project, key, runId, line }) => {
+      log('info', { issue: key, run: runId }, line)
+      providers.tracker.progress?.({ project, key, runId, line })
+    },
     reconcile: (turn, signal) =>
       reconcile(
         turn,
         {
-          ...{ store, system: () => system, forge: () => forge, tracker: () => tracker, now: clock.now },
+          ...{ store, system: () => system, forge: () => providers.forge, tracker: () => providers.tracker, now: clock.now },
           onProblem: ({ issue, error }) => log('warn', { issue, error: toErrorData(error) }, `${issue} could not be asked about`),
         },
         signal,
@@ -150,23 +152,12 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
 
   let pump: FactPump
   const outbox = createFactOutbox({ database, now: clock.now, wake: () => pump.wake() })
-  const shared = { database, now: clock.now, wake: () => pump.wake() }
-  tracker = createLocalTracker({
-    ...shared,
-    projects: config.projects,
-    url: ({ key }) => issueUrl(config, key),
-  })
-  forge = createLocalForge({
-    ...shared,
-    folder: config.dataFolder,
-    projects: config.projects.map(({ id, repo, baseBranch, ci, deploy }) => ({ id, repo, baseBranch, ci, deploy })),
-    // A pull request is looked at on its issue's page.
-    url: ({ key }) => issueUrl(config, key),
+  providers = createProviders({
+    ...{ config, database, now: clock.now, wake: () => pump.wake() },
     isOver: (issue) => {
       const row = store.actor(`issue/${issue}`)
       return row?.snapshot != null && isTerminal((JSON.parse(row.snapshot) as { value: unknown }).value)
     },
-    discoverBase: async (repo) => (await discoverBase(repo, null)).branch,
     spawnCheck: async ({ attempt, ...check }) => {
       const head = `${check.project}.${check.number}.${check.headSha}`
       const retry = projectOf(config, check.project).ci?.retry
@@ -177,6 +168,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     withdrawQueue: async (request) =>
       void (await system.ref<typeof queueMachine>(`queue/${request.project}`).send({ ...request, type: 'landing.withdrawn' })),
   })
+  const { forge, tracker } = providers
   pump = createFactPump({
     outbox,
     clock,
@@ -184,7 +176,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     onProblem: ({ code, message }) => log('error', { code }, message),
   })
 
-  const deliver = createDelivery({ config, system, database })
+  const deliver = createDelivery({ config, system, database, tracker })
 
   // --- start -------------------------------------------------------------------------------------
   try {
@@ -262,7 +254,13 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
 
   const settled = () => pump.idle()
   const warn = (issue: string, message: string) => log('warn', { issue }, message)
-  const act = createOperator({ system, store, database, tracker, forge, agents, warn, now: clock.now, settled })
+  const act = createOperator({
+    ...{ system, store, database, tracker, forge, embedded: providers.embedded.forge },
+    agents,
+    warn,
+    now: clock.now,
+    settled,
+  })
   const capacity = system.ref<typeof capacityMachine>('capacity/main')
   /** Throws FatalError `unknown-project`. */
   const about = (project: string | undefined): { project?: string } =>
@@ -272,7 +270,10 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   return {
     ...reader,
     async submit(submission, key) {
-      const filed = tracker.submit(submission, key === undefined ? {} : { key })
+      const { tracker: embedded } = providers.embedded
+      if (embedded === null)
+        throw new FatalError('not-embedded', `Issues are filed in ${tracker.kind}: file it there, and delegate it to Signalbox.`)
+      const filed = embedded.submit(submission, key === undefined ? {} : { key })
       await pump.idle()
       return { key: filed.key, url: filed.url }
     },
@@ -321,6 +322,3 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
 }
 
 const keyed = (key: string | undefined): { key?: string } => (key === undefined ? {} : { key: `control:${key}` })
-
-const issueUrl = (config: Config, key: string): string =>
-  `${config.server.publicUrl ?? `http://${config.server.host}:${config.server.port}`}/#/issues/${encodeURIComponent(key)}`

@@ -6,7 +6,7 @@ import { withDelayedDurability } from './statements.ts'
 /** An event of the issue machine's vocabulary (interface.md §4) without `at`, which delivery adds. */
 export interface FactEvent {
   type: string
-  source: 'agent' | 'operator' | 'system' | 'self'
+  source: 'webhook' | 'poll' | 'agent' | 'operator' | 'system' | 'self'
   /** Epoch ms; strictly increasing for one object, also when the clock is set back. */
   observedAt: number
   [key: string]: unknown

@@ -1,10 +1,13 @@
 // The numbered migrations, oldest first; all that are pending run in one transaction. Never edit one that has been released: add the next.
 
 import { actorSchema, machineEventsSchema } from './actor-schema.ts'
+import { deliverySchema } from './delivery-schema.ts'
 import { factSchema } from './fact-schema.ts'
 import { feedSchema } from './feed.ts'
 import { forgeSchema } from './forge-schema.ts'
+import { githubSchema } from './github-schema.ts'
 import { issueKeySchema } from './issue-keys.ts'
+import { linearSchema } from './linear-schema.ts'
 import { projectPolicySchema } from './project-policies.ts'
 import { rerunSchema } from './rerun-schema.ts'
 import { trackerSchema } from './tracker-schema.ts'
@@ -15,4 +18,5 @@ export const migrations: readonly { name: string; sql: string }[] = [
   { name: 'what policies were told', sql: projectPolicySchema },
   { name: 'the events of machines', sql: machineEventsSchema },
   { name: 're-runs of checks', sql: rerunSchema },
+  { name: 'GitHub and Linear', sql: [deliverySchema, githubSchema, linearSchema].join('\n') },
 ]

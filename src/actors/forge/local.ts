@@ -10,12 +10,12 @@ import { createAdoption } from './adoption.ts'
 import { createCheckRecords } from './check-records.ts'
 import { createChecks, type CheckCommand, type CheckResult } from './checks.ts'
 import { checkRefs } from './guard.ts'
-import { createLanding, type LandingEffects } from './landing.ts'
+import { createLanding } from './landing.ts'
 import { createPublisher } from './publisher.ts'
 import { createPullRequests, type PullRequestRow } from './pull-requests.ts'
 import { createPushGuard } from './push-guard.ts'
 import { createRefRows, type RefIncident } from './refs.ts'
-import { createRepositories, type Repository } from './repository.ts'
+import { createRepositories } from './repository.ts'
 import { createReviews, type ReviewRequest } from './reviews.ts'
 import { createSequencing } from './sequencing.ts'
 
@@ -60,23 +60,12 @@ export interface PendingCheck {
 }
 
 /** Methods about a pull request throw FatalError `unknown-pull-request`; those of git, and BaseBranch's ConfigurationErrors where a repository is used. */
-export interface LocalForge extends Forge, Omit<LandingEffects, 'mergeable'> {
+export interface LocalForge extends Forge {
   readonly kind: 'local'
-  /**
-   * To be called once, before anything else is: ends orphans of earlier processes, makes or opens the repositories, takes over
-   * the base branches, compares the refs, and starts the checks that are owed. A project whose repository cannot be used is
-   * answered with its error, and keeps no other from starting.
-   */
-  start: () => Promise<{ incidents: RefIncident[]; failures: { project: string; error: unknown }[] }>
-  /** The repository of the project, for the workspace: its path, base branch and `syncBase`. */
-  repository: (project: string) => Promise<Repository>
-  /** Whether the branch has an open pull request. */
-  isInFlight: (project: string, branch: string) => boolean
+  closePullRequest: (request: { project: string; number: number }) => void
+  reopenPullRequest: (request: { project: string; number: number }) => void
   review: (request: ReviewRequest) => void
-  /**
-   * A reviewing agent's verdict on the issue's pull request, bound to the head that it looked at. Idempotent by its run. `counts` is
-   * false, and nothing is written, when the pull request has another head by now or is not open.
-   */
+  /** As the port has it; and nothing is written when it does not count. */
   submitReview: (request: SubmitInput) => Submitted
   /** Throws FatalError `environment` and RetryableError `check-aborted` instead of an answer about the commit. */
   runChecks: (request: {
@@ -92,12 +81,6 @@ export interface LocalForge extends Forge, Omit<LandingEffects, 'mergeable'> {
   recordObstacle: (request: { project: string; number: number; headSha: string; reason: string }) => void
   /** Heads without a result, whose check actor a kill may have kept from starting. */
   pendingChecks: () => PendingCheck[]
-  runCandidateChecks: (request: {
-    project: string
-    commit: string
-    signal?: AbortSignal | undefined
-    onStart?: ((identity: ProcessIdentity) => void) | undefined
-  }) => Promise<CheckResult>
   /** Takes back what one reviewer, or everybody, has said. Throws FatalError `no-review`. */
   dismissReviews: (request: { project: string; number: number; reviewer?: string }) => void
   /**
@@ -105,13 +88,8 @@ export interface LocalForge extends Forge, Omit<LandingEffects, 'mergeable'> {
    * `unknown-branch`, `pull-request-closed`.
    */
   pushHead: (request: { project: string; number: number; branch: string; author: string }) => Promise<void>
-  /** A human's word: not this way. The branch stays. */
-  closePullRequest: (request: { project: string; number: number }) => void
-  reopenPullRequest: (request: { project: string; number: number }) => void
   /** The newest pull request of the issue. */
   pullRequestOf: (issue: string) => PullRequest | null
-  /** Compares every ref with what was recorded; a ref moved without us is put back, recorded, and answered. */
-  checkRefs: (project?: string) => Promise<RefIncident[]>
   /** Newest first. */
   refIncidents: (limit?: number) => RefIncident[]
 }

@@ -2,11 +2,10 @@
 
 import { randomUUID } from 'node:crypto'
 import { FatalError } from '../../errors.ts'
-import type { Intent } from '../../machines/issue/intent.ts'
 import type { SqliteDatabase } from '../../persistence/database.ts'
 import { createFactOutbox, type FactEvent } from '../../persistence/fact-outbox.ts'
 import { withDelayedDurability } from '../../persistence/statements.ts'
-import type { Tracker, PolledIssue } from '../ports.ts'
+import type { Asking, Tracker, PolledIssue } from '../ports.ts'
 import { createIssueRows, isClosed, stateNames, type CommentRow, type IssueRow, type StateType } from './issue-rows.ts'
 import { createReferences } from './references.ts'
 import { parseChange, parseMessage, parseSubmission, type Change, type Submission } from './submission.ts'
@@ -29,14 +28,6 @@ export interface TrackerIssue extends Omit<PolledIssue, 'observedAt'> {
   project: string
   createdAt: number
   updatedAt: number
-}
-
-/** Who asks, and the key under which a repeated request is recognised. */
-export interface Asking {
-  author?: string | undefined
-  key?: string | undefined
-  /** What a text asks for, where somebody has read it. */
-  intent?: Intent | undefined
 }
 
 /** Every `issue` is an id, a key, or `PROJECT/KEY`. All throw FatalError `unknown-issue` and `ambiguous-key`. */
@@ -157,6 +148,7 @@ export function createLocalTracker(options: LocalTrackerOptions): LocalTracker {
 
   return {
     kind: 'local',
+    projectOf: (issue) => rows.byId(issue)?.project,
 
     submit(submission, asking) {
       const input = parseSubmission(submission)

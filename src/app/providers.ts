@@ -1,0 +1,46 @@
+// The forge and the tracker that the configuration names.
+
+import { createLocalForge, type LocalForge, type PendingCheck } from '../actors/forge/local.ts'
+import type { Forge, LandingRequest, Tracker } from '../actors/ports.ts'
+import { createLocalTracker, type LocalTracker } from '../actors/tracker/local.ts'
+import { discoverBase } from '../actors/workspace/base.ts'
+import type { Config } from '../config.ts'
+import type { SqliteDatabase } from '../persistence/database.ts'
+
+export interface ProvidersHost {
+  config: Config
+  database: SqliteDatabase
+  now: () => number
+  /** Called after a commit that added facts. */
+  wake: () => void
+  /** Whether the issue is over, so that its pull request may become another's. */
+  isOver: (issue: string) => boolean
+  /** Starts the actor that runs the checks of one head. */
+  spawnCheck: (check: PendingCheck) => Promise<void>
+  requestQueue: (request: LandingRequest) => Promise<void>
+  withdrawQueue: (request: LandingRequest & { reason: string }) => Promise<void>
+}
+
+export interface Providers {
+  forge: Forge
+  tracker: Tracker
+  /** The embedded ones, where they are configured. */
+  embedded: { forge: LocalForge | null; tracker: LocalTracker | null }
+}
+
+export function createProviders(host: ProvidersHost): Providers {
+  const { config, database, now, wake, isOver, spawnCheck, requestQueue, withdrawQueue } = host
+  const tracker = createLocalTracker({ database, now, wake, projects: config.projects, url: ({ key }) => issueUrl(config, key) })
+  const forge = createLocalForge({
+    ...{ database, now, wake, isOver, spawnCheck, requestQueue, withdrawQueue },
+    folder: config.dataFolder,
+    projects: config.projects.map(({ id, repo, baseBranch, ci, deploy }) => ({ id, repo, baseBranch, ci, deploy })),
+    // A pull request is looked at on its issue's page.
+    url: ({ key }) => issueUrl(config, key),
+    discoverBase: async (repo) => (await discoverBase(repo, null)).branch,
+  })
+  return { forge, tracker, embedded: { forge, tracker } }
+}
+
+const issueUrl = (config: Config, key: string): string =>
+  `${config.server.publicUrl ?? `http://${config.server.host}:${config.server.port}`}/#/issues/${encodeURIComponent(key)}`

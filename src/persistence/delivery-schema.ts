@@ -1,0 +1,26 @@
+// The tables of what providers tell by webhook: each delivery as it came, and the names of what has been told once.
+
+export const deliverySchema = `
+CREATE TABLE delivery (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  provider TEXT NOT NULL,
+  id TEXT NOT NULL,
+  event TEXT NOT NULL,
+  body TEXT NOT NULL,
+  received_at INTEGER NOT NULL,
+  handled_at INTEGER,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  -- Why it could not be handled: at the last attempt, or, when it has been put aside, at all.
+  error TEXT,
+  UNIQUE (provider, id)
+) STRICT;
+CREATE INDEX delivery_unhandled ON delivery (seq) WHERE handled_at IS NULL;
+CREATE INDEX delivery_handled ON delivery (handled_at) WHERE handled_at IS NOT NULL;
+
+-- Messages and the like have a name of their own, by which a webhook and a poll tell the same one once.
+CREATE TABLE told (
+  key TEXT PRIMARY KEY,
+  at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX told_at ON told (at);
+`
