@@ -205,6 +205,11 @@ export interface App extends Reader {
   submit(submission: Submission, key?: string): Promise<{ key: string; url: string }>
   /** Resolves when durable. Throws FatalError `unknown-issue`, or `not-accepted` with `accepted: string[]` when the machine does not accept it now. */
   act(key: string, action: Action, idempotencyKey?: string): Promise<void>
+  /**
+   * Takes in what a provider (`github`, `linear`) has told by webhook, whose signature the caller has verified. Resolves when it is
+   * durable; `duplicate` when the provider had told it before. Rejects with RetryableError `deliveries-backlogged`.
+   */
+  receive(delivery: { provider: string; id: string; event: string; body: string }): Promise<{ duplicate: boolean }>
   /** Each key counts once, as for every event. */
   pause(project?: string, idempotencyKey?: string): Promise<void>
   resume(project?: string, idempotencyKey?: string): Promise<void>

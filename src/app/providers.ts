@@ -1,7 +1,7 @@
 // The forge and the tracker that the configuration names.
 
 import { createLocalForge, type LocalForge, type PendingCheck } from '../actors/forge/local.ts'
-import type { Forge, LandingRequest, Tracker } from '../actors/ports.ts'
+import type { Forge, Inlet, LandingRequest, Tracker } from '../actors/ports.ts'
 import { createLocalTracker, type LocalTracker } from '../actors/tracker/local.ts'
 import { discoverBase } from '../actors/workspace/base.ts'
 import type { Config } from '../config.ts'
@@ -26,6 +26,8 @@ export interface Providers {
   tracker: Tracker
   /** The embedded ones, where they are configured. */
   embedded: { forge: LocalForge | null; tracker: LocalTracker | null }
+  /** Of those that speak by themselves, by the name in their webhooks' addresses. */
+  inlets: ReadonlyMap<string, Inlet>
 }
 
 export function createProviders(host: ProvidersHost): Providers {
@@ -39,7 +41,8 @@ export function createProviders(host: ProvidersHost): Providers {
     url: ({ key }) => issueUrl(config, key),
     discoverBase: async (repo) => (await discoverBase(repo, null)).branch,
   })
-  return { forge, tracker, embedded: { forge, tracker } }
+  const inlets = [tracker, forge].flatMap(({ kind, inlet }: Forge | Tracker) => (inlet === undefined ? [] : [[kind, inlet] as const]))
+  return { forge, tracker, embedded: { forge, tracker }, inlets: new Map(inlets) }
 }
 
 const issueUrl = (config: Config, key: string): string =>

@@ -1,6 +1,7 @@
 // One round of asking tracker and forge how things really are: each issue whose turn it is hears what it does not know.
 
 import type { ActorSystem } from '../actors/system/index.ts'
+import { RetryableError } from '../errors.ts'
 import type { Forge, Tracker } from '../actors/ports.ts'
 import type { IssueContext } from '../machines/issue/context.ts'
 import { isTerminal } from '../machines/issue/document.ts'
@@ -17,10 +18,16 @@ export interface Reconciling {
   forge: () => Forge
   tracker: () => Tracker
   now: () => number
+  /** Takes in what was told while nobody listened. */
+  catchUp: (signal: AbortSignal) => Promise<void>
+  /** Whether nothing comes by itself: then what is not asked for is not known. */
+  isOnlyAsked: boolean
   onProblem: (problem: { issue: string; error: unknown }) => void
 }
 
 const pageSize = 100
+/** A forge elsewhere is asked about many at once, and puts them together; the embedded one works on this machine. */
+const atOnce = { embedded: 1, elsewhere: 50 }
 
 /** Asks about the issues of the turn. One that cannot be asked about is told to `onProblem`, and asked about at the next turn. */
 export async function reconcile(turn: ReconciliationContext['turn'], host: Reconciling, signal: AbortSignal): Promise<Answer> {
@@ -30,16 +37,55 @@ export async function reconcile(turn: ReconciliationContext['turn'], host: Recon
     if (!refreshed.has(project)) refreshed.set(project, host.forge().refresh(project))
     return refreshed.get(project)!
   }
-  for (const row of rowsOf(turn, host.store)) {
-    if (signal.aborted) break
+  await host.catchUp(signal).catch((error: unknown) => host.onProblem({ issue: 'What was told meanwhile', error }))
+  const rows = rowsOf(turn, host.store)
+  const askOneByOne = async (): Promise<void> => {
+    for (const row of rows) {
+      if (signal.aborted) return
+      try {
+        if (await ask(row, host, { refresh })) told += 1
+      } catch (error) {
+        host.onProblem({ issue: row.address, error })
+      }
+    }
+  }
+  const lines = host.forge().inlet === undefined ? atOnce.embedded : atOnce.elsewhere
+  await Promise.all(Array.from({ length: lines }, askOneByOne))
+  // Facts of the embedded tracker and forge are rows of the same database, and webhooks come by themselves: nobody waits for an answer.
+  return { told, awaiting: host.isOnlyAsked ? 1 : 0 }
+}
+
+/**
+ * Answers what asks one side about one issue at once; of those who ask while it is being asked, one asks after it. Rejects with
+ * RetryableError; whatever else is wrong is told to `onProblem`, and seen at the next turn.
+ */
+export function createLook(host: Reconciling): (issue: string, at: 'forge' | 'tracker') => Promise<void> {
+  const asking = new Map<string, { now: Promise<void>; next: Promise<void> | null }>()
+  const askNow = async (issue: string, at: 'forge' | 'tracker'): Promise<void> => {
+    const row = host.store.actor(`issue/${issue}`)
+    if (row === undefined) return
     try {
-      if (await ask(row, host, refresh)) told += 1
+      await ask(row, host, { at })
     } catch (error) {
+      if (error instanceof RetryableError) throw error
       host.onProblem({ issue: row.address, error })
     }
   }
-  // Facts of the embedded tracker and forge are rows of the same database: nobody waits for what may have been lost.
-  return { told, awaiting: 0 }
+  return function look(issue, at): Promise<void> {
+    const name = `${at} ${issue}`
+    const known = asking.get(name)
+    if (known?.next) return known.next
+    const begin = (): Promise<void> => {
+      const now = askNow(issue, at).finally(() => {
+        if (asking.get(name)?.next === null) asking.delete(name)
+      })
+      asking.set(name, { now, next: null })
+      return now
+    }
+    if (known === undefined) return begin()
+    known.next = known.now.then(begin, begin)
+    return known.next
+  }
 }
 
 function* rowsOf({ issues, everyone }: ReconciliationContext['turn'], store: StoreReader): Generator<ActorRow> {
@@ -58,27 +104,27 @@ function* rowsOf({ issues, everyone }: ReconciliationContext['turn'], store: Sto
   }
 }
 
-/** Answers whether the issue was told something. */
+/** Answers whether the issue was told something. `at`: the one side that is asked; without it both are, and the base is looked at before. */
 async function ask(
   row: ActorRow,
   { system, forge, tracker, now }: Reconciling,
-  refresh: (project: string) => Promise<void>,
+  { at, refresh }: { at?: 'forge' | 'tracker'; refresh?: (project: string) => Promise<void> },
 ): Promise<boolean> {
   if (row.snapshot === null || row.status !== 'active') return false
   const { value, context } = JSON.parse(row.snapshot) as { value: unknown; context: IssueContext }
   if (isTerminal(value)) return false
   const { project, id: issue, branch, pr } = context
-  await refresh(project)
+  await refresh?.(project)
   const observedAt = now()
   const [seen, facts] = await Promise.all([
-    tracker().facts({ project, issue }),
-    forge().facts({ project, issue, number: pr?.number ?? null, branch }),
+    at === 'forge' ? undefined : tracker().facts({ project, issue }),
+    at === 'tracker' ? null : forge().facts({ project, issue, number: pr?.number ?? null, branch }),
   ])
   const event: ReconcileEvent = {
     type: 'reconcile',
-    source: 'poll',
+    source: at === undefined ? 'poll' : 'webhook',
     observedAt,
-    tracker: seen,
+    ...(seen === undefined ? {} : { tracker: seen }),
     ...(facts === null ? {} : { pr: facts }),
   }
   if (!isNews(context, event)) return false

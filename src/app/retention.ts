@@ -9,6 +9,8 @@ export interface RetentionOptions {
   sweep: (before: number, limit: number) => number
   /** Forgets delivered facts. */
   prune: (before: number) => number
+  /** Forgets up to `limit` of the deliveries that have been handled, and of what was told. */
+  pruneDeliveries: (before: number, limit: number) => number
   database: SqliteDatabase
   dataFolder: string
   /** Lets other work have its turn. */
@@ -20,9 +22,9 @@ const portion = 1_000
 
 /** Resolves when nothing that was there is older than `before` (epoch ms), or when `isOver`. */
 export async function forget(before: number, options: RetentionOptions, isOver: () => boolean): Promise<void> {
-  const { sweep, prune, database, dataFolder, pause } = options
+  const { sweep, prune, pruneDeliveries, database, dataFolder, pause } = options
   const requests = database.prepare('DELETE FROM tracker_request WHERE key IN (SELECT key FROM tracker_request WHERE at < ? LIMIT ?)')
-  const works = [() => sweep(before, portion), () => requests.run(before, portion).changes]
+  const works = [() => sweep(before, portion), () => requests.run(before, portion).changes, () => pruneDeliveries(before, portion)]
   for (const work of works) {
     while (!isOver() && work() > 0) await pause()
   }

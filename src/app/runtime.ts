@@ -14,6 +14,7 @@ import type { IssueContext } from '../machines/issue/context.ts'
 import { isTerminal } from '../machines/issue/document.ts'
 import type { queueMachine } from '../machines/queue/machine.ts'
 import type { SqliteDatabase } from '../persistence/database.ts'
+import { createDeliveries } from '../persistence/deliveries.ts'
 import { createFactOutbox } from '../persistence/fact-outbox.ts'
 import { addToFeed } from '../persistence/feed.ts'
 import { sqliteStore } from '../persistence/sqlite-store.ts'
@@ -26,13 +27,14 @@ import { createEffects } from './effects.ts'
 import { createFactPump, type FactPump } from './facts.ts'
 import { createLagMeter, metricsOf } from './health.ts'
 import { startHousekeeping } from './housekeeping.ts'
+import { createInbox, type Inbox } from './inbox.ts'
 import { createLiveHub } from './live.ts'
 import { createOperator } from './operator.ts'
 import { tellPolicies } from './policies.ts'
 import { projectOf } from './policy.ts'
 import { createProviders, type Providers } from './providers.ts'
 import { createReader, worktreeFinder } from './reader.ts'
-import { reconcile } from './reconciliation.ts'
+import { createLook, reconcile, type Reconciling } from './reconciliation.ts'
 import { forget } from './retention.ts'
 import { feedStately, type StatelyFeed } from './stately.ts'
 
@@ -78,9 +80,22 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const agents = createAgents(config, records)
   let system: System
   let providers: Providers
+  let inbox: Inbox
   let database: SqliteDatabase
   const opened = Promise.withResolvers<void>()
 
+  const reconciling: Reconciling = {
+    ...{ store, system: () => system, forge: () => providers.forge, tracker: () => providers.tracker, now: clock.now },
+    catchUp: async (signal) => {
+      for (const inlet of providers.inlets.values()) {
+        const { notices, seen } = await inlet.catchUp(signal)
+        await inbox.apply(notices)
+        seen()
+      }
+    },
+    isOnlyAsked: !config.webhooks && (config.forge.kind !== 'local' || config.tracker.kind !== 'local'),
+    onProblem: ({ issue, error }) => log('warn', { issue, error: toErrorData(error) }, `${issue} could not be asked about`),
+  }
   const workspace = createWorkspace({
     folder: config.dataFolder,
     env: records.environment,
@@ -110,15 +125,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       log('info', { issue: key, run: runId }, line)
       providers.tracker.progress?.({ project, key, runId, line })
     },
-    reconcile: (turn, signal) =>
-      reconcile(
-        turn,
-        {
-          ...{ store, system: () => system, forge: () => providers.forge, tracker: () => providers.tracker, now: clock.now },
-          onProblem: ({ issue, error }) => log('warn', { issue, error: toErrorData(error) }, `${issue} could not be asked about`),
-        },
-        signal,
-      ),
+    reconcile: (turn, signal) => reconcile(turn, reconciling, signal),
     hasRun: (address) => {
       const snapshot = store.actor(address)?.snapshot
       return snapshot != null && (JSON.parse(snapshot) as { context: IssueContext }).context.run !== null
@@ -176,6 +183,12 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     onProblem: ({ code, message }) => log('error', { code }, message),
   })
 
+  const deliveries = createDeliveries({ database, now: clock.now, defer: clock.defer })
+  inbox = createInbox({
+    ...{ inlets: providers.inlets, deliveries, outbox, clock, look: createLook(reconciling), limit: backlogLimit },
+    onProblem: ({ code, message, error }) => log('warn', { code, error: toErrorData(error) }, message),
+  })
+
   const deliver = createDelivery({ config, system, database, tracker })
 
   // --- start -------------------------------------------------------------------------------------
@@ -191,6 +204,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   opened.resolve()
   await tellPolicies(config, { system, store, database })
   pump.wake()
+  inbox.start()
 
   async function takeUp(): Promise<void> {
     const orphans = await endOrphans(config.dataFolder)
@@ -237,7 +251,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       forget(
         clock.now() - config.store.retention,
         {
-          ...{ sweep: system.sweep, prune: outbox.prune, database, dataFolder: config.dataFolder },
+          ...{ sweep: system.sweep, prune: outbox.prune, pruneDeliveries: deliveries.prune, database, dataFolder: config.dataFolder },
           pause: () => new Promise((resolve) => clock.defer(resolve)),
         },
         () => phase === 'stopped' || stopping !== undefined,
@@ -252,7 +266,10 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const reader = createReader({ store, database, kinds: system.kinds, worktreeOf: worktreeFinder(config.dataFolder), close() {} })
   announceHandled(system, hub, reader, database)
 
-  const settled = () => pump.idle()
+  const settled = async () => {
+    await inbox.idle()
+    await pump.idle()
+  }
   const warn = (issue: string, message: string) => log('warn', { issue }, message)
   const act = createOperator({
     ...{ system, store, database, tracker, forge, embedded: providers.embedded.forge },
@@ -278,6 +295,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       return { key: filed.key, url: filed.url }
     },
     act,
+    receive: (delivery) => inbox.take(delivery),
     pause: async (project, key) => void (await capacity.send({ type: 'operator.paused', ...about(project) }, keyed(key))),
     async resume(project, key) {
       const { duplicate } = await capacity.send({ type: 'operator.resumed', ...about(project) }, keyed(key))
@@ -299,7 +317,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       const isRefusing = phase === 'ready' && backlog >= backlogLimit
       return {
         state: state !== 'ready' ? state : isRefusing ? 'refusing' : phase,
-        backlog,
+        backlog: backlog + inbox.backlog(),
         oldestUnhandledMs,
         eventLoopLagMs: lag.read(),
         faulted,
@@ -313,6 +331,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
         endHousekeeping()
         stately?.stop()
         lag.stop()
+        await inbox.stop()
         await system.stop()
         phase = 'stopped'
         await Promise.all([sessions.ended(endingTime), works.ended(endingTime)])

@@ -6,8 +6,9 @@ import { createServer as createSocket } from 'node:net'
 import { constants } from 'node:os'
 import { type Logger, pino } from 'pino'
 import type { App } from '../app.ts'
-import { assertSecrets, type Config, makeDataFolder, operatorTokenOf } from '../config.ts'
+import { assertSecrets, type Config, makeDataFolder, operatorTokenOf, type Secret } from '../config.ts'
 import { FatalError, toErrorData } from '../errors.ts'
+import type { WebhookSecrets } from '../server/webhooks/routes.ts'
 import { addressFile } from './client.ts'
 import type { Command, Context } from './command.ts'
 import { exit, sentenceOf } from './exit.ts'
@@ -66,13 +67,33 @@ async function boot(config: Config, logger: Logger, context: Context): Promise<A
 
 async function serve(app: App, config: Config, logger: Logger, instance: string): Promise<{ url: string; close: () => Promise<void> }> {
   const { host, port, publicUrl, metrics } = config.server
-  const options = { host, port, publicUrl, metrics, operatorToken: operatorTokenOf(config), instance, version: packageVersion(), logger }
+  const webhooks = webhookSecretsOf(config)
+  const options = {
+    host,
+    port,
+    publicUrl,
+    metrics,
+    webhooks,
+    operatorToken: operatorTokenOf(config),
+    instance,
+    version: packageVersion(),
+    logger,
+  }
   try {
     const { createServer } = await import('../server/server.ts')
     return await createServer(app, options)
   } catch (error) {
     await app.stop()
     throw error
+  }
+}
+
+/** Of the providers that are configured; null turns their webhooks away. */
+function webhookSecretsOf({ forge, tracker, webhooks }: Config): WebhookSecrets {
+  const secretOf = (secret: Secret | null) => (webhooks && secret !== null ? secret.reveal() : null)
+  return {
+    ...(forge.kind === 'github' ? { github: secretOf(forge.webhookSecret) } : {}),
+    ...(tracker.kind === 'linear' ? { linear: secretOf(tracker.webhookSecret) } : {}),
   }
 }
 

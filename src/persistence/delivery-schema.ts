@@ -14,7 +14,7 @@ CREATE TABLE delivery (
   error TEXT,
   UNIQUE (provider, id)
 ) STRICT;
-CREATE INDEX delivery_unhandled ON delivery (seq) WHERE handled_at IS NULL;
+CREATE INDEX delivery_unhandled ON delivery (provider, seq) WHERE handled_at IS NULL;
 CREATE INDEX delivery_handled ON delivery (handled_at) WHERE handled_at IS NOT NULL;
 
 -- Messages and the like have a name of their own, by which a webhook and a poll tell the same one once.

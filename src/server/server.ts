@@ -17,6 +17,7 @@ import { addMachineRoutes } from './machines.ts'
 import { createOrigins, isWildcard } from './origins.ts'
 import { createSessions } from './sessions.ts'
 import { addJsonParser } from './validation.ts'
+import { addWebhookRoutes, type WebhookSecrets } from './webhooks/routes.ts'
 
 export interface ServerOptions {
   host: string
@@ -27,6 +28,8 @@ export interface ServerOptions {
   /** Names this run of the server to clients that must not meet another one; by default nobody is refused for it. */
   instance?: string
   metrics: 'open' | 'token'
+  /** By default no provider's webhooks are taken. */
+  webhooks?: WebhookSecrets
   version: string
   logger?: FastifyBaseLogger
   limits?: Partial<ServerLimits>
@@ -100,6 +103,7 @@ export async function createServer(app: App, options: ServerOptions): Promise<Se
   addControlRoutes(server, app)
   addMachineRoutes(server, app)
   addActorRoutes(server, app)
+  await addWebhookRoutes(server, app, options.webhooks ?? {})
   addInspectorRoutes(server, inspector)
   const live = addLiveRoute(server, app, { sessions: authentication.sessions, limits: { ...liveLimits, ...limits.live } })
   addMethodAnswers()

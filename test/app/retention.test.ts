@@ -47,7 +47,7 @@ test('what is older than the retention goes, portion by portion, and what is not
     const sweeps = [1_000, 1_000, 3, 0]
     await forget(
       now - 14 * day,
-      { sweep: () => sweeps.shift()!, prune: outbox.prune, database, dataFolder: folder, pause: async () => {} },
+      { sweep: () => sweeps.shift()!, prune: outbox.prune, pruneDeliveries: () => 0, database, dataFolder: folder, pause: async () => {} },
       () => false,
     )
     expect(sweeps).toEqual([])

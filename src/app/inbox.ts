@@ -1,0 +1,161 @@
+// What becomes of a delivery: stored before it is acknowledged, read in its turn by its provider's inlet, and turned into facts once.
+//
+// Invariants: a delivery is marked handled when all that follows from it is durable; what has a key is recorded once, by whatever way
+// it is told; what makes no sense is put aside with the reason, and holds up nothing.
+
+import type { Inlet, Notice } from '../actors/ports.ts'
+import type { Clock } from '../actors/system/index.ts'
+import { RetryableError, toErrorData } from '../errors.ts'
+import type { Deliveries, ReceivedDelivery, StoredDelivery } from '../persistence/deliveries.ts'
+import type { FactOutbox } from '../persistence/fact-outbox.ts'
+import { createLanes, type Postponement } from './lanes.ts'
+
+export interface Inbox {
+  /** Resolves when the delivery is durable. Rejects with RetryableError `deliveries-backlogged` where too many wait already. */
+  take: (delivery: ReceivedDelivery) => Promise<{ duplicate: boolean }>
+  /** Records, and asks about, what was told in another way than by webhook. */
+  apply: (notices: readonly Notice[]) => Promise<void>
+  /** Begins with what an earlier process has left. */
+  start: () => void
+  /** Resolves when nothing is left but what waits to be tried again. */
+  idle: () => Promise<void>
+  /** Deliveries that have not been handled. */
+  backlog: () => number
+  stop: () => Promise<void>
+}
+
+/** After about four hours of trying. */
+const lastAttempt = 60
+
+export function createInbox({
+  inlets,
+  deliveries,
+  outbox,
+  clock,
+  look,
+  limit,
+  onProblem,
+}: {
+  /** By the provider's name. */
+  inlets: ReadonlyMap<string, Inlet>
+  deliveries: Deliveries
+  outbox: FactOutbox
+  clock: Clock
+  /** Asks about an issue and tells it what it does not know. Rejects with RetryableError when it is to be asked again. */
+  look: (issue: string, at: 'forge' | 'tracker') => Promise<void>
+  /** Unhandled deliveries beyond which no more are taken. */
+  limit: number
+  onProblem: (problem: { code: string; message: string; error: unknown }) => void
+}): Inbox {
+  const ending = new AbortController()
+  const stopped = Promise.withResolvers<never>()
+  stopped.promise.catch(() => {})
+  /** A provider that does not answer must not hold up the end: what was asked is asked again by the next process. */
+  const unlessStopped = <T>(work: Promise<T>): Promise<T> => Promise.race([work, stopped.promise])
+
+  async function lookAt(notices: readonly Notice[]): Promise<void> {
+    const looks = new Map(notices.flatMap((notice) => (notice.kind === 'look' ? [[`${notice.at} ${notice.issue}`, notice] as const] : [])))
+    await unlessStopped(Promise.all([...looks.values()].map(({ issue, at }) => look(issue, at))))
+  }
+
+  /** To be called in a transaction. */
+  function recordFacts(notices: readonly Notice[]): void {
+    for (const notice of notices) {
+      if (notice.kind !== 'fact') continue
+      if (notice.key === undefined || deliveries.tell(notice.key)) outbox.record(notice.issue, notice.event)
+    }
+  }
+
+  function putAside(delivery: StoredDelivery, error: unknown): void {
+    const { message } = toErrorData(error)
+    const { provider, id, event, seq } = delivery
+    deliveries.putAside(seq, message)
+    onProblem({ code: 'delivery-put-aside', message: `The ${event} delivery ${id} of ${provider} was put aside: ${message}`, error })
+  }
+
+  async function read(inlet: Inlet, batch: readonly StoredDelivery[]) {
+    const known: { delivery: StoredDelivery; notices: Notice[] }[] = []
+    for (const delivery of batch) {
+      try {
+        known.push({ delivery, notices: await unlessStopped(inlet.read(delivery, ending.signal)) })
+      } catch (error) {
+        const isForNow = error instanceof RetryableError && delivery.attempts + 1 < lastAttempt
+        if (isForNow || ending.signal.aborted) return { known, refusal: { delivery, error } }
+        putAside(delivery, error)
+      }
+    }
+    return { known, refusal: null }
+  }
+
+  async function handle(inlet: Inlet, batch: readonly StoredDelivery[]): Promise<Postponement | null> {
+    try {
+      const { known, refusal } = await read(inlet, batch)
+      const asking = known.filter(({ notices }) => notices.some(({ kind }) => kind === 'look'))
+      // Facts are not held up by a question; told once more after a kill, they say nothing new.
+      outbox.transaction(() => {
+        for (const entry of known) {
+          recordFacts(entry.notices)
+          if (!asking.includes(entry)) deliveries.handled(entry.delivery.seq)
+        }
+      })
+      if (asking.length > 0) {
+        try {
+          await lookAt(asking.flatMap(({ notices }) => notices))
+        } catch (error) {
+          if (!(error instanceof RetryableError)) throw error
+          return postpone(asking[0]!.delivery, error)
+        }
+        outbox.transaction(() => {
+          for (const { delivery } of asking) deliveries.handled(delivery.seq)
+        })
+      }
+      return refusal === null ? null : postpone(refusal.delivery, refusal.error)
+    } catch (error) {
+      // The database refuses; they are still there when it is mended.
+      onProblem({ code: 'delivery-unhandled', message: `Deliveries wait to be handled: ${toErrorData(error).message}`, error })
+      return { from: batch[0]!, retryAfter: 5_000 }
+    }
+  }
+
+  function postpone(delivery: StoredDelivery, error: unknown): Postponement {
+    if (!ending.signal.aborted) deliveries.postponed(delivery.seq, toErrorData(error).message)
+    return { from: delivery, retryAfter: error instanceof RetryableError ? error.retryAfter : 0 }
+  }
+
+  const lanes = new Map(
+    [...inlets].map(([provider, inlet]) => [
+      provider,
+      createLanes({
+        laneOf: inlet.lane,
+        next: (after, most) => deliveries.unhandled(provider, after, most),
+        handle: (batch) => handle(inlet, batch),
+        clock,
+      }),
+    ]),
+  )
+
+  return {
+    async take(delivery) {
+      if (deliveries.backlog() >= limit)
+        throw new RetryableError('deliveries-backlogged', `${deliveries.backlog()} deliveries wait to be handled.`, { retryAfter: 5_000 })
+      const isNew = await deliveries.add(delivery)
+      if (isNew) {
+        void inlets.get(delivery.provider)?.acknowledge?.({ ...delivery, receivedAt: clock.now() })
+        lanes.get(delivery.provider)?.wake()
+      }
+      return { duplicate: !isNew }
+    },
+    async apply(notices) {
+      outbox.transaction(() => recordFacts(notices))
+      await lookAt(notices)
+    },
+    start: () => [...lanes.values()].forEach((lane) => lane.wake()),
+    idle: async () => void (await Promise.all([...lanes.values()].map((lane) => lane.idle()))),
+    backlog: deliveries.backlog,
+    async stop() {
+      ending.abort()
+      stopped.reject(new RetryableError('stopping', 'The runtime is stopping.'))
+      await Promise.all([...lanes.values()].map((lane) => lane.stop()))
+    },
+  }
+}

@@ -1,0 +1,96 @@
+// Owns the `delivery` rows: what a provider has told by webhook, durable before it is acknowledged, handled from here afterwards.
+
+import type { SqliteDatabase } from './database.ts'
+import { statement } from './statements.ts'
+
+/** As it came: nothing but its signature has been looked at. */
+export interface ReceivedDelivery {
+  provider: string
+  id: string
+  event: string
+  body: string
+}
+
+export interface StoredDelivery extends ReceivedDelivery {
+  seq: number
+  receivedAt: number
+  /** How often it could not be handled. */
+  attempts: number
+}
+
+export type Deliveries = ReturnType<typeof createDeliveries>
+
+type Row = Omit<StoredDelivery, 'receivedAt'> & { received_at: number }
+
+export function createDeliveries({
+  database,
+  now,
+  defer,
+}: {
+  database: SqliteDatabase
+  now: () => number
+  /** Calls back in a later turn of the event loop. */
+  defer: (callback: () => void) => void
+}) {
+  const sql = (text: string) => statement(database, text)
+  let waiting: { delivery: ReceivedDelivery; resolve: (isNew: boolean) => void; reject: (error: unknown) => void }[] = []
+  let unhandled = (sql('SELECT count(*) AS n FROM delivery WHERE handled_at IS NULL').get() as { n: number }).n
+
+  /** One commit for all that have come since the last one: load raises throughput rather than latency. */
+  function flush(): void {
+    const batch = waiting
+    waiting = []
+    try {
+      const isNew = database
+        .transaction(() =>
+          batch.map(({ delivery: { provider, id, event, body } }) => {
+            const insert = sql(
+              'INSERT INTO delivery (provider, id, event, body, received_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (provider, id) DO NOTHING',
+            )
+            return insert.run(provider, id, event, body, now()).changes === 1
+          }),
+        )
+        .immediate()
+      for (const [i, { resolve }] of batch.entries()) {
+        if (isNew[i]!) unhandled += 1
+        resolve(isNew[i]!)
+      }
+    } catch (error) {
+      for (const { reject } of batch) reject(error)
+    }
+  }
+
+  const end = (seq: number, error: string | null): void => {
+    const { changes } = sql('UPDATE delivery SET handled_at = ?, error = ? WHERE seq = ? AND handled_at IS NULL').run(now(), error, seq)
+    unhandled -= changes
+  }
+
+  return {
+    /** Resolves when it is durable: true when it is new, false when the provider had told it before. */
+    add: (delivery: ReceivedDelivery): Promise<boolean> =>
+      new Promise((resolve, reject) => {
+        if (waiting.push({ delivery, resolve, reject }) === 1) defer(flush)
+      }),
+    /** A provider's, oldest first, those after the position `after`. */
+    unhandled: (provider: string, after: number, limit: number): StoredDelivery[] => {
+      const page = sql(
+        'SELECT seq, provider, id, event, body, received_at, attempts FROM delivery WHERE handled_at IS NULL AND provider = ? AND seq > ? ORDER BY seq LIMIT ?',
+      )
+      return (page.all(provider, after, limit) as Row[]).map(({ received_at: receivedAt, ...row }) => ({ ...row, receivedAt }))
+    },
+    backlog: (): number => unhandled,
+    /** May be part of a transaction. */
+    handled: (seq: number): void => end(seq, null),
+    /** It can never be handled: kept, with the reason, for as long as others. */
+    putAside: (seq: number, error: string): void => end(seq, error),
+    /** It could not be handled now. */
+    postponed: (seq: number, error: string): void =>
+      void sql('UPDATE delivery SET attempts = attempts + 1, error = ? WHERE seq = ?').run(error, seq),
+    /** Notes that something of this name has been told; false when it was noted before. To be called in a transaction. */
+    tell: (key: string): boolean => sql('INSERT INTO told (key, at) VALUES (?, ?) ON CONFLICT DO NOTHING').run(key, now()).changes === 1,
+    /** Forgets up to `limit` of each kind that ended before `time` (epoch ms); answers how many rows went. */
+    prune: (time: number, limit: number): number =>
+      sql('DELETE FROM delivery WHERE seq IN (SELECT seq FROM delivery WHERE handled_at < ? LIMIT ?)').run(time, limit).changes +
+      sql('DELETE FROM told WHERE key IN (SELECT key FROM told WHERE at < ? LIMIT ?)').run(time, limit).changes,
+  }
+}

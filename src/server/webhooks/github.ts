@@ -1,0 +1,34 @@
+// GitHub's webhooks: https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries
+
+import { RequestError } from '../errors.ts'
+import { type Door, headerOf, invalidSignature, signatureOf } from './routes.ts'
+
+export const githubDoor: Door = {
+  provider: 'github',
+  headersOf: (request) => ({
+    id: headerOf(request, 'x-github-delivery'),
+    event: headerOf(request, 'x-github-event'),
+    signature: signatureOf(request, 'x-hub-signature-256'),
+  }),
+  async createCheck(secret) {
+    const { Webhooks } = await import('@octokit/webhooks')
+    const webhooks = new Webhooks({ secret })
+    return async (body, signature) => {
+      const text = body.toString('utf8')
+      const isRight = await webhooks.verify(text, signature).catch((error: unknown) => {
+        throw invalidSignature(error)
+      })
+      // GitHub gives no time: its name of the delivery is what a replay is known by.
+      if (!isRight) throw invalidSignature()
+      assertJson(text)
+    }
+  },
+}
+
+function assertJson(text: string): void {
+  try {
+    JSON.parse(text)
+  } catch (cause) {
+    throw new RequestError(400, 'invalid-json', 'The body is not JSON: set the content type of the webhook to application/json.', { cause })
+  }
+}

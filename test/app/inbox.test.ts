@@ -1,0 +1,119 @@
+// What becomes of deliveries between the door and an issue's actor: told once, looked at once, put aside when they make no sense.
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { Delivery, Inlet, Notice } from '../../src/actors/ports.ts'
+import { realClock } from '../../src/actors/system/index.ts'
+import { createInbox } from '../../src/app/inbox.ts'
+import { ProtocolError, RetryableError } from '../../src/errors.ts'
+import { openDatabase, type SqliteDatabase } from '../../src/persistence/database.ts'
+import { createDeliveries } from '../../src/persistence/deliveries.ts'
+import { createFactOutbox } from '../../src/persistence/fact-outbox.ts'
+import { sqliteStore } from '../../src/persistence/sqlite-store.ts'
+
+let folder: string
+let database: SqliteDatabase
+const closing: (() => Promise<void>)[] = []
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'signalbox-inbox-'))
+  sqliteStore(join(folder, 'signalbox.db')).close()
+  database = openDatabase(join(folder, 'signalbox.db'))
+})
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close()
+  database.close()
+  rmSync(folder, { recursive: true })
+})
+
+/** A provider whose deliveries are lists of notices, in JSON. */
+function createWorld(options: { read?: Inlet['read']; look?: (issue: string) => Promise<void>; limit?: number } = {}) {
+  const { now, defer } = realClock
+  const outbox = createFactOutbox({ database, now, wake() {} })
+  const deliveries = createDeliveries({ database, now, defer })
+  const problems: string[] = []
+  const looks: string[] = []
+  const acknowledged: string[] = []
+  const inlet: Inlet = {
+    lane: ({ event }) => event,
+    read: options.read ?? (async ({ body }) => JSON.parse(body) as Notice[]),
+    acknowledge: async ({ id }) => void acknowledged.push(id),
+    catchUp: async () => ({ notices: [], seen() {} }),
+  }
+  const inbox = createInbox({
+    inlets: new Map([['github', inlet]]),
+    deliveries,
+    outbox,
+    clock: realClock,
+    look: async (issue, at) => {
+      looks.push(`${at} ${issue}`)
+      await options.look?.(issue)
+    },
+    limit: options.limit ?? 100,
+    onProblem: ({ code, message }) => problems.push(`${code}: ${message}`),
+  })
+  closing.push(inbox.stop)
+  const take = (id: string, notices: Notice[], event = 'push') =>
+    inbox.take({ provider: 'github', id, event, body: JSON.stringify(notices) })
+  const facts = () => outbox.undelivered().map(({ issue, event }) => `${issue} ${event.type} ${String(event['text'])}`)
+  return { inbox, take, facts, looks, problems, acknowledged, unhandled: () => deliveries.unhandled('github', 0, 100).map(({ id }) => id) }
+}
+const says = (issue: string, text: string, key?: string): Notice => ({
+  kind: 'fact',
+  issue,
+  event: { type: 'tracker.prompted', source: 'webhook', observedAt: 1, text },
+  ...(key === undefined ? {} : { key }),
+})
+const look = (issue: string, at: 'forge' | 'tracker' = 'forge'): Notice => ({ kind: 'look', issue, at })
+
+test('what is told becomes facts once, whether a webhook or a poll tells it, however often', async () => {
+  const { inbox, take, facts, unhandled, acknowledged } = createWorld()
+  expect(await take('1', [says('a', 'one', 'comment 1'), says('b', 'two')])).toEqual({ duplicate: false })
+  expect(await take('1', [says('a', 'one', 'comment 1')])).toEqual({ duplicate: true })
+  await take('2', [says('a', 'one', 'comment 1')])
+  await inbox.idle()
+  await inbox.apply([says('a', 'one', 'comment 1'), says('a', 'three', 'comment 3')])
+  expect(facts()).toEqual(['a tracker.prompted one', 'b tracker.prompted two', 'a tracker.prompted three'])
+  expect([unhandled(), acknowledged]).toEqual([[], ['1', '2']])
+})
+
+test('many deliveries about one issue are one look, and what is told by them is not held up by it', async () => {
+  const answer = Promise.withResolvers<void>()
+  const { inbox, take, facts, looks, unhandled } = createWorld({ look: () => answer.promise })
+  await Promise.all(Array.from({ length: 20 }, (_, n) => take(`${n}`, [look('a'), ...(n === 7 ? [says('a', 'seven')] : [])])))
+  while (facts().length === 0) await new Promise((resolve) => setImmediate(resolve))
+  expect(unhandled()).not.toEqual([])
+  answer.resolve()
+  await inbox.idle()
+  expect(looks.length).toBeLessThan(4)
+  expect([facts(), unhandled()]).toEqual([['a tracker.prompted seven'], []])
+})
+
+test('what cannot be asked now is asked again, also by the next process; what makes no sense is put aside with the reason', async () => {
+  const down = () => Promise.reject(new RetryableError('github-unreachable', 'GitHub does not answer.'))
+  const first = createWorld({
+    look: down,
+    read: async (delivery: Delivery) => {
+      if (delivery.body === '[]') throw new ProtocolError('github-nonsense', 'This is not what GitHub says.')
+      return JSON.parse(delivery.body) as Notice[]
+    },
+  })
+  await first.take('1', [look('a')])
+  await first.take('2', [], 'check_run')
+  await first.inbox.idle()
+  await first.inbox.stop()
+  expect(first.unhandled()).toEqual(['1'])
+  expect(first.problems).toEqual(['delivery-put-aside: The check_run delivery 2 of github was put aside: This is not what GitHub says.'])
+  const second = createWorld()
+  second.inbox.start()
+  await second.inbox.idle()
+  expect([second.looks, second.unhandled()]).toEqual([['forge a'], []])
+})
+
+test('more than may wait is not taken', async () => {
+  const { take } = createWorld({ look: () => new Promise(() => {}), limit: 2 })
+  await take('1', [look('a')])
+  await take('2', [look('a')])
+  await expect(take('3', [look('a')])).rejects.toMatchObject({ code: 'deliveries-backlogged', retryAfter: 5_000 })
+})
