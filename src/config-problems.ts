@@ -6,6 +6,11 @@ import { suggest } from './errors.ts'
 
 export type KeyPath = (string | number)[]
 
+export interface Problem {
+  path: KeyPath
+  message: string
+}
+
 /** `['projects', 0, 'ci']` as `projects[0].ci`. */
 export function toKey(path: KeyPath): string {
   if (path.length === 0) return 'the configuration'

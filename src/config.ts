@@ -2,13 +2,14 @@
 
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
-import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { findNodeAtLocation, getNodeValue, type Node, parseTree, type ParseError, printParseErrorCode } from 'jsonc-parser'
 import type { z } from 'zod'
-import { explainIssues, type KeyPath, toKey } from './config-problems.ts'
+import { crossCheck } from './config-checks.ts'
+import { explainIssues, type KeyPath, type Problem, toKey } from './config-problems.ts'
 import { branchOf, configSchema, type JsonSchema, toJsonSchema } from './config-schema.ts'
 import { type Environment, readEnvironment, reasonOf, Secret, toAbsolute, toReference, written } from './config-values.ts'
-import { ConfigurationError, FatalError, suggest, toErrorData } from './errors.ts'
+import { ConfigurationError, FatalError, toErrorData } from './errors.ts'
 
 export { type Environment, readEnvironment, Secret } from './config-values.ts'
 
@@ -255,38 +256,7 @@ function toRepository(repo: string, forge: Parsed['forge']['kind'], folder: stri
   return isUrl || isGitHubName ? repo : toAbsolute(repo, folder, environment)
 }
 
-export interface Problem {
-  path: KeyPath
-  message: string
-}
-
 /** What a schema cannot say: names that must exist, and ids that must differ. */
-function crossCheck(parsed: Parsed): Problem[] {
-  const problems: Problem[] = []
-  const agents = Object.keys(parsed.agents)
-  const refer = (path: KeyPath, name: string): void => {
-    if (agents.includes(name)) return
-    const near = suggest(name, agents)
-    problems.push({ path, message: `"${name}" is not one of \`agents\` (${agents.join(', ')})${near ? `; did you mean "${near}"?` : ''}` })
-  }
-  if (agents.length === 0) problems.push({ path: ['agents'], message: 'names no agent; at least one is needed' })
-  const ids = new Map<string, number>()
-  parsed.projects.forEach((project, index) => {
-    if (project.agent !== undefined) refer(['projects', index, 'agent'], project.agent)
-    else if (agents.length > 1) {
-      problems.push({ path: ['projects', index, 'agent'], message: `is missing; there are several agents: ${agents.join(', ')}` })
-    }
-    for (const [type, name] of Object.entries(project.agents)) refer(['projects', index, 'agents', type], name)
-    // Keys of issues are the id in capitals, so ids that differ in case alone would share them.
-    const other = ids.get(project.id.toUpperCase())
-    if (other !== undefined) problems.push({ path: ['projects', index, 'id'], message: `is the id of projects[${other}] as well` })
-    else ids.set(project.id.toUpperCase(), index)
-  })
-  if (parsed.store.path !== undefined && !isAbsolute(parsed.store.path))
-    problems.push({ path: ['store', 'path'], message: 'is not a path' })
-  return problems
-}
-
 function invalid(file: string, problems: Problem[], lineOf: (path: KeyPath) => number | undefined): ConfigurationError {
   const lines = problems.map(({ path, message }) => {
     const line = lineOf(path)

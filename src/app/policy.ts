@@ -33,15 +33,22 @@ export function toPolicy(config: Config, project: ProjectConfig): IssuePolicy {
     delays: { ...defaultPolicy.delays, ...named(project.delays) },
     limits: limitsOf(config),
     review: project.review.by,
-    checks: project.ci !== null,
+    checks: isChecked(config, project),
     landing: project.landing.method,
     sequencing: project.landing.sequencing === 'stack',
-    deploy: project.deploy.command === null ? null : { timeout: project.deploy.timeout },
+    deploy: isDeployed(config, project) ? { timeout: project.deploy.timeout } : null,
     agent: project.agent,
     agents: named(project.agents),
     ...(project.protectedPaths === undefined ? {} : { protectedPaths: project.protectedPaths }),
   }
 }
+
+/** GitHub says itself what a change has to pass, which may be nothing; only a list that is empty asks for no word of it. */
+const isChecked = ({ forge }: Config, { ci, checks }: ProjectConfig): boolean =>
+  forge.kind === 'local' ? ci !== null : checks.required === null || checks.required.length > 0
+
+const isDeployed = ({ forge }: Config, { deploy }: ProjectConfig): boolean =>
+  (forge.kind === 'local' ? deploy.command : deploy.workflow) !== null
 
 /** `PREFIX/KEY-SLUG`: the branch of an issue, named once when its actor is made. */
 export function branchOf(prefix: string, key: string, title: string): string {

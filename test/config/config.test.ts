@@ -82,6 +82,7 @@ describe('what is filled in', () => {
     const config = parse({
       tracker: { kind: 'linear', clientId: 'id', clientSecret: '$TOKEN' },
       forge: { kind: 'github', appId: 12, privateKey: 'file:key.pem' },
+      projects: [{ id: 'app', repo: 'acme/app' }],
       agents: { codex: { kind: 'codex', model: 'm' } },
       prices: { m: { input: 1, output: 2 } },
     })
@@ -110,7 +111,7 @@ describe('what is filled in', () => {
   test('owner/name is a path for the embedded forge and a name for GitHub', () => {
     const projects = [{ id: 'app', repo: 'owner/name' }]
     expect(parse({ projects }).projects[0]!.repo).toBe(join(folder, 'owner/name'))
-    expect(parse({ projects, forge: { kind: 'github' } }).projects[0]!.repo).toBe('owner/name')
+    expect(parse({ projects, forge: { kind: 'github', token: 'ghp_x' } }).projects[0]!.repo).toBe('owner/name')
   })
 
   test('the data folder is one for each file, also reached through a link', () => {
@@ -282,6 +283,46 @@ describe('what is refused', () => {
         ],
       },
       'projects[1].id: is the id of projects[0] as well',
+    ],
+    ['a forge that nobody lets in', { forge: { kind: 'github' } }, 'forge.token: is missing, or `appId` with `privateKey`'],
+    ['half an App', { forge: { kind: 'github', appId: 1 } }, 'forge.privateKey: is missing: an App has both an id and a private key'],
+    [
+      'a repository that GitHub does not write so',
+      { forge: { kind: 'github', token: 't' }, projects: [{ id: 'app', repo: 'https://github.com/acme/app' }] },
+      'projects[0].repo: "https://github.com/acme/app" is not owner/name',
+    ],
+    [
+      'one repository of GitHub for two projects',
+      {
+        forge: { kind: 'github', token: 't' },
+        projects: [
+          { id: 'app', repo: 'acme/app' },
+          { id: 'web', repo: 'Acme/App' },
+        ],
+      },
+      'projects[1].repo: is the repository of projects[0] as well',
+    ],
+    [
+      'one team of Linear for two projects',
+      {
+        tracker: { kind: 'linear' },
+        projects: [
+          { id: 'app', repo: '.', tracker: { teams: ['ENG'] } },
+          { id: 'web', repo: '.', tracker: { teams: ['ENG'] } },
+        ],
+      },
+      'projects[1].tracker.teams: "ENG" is a team of projects[0] as well',
+    ],
+    [
+      'one project of Linear for two of ours',
+      {
+        tracker: { kind: 'linear' },
+        projects: [
+          { id: 'app', repo: '.', tracker: { projects: ['Site'] } },
+          { id: 'web', repo: '.', tracker: { projects: ['Site'] } },
+        ],
+      },
+      'projects[1].tracker.projects: "Site" is in projects[0] as well',
     ],
     ['no project', { projects: [] }, 'projects: must have at least 1 entry'],
     ['no agent', { agents: {} }, 'agents: names no agent'],
