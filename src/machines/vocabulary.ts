@@ -68,6 +68,14 @@ export interface Finding {
   body: string
   /** Whether the change must not land with it; only of a reviewing agent. */
   blocking?: boolean | undefined
+  /** The forge's name of the conversation that it began, where it can be answered. */
+  id?: string | undefined
+}
+
+/** What is said to one finding, by its id. */
+export interface FindingAnswer {
+  id: string
+  body: string
 }
 
 export interface CheckFailure {

@@ -17,6 +17,8 @@ const finding = z.strictObject({
   blocking: z.boolean().nullish(),
 })
 
+const answer = z.strictObject({ id: text.min(1), body: text.min(1) })
+
 const result = z
   .strictObject({
     outcome: z.enum(['completed', 'needs_input', 'no_change', 'failed']),
@@ -27,6 +29,7 @@ const result = z
     usage: z.strictObject({ inputTokens: count, cachedTokens: count, outputTokens: count, usd: z.number().min(0).default(0) }).nullish(),
     verdict: z.enum(['approve', 'request_changes']).nullish(),
     findings: z.array(finding).nullish(),
+    answers: z.array(answer).nullish(),
     completion: z.enum(['continue', 'done', 'needs_input', 'failed']).nullish(),
   })
   .refine(({ outcome, question }) => outcome !== 'needs_input' || (question ?? '') !== '', {
@@ -35,7 +38,7 @@ const result = z
   })
 
 const keys = Object.keys(result.shape)
-const findingKeys = Object.keys(finding.shape)
+const keysWithin: Record<string, string[]> = { findings: Object.keys(finding.shape), answers: Object.keys(answer.shape) }
 
 /**
  * The result that the agent wrote, or null when there is no file. Throws ProtocolError `invalid-result` with what is wrong
@@ -98,7 +101,7 @@ function describe(issue: z.core.$ZodIssue): string {
   if (issue.code === 'unrecognized_keys') {
     return issue.keys
       .map((key) => {
-        const nearest = suggest(key, issue.path[0] === 'findings' ? findingKeys : keys)
+        const nearest = suggest(key, keysWithin[String(issue.path[0])] ?? keys)
         return `${at}unknown key '${key}'${nearest === undefined ? '' : `, did you mean '${nearest}'?`}`
       })
       .join('; ')

@@ -180,6 +180,10 @@ function success(facts: PromptFacts): string[] {
   if (turnKind === 'stack')
     lines.push(`The branch has all of \`origin/${facts.base}\`. Without that it is published as it was before this turn.`)
   if (past !== null) lines.push(`The branch has a new head past ${short(past)}, which was found wanting. Ending on that head is no result.`)
+  if (runType === 'review_fix' && facts.review?.comments.some(({ id }) => id !== undefined))
+    lines.push(
+      'Each comment that has an id is answered: a command answers in its result file, `answers`: a list of `{ "id", "body" }` with one or two sentences each, which say what was done or why not.',
+    )
   if (runType === 'review_fix' && !facts.conflict) {
     const identity = pastPatch === null ? '' : ` (patch id ${short(pastPatch)})`
     lines.push(
@@ -261,9 +265,9 @@ function underReview({ from, to, files }: NonNullable<PromptFacts['change']>): s
 }
 
 function review({ reviewer, body, comments, headSha }: NonNullable<PromptFacts['review']>): string {
-  const findings = comments.map(({ path, line, body: text, blocking }) => {
+  const findings = comments.map(({ path, line, body: text, blocking, id }) => {
     const weight = blocking === undefined ? '' : blocking ? ' (has to change)' : ' (advice)'
-    return `\`${oneLine(path)}${line === null ? '' : `:${line}`}\`${weight}:\n\n${indented(quote(text))}`
+    return `\`${oneLine(path)}${line === null ? '' : `:${line}`}\`${weight}${id === undefined ? '' : `, id \`${oneLine(id)}\``}:\n\n${indented(quote(text))}`
   })
   return [
     `${reviewer} on ${short(headSha)}:`,

@@ -1,6 +1,16 @@
 // What a run is given, what it knows while it goes on, and what it answers.
 
-import type { CheckFailure, FailureClass, Finding, HumanMessage, QueueIncident, RunOutcome, RunType, Usage } from '../vocabulary.ts'
+import type {
+  CheckFailure,
+  FailureClass,
+  Finding,
+  FindingAnswer,
+  HumanMessage,
+  QueueIncident,
+  RunOutcome,
+  RunType,
+  Usage,
+} from '../vocabulary.ts'
 import { noUsage } from '../vocabulary.ts'
 
 export interface RunInput {
@@ -167,6 +177,8 @@ export interface SessionResult {
   /** Only of a review. */
   verdict?: 'approve' | 'request_changes'
   findings?: Finding[]
+  /** Only of a fix: what is said to the reviewer's findings. */
+  answers?: FindingAnswer[]
   prTitle?: string
   prBody?: string
   usage?: Usage

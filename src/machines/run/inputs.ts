@@ -1,6 +1,6 @@
 // What a run gives its effects, and what it answers in the end.
 
-import type { Finding } from '../vocabulary.ts'
+import type { Finding, FindingAnswer } from '../vocabulary.ts'
 import type { ChangeInFlight, Completion, Recovery, RunContext, RunInput, RunOutput, TurnKind } from './context.ts'
 import { keepsOff, limitOf } from './policy.ts'
 import { reviewOf } from './review.ts'
@@ -106,6 +106,8 @@ export interface PublishInput {
   draft: boolean
   /** `git patch-id --stable` of what is published; null when it is not known. */
   patchId?: string | null
+  /** What is said to the findings of reviewers that the change answers. */
+  answers?: FindingAnswer[]
 }
 
 export const prepareInput = ({ context }: { context: RunContext }): PrepareInput => ({
@@ -227,6 +229,7 @@ export const publishInput = ({ context }: { context: RunContext }): PublishInput
   body: context.result?.prBody ?? context.result?.summary ?? '',
   draft: false,
   patchId: context.inspection!.patchId,
+  ...(context.result?.answers === undefined ? {} : { answers: context.result.answers }),
 })
 
 /** What a verdict says of itself goes before what the agent says. */

@@ -177,6 +177,12 @@ test.each([
   ['a misspelt key', '{ "outcome": "completed", "sumary": "x" }', /unknown key 'sumary', did you mean 'summary'\?/],
   ['a question without a text', '{ "outcome": "needs_input", "summary": "x", "question": " " }', /'question' is required/],
   ['negative usage', '{ "outcome": "completed", "summary": "x", "usage": { "inputTokens": -1 } }', /'usage\.inputTokens'/],
+  ['an answer to nothing', '{ "outcome": "completed", "summary": "x", "answers": [{ "body": "b" }] }', /'answers\.0\.id'/],
+  [
+    'a misspelt key of an answer',
+    '{ "outcome": "completed", "summary": "x", "answers": [{ "id": "a", "bdy": "b" }] }',
+    /'answers\.0' unknown key 'bdy', did you mean 'body'\?/,
+  ],
   ['a finding without a place', '{ "outcome": "completed", "summary": "x", "findings": [{ "body": "b" }] }', /'findings\.0\.path'/],
   [
     'a misspelt key of a finding',
