@@ -192,6 +192,9 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
     publishChange: {
       ...git,
       limit: 4,
+      // The work is done, and another run of its agent costs more than to wait for a forge that is away.
+      attempts: 40,
+      backoff: { initial: 1_000, max: 60_000 },
       deadline: 20 * 60_000,
       logic: effect<PublishInput, unknown>(async (input, signal) => forge().publish(await withBase(input), signal)),
     },

@@ -64,6 +64,8 @@ export const canStartAfresh = ({ context }: Only): boolean =>
 
 /** When the worktree is not usable any more: the agent deleted or replaced it. */
 export const isBrokenWorktree = ({ event }: Args): boolean => ['worktree-missing', 'worktree-broken'].includes(codeOf(event) ?? '')
+/** When the forge does not let us in, or not do that: nothing but a person changes it. */
+export const isAccessRefused = ({ event }: Args): boolean => /-(unauthorized|forbidden)$/.test(codeOf(event) ?? '')
 /** When the worktree is on another branch than the issue's. */
 export const isOnOtherBranch = ({ context }: Only): boolean => context.inspection !== null && context.inspection.branch !== context.branch
 /** When commits that were published or there before are gone from the branch. */

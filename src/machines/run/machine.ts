@@ -311,7 +311,10 @@ export const runMachine = runSetup.createMachine({
         src: 'publishChange',
         input: publishInput,
         onDone: { target: 'settled', actions: 'rememberPublished' },
-        onError: { target: 'settled', actions: 'endForEnvironment' },
+        onError: [
+          { guard: 'isAccessRefused', target: 'settled', actions: 'endForAccess' },
+          { target: 'settled', actions: 'endForEnvironment' },
+        ],
       },
       on: { 'run.stop': { target: 'settled', actions: 'endAsAsked' } },
     },
@@ -325,7 +328,10 @@ export const runMachine = runSetup.createMachine({
           { guard: 'isCounted', target: 'settled', actions: 'rememberVerdict' },
           { target: 'settled', actions: 'endAsOutdated' },
         ],
-        onError: { target: 'settled', actions: 'endForEnvironment' },
+        onError: [
+          { guard: 'isAccessRefused', target: 'settled', actions: 'endForAccess' },
+          { target: 'settled', actions: 'endForEnvironment' },
+        ],
       },
       on: { 'run.stop': { target: 'settled', actions: 'endAsAsked' } },
     },

@@ -319,6 +319,7 @@ export const runSetup = setup({
       c.recovery?.cause === 'lost' ? 'Its thread could not be gone on with.' : 'The process that ran it ended.',
     ),
     endForEnvironment: end('failed', 'environment', (_c, event) => errorOf(event).message),
+    endForAccess: end('failed', 'auth', (_c, event) => errorOf(event).message),
     endForBrokenWorktree: end('failed', 'agent', (_c, event) => `The agent left no usable worktree: ${errorOf(event).message}`),
     endForOtherBranch: end(
       'failed',

@@ -137,6 +137,12 @@ const tables: Record<keyof typeof guards, Row[]> = {
     ['replaced', true, {}, error('worktree-broken')],
     ['unreadable now', false, {}, error('git-timeout')],
   ],
+  isAccessRefused: [
+    ['a token that is none any more', true, {}, error('github-unauthorized')],
+    ['a permission that is missing', true, {}, error('github-forbidden')],
+    ['a forge that is not there', false, {}, error('github-unreachable')],
+    ['no error', false, {}],
+  ],
   isOnOtherBranch: [
     ['another', true, found({ branch: 'x' })],
     ['none', true, found({ branch: null })],

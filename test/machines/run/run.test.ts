@@ -454,6 +454,14 @@ describe('failures around the agent', () => {
   })
 })
 
+describe('a forge that does not let us in', () => {
+  it('is for a person at once: neither the agent nor the environment can change that', () => {
+    const refused = (child: string) => (run: Run) => run.fail(child, { code: 'github-unauthorized', message: 'The token is revoked.' })
+    const failed = { outcome: 'failed', failure: 'auth', reason: 'The token is revoked.' }
+    expect(output(play({}, ...verifying, inspected(), refused('publish')))).toMatchObject({ ...failed, headAfter: null })
+  })
+})
+
 describe('a first publication', () => {
   const other = { number: 6, url: 'u', branch: 'other', head: 'O', files: ['a.ts'] }
   const probing = [...verifying, inspected()]
@@ -947,6 +955,8 @@ describe('a review', () => {
       failure: 'environment',
       review: null,
     })
+    const refused = { code: 'github-forbidden', message: 'no permission' }
+    expect(output(answering({ verdict: 'approve' }).fail('submit', refused))).toMatchObject({ failure: 'auth', reason: 'no permission' })
   })
 
   it('can be stopped while its verdict is on the way', () => {
