@@ -195,6 +195,25 @@ export interface Inlet {
   catchUp: (signal: AbortSignal) => Promise<{ notices: Notice[]; seen: () => void }>
 }
 
+/** How a person lets us into a provider, once for each workspace or installation. */
+export interface Authorisation {
+  /** Where the person goes, and the name of this attempt. */
+  connect: () => { url: string; state: string } | Promise<{ url: string; state: string }>
+  /** The person is back. Throws FatalError `unknown-state` for an attempt that nobody began, is used, or too late. */
+  finish: (answer: {
+    code?: string | undefined
+    state: string
+    error?: string | undefined
+  }) => Promise<{ workspace: { id: string; name: string } }>
+  /** How an attempt stands. Throws FatalError `unknown-state`. */
+  connection: (state: string) => Connection | Promise<Connection>
+}
+
+export type Connection =
+  | { status: 'pending' }
+  | { status: 'done'; workspace: { id: string; name: string } }
+  | { status: 'failed'; reason: string }
+
 // --- Forge ---------------------------------------------------------------------------------------
 
 export interface PullRequest {

@@ -210,6 +210,19 @@ export interface App extends Reader {
    * durable; `duplicate` when the provider had told it before. Rejects with RetryableError `deliveries-backlogged`.
    */
   receive(delivery: { provider: string; id: string; event: string; body: string }): Promise<{ duplicate: boolean }>
+  /**
+   * The one-time authorisation of a provider (`linear`, `github`): where a person goes, the person's return, and how it stands.
+   * Throws FatalError `nothing-to-connect` for a provider that is not configured or needs nobody's consent, `unknown-state`.
+   */
+  connect(provider: string): Promise<{ url: string; state: string }>
+  finishConnection(
+    provider: string,
+    answer: { code?: string | undefined; state: string; error?: string | undefined },
+  ): Promise<{ workspace: { id: string; name: string } }>
+  connection(
+    provider: string,
+    state: string,
+  ): Promise<{ status: 'pending' } | { status: 'done'; workspace: { id: string; name: string } } | { status: 'failed'; reason: string }>
   /** Each key counts once, as for every event. */
   pause(project?: string, idempotencyKey?: string): Promise<void>
   resume(project?: string, idempotencyKey?: string): Promise<void>

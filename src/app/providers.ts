@@ -1,7 +1,7 @@
 // The forge and the tracker that the configuration names.
 
 import { createLocalForge, type LocalForge, type PendingCheck } from '../actors/forge/local.ts'
-import type { Forge, Inlet, LandingRequest, Tracker } from '../actors/ports.ts'
+import type { Authorisation, Forge, Inlet, LandingRequest, Tracker } from '../actors/ports.ts'
 import { createLocalTracker, type LocalTracker } from '../actors/tracker/local.ts'
 import { discoverBase } from '../actors/workspace/base.ts'
 import type { Config } from '../config.ts'
@@ -28,6 +28,8 @@ export interface Providers {
   embedded: { forge: LocalForge | null; tracker: LocalTracker | null }
   /** Of those that speak by themselves, by the name in their webhooks' addresses. */
   inlets: ReadonlyMap<string, Inlet>
+  /** Of those that a person has to let us into, by the same name. */
+  authorisations: ReadonlyMap<string, Authorisation>
 }
 
 export function createProviders(host: ProvidersHost): Providers {
@@ -42,7 +44,7 @@ export function createProviders(host: ProvidersHost): Providers {
     discoverBase: async (repo) => (await discoverBase(repo, null)).branch,
   })
   const inlets = [tracker, forge].flatMap(({ kind, inlet }: Forge | Tracker) => (inlet === undefined ? [] : [[kind, inlet] as const]))
-  return { forge, tracker, embedded: { forge, tracker }, inlets: new Map(inlets) }
+  return { forge, tracker, embedded: { forge, tracker }, inlets: new Map(inlets), authorisations: new Map() }
 }
 
 const issueUrl = (config: Config, key: string): string =>

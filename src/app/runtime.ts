@@ -2,6 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import { createProcessRecords, endOrphans } from '../actors/agents/orphans.ts'
+import type { Authorisation } from '../actors/ports.ts'
 import { useProcessHost } from '../actors/process.ts'
 import { createSystem, realClock, type ActorSystem, type Clock, type RandomSource } from '../actors/system/index.ts'
 import { createReviewCheckouts } from '../actors/workspace/review-checkout.ts'
@@ -282,6 +283,11 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   /** Throws FatalError `unknown-project`. */
   const about = (project: string | undefined): { project?: string } =>
     project === undefined ? {} : { project: projectOf(config, project).id }
+  const authorisationOf = (provider: string): Authorisation => {
+    const found = providers.authorisations.get(provider)
+    if (found) return found
+    throw new FatalError('nothing-to-connect', `There is nothing to connect with ${provider} in this configuration.`)
+  }
   const isRunning = (): boolean => capacityNow().holders.length > 0
 
   return {
@@ -296,6 +302,9 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     },
     act,
     receive: (delivery) => inbox.take(delivery),
+    connect: async (provider) => authorisationOf(provider).connect(),
+    finishConnection: (provider, answer) => authorisationOf(provider).finish(answer),
+    connection: async (provider, state) => authorisationOf(provider).connection(state),
     pause: async (project, key) => void (await capacity.send({ type: 'operator.paused', ...about(project) }, keyed(key))),
     async resume(project, key) {
       const { duplicate } = await capacity.send({ type: 'operator.resumed', ...about(project) }, keyed(key))

@@ -10,6 +10,7 @@ export const commands: Readonly<Record<string, Load>> = {
   init: () => import('./init.ts'),
   doctor: () => import('./doctor.ts'),
   start: () => import('./start.ts'),
+  connect: () => import('./connect.ts'),
   submit: () => import('./submit.ts'),
   status: () => import('./status.ts'),
   explain: () => import('./explain.ts'),

@@ -1,6 +1,6 @@
 // inspect: the address of the page, with a link that signs in once.
 
-import { spawn } from 'node:child_process'
+import { openInBrowser } from './browser.ts'
 import type { Command } from './command.ts'
 import { exit } from './exit.ts'
 
@@ -19,12 +19,4 @@ export const command: Command = {
     if (context.output.interactive && !context.has('no-open')) openInBrowser(url)
     return exit.done
   },
-}
-
-/** Without a browser the printed address is enough. */
-function openInBrowser(url: string): void {
-  const program = process.platform === 'darwin' ? 'open' : 'xdg-open'
-  const child = spawn(program, [url], { stdio: 'ignore', detached: true })
-  child.on('error', () => {})
-  child.unref()
 }

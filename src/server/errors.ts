@@ -30,12 +30,15 @@ export interface ErrorAnswer {
 /** Codes of the runtime that are an answer about the thing asked for, not a failure of the server. */
 const statusOfCode: Record<string, number> = {
   'unknown-issue': 404,
+  'unknown-state': 404,
   'unknown-machine': 404,
   'unknown-actor': 404,
   'unknown-pull-request': 404,
   'before-checkpoint': 404,
   'ambiguous-key': 409,
   'not-accepted': 409,
+  'not-embedded': 409,
+  'nothing-to-connect': 409,
   'not-faulted': 409,
   'init-not-skippable': 409,
   'pull-request-closed': 409,

@@ -7,6 +7,7 @@ import type { App } from '../app.ts'
 import { ConfigurationError } from '../errors.ts'
 import { addActorRoutes } from './actors.ts'
 import { addAuthentication, addSessionRoutes, type Authentication } from './authentication.ts'
+import { addConnectionRoutes } from './connections.ts'
 import { addControlRoutes } from './control.ts'
 import { pathOf, RequestError, sendError } from './errors.ts'
 import { addHealthRoutes } from './health.ts'
@@ -103,6 +104,7 @@ export async function createServer(app: App, options: ServerOptions): Promise<Se
   addControlRoutes(server, app)
   addMachineRoutes(server, app)
   addActorRoutes(server, app)
+  addConnectionRoutes(server, app)
   await addWebhookRoutes(server, app, options.webhooks ?? {})
   addInspectorRoutes(server, inspector)
   const live = addLiveRoute(server, app, { sessions: authentication.sessions, limits: { ...liveLimits, ...limits.live } })
