@@ -1,7 +1,6 @@
 // Makes the issue runtime from a configuration: opens the database, joins machines, ports and effects, and carries on what was left.
 
-import { isDeepStrictEqual } from 'node:util'
-import { createProcessRecords, endOrphans } from '../actors/agents/orphans.ts'
+import { createProcessRecords } from '../actors/agents/orphans.ts'
 import type { Authorisation } from '../actors/ports.ts'
 import { useProcessHost } from '../actors/process.ts'
 import { createSystem, realClock, type ActorSystem, type Clock, type RandomSource } from '../actors/system/index.ts'
@@ -38,6 +37,7 @@ import { createReader, worktreeFinder } from './reader.ts'
 import { createLook, reconcile, type Reconciling } from './reconciliation.ts'
 import { forget } from './retention.ts'
 import { feedStately, type StatelyFeed } from './stately.ts'
+import { takeUp } from './taking-up.ts'
 
 export interface AppOptions {
   /** Unhandled events beyond which no more are taken. */
@@ -194,7 +194,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
 
   // --- start -------------------------------------------------------------------------------------
   try {
-    await takeUp()
+    await takeUp({ config, system, forge, log })
   } catch (error) {
     // Whoever embeds this may mend the cause and open it again: nothing may go on, and the database is given back.
     pump.stop()
@@ -206,31 +206,6 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   await tellPolicies(config, { system, store, database })
   pump.wake()
   inbox.start()
-
-  async function takeUp(): Promise<void> {
-    const orphans = await endOrphans(config.dataFolder)
-    if (orphans.groups.length + orphans.marked > 0) {
-      log('warn', { groups: orphans.groups.length, marked: orphans.marked }, 'Processes that outlived the former server were ended')
-    }
-    await system.spawn('capacity', 'main', { limit: config.limits.activeRuns })
-    await system.ref<typeof capacityMachine>('capacity/main').send({ type: 'capacity.limited', limit: config.limits.activeRuns })
-    for (const { id, landing } of config.projects) {
-      const { depth, retry } = landing
-      await system.spawn('queue', id, { project: id, depth, retry })
-      // Also one that an earlier version of its machine left goes on from here.
-      await system.ref<typeof queueMachine>(`queue/${id}`).send({ type: 'queue.configured', depth, retry })
-    }
-    const reconciliation = await system.spawn('reconciliation', 'main', {})
-    const { polling } = config
-    const { pace } = (await reconciliation.snapshot()).context
-    if (!isDeepStrictEqual(pace, polling)) await reconciliation.send({ type: 'pace.changed', pace: polling })
-    const { incidents, failures } = await forge.start()
-    for (const incident of incidents)
-      log('warn', { ...incident }, `A ref was moved without Signalbox and has been put back: ${incident.ref}`)
-    for (const { project, error } of failures)
-      log('error', { project, error: toErrorData(error) }, `The repository of '${project}' cannot be used: ${toErrorData(error).message}`)
-    if (failures.length === config.projects.length) throw failures[0]!.error
-  }
 
   const capacityNow = (): CapacityContext => (JSON.parse(store.actor('capacity/main')!.snapshot!) as { context: CapacityContext }).context
   const lag = createLagMeter()
