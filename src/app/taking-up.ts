@@ -6,7 +6,7 @@ import { endOrphans } from '../actors/agents/orphans.ts'
 import type { Forge } from '../actors/ports.ts'
 import type { ActorSystem } from '../actors/system/index.ts'
 import type { Config } from '../config.ts'
-import { toErrorData } from '../errors.ts'
+import { RetryableError, toErrorData } from '../errors.ts'
 import type { capacityMachine } from '../machines/capacity/machine.ts'
 import type { queueMachine } from '../machines/queue/machine.ts'
 import type { definitions } from './definitions.ts'
@@ -18,7 +18,7 @@ interface TakingUp {
   log: (level: 'warn' | 'error', line: Record<string, unknown>, message: string) => void
 }
 
-/** Rejects with the error of the first repository where none can be used. */
+/** Rejects with the error of the first repository where none can ever be used. */
 export async function takeUp({ config, system, forge, log }: TakingUp): Promise<void> {
   const orphans = await endOrphans(config.dataFolder)
   if (orphans.groups.length + orphans.marked > 0) {
@@ -40,5 +40,7 @@ export async function takeUp({ config, system, forge, log }: TakingUp): Promise<
   for (const incident of incidents) log('warn', { ...incident }, `A ref was moved without Signalbox and has been put back: ${incident.ref}`)
   for (const { project, error } of failures)
     log('error', { project, error: toErrorData(error) }, `The repository of '${project}' cannot be used: ${toErrorData(error).message}`)
-  if (failures.length === config.projects.length) throw failures[0]!.error
+  // What is only away comes back: each repository is looked at again when it is used.
+  const lasting = failures.filter(({ error }) => !(error instanceof RetryableError))
+  if (lasting.length === config.projects.length) throw lasting[0]!.error
 }
