@@ -347,6 +347,19 @@ export interface Asking {
 /** `state`: what the tracker should show. `comment`: a text for people. `question`: an answer is awaited. */
 export type TrackerReport = Omit<Extract<IssueReport, { type: 'tracker.report' }>, 'type'>
 
+/** What an agent is to know of an issue besides its text. None of it is to be trusted. */
+export interface PromptContext {
+  /** How agents are to behave there, and who says so; the last word is the nearest. */
+  guidance: { origin: string; body: string }[]
+  /** What people have said, oldest first; `at` is epoch ms. */
+  comments: { author: string; at: number; body: string }[]
+  /** `path`: where the file is, when it was fetched. */
+  attachments: { title: string; url: string; path: string | null }[]
+  estimate: number | null
+  /** A day: YYYY-MM-DD. */
+  dueDate: string | null
+}
+
 export interface Tracker {
   readonly kind: string
   /** There for a tracker that speaks by itself. */
@@ -367,4 +380,6 @@ export interface Tracker {
   report: (report: TrackerReport, id: string) => Promise<void>
   /** Contract: the issue as it is now, as the payload of `reconcile`; null when it has been removed. */
   facts: (request: { project: string; issue: string }) => Promise<PolledIssue | null>
+  /** Contract: read-only, apart from files that are written into `folder`. Absent where an issue has nothing but its text. */
+  promptContext?: (request: { issue: string; folder: string }) => Promise<PromptContext>
 }

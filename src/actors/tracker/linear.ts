@@ -1,0 +1,124 @@
+// The tracker Linear: issues that are delegated to our app there, and the agent sessions in which people look on.
+
+import type { ProjectConfig } from '../../config.ts'
+import { FatalError } from '../../errors.ts'
+import type { SqliteDatabase } from '../../persistence/database.ts'
+import { createFactOutbox } from '../../persistence/fact-outbox.ts'
+import type { PromptContext, Tracker } from '../ports.ts'
+import { createCatchUp } from './linear/catch-up.ts'
+import { createCalls } from './linear/client.ts'
+import { createHeartbeat } from './linear/heartbeat.ts'
+import { createInlet } from './linear/inlet.ts'
+import { createSessionReader } from './linear/inlet-sessions.ts'
+import { createIssueRows } from './linear/issue-rows.ts'
+import { createIssues } from './linear/issues.ts'
+import { createOauth, createTokenEndpoint, type Connection, type LinearSettings } from './linear/oauth.ts'
+import { createProgress } from './linear/progress.ts'
+import { createPromptContext } from './linear/prompt-context.ts'
+import { createReports } from './linear/reports.ts'
+import { createRequests } from './linear/requests.ts'
+import { createSessionRows } from './linear/session-rows.ts'
+import { createSessions } from './linear/sessions.ts'
+import { createVault } from './linear/vault.ts'
+import { createWorkflow } from './linear/workflow.ts'
+import { createWorkspaces, type WorkspaceHealth } from './linear/workspaces.ts'
+
+export type { Connection, LinearSettings, WorkspaceHealth }
+
+export interface LinearTrackerOptions {
+  settings: LinearSettings
+  projects: readonly ProjectConfig[]
+  database: SqliteDatabase
+  now: () => number
+  after: (ms: number, callback: () => void) => () => void
+  /** Called after a commit that added facts. */
+  wake: () => void
+  /** Our page of an issue; null where people cannot reach it. */
+  url: (issue: { project: string; key: string }) => string | null
+  /** Where Linear sends a person back to who has let us in. */
+  callbackUrl: () => string
+  /** The address of the issue's pull request, when it has one. */
+  pullRequest: (issue: string) => string | null
+  /** Whether the issue has its end. */
+  isTerminal: (issue: string) => boolean
+  log: (level: 'info' | 'warn', message: string, issue?: string) => void
+  /** Milliseconds for one request. */
+  timeout?: number
+}
+
+export interface LinearTracker extends Tracker {
+  readonly kind: 'linear'
+  /** Encrypts tokens anew where the key has changed, and keeps sessions alive from now on. Throws ConfigurationError `wrong-token-key`. */
+  start: () => void
+  /** Resolves when nothing more is said by itself. */
+  stop: () => Promise<void>
+  /** Where a person lets us in. Throws ConfigurationError `no-linear-app`, `no-token-key`. */
+  connect: () => { url: string; state: string }
+  /** The return of that person. Throws FatalError `unknown-state`, `linear-refused`, and what a call does. */
+  finish: (answer: {
+    code?: string | undefined
+    state: string
+    error?: string | undefined
+  }) => Promise<{ workspace: { id: string; name: string } }>
+  /** How an attempt to let us in stands. Throws FatalError `unknown-state`. */
+  connection: (state: string) => Connection
+  /** Whoever has let us in, and whether that is still so. */
+  workspaces: () => WorkspaceHealth[]
+  promptContext: (request: { issue: string; folder: string }) => Promise<PromptContext>
+  progress: NonNullable<Tracker['progress']>
+  inlet: NonNullable<Tracker['inlet']>
+}
+
+/** What has been carried out is remembered as long as it may be asked for again. */
+const requestsFor = 30 * 24 * 3_600_000
+
+export function createLinearTracker(options: LinearTrackerOptions): LinearTracker {
+  const { settings, projects, database, now, after, wake, timeout } = options
+  const warn = (message: string, issue?: string): void => options.log('warn', message, issue)
+  const vault = createVault(settings)
+  const endpoint = createTokenEndpoint(settings, now, timeout)
+  const workspaces = createWorkspaces({ database, vault, now, refresh: endpoint.refresh, log: options.log })
+  const calls = createCalls({ apiUrl: settings.apiUrl, workspaces: () => workspaces, now, after, timeout })
+  const oauth = createOauth({ ...options, vault, workspaces, calls, endpoint })
+  const rows = createIssueRows({ database, now })
+  const sessionRows = createSessionRows({ database, now })
+  const outbox = createFactOutbox({ database, now, wake })
+  const issues = createIssues({ rows, workspaces, calls, projects, now })
+  const sessions = createSessions({ rows: sessionRows, calls })
+  const workflow = createWorkflow({ rows, calls, now, log: options.log })
+  const shared = { rows, issues, sessionRows, sessions, workspaces, calls, projects, now, log: warn }
+  const connectUrl = (): string | null => (settings.clientId === null || settings.tokenKey === null ? null : oauth.connect().url)
+  const sessionReader = createSessionReader({ ...shared, connectUrl })
+  const catchUp = createCatchUp({ ...shared, sessionReader, isTerminal: options.isTerminal })
+  const heartbeat = createHeartbeat({ ...shared, after, isTerminal: options.isTerminal })
+  const report = createReports({ ...shared, workflow, url: options.url, pullRequest: options.pullRequest })
+
+  return {
+    kind: 'linear',
+    inlet: createInlet({ ...shared, sessionReader, catchUp }),
+    projectOf: (issue) => rows.byId(issue)?.project,
+    ...createRequests({ ...shared, outbox }),
+    progress: createProgress(shared),
+    report,
+    promptContext: createPromptContext({ ...shared, apiUrl: settings.apiUrl, timeout }),
+    async facts({ issue }) {
+      const row = rows.byId(issue)
+      if (row === undefined) return null
+      const sight = await issues.look(row.workspace, issue, { priority: 'polling', keep: true })
+      if (sight.kind === 'here') return sight.facts
+      if (sight.kind === 'gone') return null
+      throw new FatalError('unknown-project', `No project of the configuration is for ${row.key} any more.`)
+    },
+
+    start() {
+      if (workspaces.all().length > 0) workspaces.encryptAnew()
+      rows.pruneRequests(now() - requestsFor)
+      heartbeat.start()
+    },
+    stop: heartbeat.stop,
+    connect: oauth.connect,
+    finish: oauth.finish,
+    connection: oauth.connection,
+    workspaces: workspaces.health,
+  }
+}

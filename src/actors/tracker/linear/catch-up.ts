@@ -1,0 +1,171 @@
+// What was told at Linear since it was asked last, found by asking: delegations, sessions, messages, stops.
+// A cursor goes no further than what was read, and stays behind the clock, for what was written a moment ago may show up late.
+
+import type { ProjectConfig } from '../../../config.ts'
+import { toErrorData } from '../../../errors.ts'
+import type { Notice } from '../../ports.ts'
+import type { LinearCalls } from './client.ts'
+import { listComments } from './documents/comment.ts'
+import { listDelegated } from './documents/issue.ts'
+import type { Page } from './documents/operation.ts'
+import { listPrompts, listSessions, type ListedSession } from './documents/session.ts'
+import { messageOf } from './inlet.ts'
+import { newsOf } from './inlet-issues.ts'
+import { toActor, type SessionReader } from './inlet-sessions.ts'
+import { isClosed } from './issue-facts.ts'
+import type { IssueRows } from './issue-rows.ts'
+import type { Issues } from './issues.ts'
+import { isTrusted } from './routing.ts'
+import type { SessionRows } from './session-rows.ts'
+import type { WorkspaceRow, Workspaces } from './workspaces.ts'
+
+/** What is told twice by this is told once by its key. */
+const overlap = 2 * 60_000
+
+/** How far back messages are looked for when nothing was ever read: what is older was said to somebody else. */
+const firstLook = 60 * 60_000
+
+/** Issues in one question. */
+const batch = 50
+
+export function createCatchUp(options: {
+  rows: IssueRows
+  issues: Issues
+  sessionRows: SessionRows
+  sessionReader: SessionReader
+  workspaces: Workspaces
+  calls: LinearCalls
+  projects: readonly ProjectConfig[]
+  isTerminal: (issue: string) => boolean
+  now: () => number
+  log: (message: string, issue?: string) => void
+}) {
+  const { rows, issues, sessionRows, sessionReader, workspaces, calls, projects, isTerminal, now, log } = options
+
+  const since = (workspace: string, name: string): number | null => {
+    const at = rows.cursor(workspace, name)
+    return at === null ? null : at - overlap
+  }
+  const iso = (at: number): string => new Date(at).toISOString()
+
+  /** Delegations to us that are not known, and those that are not any more. */
+  async function delegations(workspace: WorkspaceRow, signal: AbortSignal): Promise<Notice[]> {
+    const { id, app_user: us } = workspace
+    const how = { priority: 'polling' as const, signal }
+    const from = since(id, 'issues')
+    const filter = { delegate: { id: { eq: us } }, ...(from === null ? {} : { updatedAt: { gte: iso(from) } }) }
+    const delegated = await calls.pages(id, listDelegated, { filter }, how, (answer) => answer.issues)
+    const unknown = delegated.filter((issue) => {
+      const row = rows.byId(issue.id)
+      return row === undefined ? !isClosed(issue.state.type) : row.delegated === 0 || row.removed_at !== null
+    })
+    const believed = rows.ofWorkspace(id).filter((row) => row.delegated === 1 && !isTerminal(row.id))
+    const gone: string[] = []
+    for (let at = 0; at < believed.length; at += batch) {
+      const ids = believed.slice(at, at + batch).map((row) => row.id)
+      const found = await calls.pages(id, listDelegated, { filter: { id: { in: ids } } }, how, (answer) => answer.issues)
+      const still = new Set(found.filter(({ delegate }) => delegate?.id === us).map((issue) => issue.id))
+      gone.push(...ids.filter((one) => !still.has(one)))
+    }
+    const notices: Notice[] = []
+    for (const issue of [...unknown.map((one) => one.id), ...gone]) {
+      const sight = await issues.look(id, issue, how)
+      if (sight.kind === 'here' || sight.kind === 'gone') notices.push(...newsOf(sight, 'poll', null))
+    }
+    return notices
+  }
+
+  /** Sessions of ours that nothing has been heard of; the newest come first, so what is older than the cursor is left. */
+  async function newSessions(workspace: WorkspaceRow, signal: AbortSignal): Promise<Notice[]> {
+    const { id, app_user: us } = workspace
+    const from = since(id, 'sessions') ?? now() - firstLook
+    const found: ListedSession[] = []
+    for (let after: string | null = null; ;) {
+      const answer = await calls.call(id, listSessions, { after }, { priority: 'polling', signal })
+      const agentSessions: Page<ListedSession> = answer.agentSessions
+      const recent = agentSessions.nodes.filter(({ updatedAt }) => updatedAt >= from)
+      found.push(...recent.filter(({ appUser }) => appUser.id === us))
+      if (recent.length < agentSessions.nodes.length || !agentSessions.pageInfo.hasNextPage) break
+      after = agentSessions.pageInfo.endCursor
+    }
+    const notices: Notice[] = []
+    for (const session of found.toSorted((one, other) => one.createdAt - other.createdAt)) {
+      if (sessionRows.byId(session.id) !== undefined || ['complete', 'error'].includes(session.status)) continue
+      const opening = {
+        id: session.id,
+        issue: session.issue?.id ?? null,
+        creator: session.creator ?? null,
+        at: session.createdAt,
+        comment: session.comment ?? null,
+        sourceComment: session.sourceComment?.id ?? null,
+        context: {},
+      }
+      notices.push(...(await sessionReader.opened(workspace, opening, 'poll', signal)))
+    }
+    return notices
+  }
+
+  async function prompts(workspace: WorkspaceRow, signal: AbortSignal): Promise<Notice[]> {
+    const { id, app_user: us } = workspace
+    const from = since(id, 'prompts') ?? now() - firstLook
+    const filter = { type: { eq: 'prompt' }, createdAt: { gte: iso(from) } }
+    const found = await calls.pages(id, listPrompts, { filter }, { priority: 'polling', signal }, (answer) => answer.agentActivities)
+    const notices: Notice[] = []
+    for (const activity of found.toSorted((one, other) => one.createdAt - other.createdAt)) {
+      const session = sessionRows.byId(activity.agentSession.id)
+      if (session === undefined || activity.user?.id === us) continue
+      const prompt = {
+        id: activity.id,
+        text: activity.content.body ?? '',
+        stop: activity.signal === 'stop',
+        at: activity.createdAt,
+        author: activity.user ?? null,
+        comment: activity.sourceComment?.id ?? null,
+      }
+      notices.push(...(await sessionReader.spoken(workspace, session, prompt, 'poll', signal)))
+    }
+    return notices
+  }
+
+  async function comments(workspace: WorkspaceRow, signal: AbortSignal): Promise<Notice[]> {
+    const { id } = workspace
+    const from = since(id, 'comments') ?? now() - firstLook
+    const filter = { createdAt: { gte: iso(from) }, issue: { delegate: { id: { eq: workspace.app_user } } } }
+    const found = await calls.pages(id, listComments, { filter }, { priority: 'polling', signal }, (answer) => answer.comments)
+    return found
+      .toSorted((one, other) => one.createdAt - other.createdAt)
+      .flatMap((comment) => {
+        const row = comment.issue == null ? undefined : rows.byId(comment.issue.id)
+        const project = projects.find((one) => one.id === row?.project)
+        if (row === undefined || project === undefined) return []
+        const said = { id: comment.id, body: comment.body, issue: row.id, at: comment.createdAt, author: comment.user ?? null }
+        const message = messageOf(workspace, said, (author) => isTrusted(project, toActor(author)), 'poll')
+        return message === null ? [] : [message]
+      })
+  }
+
+  const parts = { issues: delegations, sessions: newSessions, prompts, comments }
+
+  return async function catchUp(signal: AbortSignal): Promise<{ notices: Notice[]; seen: () => void }> {
+    const notices: Notice[] = []
+    const cursors: { workspace: string; name: string; at: number }[] = []
+    for (const workspace of workspaces.all()) {
+      if (workspace.health === 'revoked' || workspace.health === 'unauthorized') continue
+      for (const [name, part] of Object.entries(parts)) {
+        const at = now()
+        try {
+          notices.push(...(await part(workspace, signal)))
+          cursors.push({ workspace: workspace.id, name, at })
+        } catch (error) {
+          signal.throwIfAborted()
+          // Its cursor stays: it is asked again. The other workspaces have nothing to do with it.
+          log(`${workspace.name} could not be caught up with (${name}): ${toErrorData(error).message}`)
+        }
+      }
+    }
+    const seen = (): void => {
+      for (const { workspace, name, at } of cursors) rows.setCursor(workspace, name, at)
+    }
+    return { notices, seen }
+  }
+}

@@ -1,0 +1,27 @@
+// What one call of Linear is: its GraphQL document, and what its answer has to look like.
+
+import { z } from 'zod'
+
+export interface Operation<T> {
+  document: string
+  answer: z.ZodType<T>
+}
+
+export const operation = <T>(document: string, answer: z.ZodType<T>): Operation<T> => ({ document, answer })
+
+/** Epoch ms of a time as Linear writes it. */
+export const time = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text))
+
+export const pageInfo = z.object({ hasNextPage: z.boolean(), endCursor: z.string().nullable() })
+
+/** A page of a connection. */
+export const page = <T extends z.ZodType>(node: T) => z.object({ nodes: z.array(node), pageInfo })
+
+export interface Page<T> {
+  nodes: T[]
+  pageInfo: z.infer<typeof pageInfo>
+}
+
+export const user = z.object({ id: z.string(), name: z.string(), displayName: z.string().optional(), email: z.string().nullish() })
+
+export const success = z.object({ success: z.literal(true) })

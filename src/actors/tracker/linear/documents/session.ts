@@ -1,0 +1,73 @@
+// What is asked of agent sessions, and what is said in them.
+
+import { z } from 'zod'
+import { operation, page, success, time, user } from './operation.ts'
+
+export const createActivity = operation(
+  `mutation SignalboxActivityCreate($input: AgentActivityCreateInput!) {
+    agentActivityCreate(input: $input) { success }
+  }`,
+  z.object({ agentActivityCreate: success }),
+)
+
+export const updateSession = operation(
+  `mutation SignalboxSessionUpdate($id: String!, $input: AgentSessionUpdateInput!) {
+    agentSessionUpdate(id: $id, input: $input) { success }
+  }`,
+  z.object({ agentSessionUpdate: success }),
+)
+
+const session = z.object({
+  id: z.string(),
+  status: z.string(),
+  createdAt: time,
+  updatedAt: time,
+  appUser: z.object({ id: z.string() }),
+  creator: user.nullish(),
+  issue: z.object({ id: z.string() }).nullish(),
+  sourceComment: z.object({ id: z.string(), body: z.string() }).nullish(),
+  comment: z.object({ id: z.string(), body: z.string() }).nullish(),
+})
+export type ListedSession = z.infer<typeof session>
+
+/** The newest first. */
+export const listSessions = operation(
+  `query SignalboxSessions($after: String) {
+    agentSessions(first: 50, after: $after, orderBy: updatedAt) {
+      nodes {
+        id status createdAt updatedAt appUser { id } creator { id name displayName email } issue { id }
+        sourceComment { id body } comment { id body }
+      }
+      pageInfo { hasNextPage endCursor }
+    }
+  }`,
+  z.object({ agentSessions: page(session) }),
+)
+
+export const listPrompts = operation(
+  `query SignalboxPrompts($filter: AgentActivityFilter!, $after: String) {
+    agentActivities(filter: $filter, first: 50, after: $after) {
+      nodes {
+        id createdAt signal
+        content { __typename ... on AgentActivityPromptContent { body } }
+        user { id name displayName email }
+        sourceComment { id }
+        agentSession { id issue { id } }
+      }
+      pageInfo { hasNextPage endCursor }
+    }
+  }`,
+  z.object({
+    agentActivities: page(
+      z.object({
+        id: z.string(),
+        createdAt: time,
+        signal: z.string().nullish(),
+        content: z.object({ __typename: z.string(), body: z.string().nullish() }),
+        user: user.nullish(),
+        sourceComment: z.object({ id: z.string() }).nullish(),
+        agentSession: z.object({ id: z.string(), issue: z.object({ id: z.string() }).nullish() }),
+      }),
+    ),
+  }),
+)

@@ -1,0 +1,150 @@
+// Reads what Linear tells by webhook, and answers a new session at once. Own words and own deeds begin nothing.
+
+import { toErrorData } from '../../../errors.ts'
+import type { ProjectConfig } from '../../../config.ts'
+import type { Delivery, Inlet, Notice } from '../../ports.ts'
+import { addressedText } from './addressing.ts'
+import type { LinearCalls } from './client.ts'
+import { listTeams } from './documents/workspace.ts'
+import { uuidOf } from './ids.ts'
+import { createIssueReader, look, prompted, type Source } from './inlet-issues.ts'
+import { openingOf, toActor, type Prompt, type SessionReader } from './inlet-sessions.ts'
+import type { IssueRows } from './issue-rows.ts'
+import type { Issues } from './issues.ts'
+import { issueOf, readEvent, subjectOf, type CommentEvent, type Person, type SessionEvent } from './payloads.ts'
+import { isTrusted } from './routing.ts'
+import type { SessionRows } from './session-rows.ts'
+import type { Sessions } from './sessions.ts'
+import type { WorkspaceRow, Workspaces } from './workspaces.ts'
+
+export interface SaidComment {
+  id: string
+  body: string
+  issue: string
+  at: number
+  author: Person | null
+}
+
+/** A comment that speaks to us, as a message to the issue's actor; null for any other. */
+export function messageOf(
+  { app_name: name, app_user: us }: WorkspaceRow,
+  { id, body, issue, at, author }: SaidComment,
+  mayPrompt: (author: Person | null) => boolean,
+  source: Source,
+): Notice | null {
+  if (author === null || author.id === us || !mayPrompt(author)) return null
+  const text = addressedText(body, [name])
+  if (text === null || text === '') return null
+  return prompted(issue, { text, author: author.name ?? null, via: 'mention', observedAt: at, source }, `linear:comment:${id}`)
+}
+
+export function createInlet(options: {
+  rows: IssueRows
+  issues: Issues
+  sessionRows: SessionRows
+  sessions: Sessions
+  sessionReader: SessionReader
+  workspaces: Workspaces
+  calls: LinearCalls
+  projects: readonly ProjectConfig[]
+  catchUp: Inlet['catchUp']
+  log: (message: string, issue?: string) => void
+}): Inlet {
+  const { rows, sessionRows, sessions, sessionReader, workspaces, calls, projects, catchUp, log } = options
+  const readIssue = createIssueReader(options)
+
+  async function readSession(workspace: WorkspaceRow, event: SessionEvent, signal?: AbortSignal): Promise<Notice[]> {
+    const { action, agentSession, agentActivity } = event
+    // Another app's agent.
+    if (agentSession.appUserId !== workspace.app_user) return []
+    if (action === 'created') return sessionReader.opened(workspace, openingOf(event), 'webhook', signal)
+    if (agentActivity == null || agentActivity.content.type !== 'prompt') return []
+    const author = agentActivity.user ?? (agentActivity.userId == null ? null : { id: agentActivity.userId })
+    if (author?.id === workspace.app_user) return []
+    const { id, creator, createdAt } = agentSession
+    sessionRows.add({ id, workspace: workspace.id, issue: issueOf(agentSession), creator: creator?.name ?? null, at: createdAt })
+    const prompt: Prompt = {
+      id: agentActivity.id,
+      text: agentActivity.content.body ?? '',
+      stop: agentActivity.signal === 'stop',
+      at: agentActivity.createdAt,
+      author,
+      comment: agentActivity.sourceCommentId ?? null,
+    }
+    return sessionReader.spoken(workspace, sessionRows.byId(id)!, prompt, 'webhook', signal)
+  }
+
+  function readComment(workspace: WorkspaceRow, { action, data }: CommentEvent): Notice[] {
+    const row = data.issueId == null ? undefined : rows.byId(data.issueId)
+    if (action !== 'create' || row === undefined || row.removed_at !== null) return []
+    const author = data.user ?? (data.userId == null ? null : { id: data.userId })
+    const project = projects.find(({ id }) => id === row.project)
+    const mayPrompt = (person: Person | null): boolean => project !== undefined && isTrusted(project, toActor(person))
+    const { id, body, createdAt: at } = data
+    const message = messageOf(workspace, { id, body, issue: row.id, at, author }, mayPrompt, 'webhook')
+    return message === null ? [] : [message]
+  }
+
+  /** The teams that we were put out of, where we have something to do in them. */
+  async function readPermissions(workspace: WorkspaceRow, signal?: AbortSignal): Promise<void> {
+    const teams = await calls.pages(workspace.id, listTeams, {}, { priority: 'report', signal }, (answer) => answer.teams)
+    const lost = rows.ofWorkspace(workspace.id).filter(({ team }) => teams.every(({ id }) => id !== team))
+    if (lost.length === 0) {
+      if (workspace.health === 'permissions_changed') workspaces.setHealth(workspace.id, 'ok', null)
+      return
+    }
+    const reason = `Signalbox was put out of the team of ${lost
+      .slice(0, 5)
+      .map(({ key }) => key)
+      .join(', ')}${lost.length > 5 ? ' and others' : ''}.`
+    workspaces.setHealth(workspace.id, 'permissions_changed', reason)
+    log(`${workspace.name}: ${reason}`)
+  }
+
+  async function read(delivery: Delivery, signal?: AbortSignal): Promise<Notice[]> {
+    const event = readEvent(delivery)
+    const workspace = event === null ? undefined : workspaces.find(event.organizationId)
+    if (event === null || workspace === undefined) return []
+    switch (event.type) {
+      case 'Issue':
+        return readIssue(workspace, event, signal)
+      case 'AgentSessionEvent':
+        return readSession(workspace, event, signal)
+      case 'Comment':
+        return readComment(workspace, event)
+      case 'Attachment': {
+        const issue = event.data.issueId ?? ''
+        return rows.byId(issue) === undefined ? [] : [look(issue)]
+      }
+      case 'PermissionChange':
+        await readPermissions(workspace, signal)
+        return []
+      case 'OAuthApp':
+        if (event.action !== 'revoked') return []
+        workspaces.setHealth(workspace.id, 'revoked', `${workspace.name} has taken Signalbox out.`)
+        log(`${workspace.name} has taken Signalbox out. Run \`signalbox connect linear\` to be let in again.`)
+        return []
+    }
+  }
+
+  async function acknowledge(delivery: Delivery): Promise<void> {
+    try {
+      const event = readEvent(delivery)
+      const workspace = event === null ? undefined : workspaces.find(event.organizationId)
+      if (event?.type !== 'AgentSessionEvent' || workspace === undefined || event.agentSession.appUserId !== workspace.app_user) return
+      if (event.action !== 'created') return
+      const opening = openingOf(event)
+      const { id, issue, creator, at, context } = opening
+      sessionRows.add({ id, workspace: workspace.id, issue, creator: creator?.name ?? null, at, context })
+      const body = 'Received; looking at what is to be done.'
+      await sessions.sayFirst(
+        { id, workspace: workspace.id },
+        { id: uuidOf('acknowledgement', id), content: { type: 'thought', body }, ephemeral: true },
+      )
+    } catch (error) {
+      log(`A new session could not be answered at once: ${toErrorData(error).message}`)
+    }
+  }
+
+  return { lane: subjectOf, read, acknowledge, catchUp }
+}

@@ -1,0 +1,116 @@
+// An issue of Linear as the facts of the port: all of its parts, whatever their number, and a time that grows when it changes.
+
+import { createHash } from 'node:crypto'
+import type { Blocker } from '../../../machines/issue/events.ts'
+import type { PolledIssue } from '../../ports.ts'
+import type { CallOptions, LinearCalls } from './client.ts'
+import { getIssue, getMoreAttachments, getMoreChildren, getMoreLabels, getMoreRelations, type LinearIssue } from './documents/issue.ts'
+import type { IssueRow } from './issue-rows.ts'
+
+type StateType = PolledIssue['stateType']
+
+const stateTypes: Record<string, StateType> = {
+  triage: 'backlog',
+  backlog: 'backlog',
+  unstarted: 'unstarted',
+  started: 'started',
+  completed: 'completed',
+  canceled: 'canceled',
+  duplicate: 'canceled',
+}
+
+/** A kind of state that is newer than this program is work that is not over. */
+export const toStateType = (type: string): StateType => stateTypes[type] ?? 'started'
+
+export const isClosed = (type: string): boolean => ['completed', 'canceled'].includes(toStateType(type))
+
+/** By which we know attachments that we have made. */
+export const ownMark = 'signalbox'
+
+/** An issue with all pages of its parts. */
+export interface WholeIssue extends Omit<LinearIssue, 'labels' | 'children' | 'inverseRelations' | 'attachments'> {
+  labels: LinearIssue['labels']['nodes']
+  children: LinearIssue['children']['nodes']
+  relations: LinearIssue['inverseRelations']['nodes']
+  attachments: LinearIssue['attachments']['nodes']
+}
+
+/** Throws what a call does; FatalError `linear-not-found` when there is none. */
+export async function fetchIssue(calls: LinearCalls, workspace: string, id: string, options: CallOptions): Promise<WholeIssue> {
+  const { issue } = await calls.call(workspace, getIssue, { id }, options)
+  const { labels, children, inverseRelations, attachments, ...rest } = issue
+  const all = await Promise.all([
+    calls.pages(workspace, getMoreLabels, { id }, options, (answer) => answer.issue.part, labels),
+    calls.pages(workspace, getMoreChildren, { id }, options, (answer) => answer.issue.part, children),
+    calls.pages(workspace, getMoreRelations, { id }, options, (answer) => answer.issue.part, inverseRelations),
+    calls.pages(workspace, getMoreAttachments, { id }, options, (answer) => answer.issue.part, attachments),
+  ])
+  return { ...rest, labels: all[0], children: all[1], relations: all[2], attachments: all[3] }
+}
+
+const byKey = (one: { key: string }, other: { key: string }): number => (one.key < other.key ? -1 : Number(one.key > other.key))
+
+/** Facts without their time. Parts are in an order of their own: Linear's changes with every edit. */
+export function toFacts(issue: WholeIssue, delegated: boolean): Omit<PolledIssue, 'observedAt'> {
+  const blockedBy: Blocker[] = blockersOf(issue).map(({ issue: { identifier, state } }) => ({
+    key: identifier,
+    resolved: isClosed(state.type),
+    state: toStateType(state.type),
+  }))
+  return {
+    key: issue.identifier,
+    title: issue.title,
+    description: issue.description ?? '',
+    url: issue.url,
+    state: issue.state.name,
+    stateType: toStateType(issue.state.type),
+    priority: issue.priority,
+    labels: issue.labels.map(({ name }) => name).toSorted(),
+    parent: issue.parent?.identifier ?? null,
+    children: issue.children.map(({ identifier, state }) => ({ key: identifier, state: toStateType(state.type) })).toSorted(byKey),
+    blockedBy: blockedBy.toSorted(byKey),
+    links: linksOf(issue),
+    delegated,
+  }
+}
+
+/** An issue may be said to block another more than once. */
+function blockersOf({ relations }: WholeIssue): WholeIssue['relations'] {
+  const blocking = relations.filter(({ type }) => type === 'blocks')
+  return [...new Map(blocking.map((relation) => [relation.issue.id, relation])).values()]
+}
+
+/** Pull requests that were said to be the issue's: one that is merely mentioned is not. */
+function linksOf({ attachments }: WholeIssue): string[] {
+  const urls = attachments
+    .filter(
+      ({ url, metadata }) => /\/pull\/\d+(?:[/?#].*)?$/.test(url) && (metadata?.['linkKind'] === 'closes' || metadata?.[ownMark] === true),
+    )
+    .map(({ url }) => url.replace(/(\/pull\/\d+).*$/, '$1'))
+  return [...new Set(urls)].toSorted()
+}
+
+/** Those whose change changes these facts. */
+export const relatedTo = (issue: WholeIssue): string[] => [
+  ...issue.children.map(({ id }) => id),
+  ...blockersOf(issue).map((relation) => relation.issue.id),
+  ...(issue.parent == null ? [] : [issue.parent.id]),
+]
+
+/** The newest time of the issue and of its parts. */
+export const newestOf = (issue: WholeIssue): number =>
+  Math.max(
+    issue.updatedAt,
+    ...issue.children.map(({ updatedAt }) => updatedAt),
+    ...issue.relations.flatMap((relation) => [relation.updatedAt, relation.issue.updatedAt]),
+    ...issue.attachments.map(({ updatedAt }) => updatedAt),
+  )
+
+export const digestOf = (facts: Omit<PolledIssue, 'observedAt'>): string =>
+  createHash('sha256').update(JSON.stringify(facts)).digest('base64url')
+
+/** When it became as it is: what has not changed keeps its time, and a part that was taken away does not turn time back. */
+export function observedAtOf(row: IssueRow | undefined, digest: string, newest: number): number {
+  if (row === undefined) return newest
+  return row.digest === digest && row.removed_at === null ? row.observed_at : Math.max(newest, row.observed_at + 1)
+}

@@ -1,0 +1,80 @@
+// Reads and writes what is known here of Linear's issues: whose they are, how they were seen last, and whom they speak of.
+
+import type { SqliteDatabase } from '../../../persistence/database.ts'
+
+export interface IssueRow {
+  id: string
+  project: string
+  workspace: string
+  team: string
+  key: string
+  delegated: 0 | 1
+  trusted: 0 | 1
+  digest: string
+  observed_at: number
+  removed_at: number | null
+  moved_to: string | null
+  status_comment: string | null
+  status_text: string | null
+}
+
+export type IssueRows = ReturnType<typeof createIssueRows>
+
+export function createIssueRows({ database, now }: { database: SqliteDatabase; now: () => number }) {
+  const byId = database.prepare<[string], IssueRow>('SELECT * FROM linear_issue WHERE id = ?')
+  const byKey = database.prepare<[string, string], IssueRow>('SELECT * FROM linear_issue WHERE project = ? AND key = ?')
+  const ofWorkspace = database.prepare<[string], IssueRow>(
+    'SELECT * FROM linear_issue WHERE workspace = ? AND removed_at IS NULL ORDER BY id',
+  )
+  const save = database.prepare<[IssueRow]>(
+    `INSERT INTO linear_issue (id, project, workspace, team, key, delegated, trusted, digest, observed_at, removed_at, moved_to, status_comment, status_text)
+     VALUES (@id, @project, @workspace, @team, @key, @delegated, @trusted, @digest, @observed_at, @removed_at, @moved_to, @status_comment, @status_text)
+     ON CONFLICT (id) DO UPDATE SET project = @project, workspace = @workspace, team = @team, key = @key, delegated = @delegated,
+       trusted = @trusted, digest = @digest, observed_at = @observed_at, removed_at = @removed_at`,
+  )
+  const setMove = database.prepare<[string, string]>('UPDATE linear_issue SET moved_to = ? WHERE id = ?')
+  const setStatus = database.prepare<[string, string, string]>('UPDATE linear_issue SET status_comment = ?, status_text = ? WHERE id = ?')
+  const remove = database.prepare<[number, number, string]>('UPDATE linear_issue SET removed_at = ?, observed_at = ? WHERE id = ?')
+  const clearRelations = database.prepare<[string]>('DELETE FROM linear_relation WHERE issue = ?')
+  const addRelation = database.prepare<[string, string]>('INSERT OR IGNORE INTO linear_relation (issue, other) VALUES (?, ?)')
+  const speakers = database.prepare<[string], { issue: string }>(
+    `SELECT relation.issue FROM linear_relation AS relation JOIN linear_issue ON linear_issue.id = relation.issue
+     WHERE relation.other = ? AND removed_at IS NULL ORDER BY relation.issue`,
+  )
+  const cursor = database.prepare<[string, string], { at: number }>('SELECT at FROM linear_cursor WHERE workspace = ? AND name = ?')
+  const setCursor = database.prepare<[string, string, number]>(
+    `INSERT INTO linear_cursor (workspace, name, at) VALUES (?, ?, ?)
+     ON CONFLICT (workspace, name) DO UPDATE SET at = max(at, excluded.at)`,
+  )
+  const requested = database.prepare<[string], { at: number }>('SELECT at FROM linear_request WHERE key = ?')
+  const remember = database.prepare<[string, number]>('INSERT OR IGNORE INTO linear_request (key, at) VALUES (?, ?)')
+  const prune = database.prepare<[number]>('DELETE FROM linear_request WHERE at < ?')
+
+  return {
+    byId: (id: string) => byId.get(id),
+    byKey: (project: string, key: string) => byKey.get(project, key),
+    ofWorkspace: (workspace: string) => ofWorkspace.all(workspace),
+    /** What we have done to it stays as it is written. */
+    save: (row: Omit<IssueRow, 'moved_to' | 'status_comment' | 'status_text'>) =>
+      void save.run({ ...row, moved_to: null, status_comment: null, status_text: null }),
+    setMove: (id: string, state: string) => void setMove.run(state, id),
+    setStatus: (id: string, comment: string, text: string) => void setStatus.run(comment, text, id),
+    /** Answers when it was removed, later than all that was seen of it. */
+    remove(row: IssueRow, at: number): number {
+      const observedAt = Math.max(at, row.observed_at + 1)
+      remove.run(observedAt, observedAt, row.id)
+      return observedAt
+    },
+    setRelations: database.transaction((issue: string, others: readonly string[]) => {
+      clearRelations.run(issue)
+      for (const other of others) addRelation.run(issue, other)
+    }),
+    /** The issues known here that speak of this one. */
+    speakersOf: (other: string) => speakers.all(other).map(({ issue }) => issue),
+    cursor: (workspace: string, name: string) => cursor.get(workspace, name)?.at ?? null,
+    setCursor: (workspace: string, name: string, at: number) => void setCursor.run(workspace, name, at),
+    wasRequested: (key: string) => requested.get(key) !== undefined,
+    rememberRequest: (key: string) => void remember.run(key, now()),
+    pruneRequests: (before: number) => prune.run(before).changes,
+  }
+}

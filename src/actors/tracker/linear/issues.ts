@@ -1,0 +1,156 @@
+// Owns how issues are looked at: one look at a time for each issue, so that an older look never writes over a newer one.
+
+import type { ProjectConfig } from '../../../config.ts'
+import { FatalError, ProtocolError } from '../../../errors.ts'
+import type { PolledIssue } from '../../ports.ts'
+import type { CallOptions, LinearCalls } from './client.ts'
+import { getDelegations } from './documents/issue.ts'
+import { listTeams } from './documents/workspace.ts'
+import { digestOf, fetchIssue, newestOf, observedAtOf, relatedTo, toFacts, type WholeIssue } from './issue-facts.ts'
+import type { IssueRow, IssueRows } from './issue-rows.ts'
+import { hasRules, isTrusted, routeOf, type Actor, type Route } from './routing.ts'
+import type { Workspaces } from './workspaces.ts'
+
+/** What a look at an issue has found. */
+export type Sight =
+  | { kind: 'here'; row: IssueRow; before: IssueRow | undefined; facts: PolledIssue; issue: WholeIssue }
+  /** Removed, or put into the bin; `row` is there when it was known. */
+  | { kind: 'gone'; row: IssueRow | undefined; removedAt: number }
+  /** No project wants it, or several do. */
+  | { kind: 'stray'; candidates: string[]; issue: WholeIssue }
+  /** Delegated by somebody who may not, and not known here. */
+  | { kind: 'untrusted'; issue: WholeIssue; project: string }
+  /** Neither known nor delegated to us. */
+  | { kind: 'unrelated'; issue: WholeIssue }
+
+export interface Look extends CallOptions {
+  /** Who has just delegated it; undefined where that is not known. */
+  delegator?: Actor | null | undefined
+  /** It has just been delegated, at this time at the earliest: news, also where it looks as it did before. Epoch ms. */
+  handoverAt?: number | undefined
+  /** The project that a person has chosen. */
+  project?: string | undefined
+  /** Whether it is to be known from now on though it is not delegated. */
+  keep?: boolean | undefined
+}
+
+export interface Issues {
+  look: (workspace: string, id: string, how: Look) => Promise<Sight>
+  /** The workspace of an issue that is known. Throws FatalError `unknown-issue`. */
+  need: (id: string) => IssueRow
+}
+
+export function createIssues(options: {
+  rows: IssueRows
+  workspaces: Workspaces
+  calls: LinearCalls
+  projects: readonly ProjectConfig[]
+  now: () => number
+}): Issues {
+  const { rows, workspaces, calls, projects, now } = options
+  const turns = new Map<string, Promise<unknown>>()
+
+  const projectOf = (id: string): ProjectConfig | undefined => projects.find((project) => project.id === id)
+
+  async function fetchOrNull(workspace: string, id: string, how: CallOptions): Promise<WholeIssue | null> {
+    try {
+      const issue = await fetchIssue(calls, workspace, id, how)
+      return issue.trashed ? null : issue
+    } catch (error) {
+      if (!(error instanceof FatalError) || error.code !== 'linear-not-found') throw error
+      const row = rows.byId(id)
+      if (row !== undefined) await assertAccess(row, how)
+      return null
+    }
+  }
+
+  /** Linear says the same of what is gone and of what we may not see any more. */
+  async function assertAccess({ workspace, team, key }: IssueRow, how: CallOptions): Promise<void> {
+    const teams = await calls.pages(workspace, listTeams, {}, how, (answer) => answer.teams)
+    if (teams.some(({ id }) => id === team)) return
+    throw new FatalError(
+      'linear-forbidden',
+      `Signalbox has no access any more to the team of ${key} at Linear. Give its app access to the team in Linear's settings, under Applications.`,
+    )
+  }
+
+  const routeTo = (row: IssueRow | undefined, issue: WholeIssue, chosen: string | undefined): Route => {
+    // What has been begun in a project stays there, wherever the issue is moved.
+    const known = chosen ?? row?.project
+    if (known !== undefined && projectOf(known) !== undefined) return { project: known }
+    return routeOf(projects, { team: issue.team, project: issue.project, labels: issue.labels.map(({ name }) => name) })
+  }
+
+  /** Who delegated it last, as its history says. */
+  async function delegatorOf(workspace: string, id: string, appUser: string, how: CallOptions): Promise<Actor | null> {
+    const history = await calls.pages(workspace, getDelegations, { id }, how, (answer) => answer.issue.history)
+    const delegations = history.filter(({ toDelegate }) => toDelegate?.id === appUser)
+    return delegations.toSorted((one, other) => other.createdAt - one.createdAt)[0]?.actor ?? null
+  }
+
+  async function isAllowed(
+    workspace: string,
+    issue: WholeIssue,
+    project: ProjectConfig,
+    row: IssueRow | undefined,
+    appUser: string,
+    { delegator, priority, signal }: Look,
+  ): Promise<boolean> {
+    if (!hasRules(project)) return true
+    // What we delegate to ourselves was asked for here, by somebody who may.
+    if (delegator?.id === appUser) return true
+    if (delegator !== undefined) return isTrusted(project, delegator)
+    if (row?.delegated) return row.trusted === 1
+    return isTrusted(project, await delegatorOf(workspace, issue.id, appUser, { priority, signal }))
+  }
+
+  async function lookNow(workspace: string, id: string, how: Look): Promise<Sight> {
+    const appUser = workspaces.need(workspace).app_user
+    const issue = await fetchOrNull(workspace, id, how)
+    const before = rows.byId(id)
+    if (issue === null) {
+      if (before === undefined) return { kind: 'gone', row: undefined, removedAt: now() }
+      const removedAt = before.removed_at ?? rows.remove(before, now())
+      return { kind: 'gone', row: before, removedAt }
+    }
+    if (issue.id !== id) throw new ProtocolError('linear-nonsense', `Linear was asked for the issue ${id} and answered ${issue.id}.`)
+    const isOurs = issue.delegate?.id === appUser
+    if (!isOurs && before === undefined && how.keep !== true) return { kind: 'unrelated', issue }
+    const route = routeTo(before, issue, how.project)
+    if (!('project' in route)) return { kind: 'stray', candidates: route.candidates, issue }
+    const project = projectOf(route.project)!
+    const trusted = isOurs && (await isAllowed(workspace, issue, project, before, appUser, how))
+    if (isOurs && !trusted && before === undefined && how.keep !== true) return { kind: 'untrusted', issue, project: project.id }
+
+    const facts = toFacts(issue, trusted)
+    const digest = digestOf(facts)
+    const newest = newestOf(issue)
+    const observedAt = Math.max(observedAtOf(before, digest, newest), how.handoverAt === undefined ? 0 : Math.max(how.handoverAt, newest))
+    rows.save({
+      ...{ id, project: project.id, workspace, team: issue.team.id, key: issue.identifier },
+      ...{ delegated: isOurs ? 1 : 0, trusted: trusted ? 1 : 0, digest, observed_at: observedAt, removed_at: null },
+    })
+    rows.setRelations(id, relatedTo(issue))
+    return { kind: 'here', row: rows.byId(id)!, before, facts: { ...facts, observedAt }, issue }
+  }
+
+  return {
+    look(workspace, id, how) {
+      const turn = (turns.get(id) ?? Promise.resolve()).then(() => lookNow(workspace, id, how))
+      const over = turn.then(
+        () => {},
+        () => {}, // Whoever looked hears of it; the next look is its own.
+      )
+      turns.set(id, over)
+      void over.then(() => {
+        if (turns.get(id) === over) turns.delete(id)
+      })
+      return turn
+    },
+    need(id) {
+      const row = rows.byId(id)
+      if (row === undefined) throw new FatalError('unknown-issue', `There is no issue ${id} that Linear has told of.`)
+      return row
+    },
+  }
+}

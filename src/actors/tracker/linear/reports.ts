@@ -1,0 +1,154 @@
+// What the issue's actor reports, as people see it at Linear: in the session where there is one, else in one comment.
+
+import { isGivenUp, stageOf, stepsOf, type Stage } from '../../../machines/issue/stage.ts'
+import { FatalError } from '../../../errors.ts'
+import type { TrackerReport } from '../../ports.ts'
+import type { LinearCalls } from './client.ts'
+import { createComment, updateComment } from './documents/comment.ts'
+import { createAttachment } from './documents/issue.ts'
+import { isAlreadyThere } from './failures.ts'
+import { ownMark } from './issue-facts.ts'
+import { uuidOf } from './ids.ts'
+import type { IssueRow, IssueRows } from './issue-rows.ts'
+import type { Issues } from './issues.ts'
+import type { SessionRow, SessionRows } from './session-rows.ts'
+import { optionsOf, type ExternalUrl, type PlanStep, type Saying, type Sessions } from './sessions.ts'
+import type { Workflow } from './workflow.ts'
+
+const how = { priority: 'report' as const }
+
+export function createReports(options: {
+  rows: IssueRows
+  issues: Issues
+  sessionRows: SessionRows
+  sessions: Sessions
+  workflow: Workflow
+  calls: LinearCalls
+  /** Our page of an issue; null where people cannot reach it. */
+  url: (issue: { project: string; key: string }) => string | null
+  /** The address of the issue's pull request. */
+  pullRequest: (issue: string) => string | null
+}) {
+  const { rows, issues, sessionRows, sessions, workflow, calls, url, pullRequest } = options
+
+  function urlsOf(row: IssueRow): ExternalUrl[] {
+    const page = url(row)
+    const change = pullRequest(row.id)
+    return [
+      ...(page === null ? [] : [{ label: 'Signalbox', url: page }]),
+      ...(change === null ? [] : [{ label: 'Pull request', url: change }]),
+    ]
+  }
+
+  /** Says it in the session in which a person spoke last; an end is told in all of them, so that none looks at work for ever. */
+  async function tellSessions(row: IssueRow, open: SessionRow[], report: TrackerReport, id: string): Promise<void> {
+    const stage = stageOf(report.phase)
+    const isEnd = report.kind === 'state' && (stage === 'done' || stage === 'failed')
+    for (const [index, session] of (isEnd ? open : open.slice(0, 1)).entries()) {
+      if (index > 0 && (session.state === 'complete' || session.state === 'error')) continue
+      const saying = sayingOf(report, stage, uuidOf('report', id, session.id), row.key)
+      if (saying !== null) await sessions.say(session, saying, report.kind === 'question' ? 'human' : 'report')
+      const plan = report.kind === 'comment' ? undefined : planOf(report.phase, session.plan)
+      await sessions.show(sessionRows.byId(session.id)!, { ...(plan === undefined ? {} : { plan }), urls: urlsOf(row) }, 'report')
+    }
+  }
+
+  async function create(row: IssueRow, id: string, body: string): Promise<void> {
+    try {
+      await calls.call(row.workspace, createComment, { input: { id, issueId: row.id, body } }, how)
+    } catch (error) {
+      if (!isAlreadyThere(error)) throw error
+    }
+  }
+
+  /** Without a session: the state in one comment, which is written over; what is asked in one of its own, for nobody is told of an edit. */
+  async function tellComment(row: IssueRow, { kind, text }: TrackerReport, id: string): Promise<void> {
+    if (text === '') return
+    if (kind !== 'state') return create(row, uuidOf('comment', id), text)
+    const page = url(row)
+    const body = `**Signalbox**: ${text}${page === null ? '' : `\n\n[More about it](${page})`}`
+    if (row.status_text === body) return
+    const comment = row.status_comment ?? uuidOf('status', row.id, id)
+    if (row.status_comment === null) await create(row, comment, body)
+    else {
+      try {
+        await calls.call(row.workspace, updateComment, { id: comment, input: { body } }, how)
+      } catch (error) {
+        if (!(error instanceof FatalError) || error.code !== 'linear-not-found') throw error
+        // A person has removed it: it is written anew.
+        const next = uuidOf('status', row.id, id)
+        await create(row, next, body)
+        return rows.setStatus(row.id, next, body)
+      }
+    }
+    rows.setStatus(row.id, comment, body)
+  }
+
+  /** The pull request as the issue's own: by this mark it is known for it, by whatever way it is looked at. */
+  async function attach(row: IssueRow): Promise<void> {
+    const change = pullRequest(row.id)
+    if (change === null) return
+    const request = `attachment:${row.id}:${change}`
+    if (rows.wasRequested(request)) return
+    const number = /\/(\d+)$/.exec(change)?.[1]
+    const title = number === undefined ? 'Pull request' : `Pull request #${number}`
+    const input = { id: uuidOf('attachment', row.id, change), issueId: row.id, url: change, title, metadata: { [ownMark]: true } }
+    try {
+      await calls.call(row.workspace, createAttachment, { input }, how)
+    } catch (error) {
+      if (!isAlreadyThere(error)) throw error
+    }
+    rows.rememberRequest(request)
+  }
+
+  return async function report(told: TrackerReport, id: string): Promise<void> {
+    const request = `report:${id}`
+    const row = issues.need(told.issue)
+    if (rows.wasRequested(request) || row.removed_at !== null) return
+    const open = sessionRows.ofIssue(row.id)
+    try {
+      await (open.length > 0 ? tellSessions(row, open, told, id) : tellComment(row, told, id))
+    } catch (error) {
+      // The session that it was to be said in is not there any more.
+      if (!(error instanceof FatalError) || error.code !== 'linear-not-found' || open.length === 0) throw error
+      if (sessionRows.ofIssue(row.id).length === open.length) throw error
+      return report(told, id)
+    }
+    if (told.kind !== 'comment') {
+      await workflow.show(row, stageOf(told.phase))
+      await attach(row)
+    }
+    rows.rememberRequest(request)
+  }
+}
+
+/** What a report is in a session. Only an end ends it, and only a question awaits an answer. */
+function sayingOf({ kind, phase, text }: TrackerReport, stage: Stage, id: string, key: string): Saying | null {
+  if (text === '') return null
+  if (kind === 'question') return { id, content: { type: 'elicitation', body: text }, options: optionsOf(text) }
+  if (kind === 'comment') {
+    const isOver = stage === 'done' || stage === 'failed'
+    return { id, content: { type: isOver ? 'response' : 'thought', body: text } }
+  }
+  if (stage === 'done') return { id, content: { type: 'response', body: text } }
+  if (isGivenUp(phase)) return { id, content: { type: 'error', body: text } }
+  if (stage === 'working') return { id, content: { type: 'action', action: text, parameter: key } }
+  return { id, content: { type: 'thought', body: text } }
+}
+
+const steps = ['Make the change', 'Review and checks', 'Land it']
+
+/** The way of an issue. A question leaves it as it stood; a failure crosses out what it has not come to. */
+function planOf(phase: TrackerReport['phase'], before: string | null): PlanStep[] | undefined {
+  const stage = stageOf(phase)
+  if (stage === 'needs_human') return undefined
+  if (stage === 'failed') {
+    const known = before === null ? undefined : (JSON.parse(before) as PlanStep[])
+    return known?.map((step) => (step.status === 'completed' ? step : { ...step, status: 'canceled' }))
+  }
+  const { behind, isUnderWay } = stepsOf(phase)
+  return steps.map((content, index) => {
+    const status = index < behind ? 'completed' : index === behind && isUnderWay ? 'inProgress' : 'pending'
+    return { content, status }
+  })
+}

@@ -1,0 +1,77 @@
+// Reads and writes what is known here of agent sessions: their state, what stands in them, and when something was last said.
+
+import type { SqliteDatabase } from '../../../persistence/database.ts'
+
+/** As Linear names it, and `gone` for one that is not there any more. */
+export type SessionState = 'pending' | 'active' | 'awaitingInput' | 'complete' | 'error' | 'stale' | 'stopping' | 'gone'
+
+export interface SessionRow {
+  id: string
+  workspace: string
+  issue: string | null
+  state: SessionState
+  creator: string | null
+  awaits: 'project' | 'delegation' | null
+  said: string | null
+  plan: string | null
+  urls: string
+  context: string
+  last_activity_at: number
+  prompted_at: number
+}
+
+export interface SessionContext {
+  guidance?: { origin: string; body: string }[] | undefined
+}
+
+export type SessionRows = ReturnType<typeof createSessionRows>
+
+export function createSessionRows({ database, now }: { database: SqliteDatabase; now: () => number }) {
+  const byId = database.prepare<[string], SessionRow>('SELECT * FROM linear_session WHERE id = ?')
+  const ofIssue = database.prepare<[string], SessionRow>(
+    `SELECT * FROM linear_session WHERE issue = ? AND state <> 'gone' ORDER BY prompted_at DESC, id`,
+  )
+  const quiet = database.prepare<[number], SessionRow>(
+    `SELECT * FROM linear_session WHERE last_activity_at <= ? AND state IN ('pending', 'active', 'stale') AND issue IS NOT NULL
+     ORDER BY last_activity_at`,
+  )
+  const insert = database.prepare<[Pick<SessionRow, 'id' | 'workspace' | 'issue' | 'state' | 'creator' | 'context'> & { at: number }]>(
+    `INSERT INTO linear_session (id, workspace, issue, state, creator, context, last_activity_at, prompted_at)
+     VALUES (@id, @workspace, @issue, @state, @creator, @context, @at, @at)
+     ON CONFLICT (id) DO UPDATE SET issue = coalesce(issue, @issue), creator = coalesce(creator, @creator),
+       context = CASE WHEN context = '{}' THEN @context ELSE context END`,
+  )
+  const setState = database.prepare<[SessionState, number, string]>(
+    'UPDATE linear_session SET state = ?, last_activity_at = max(last_activity_at, ?) WHERE id = ?',
+  )
+  const setSaid = database.prepare<[string, string]>('UPDATE linear_session SET said = ? WHERE id = ?')
+  const setPrompted = database.prepare<[number, string]>('UPDATE linear_session SET prompted_at = max(prompted_at, ?) WHERE id = ?')
+  const setAwaits = database.prepare<[SessionRow['awaits'], string]>('UPDATE linear_session SET awaits = ? WHERE id = ?')
+  const setPlan = database.prepare<[string, string]>('UPDATE linear_session SET plan = ? WHERE id = ?')
+  const setUrls = database.prepare<[string, string]>('UPDATE linear_session SET urls = ? WHERE id = ?')
+
+  return {
+    byId: (id: string) => byId.get(id),
+    /** The one in which a person spoke last comes first. */
+    ofIssue: (issue: string) => ofIssue.all(issue),
+    /** Those that would go stale, in which nothing was said since `time`. */
+    quietSince: (time: number) => quiet.all(time),
+    /** Adds what is told first of it; what is known stays. */
+    add(session: {
+      id: string
+      workspace: string
+      issue: string | null
+      creator: string | null
+      at: number
+      context?: SessionContext
+    }): void {
+      insert.run({ ...session, state: 'pending', context: JSON.stringify(session.context ?? {}) })
+    },
+    setState: (id: string, state: SessionState) => void setState.run(state, now(), id),
+    setSaid: (id: string, text: string) => void setSaid.run(text, id),
+    setPrompted: (id: string, at: number) => void setPrompted.run(at, id),
+    setAwaits: (id: string, awaits: SessionRow['awaits']) => void setAwaits.run(awaits, id),
+    setPlan: (id: string, plan: string) => void setPlan.run(plan, id),
+    setUrls: (id: string, urls: string) => void setUrls.run(urls, id),
+  }
+}
