@@ -349,6 +349,9 @@ export type TrackerReport = Omit<Extract<IssueReport, { type: 'tracker.report' }
 
 /** What an agent is to know of an issue besides its text. None of it is to be trusted. */
 export interface PromptContext {
+  labels: string[]
+  /** 0 none, 1 urgent … 4 low. */
+  priority: number
   /** How agents are to behave there, and who says so; the last word is the nearest. */
   guidance: { origin: string; body: string }[]
   /** What people have said, oldest first; `at` is epoch ms. */

@@ -13,6 +13,7 @@ import type {
   Deployment,
   Forge,
   LandingRequest,
+  PromptContext,
   ReviewCheckouts,
   Tracker,
   TrackerReport,
@@ -289,11 +290,12 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
 }
 
 /** Writes the run's folder and describes the turn. */
-async function prepareSession({ config, reviews }: Pick<EffectsHost, 'config' | 'reviews'>, input: SessionInput): Promise<AgentRequest> {
+async function prepareSession({ config, reviews, tracker, log }: EffectsHost, input: SessionInput): Promise<AgentRequest> {
   const project = config.projects.find(({ id }) => id === input.project)
   if (!project) throw new FatalError('unknown-project', `There is no project '${input.project}' in the configuration any more.`)
   const folder = join(config.dataFolder, 'runs', input.key, input.turn > 1 ? `${input.runId}-turn-${input.turn}` : input.runId)
   mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const background = await backgroundOf(input, { tracker: tracker(), folder, log })
   const change = input.type === 'review' ? await scopeOf(reviews, input, project.prompts.review) : null
   const workflow = change === null ? readOptional(input.worktree, project.prompts.implementation) : change.workflow
   const {
@@ -330,7 +332,7 @@ async function prepareSession({ config, reviews }: Pick<EffectsHost, 'config' | 
         key,
         title,
         description,
-        background: null,
+        background,
         url,
         branch,
         base,
@@ -359,6 +361,19 @@ async function prepareSession({ config, reviews }: Pick<EffectsHost, 'config' | 
     timeout: input.timeout,
     thread: input.thread,
     recovery: input.recovery,
+  }
+}
+
+/** A tracker that does not answer keeps no agent from its work. */
+async function backgroundOf(
+  { issue, key, runId }: SessionInput,
+  { tracker, folder, log }: { tracker: Tracker; folder: string; log: EffectsHost['log'] },
+): Promise<PromptContext | null> {
+  try {
+    return (await tracker.promptContext?.({ issue, folder: join(folder, 'attachments') })) ?? null
+  } catch (error) {
+    log({ issue: key, run: runId, message: `What the tracker has beside the issue's text is not known: ${toErrorData(error).message}` })
+    return null
   }
 }
 

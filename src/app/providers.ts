@@ -2,6 +2,7 @@
 
 import { createLocalForge, type LocalForge, type PendingCheck } from '../actors/forge/local.ts'
 import type { Authorisation, Forge, Inlet, LandingRequest, Tracker } from '../actors/ports.ts'
+import type { LinearTracker } from '../actors/tracker/linear.ts'
 import { createLocalTracker, type LocalTracker } from '../actors/tracker/local.ts'
 import { discoverBase } from '../actors/workspace/base.ts'
 import type { Config } from '../config.ts'
@@ -11,8 +12,12 @@ export interface ProvidersHost {
   config: Config
   database: SqliteDatabase
   now: () => number
+  after: (ms: number, callback: () => void) => () => void
   /** Called after a commit that added facts. */
   wake: () => void
+  log: (level: 'info' | 'warn' | 'error', line: Record<string, unknown>, message: string) => void
+  /** The address of the issue's pull request. */
+  pullRequestOf: (issue: string) => string | null
   /** Whether the issue is over, so that its pull request may become another's. */
   isOver: (issue: string) => boolean
   /** Starts the actor that runs the checks of one head. */
@@ -30,11 +35,17 @@ export interface Providers {
   inlets: ReadonlyMap<string, Inlet>
   /** Of those that a person has to let us into, by the same name. */
   authorisations: ReadonlyMap<string, Authorisation>
+  /** What they do by themselves begins, and ends. */
+  start: () => void
+  stop: () => Promise<void>
 }
 
-export function createProviders(host: ProvidersHost): Providers {
+export async function createProviders(host: ProvidersHost): Promise<Providers> {
   const { config, database, now, wake, isOver, spawnCheck, requestQueue, withdrawQueue } = host
-  const tracker = createLocalTracker({ database, now, wake, projects: config.projects, url: ({ key }) => issueUrl(config, key) })
+  const linear = await createLinear(host)
+  const embeddedTracker =
+    linear === null ? createLocalTracker({ database, now, wake, projects: config.projects, url: ({ key }) => issueUrl(config, key) }) : null
+  const tracker = linear ?? embeddedTracker!
   const forge = createLocalForge({
     ...{ database, now, wake, isOver, spawnCheck, requestQueue, withdrawQueue },
     folder: config.dataFolder,
@@ -44,7 +55,31 @@ export function createProviders(host: ProvidersHost): Providers {
     discoverBase: async (repo) => (await discoverBase(repo, null)).branch,
   })
   const inlets = [tracker, forge].flatMap(({ kind, inlet }: Forge | Tracker) => (inlet === undefined ? [] : [[kind, inlet] as const]))
-  return { forge, tracker, embedded: { forge, tracker }, inlets: new Map(inlets), authorisations: new Map() }
+  return {
+    forge,
+    tracker,
+    embedded: { forge, tracker: embeddedTracker },
+    inlets: new Map(inlets),
+    authorisations: new Map(linear === null ? [] : [['linear', linear]]),
+    start: () => linear?.start(),
+    stop: async () => linear?.stop(),
+  }
+}
+
+/** Loaded where it is configured: its client is large. */
+async function createLinear(host: ProvidersHost): Promise<LinearTracker | null> {
+  const { config, database, now, after, wake, isOver, pullRequestOf, log } = host
+  if (config.tracker.kind !== 'linear') return null
+  const { createLinearTracker } = await import('../actors/tracker/linear.ts')
+  const { publicUrl, host: address, port } = config.server
+  return createLinearTracker({
+    ...{ settings: config.tracker, projects: config.projects, database, now, after, wake },
+    url: ({ key }) => (publicUrl === null ? null : issueUrl(config, key)),
+    callbackUrl: () => `${publicUrl ?? `http://${address}:${port}`}/oauth/linear/callback`,
+    pullRequest: pullRequestOf,
+    isTerminal: isOver,
+    log: (level, message, issue) => log(level, issue === undefined ? {} : { issue }, message),
+  })
 }
 
 const issueUrl = (config: Config, key: string): string =>

@@ -160,12 +160,17 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
 
   let pump: FactPump
   const outbox = createFactOutbox({ database, now: clock.now, wake: () => pump.wake() })
-  providers = createProviders({
-    ...{ config, database, now: clock.now, wake: () => pump.wake() },
+  const snapshotOf = (issue: string): { value: unknown; context: IssueContext } | null => {
+    const snapshot = store.actor(`issue/${issue}`)?.snapshot
+    return snapshot == null ? null : (JSON.parse(snapshot) as { value: unknown; context: IssueContext })
+  }
+  providers = await createProviders({
+    ...{ config, database, now: clock.now, after: clock.after, wake: () => pump.wake(), log },
     isOver: (issue) => {
-      const row = store.actor(`issue/${issue}`)
-      return row?.snapshot != null && isTerminal((JSON.parse(row.snapshot) as { value: unknown }).value)
+      const snapshot = snapshotOf(issue)
+      return snapshot !== null && isTerminal(snapshot.value)
     },
+    pullRequestOf: (issue) => snapshotOf(issue)?.context.pr?.url ?? null,
     spawnCheck: async ({ attempt, ...check }) => {
       const head = `${check.project}.${check.number}.${check.headSha}`
       const retry = projectOf(config, check.project).ci?.retry
@@ -195,6 +200,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   // --- start -------------------------------------------------------------------------------------
   try {
     await takeUp({ config, system, forge, log })
+    providers.start()
   } catch (error) {
     // Whoever embeds this may mend the cause and open it again: nothing may go on, and the database is given back.
     pump.stop()
@@ -315,7 +321,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
         endHousekeeping()
         stately?.stop()
         lag.stop()
-        await inbox.stop()
+        await Promise.all([inbox.stop(), providers.stop()])
         await system.stop()
         phase = 'stopped'
         await Promise.all([sessions.ended(endingTime), works.ended(endingTime)])

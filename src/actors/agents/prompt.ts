@@ -4,17 +4,7 @@ import type { Completion, Recovery, TurnKind } from '../../machines/run/context.
 import { keepsOff } from '../../machines/run/policy.ts'
 import { minutes } from '../../machines/run/words.ts'
 import { fenced, indented, list, oneLine, quote, section } from './markdown.ts'
-import type { ChangeInFlight, CheckFailure, Finding, QueueIncident, RunType } from '../ports.ts'
-
-/** What stands around an issue in its tracker. */
-export interface Background {
-  /** What a workspace or a team tells every agent, and whose word it is. */
-  guidance: readonly { origin: string; body: string }[]
-  /** Oldest first; `at` is epoch ms. */
-  comments: readonly { author: string; at: number; body: string }[]
-  /** `path`: a copy on this machine. */
-  attachments: readonly { title: string; url: string; path: string | null }[]
-}
+import type { ChangeInFlight, CheckFailure, Finding, PromptContext, QueueIncident, RunType } from '../ports.ts'
 
 export interface PromptFacts {
   runType: RunType
@@ -23,7 +13,7 @@ export interface PromptFacts {
   title: string
   description: string
   /** What the tracker has beside the issue's own text; null when it has nothing, or could not be asked. */
-  background: Background | null
+  background: PromptContext | null
   url: string
   branch: string
   base: string
@@ -236,17 +226,25 @@ const short = (sha: string): string => sha.slice(0, 10)
 const messages = (texts: PromptFacts['messages']): string =>
   texts.map(({ text, author }) => `${oneLine(author) || 'Someone'}:\n\n${quote(text)}`).join('\n\n')
 
-function around(background: Background | null): (string | null)[] {
+const priorities = ['', 'urgent', 'high', 'medium', 'low']
+
+function around(background: PromptContext | null): (string | null)[] {
   if (background === null) return []
-  const { guidance, comments, attachments } = background
+  const { labels, priority, estimate, dueDate, guidance, comments, attachments } = background
+  const traits = [
+    ...(priorities[priority] ? [`Priority: ${priorities[priority]}`] : []),
+    ...(labels.length === 0 ? [] : [`Labels: ${labels.map(oneLine).join(', ')}`]),
+    ...(estimate === null ? [] : [`Estimate: ${estimate}`]),
+    ...(dueDate === null ? [] : [`Due: ${oneLine(dueDate)}`]),
+  ]
+  const rulings = guidance.map(({ origin, body }) => `${oneLine(origin)}:\n\n${quote(body)}`)
   const said = comments.map(({ author, at, body }) => `${oneLine(author) || 'Someone'}, ${new Date(at).toISOString()}:\n\n${quote(body)}`)
   const files = attachments.map(
     ({ title, url, path }) => `${oneLine(title)}: ${oneLine(url)}${path === null ? '' : ` (here as \`${path}\`)`}`,
   )
   return [
-    guidance.length === 0
-      ? null
-      : section('Guidance', guidance.map(({ origin, body }) => `${oneLine(origin)}:\n\n${quote(body)}`).join('\n\n')),
+    traits.length === 0 ? null : list(traits),
+    rulings.length === 0 ? null : section('Guidance', rulings.join('\n\n')),
     said.length === 0 ? null : section('Earlier comments', said.join('\n\n')),
     files.length === 0 ? null : section('Attachments', list(files)),
   ]

@@ -304,6 +304,12 @@ export function createLocalTracker(options: LocalTrackerOptions): LocalTracker {
       withDelayedDurability(database, () => outbox.transaction(take))
     },
 
+    async promptContext({ issue }) {
+      const { labels, priority } = toIssue(need(issue))
+      // What people say here reaches a run as messages.
+      return { labels, priority, estimate: null, dueDate: null, guidance: [], comments: [], attachments: [] }
+    },
+
     async facts({ issue }) {
       const row = rows.byId(issue)
       return row === undefined || row.removed_at !== null ? null : rows.facts(row)

@@ -105,7 +105,15 @@ export function createPromptContext(options: {
       const isWanted = attachments.filter(({ path }) => path !== null).length < mostImages
       attachments.push({ ...one, path: isWanted ? await tryDownload(row.workspace, one.url, folder, id) : null })
     }
-    return { guidance: guidanceOf(id), comments, attachments, estimate: issue.estimate ?? null, dueDate: issue.dueDate ?? null }
+    return {
+      labels: issue.labels.map(({ name }) => name),
+      priority: issue.priority,
+      estimate: issue.estimate ?? null,
+      dueDate: issue.dueDate ?? null,
+      guidance: guidanceOf(id),
+      comments,
+      attachments,
+    }
   }
 
   /** The nearest one last, as it came: it has the last word. */
