@@ -97,7 +97,7 @@ fi`,
     expect(consent).toMatchObject({ type: 'review.approved', headSha: ended.pr!.headSha })
     for (const words of ['No such line.', '(blocking) ../../etc/passwd:1: Outside.', 'notes.txt:1: Not changed here.', 'Not yet.'])
       expect(objection!['body']).toContain(words)
-    expect(note('fix')).toContain(`\`${key}.txt:1\` (has to change): Say more.`)
+    expect(note('fix')).toContain(`\`${key}.txt:1\` (has to change):\n\n  > Say more.`)
     expect(note('fix')).toContain('Outside.')
   })
 
