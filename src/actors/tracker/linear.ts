@@ -23,6 +23,7 @@ import { createVault } from './linear/vault.ts'
 import { createWorkflow } from './linear/workflow.ts'
 import { createWorkspaces, type WorkspaceHealth } from './linear/workspaces.ts'
 
+export { checkLinear, type Check, type CheckLinearOptions } from './linear/doctor.ts'
 export type { Connection, LinearSettings, WorkspaceHealth }
 
 export interface LinearTrackerOptions {
