@@ -7,6 +7,7 @@ import { createFactOutbox } from '../../persistence/fact-outbox.ts'
 import type { PromptContext, Tracker } from '../ports.ts'
 import { createCatchUp } from './linear/catch-up.ts'
 import { createCalls } from './linear/client.ts'
+import { createFarewell } from './linear/farewell.ts'
 import { createHeartbeat } from './linear/heartbeat.ts'
 import { createInlet } from './linear/inlet.ts'
 import { createSessionReader } from './linear/inlet-sessions.ts'
@@ -87,7 +88,8 @@ export function createLinearTracker(options: LinearTrackerOptions): LinearTracke
   const issues = createIssues({ rows, workspaces, calls, projects, now })
   const sessions = createSessions({ rows: sessionRows, calls })
   const workflow = createWorkflow({ rows, calls, now, log: options.log })
-  const shared = { rows, issues, sessionRows, sessions, workspaces, calls, projects, now, log: warn }
+  const farewell = createFarewell({ sessionRows, sessions, log: warn })
+  const shared = { rows, issues, sessionRows, sessions, farewell, workspaces, calls, projects, now, log: warn }
   const connectUrl = (): string | null => (settings.clientId === null || settings.tokenKey === null ? null : oauth.connect().url)
   const sessionReader = createSessionReader({ ...shared, connectUrl })
   const catchUp = createCatchUp({ ...shared, sessionReader, isTerminal: options.isTerminal })

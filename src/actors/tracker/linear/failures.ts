@@ -70,12 +70,6 @@ export function toFailure(what: string, { status, headers, body }: Refusal, now:
   return new FatalError('linear-refused', `Linear has refused it (${what}): ${words}`)
 }
 
-/** What has an id of ours is there already: it was made before, and the answer was lost. */
-export const isAlreadyThere = (error: unknown): boolean =>
-  error instanceof FatalError &&
-  error.code === 'linear-refused' &&
-  /already (exist|been|there)|conflict on insert|duplicate|not unique/i.test(error.message)
-
 export const toUnreachable = (what: string, error: unknown): RetryableError =>
   new RetryableError('linear-unreachable', `Linear could not be reached (${what}).`, { cause: error, retryAfter: 5_000 })
 

@@ -6,6 +6,7 @@ import type { Delivery, Inlet, Notice } from '../../ports.ts'
 import { addressedText } from './addressing.ts'
 import type { LinearCalls } from './client.ts'
 import { listTeams } from './documents/workspace.ts'
+import type { Farewell } from './farewell.ts'
 import { uuidOf } from './ids.ts'
 import { createIssueReader, look, prompted, type Source } from './inlet-issues.ts'
 import { openingOf, toActor, type Prompt, type SessionReader } from './inlet-sessions.ts'
@@ -44,13 +45,14 @@ export function createInlet(options: {
   sessionRows: SessionRows
   sessions: Sessions
   sessionReader: SessionReader
+  farewell: Farewell
   workspaces: Workspaces
   calls: LinearCalls
   projects: readonly ProjectConfig[]
   catchUp: Inlet['catchUp']
   log: (message: string, issue?: string) => void
 }): Inlet {
-  const { rows, sessionRows, sessions, sessionReader, workspaces, calls, projects, catchUp, log } = options
+  const { rows, sessionRows, sessions, sessionReader, farewell, workspaces, calls, projects, catchUp, log } = options
   const readIssue = createIssueReader(options)
 
   async function readSession(workspace: WorkspaceRow, event: SessionEvent, signal?: AbortSignal): Promise<Notice[]> {
@@ -107,9 +109,9 @@ export function createInlet(options: {
     if (event === null || workspace === undefined) return []
     switch (event.type) {
       case 'Issue':
-        return readIssue(workspace, event, signal)
+        return farewell.ofAll(await readIssue(workspace, event, signal))
       case 'AgentSessionEvent':
-        return readSession(workspace, event, signal)
+        return farewell.ofAll(await readSession(workspace, event, signal))
       case 'Comment':
         return readComment(workspace, event)
       case 'Attachment': {

@@ -1,7 +1,7 @@
 // What is asked of comments, and what is written as one.
 
 import { z } from 'zod'
-import { operation, page, success, time, user } from './operation.ts'
+import { found, operation, page, success, time, user } from './operation.ts'
 
 const comment = z.object({
   id: z.string(),
@@ -24,10 +24,13 @@ export const listComments = operation(
 
 export const getComment = operation(`query SignalboxComment($id: String!) { comment(id: $id) { ${fields} } }`, z.object({ comment }))
 
-export const createComment = operation(
-  `mutation SignalboxCommentCreate($input: CommentCreateInput!) { commentCreate(input: $input) { success } }`,
-  z.object({ commentCreate: success }),
-)
+export const makeComment = {
+  create: operation(
+    `mutation SignalboxCommentCreate($input: CommentCreateInput!) { commentCreate(input: $input) { success } }`,
+    z.object({ commentCreate: success }),
+  ),
+  find: operation(`query SignalboxCommentIsThere($id: String!) { found: comment(id: $id) { id } }`, found),
+}
 
 export const updateComment = operation(
   `mutation SignalboxCommentUpdate($id: String!, $input: CommentUpdateInput!) { commentUpdate(id: $id, input: $input) { success } }`,
