@@ -98,7 +98,7 @@ export function createLinearTracker(options: LinearTrackerOptions): LinearTracke
 
   return {
     kind: 'linear',
-    inlet: createInlet({ ...shared, sessionReader, catchUp }),
+    inlet: createInlet({ ...shared, sessionReader, catchUp, after }),
     projectOf: (issue) => rows.byId(issue)?.project,
     ...createRequests({ ...shared, outbox }),
     progress: createProgress(shared),

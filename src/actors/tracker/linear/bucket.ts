@@ -30,7 +30,7 @@ const places: Record<Priority, number> = { human: 10, report: 6, polling: 4 }
 /** The part of a limit that is left to those of a higher priority. */
 const reserves: Record<Priority, number> = { human: 0, report: 0.05, polling: 0.2 }
 
-/** How long a call waits here before whoever asked is told to come again. */
+/** A call that would have to wait longer than this for the limits is sent away, to come again. */
 const patience: Record<Priority, number> = { human: 30_000, report: 15_000, polling: 5_000 }
 
 /** Linear fills its limits up evenly over this time. */
@@ -45,6 +45,7 @@ interface Limit {
 interface Waiter {
   priority: Priority
   start: () => void
+  leave: (error: unknown) => void
 }
 
 export function createBucket({ now, after }: BucketClock): Bucket {
@@ -70,6 +71,7 @@ export function createBucket({ now, after }: BucketClock): Bucket {
   function startWaiting(): void {
     cancelWake?.()
     cancelWake = undefined
+    for (const one of waiting.filter(({ priority }) => delayOf(priority) > patience[priority])) one.leave(limited(one.priority))
     for (const priority of priorities) {
       for (;;) {
         const next = waiting.findIndex((one) => one.priority === priority)
@@ -101,7 +103,6 @@ export function createBucket({ now, after }: BucketClock): Bucket {
       waiting.splice(at, 1)
       reject(error)
     }
-    const cancel = after(patience[priority], () => leave(limited(priority)))
     const abort = (): void => leave(signal!.reason)
     const waiter: Waiter = {
       priority,
@@ -110,14 +111,12 @@ export function createBucket({ now, after }: BucketClock): Bucket {
         for (const one of limits.values()) one.remaining -= 1
         resolve()
       },
+      leave,
     }
     signal?.addEventListener('abort', abort, { once: true })
     waiting.push(waiter)
     startWaiting()
-    return promise.finally(() => {
-      cancel()
-      signal?.removeEventListener('abort', abort)
-    })
+    return promise.finally(() => signal?.removeEventListener('abort', abort))
   }
 
   return {
@@ -137,9 +136,11 @@ export function createBucket({ now, after }: BucketClock): Bucket {
         const remaining = numberOf(headers, `x-ratelimit-${name}-remaining`)
         if (limit !== null && limit > 0 && remaining !== null) limits.set(name, { limit, remaining, at: now() })
       }
+      startWaiting()
     },
     pauseUntil(time) {
       pausedUntil = Math.max(pausedUntil, time)
+      startWaiting()
     },
     hasRoom: () => waiting.length === 0 && mayStart('polling'),
   }

@@ -122,7 +122,10 @@ describe('the turns of a workspace', () => {
     expect(started).toEqual(['person'])
     for (const end of ends) end()
     await call
+    bucket.pauseUntil(clock.time + 3_000)
+    const waiting = ask('human', 'waiting')
     bucket.pauseUntil(clock.time + 60_000)
+    await limited(waiting)
     await limited(ask('human', 'late'))
   })
 
