@@ -16,8 +16,13 @@ export interface Bucket {
   run: <T>(priority: Priority, work: () => Promise<T>, signal?: AbortSignal) => Promise<T>
   /** Takes in what an answer's headers say of the limits. */
   observe: (headers: Headers) => void
-  /** No call until then (epoch ms): Linear has said so. */
-  pauseUntil: (time: number) => void
+  /**
+   * Linear has refused a call for its limits, which are full again at `reset` (epoch ms). `exact`: it takes none before. Else its limits
+   * fill up all the while: it is asked again after a pause, which grows with each refusal in a row.
+   */
+  refuse: (reset: number, exact: boolean) => void
+  /** Linear has answered a call. */
+  accept: () => void
   /** Whether a call that nobody waits for would be taken at once. */
   hasRoom: () => boolean
 }
@@ -32,6 +37,8 @@ const reserves: Record<Priority, number> = { human: 0, report: 0.05, polling: 0.
 
 /** A call that would have to wait longer than this for the limits is sent away, to come again. */
 const patience: Record<Priority, number> = { human: 30_000, report: 15_000, polling: 5_000 }
+
+const firstPause = 15_000
 
 /** Linear fills its limits up evenly over this time. */
 const period = 3_600_000
@@ -53,6 +60,7 @@ export function createBucket({ now, after }: BucketClock): Bucket {
   const waiting: Waiter[] = []
   let underWay = 0
   let pausedUntil = 0
+  let refusals = 0
   let cancelWake: (() => void) | undefined
 
   const left = ({ limit, remaining, at }: Limit): number => Math.min(limit, remaining + ((now() - at) / period) * limit)
@@ -138,9 +146,14 @@ export function createBucket({ now, after }: BucketClock): Bucket {
       }
       startWaiting()
     },
-    pauseUntil(time) {
-      pausedUntil = Math.max(pausedUntil, time)
+    refuse(reset, exact) {
+      const growing = now() + firstPause * 2 ** refusals
+      refusals += 1
+      pausedUntil = Math.max(pausedUntil, exact ? reset : Math.min(reset, growing))
       startWaiting()
+    },
+    accept() {
+      refusals = 0
     },
     hasRoom: () => waiting.length === 0 && mayStart('polling'),
   }

@@ -111,7 +111,7 @@ describe('the turns of a workspace', () => {
 
   test('nothing starts while the workspace is paused, and what waited goes on when the pause is over', async () => {
     const { clock, bucket, started, ends, ask } = create()
-    bucket.pauseUntil(clock.time + 4_000)
+    bucket.refuse(clock.time + 4_000, true)
     const call = ask('human', 'person')
     await settle()
     expect(started).toEqual([])
@@ -122,16 +122,41 @@ describe('the turns of a workspace', () => {
     expect(started).toEqual(['person'])
     for (const end of ends) end()
     await call
-    bucket.pauseUntil(clock.time + 3_000)
+    bucket.refuse(clock.time + 3_000, true)
     const waiting = ask('human', 'waiting')
-    bucket.pauseUntil(clock.time + 60_000)
+    bucket.refuse(clock.time + 60_000, true)
     await limited(waiting)
     await limited(ask('human', 'late'))
   })
 
+  test('where Linear only says when its limits are full, it is asked again sooner, and later after each refusal', async () => {
+    const { clock, bucket, started } = create()
+    const hour = clock.time + 3_600_000
+    bucket.refuse(hour, false)
+    const first = bucket.run('human', async () => void started.push('first'))
+    await clock.pass(14_999)
+    expect(started).toEqual([])
+    await clock.pass(1)
+    await first
+    bucket.refuse(hour, false)
+    const second = bucket.run('human', async () => void started.push('second'))
+    await clock.pass(29_999)
+    expect(started).toEqual(['first'])
+    await clock.pass(1)
+    await second
+    bucket.refuse(hour, false)
+    await limited(bucket.run('human', async () => {}))
+    bucket.accept()
+    await clock.pass(60_000)
+    bucket.refuse(hour, false)
+    await clock.pass(15_000)
+    await bucket.run('human', async () => void started.push('third'))
+    expect(started).toEqual(['first', 'second', 'third'])
+  })
+
   test('a call that nobody wants any more leaves its place in the line, and a failed one gives its place back', async () => {
     const { clock, bucket, started } = create()
-    bucket.pauseUntil(clock.time + 2_000)
+    bucket.refuse(clock.time + 2_000, true)
     const controller = new AbortController()
     const call = bucket.run('human', async () => started.push('aborted'), controller.signal)
     controller.abort(new Error('not wanted'))

@@ -7,13 +7,15 @@ const comment = z.object({
   id: z.string(),
   body: z.string(),
   createdAt: time,
+  /** Written by Linear itself, to open the thread of a session. */
+  isArtificialAgentSessionRoot: z.boolean(),
   user: user.nullish(),
   parent: z.object({ id: z.string() }).nullish(),
   issue: z.object({ id: z.string() }).nullish(),
 })
 export type LinearComment = z.infer<typeof comment>
 
-const fields = 'id body createdAt user { id name displayName email } parent { id } issue { id }'
+const fields = 'id body createdAt isArtificialAgentSessionRoot user { id name displayName email } parent { id } issue { id }'
 
 export const listComments = operation(
   `query SignalboxComments($filter: CommentFilter!, $after: String) {
