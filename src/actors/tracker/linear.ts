@@ -7,6 +7,7 @@ import { createFactOutbox } from '../../persistence/fact-outbox.ts'
 import type { PromptContext, Tracker } from '../ports.ts'
 import { createCatchUp } from './linear/catch-up.ts'
 import { createCalls } from './linear/client.ts'
+import { createFarewell } from './linear/farewell.ts'
 import { createHeartbeat } from './linear/heartbeat.ts'
 import { createInlet } from './linear/inlet.ts'
 import { createSessionReader } from './linear/inlet-sessions.ts'
@@ -23,6 +24,7 @@ import { createVault } from './linear/vault.ts'
 import { createWorkflow } from './linear/workflow.ts'
 import { createWorkspaces, type WorkspaceHealth } from './linear/workspaces.ts'
 
+export { checkLinear, type Check, type CheckLinearOptions } from './linear/doctor.ts'
 export type { Connection, LinearSettings, WorkspaceHealth }
 
 export interface LinearTrackerOptions {
@@ -86,7 +88,8 @@ export function createLinearTracker(options: LinearTrackerOptions): LinearTracke
   const issues = createIssues({ rows, workspaces, calls, projects, now })
   const sessions = createSessions({ rows: sessionRows, calls })
   const workflow = createWorkflow({ rows, calls, now, log: options.log })
-  const shared = { rows, issues, sessionRows, sessions, workspaces, calls, projects, now, log: warn }
+  const farewell = createFarewell({ sessionRows, sessions, log: warn })
+  const shared = { rows, issues, sessionRows, sessions, farewell, workspaces, calls, projects, now, log: warn }
   const connectUrl = (): string | null => (settings.clientId === null || settings.tokenKey === null ? null : oauth.connect().url)
   const sessionReader = createSessionReader({ ...shared, connectUrl })
   const catchUp = createCatchUp({ ...shared, sessionReader, isTerminal: options.isTerminal })
@@ -95,7 +98,7 @@ export function createLinearTracker(options: LinearTrackerOptions): LinearTracke
 
   return {
     kind: 'linear',
-    inlet: createInlet({ ...shared, sessionReader, catchUp }),
+    inlet: createInlet({ ...shared, sessionReader, catchUp, after }),
     projectOf: (issue) => rows.byId(issue)?.project,
     ...createRequests({ ...shared, outbox }),
     progress: createProgress(shared),

@@ -16,8 +16,13 @@ export interface Bucket {
   run: <T>(priority: Priority, work: () => Promise<T>, signal?: AbortSignal) => Promise<T>
   /** Takes in what an answer's headers say of the limits. */
   observe: (headers: Headers) => void
-  /** No call until then (epoch ms): Linear has said so. */
-  pauseUntil: (time: number) => void
+  /**
+   * Linear has refused a call for its limits, which are full again at `reset` (epoch ms). `exact`: it takes none before. Else its limits
+   * fill up all the while: it is asked again after a pause, which grows with each refusal in a row.
+   */
+  refuse: (reset: number, exact: boolean) => void
+  /** Linear has answered a call. */
+  accept: () => void
   /** Whether a call that nobody waits for would be taken at once. */
   hasRoom: () => boolean
 }
@@ -30,8 +35,10 @@ const places: Record<Priority, number> = { human: 10, report: 6, polling: 4 }
 /** The part of a limit that is left to those of a higher priority. */
 const reserves: Record<Priority, number> = { human: 0, report: 0.05, polling: 0.2 }
 
-/** How long a call waits here before whoever asked is told to come again. */
+/** A call that would have to wait longer than this for the limits is sent away, to come again. */
 const patience: Record<Priority, number> = { human: 30_000, report: 15_000, polling: 5_000 }
+
+const firstPause = 15_000
 
 /** Linear fills its limits up evenly over this time. */
 const period = 3_600_000
@@ -45,6 +52,7 @@ interface Limit {
 interface Waiter {
   priority: Priority
   start: () => void
+  leave: (error: unknown) => void
 }
 
 export function createBucket({ now, after }: BucketClock): Bucket {
@@ -52,6 +60,7 @@ export function createBucket({ now, after }: BucketClock): Bucket {
   const waiting: Waiter[] = []
   let underWay = 0
   let pausedUntil = 0
+  let refusals = 0
   let cancelWake: (() => void) | undefined
 
   const left = ({ limit, remaining, at }: Limit): number => Math.min(limit, remaining + ((now() - at) / period) * limit)
@@ -70,6 +79,7 @@ export function createBucket({ now, after }: BucketClock): Bucket {
   function startWaiting(): void {
     cancelWake?.()
     cancelWake = undefined
+    for (const one of waiting.filter(({ priority }) => delayOf(priority) > patience[priority])) one.leave(limited(one.priority))
     for (const priority of priorities) {
       for (;;) {
         const next = waiting.findIndex((one) => one.priority === priority)
@@ -101,7 +111,6 @@ export function createBucket({ now, after }: BucketClock): Bucket {
       waiting.splice(at, 1)
       reject(error)
     }
-    const cancel = after(patience[priority], () => leave(limited(priority)))
     const abort = (): void => leave(signal!.reason)
     const waiter: Waiter = {
       priority,
@@ -110,14 +119,12 @@ export function createBucket({ now, after }: BucketClock): Bucket {
         for (const one of limits.values()) one.remaining -= 1
         resolve()
       },
+      leave,
     }
     signal?.addEventListener('abort', abort, { once: true })
     waiting.push(waiter)
     startWaiting()
-    return promise.finally(() => {
-      cancel()
-      signal?.removeEventListener('abort', abort)
-    })
+    return promise.finally(() => signal?.removeEventListener('abort', abort))
   }
 
   return {
@@ -137,9 +144,16 @@ export function createBucket({ now, after }: BucketClock): Bucket {
         const remaining = numberOf(headers, `x-ratelimit-${name}-remaining`)
         if (limit !== null && limit > 0 && remaining !== null) limits.set(name, { limit, remaining, at: now() })
       }
+      startWaiting()
     },
-    pauseUntil(time) {
-      pausedUntil = Math.max(pausedUntil, time)
+    refuse(reset, exact) {
+      const growing = now() + firstPause * 2 ** refusals
+      refusals += 1
+      pausedUntil = Math.max(pausedUntil, exact ? reset : Math.min(reset, growing))
+      startWaiting()
+    },
+    accept() {
+      refusals = 0
     },
     hasRoom: () => waiting.length === 0 && mayStart('polling'),
   }

@@ -9,6 +9,7 @@ import { listComments } from './documents/comment.ts'
 import { listDelegated } from './documents/issue.ts'
 import type { Page } from './documents/operation.ts'
 import { listPrompts, listSessions, type ListedSession } from './documents/session.ts'
+import type { Farewell } from './farewell.ts'
 import { messageOf } from './inlet.ts'
 import { newsOf } from './inlet-issues.ts'
 import { toActor, type SessionReader } from './inlet-sessions.ts'
@@ -33,6 +34,7 @@ export function createCatchUp(options: {
   issues: Issues
   sessionRows: SessionRows
   sessionReader: SessionReader
+  farewell: Farewell
   workspaces: Workspaces
   calls: LinearCalls
   projects: readonly ProjectConfig[]
@@ -40,7 +42,7 @@ export function createCatchUp(options: {
   now: () => number
   log: (message: string, issue?: string) => void
 }) {
-  const { rows, issues, sessionRows, sessionReader, workspaces, calls, projects, isTerminal, now, log } = options
+  const { rows, issues, sessionRows, sessionReader, farewell, workspaces, calls, projects, isTerminal, now, log } = options
 
   const since = (workspace: string, name: string): number | null => {
     const at = rows.cursor(workspace, name)
@@ -154,7 +156,7 @@ export function createCatchUp(options: {
       for (const [name, part] of Object.entries(parts)) {
         const at = now()
         try {
-          notices.push(...(await part(workspace, signal)))
+          notices.push(...(await farewell.ofAll(await part(workspace, signal))))
           cursors.push({ workspace: workspace.id, name, at })
         } catch (error) {
           signal.throwIfAborted()

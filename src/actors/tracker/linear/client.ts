@@ -78,9 +78,15 @@ export function createCalls(
     for (let attempt = 1; ; attempt++) {
       const { data, refusal, headers } = await request(what, operation.document, variables, token, signal)
       bucket.observe(headers)
-      if (refusal === undefined) return check(what, operation, data)
+      if (refusal === undefined) {
+        bucket.accept()
+        return check(what, operation, data)
+      }
       const failure = toFailure(what, refusal, now())
-      if (failure.code === 'linear-rate-limited') bucket.pauseUntil(resetOf(refusal.headers, now()))
+      if (failure.code === 'linear-rate-limited') {
+        const { at, exact } = resetOf(refusal.headers, now())
+        bucket.refuse(at, exact)
+      }
       if (failure.code !== 'linear-unauthorized') throw failure
       if (attempt > 1) {
         workspaces().setHealth(workspace, 'unauthorized', 'Linear refuses even a fresh token.')

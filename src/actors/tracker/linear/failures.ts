@@ -24,15 +24,18 @@ const reconnect = 'Run `signalbox connect linear` to let Signalbox in again.'
 /** How long Linear is left alone when it does not say how long. */
 const shortPause = 30_000
 
-/** When Linear takes calls again, epoch ms, as its headers say. */
-export function resetOf(headers: Headers, now: number): number {
+/** Limits fill up all the while: whoever has asked may do so again before they are full. */
+const longestPause = 5 * 60_000
+
+/** When Linear takes calls again, epoch ms, as its headers say; `exact` where it says so, and not only when its limits are full. */
+export function resetOf(headers: Headers, now: number): { at: number; exact: boolean } {
   const seconds = Number(headers.get('retry-after') ?? Number.NaN)
-  if (Number.isFinite(seconds) && seconds > 0) return now + seconds * 1_000
+  if (Number.isFinite(seconds) && seconds > 0) return { at: now + seconds * 1_000, exact: true }
   const resets = ['requests', 'complexity', 'endpoint-requests']
     .filter((name) => headers.get(`x-ratelimit-${name}-remaining`) === '0')
     .map((name) => Number(headers.get(`x-ratelimit-${name}-reset`) ?? Number.NaN))
     .filter((reset) => reset > now)
-  return resets.length === 0 ? now + shortPause : Math.max(...resets)
+  return { at: resets.length === 0 ? now + shortPause : Math.max(...resets), exact: false }
 }
 
 /** `what` was asked of Linear and it has refused it. */
@@ -45,7 +48,7 @@ export function toFailure(what: string, { status, headers, body }: Refusal, now:
 
   if (status === 429 || /rate_?limited/.test(code)) {
     return new RetryableError('linear-rate-limited', `Linear's limits are used up (${what}): ${words}`, {
-      retryAfter: Math.max(1_000, resetOf(headers, now) - now),
+      retryAfter: Math.max(1_000, Math.min(resetOf(headers, now).at - now, longestPause)),
     })
   }
   if (status === 401 || /authentication/.test(code)) {
@@ -69,12 +72,6 @@ export function toFailure(what: string, { status, headers, body }: Refusal, now:
   }
   return new FatalError('linear-refused', `Linear has refused it (${what}): ${words}`)
 }
-
-/** What has an id of ours is there already: it was made before, and the answer was lost. */
-export const isAlreadyThere = (error: unknown): boolean =>
-  error instanceof FatalError &&
-  error.code === 'linear-refused' &&
-  /already (exist|been|there)|conflict on insert|duplicate|not unique/i.test(error.message)
 
 export const toUnreachable = (what: string, error: unknown): RetryableError =>
   new RetryableError('linear-unreachable', `Linear could not be reached (${what}).`, { cause: error, retryAfter: 5_000 })

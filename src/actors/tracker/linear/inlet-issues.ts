@@ -86,7 +86,7 @@ export function createIssueReader({
     const isHandover = data.delegateId === us && (handed || action === 'create')
     const delegator = actor?.id === undefined ? null : { ...actor, id: actor.id, name: actor.name ?? undefined }
     const handover = isHandover ? { delegator, handoverAt: 0 } : {}
-    const sight = await issues.look(workspace, data.id, { priority: 'human', signal, ...handover })
+    const sight = await issues.look(workspace, data.id, { priority: 'report', signal, ...handover })
     if (sight.kind === 'stray') log(strayText(sight), data.id)
     if (sight.kind === 'untrusted') log(`${sight.issue.identifier} was delegated by somebody who may not: nothing is begun.`, data.id)
     if (sight.kind !== 'here') return [...newsOf(sight, source, author), ...others]

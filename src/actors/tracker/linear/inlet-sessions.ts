@@ -82,7 +82,7 @@ export function createSessionReader(options: {
   ): Promise<{ id: string; text: string } | null> {
     let found = comment
     if (sourceComment !== null && sourceComment !== comment?.id) {
-      const answer = await calls.call(workspace, getComment, { id: sourceComment }, { priority: 'human' })
+      const answer = await calls.call(workspace, getComment, { id: sourceComment }, { priority: 'report' })
       found = answer.comment
     }
     const text = found === null ? null : addressedText(found.body, [name])
@@ -134,7 +134,7 @@ export function createSessionReader(options: {
     }
     const mention = await mentionOf(workspace, opening)
     // Who mentions us in an issue has not delegated it.
-    const how = { priority: 'human' as const, signal, ...(mention === null ? { delegator: toActor(creator), handoverAt: 0 } : {}) }
+    const how = { priority: 'report' as const, signal, ...(mention === null ? { delegator: toActor(creator), handoverAt: 0 } : {}) }
     const sight = await lookFor(session, how)
     if (sight === null) return []
     if (sight.kind !== 'here') {
@@ -169,7 +169,7 @@ export function createSessionReader(options: {
 
   /** What is to be known before a message can reach an actor: a project, or that we are to work on it at all. */
   async function answered(workspace: WorkspaceRow, session: SessionRow, prompt: Prompt, signal?: AbortSignal): Promise<Sight | null> {
-    const how = { priority: 'human' as const, signal }
+    const how = { priority: 'report' as const, signal }
     const said = prompt.text.trim().toLowerCase()
     if (session.awaits === 'project') {
       const project = projects.find(({ id }) => id.toLowerCase() === said)

@@ -1,11 +1,12 @@
 // Reads what Linear tells by webhook, and answers a new session at once. Own words and own deeds begin nothing.
 
-import { toErrorData } from '../../../errors.ts'
+import { RetryableError, toErrorData } from '../../../errors.ts'
 import type { ProjectConfig } from '../../../config.ts'
 import type { Delivery, Inlet, Notice } from '../../ports.ts'
 import { addressedText } from './addressing.ts'
 import type { LinearCalls } from './client.ts'
 import { listTeams } from './documents/workspace.ts'
+import type { Farewell } from './farewell.ts'
 import { uuidOf } from './ids.ts'
 import { createIssueReader, look, prompted, type Source } from './inlet-issues.ts'
 import { openingOf, toActor, type Prompt, type SessionReader } from './inlet-sessions.ts'
@@ -38,19 +39,24 @@ export function messageOf(
   return prompted(issue, { text, author: author.name ?? null, via: 'mention', observedAt: at, source }, `linear:comment:${id}`)
 }
 
+/** Between the attempts to answer a new session, ms. */
+const acknowledgementPauses = [300, 1_500, 3_000]
+
 export function createInlet(options: {
   rows: IssueRows
   issues: Issues
   sessionRows: SessionRows
   sessions: Sessions
   sessionReader: SessionReader
+  farewell: Farewell
   workspaces: Workspaces
   calls: LinearCalls
   projects: readonly ProjectConfig[]
   catchUp: Inlet['catchUp']
+  after: (ms: number, callback: () => void) => () => void
   log: (message: string, issue?: string) => void
 }): Inlet {
-  const { rows, sessionRows, sessions, sessionReader, workspaces, calls, projects, catchUp, log } = options
+  const { rows, sessionRows, sessions, sessionReader, farewell, workspaces, calls, projects, catchUp, after, log } = options
   const readIssue = createIssueReader(options)
 
   async function readSession(workspace: WorkspaceRow, event: SessionEvent, signal?: AbortSignal): Promise<Notice[]> {
@@ -107,9 +113,9 @@ export function createInlet(options: {
     if (event === null || workspace === undefined) return []
     switch (event.type) {
       case 'Issue':
-        return readIssue(workspace, event, signal)
+        return farewell.ofAll(await readIssue(workspace, event, signal))
       case 'AgentSessionEvent':
-        return readSession(workspace, event, signal)
+        return farewell.ofAll(await readSession(workspace, event, signal))
       case 'Comment':
         return readComment(workspace, event)
       case 'Attachment': {
@@ -127,6 +133,21 @@ export function createInlet(options: {
     }
   }
 
+  /** Linear gives an agent ten seconds: what may succeed within them is tried again at once. */
+  async function persistently(work: () => Promise<void>): Promise<void> {
+    for (const pause of acknowledgementPauses) {
+      try {
+        return await work()
+      } catch (error) {
+        if (!(error instanceof RetryableError)) throw error
+        const { promise, resolve } = Promise.withResolvers<void>()
+        after(pause, resolve)
+        await promise
+      }
+    }
+    return work()
+  }
+
   async function acknowledge(delivery: Delivery): Promise<void> {
     try {
       const event = readEvent(delivery)
@@ -137,10 +158,8 @@ export function createInlet(options: {
       const { id, issue, creator, at, context } = opening
       sessionRows.add({ id, workspace: workspace.id, issue, creator: creator?.name ?? null, at, context })
       const body = 'Received; looking at what is to be done.'
-      await sessions.sayFirst(
-        { id, workspace: workspace.id },
-        { id: uuidOf('acknowledgement', id), content: { type: 'thought', body }, ephemeral: true },
-      )
+      const saying = { id: uuidOf('acknowledgement', id), content: { type: 'thought' as const, body }, ephemeral: true }
+      await persistently(() => sessions.sayFirst({ id, workspace: workspace.id }, saying))
     } catch (error) {
       log(`A new session could not be answered at once: ${toErrorData(error).message}`)
     }

@@ -93,7 +93,7 @@ export function createPromptContext(options: {
       calls.pages(row.workspace, listComments, { filter: { issue: { id: { eq: id } } } }, how, (answer) => answer.comments),
     ])
     const comments = all
-      .filter(({ user }) => user?.id !== us)
+      .filter(({ user, isArtificialAgentSessionRoot }) => user?.id !== us && !isArtificialAgentSessionRoot)
       .toSorted((one, other) => one.createdAt - other.createdAt)
       .slice(-mostComments)
       .map(({ user, createdAt, body }) => ({ author: user?.name ?? 'somebody', at: createdAt, body }))

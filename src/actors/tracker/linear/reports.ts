@@ -4,9 +4,9 @@ import { isGivenUp, stageOf, stepsOf, type Stage } from '../../../machines/issue
 import { FatalError } from '../../../errors.ts'
 import type { TrackerReport } from '../../ports.ts'
 import type { LinearCalls } from './client.ts'
-import { createComment, updateComment } from './documents/comment.ts'
-import { createAttachment } from './documents/issue.ts'
-import { isAlreadyThere } from './failures.ts'
+import { createOnce } from './create-once.ts'
+import { makeComment, updateComment } from './documents/comment.ts'
+import { makeAttachment } from './documents/issue.ts'
 import { ownMark } from './issue-facts.ts'
 import { uuidOf } from './ids.ts'
 import type { IssueRow, IssueRows } from './issue-rows.ts'
@@ -53,13 +53,8 @@ export function createReports(options: {
     }
   }
 
-  async function create(row: IssueRow, id: string, body: string): Promise<void> {
-    try {
-      await calls.call(row.workspace, createComment, { input: { id, issueId: row.id, body } }, how)
-    } catch (error) {
-      if (!isAlreadyThere(error)) throw error
-    }
-  }
+  const create = (row: IssueRow, id: string, body: string): Promise<void> =>
+    createOnce(calls, row.workspace, makeComment, { id, issueId: row.id, body }, how)
 
   /** Without a session: the state in one comment, which is written over; what is asked in one of its own, for nobody is told of an edit. */
   async function tellComment(row: IssueRow, { kind, text }: TrackerReport, id: string): Promise<void> {
@@ -93,11 +88,7 @@ export function createReports(options: {
     const number = /\/(\d+)$/.exec(change)?.[1]
     const title = number === undefined ? 'Pull request' : `Pull request #${number}`
     const input = { id: uuidOf('attachment', row.id, change), issueId: row.id, url: change, title, metadata: { [ownMark]: true } }
-    try {
-      await calls.call(row.workspace, createAttachment, { input }, how)
-    } catch (error) {
-      if (!isAlreadyThere(error)) throw error
-    }
+    await createOnce(calls, row.workspace, makeAttachment, input, how)
     rows.rememberRequest(request)
   }
 
@@ -127,8 +118,9 @@ function sayingOf({ kind, phase, text }: TrackerReport, stage: Stage, id: string
   if (text === '') return null
   if (kind === 'question') return { id, content: { type: 'elicitation', body: text }, options: optionsOf(text) }
   if (kind === 'comment') {
-    const isOver = stage === 'done' || stage === 'failed'
-    return { id, content: { type: isOver ? 'response' : 'thought', body: text } }
+    // Anything else than these would take the session out of the state that it is in.
+    const type = stage === 'done' || stage === 'failed' ? 'response' : stage === 'needs_human' ? 'elicitation' : 'thought'
+    return { id, content: { type, body: text } }
   }
   if (stage === 'done') return { id, content: { type: 'response', body: text } }
   if (isGivenUp(phase)) return { id, content: { type: 'error', body: text } }

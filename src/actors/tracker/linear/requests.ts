@@ -5,9 +5,10 @@ import { toErrorData } from '../../../errors.ts'
 import type { FactEvent, FactOutbox } from '../../../persistence/fact-outbox.ts'
 import type { Asking, Tracker } from '../../ports.ts'
 import type { LinearCalls } from './client.ts'
-import { createComment } from './documents/comment.ts'
+import { createOnce } from './create-once.ts'
+import { makeComment } from './documents/comment.ts'
 import { getPlace, listStates, updateIssue, type Place, type WorkflowState } from './documents/issue.ts'
-import { isAlreadyThere } from './failures.ts'
+import type { Farewell } from './farewell.ts'
 import { uuidOf } from './ids.ts'
 import { isClosed } from './issue-facts.ts'
 import type { IssueRow, IssueRows } from './issue-rows.ts'
@@ -26,10 +27,11 @@ export function createRequests(options: {
   workspaces: Workspaces
   calls: LinearCalls
   outbox: FactOutbox
+  farewell: Farewell
   now: () => number
   log: (message: string, issue?: string) => void
 }): Pick<Tracker, 'delegate' | 'undelegate' | 'cancel' | 'comment' | 'prompt'> {
-  const { rows, issues, sessionRows, sessions, workspaces, calls, outbox, now, log } = options
+  const { rows, issues, sessionRows, sessions, workspaces, calls, outbox, farewell, now, log } = options
 
   const keyOf = (kind: string, row: IssueRow, asking?: Asking): string | null =>
     asking?.key === undefined ? null : `${kind}:${row.id}:${asking.key}`
@@ -44,6 +46,7 @@ export function createRequests(options: {
       if (key !== null) rows.rememberRequest(key)
       outbox.record(row.id, event)
     })
+    await farewell.farewell(row.id, event)
   }
 
   /** Changes the issue at Linear, where it is not so already, and answers the event that tells of it. */
@@ -111,11 +114,7 @@ export function createRequests(options: {
       act('comment', id, asking, async (row) => {
         const commentId = asking?.key === undefined ? randomUUID() : uuidOf('operator-comment', row.id, asking.key)
         const body = asking?.author === undefined ? text : `**${asking.author}**: ${text}`
-        try {
-          await calls.call(row.workspace, createComment, { input: { id: commentId, issueId: row.id, body } }, how)
-        } catch (error) {
-          if (!isAlreadyThere(error)) throw error
-        }
+        await createOnce(calls, row.workspace, makeComment, { id: commentId, issueId: row.id, body }, how)
         return message(text, 'comment', asking)
       }),
 

@@ -32,7 +32,8 @@ export function createSessionRows({ database, now }: { database: SqliteDatabase;
     `SELECT * FROM linear_session WHERE issue = ? AND state <> 'gone' ORDER BY prompted_at DESC, id`,
   )
   const quiet = database.prepare<[number], SessionRow>(
-    `SELECT * FROM linear_session WHERE last_activity_at <= ? AND state IN ('pending', 'active', 'stale') AND issue IS NOT NULL
+    `SELECT * FROM linear_session WHERE last_activity_at <= ? AND state IN ('pending', 'active', 'stale')
+     AND EXISTS (SELECT 1 FROM linear_issue WHERE linear_issue.id = issue AND delegated = 1 AND trusted = 1 AND removed_at IS NULL)
      ORDER BY last_activity_at`,
   )
   const insert = database.prepare<[Pick<SessionRow, 'id' | 'workspace' | 'issue' | 'state' | 'creator' | 'context'> & { at: number }]>(

@@ -4,8 +4,8 @@
 import { FatalError } from '../../../errors.ts'
 import type { Priority } from './bucket.ts'
 import type { LinearCalls } from './client.ts'
-import { createActivity, updateSession } from './documents/session.ts'
-import { isAlreadyThere } from './failures.ts'
+import { createOnce } from './create-once.ts'
+import { makeActivity, updateSession } from './documents/session.ts'
 import type { SessionRow, SessionRows, SessionState } from './session-rows.ts'
 
 /** An activity's content as Linear documents it. */
@@ -88,10 +88,10 @@ export function createSessions({ rows, calls }: { rows: SessionRows; calls: Line
           : {}
     const input = { id, agentSessionId: session, content: shortened(content), ephemeral, ...signal }
     try {
-      await calls.call(workspace, createActivity, { input }, { priority })
+      await createOnce(calls, workspace, makeActivity, input, { priority })
     } catch (error) {
       if (error instanceof FatalError && error.code === 'linear-not-found') rows.setState(session, 'gone')
-      if (!isAlreadyThere(error)) throw error
+      throw error
     }
     rows.setState(session, stateAfter[content.type])
     if (!ephemeral) rows.setSaid(session, 'body' in content ? content.body : content.action)

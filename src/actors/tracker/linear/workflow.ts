@@ -3,8 +3,8 @@
 import { FatalError, toErrorData } from '../../../errors.ts'
 import type { Stage } from '../../../machines/issue/stage.ts'
 import type { LinearCalls } from './client.ts'
-import { createLabel, findLabel, getPlace, listStates, updateIssue, type WorkflowState } from './documents/issue.ts'
-import { isAlreadyThere } from './failures.ts'
+import { createOnce } from './create-once.ts'
+import { findLabel, getPlace, listStates, makeLabel, updateIssue, type WorkflowState } from './documents/issue.ts'
 import { uuidOf } from './ids.ts'
 import type { IssueRow, IssueRows } from './issue-rows.ts'
 import { labelNames, moveOf } from './states.ts'
@@ -39,10 +39,9 @@ export function createWorkflow(options: {
     if (found !== undefined) return found.id
     const id = uuidOf('label', team, name)
     try {
-      await calls.call(workspace, createLabel, { input: { id, name, teamId: team } }, how)
+      await createOnce(calls, workspace, makeLabel, { id, name, teamId: team }, how)
       return id
     } catch (error) {
-      if (isAlreadyThere(error)) return id
       if (!(error instanceof FatalError) || !['linear-forbidden', 'linear-refused'].includes(error.code)) throw error
       const message = `The label '${name}' is not there and could not be made: ${toErrorData(error).message}`
       if (!told.has(message)) log('warn', message)

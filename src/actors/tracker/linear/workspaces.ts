@@ -79,8 +79,10 @@ export function createWorkspaces(options: {
   /** Asks Linear for new tokens. */
   refresh: (refreshToken: string) => Promise<Tokens>
   log: (level: 'info' | 'warn', message: string) => void
+  /** Nothing is written: what is found out about a workspace is only answered. */
+  readOnly?: boolean
 }): Workspaces {
-  const { database, vault, now, refresh, log } = options
+  const { database, vault, now, refresh, log, readOnly = false } = options
   const all = database.prepare<[], WorkspaceRow>('SELECT * FROM linear_workspace ORDER BY id')
   const byId = database.prepare<[string], WorkspaceRow>('SELECT * FROM linear_workspace WHERE id = ?')
   const upsert = database.prepare<[Omit<WorkspaceRow, 'health' | 'reason'>]>(
@@ -93,11 +95,14 @@ export function createWorkspaces(options: {
     `UPDATE linear_workspace SET access_token = @access_token, refresh_token = @refresh_token, expires_at = @expires_at,
      updated_at = @updated_at WHERE id = @id`,
   )
-  const setHealth = database.prepare<[Health, string | null, number, string]>(
+  const writeHealth = database.prepare<[Health, string | null, number, string]>(
     'UPDATE linear_workspace SET health = ?, reason = ?, updated_at = ? WHERE id = ?',
   )
   const underWay = new Map<string, Promise<string>>()
 
+  function setHealth(id: string, health: Health, reason: string | null): void {
+    if (!readOnly) writeHealth.run(health, reason, now(), id)
+  }
   const find = (id: string): WorkspaceRow | undefined => byId.get(id)
   const open = (row: WorkspaceRow): string => vault.open(row.access_token, row.id)
 
@@ -130,7 +135,7 @@ export function createWorkspaces(options: {
     const row = need(id)
     const { name } = row
     const lost = (reason: string, cause?: unknown): FatalError => {
-      if (row.health !== 'revoked') setHealth.run('unauthorized', reason, now(), id)
+      if (row.health !== 'revoked') setHealth(id, 'unauthorized', reason)
       log('warn', `The Linear workspace ${name} has to be connected again: ${reason}`)
       return new FatalError(
         'linear-unauthorized',
@@ -143,7 +148,7 @@ export function createWorkspaces(options: {
       const tokens = await refresh(vault.open(row.refresh_token, id))
       // Linear gives a new refresh token each time; where it does not, the old one stays good.
       setTokens.run(seal(id, tokens.refreshToken === null ? { ...tokens, refreshToken: vault.open(row.refresh_token, id) } : tokens))
-      if (row.health === 'unauthorized') setHealth.run('ok', null, now(), id)
+      if (row.health === 'unauthorized') setHealth(id, 'ok', null)
       return tokens.accessToken
     } catch (error) {
       if (error instanceof FatalError && error.code === 'linear-unauthorized') throw lost(toErrorData(error).message, error)
@@ -160,7 +165,7 @@ export function createWorkspaces(options: {
       const identity = { name, url_key: urlKey, app_user: appUser, app_name: appName, scopes: tokens.scopes, connected_at: at }
       upsert.run({ ...seal(id, tokens), ...identity })
     },
-    setHealth: (id, health, reason) => void setHealth.run(health, reason, now(), id),
+    setHealth,
     async token(id) {
       const row = need(id)
       if (row.health === 'revoked') throw new FatalError('linear-unauthorized', `${row.name} has taken Signalbox out. ${remedies.revoked}`)

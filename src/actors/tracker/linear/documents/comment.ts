@@ -1,19 +1,21 @@
 // What is asked of comments, and what is written as one.
 
 import { z } from 'zod'
-import { operation, page, success, time, user } from './operation.ts'
+import { found, operation, page, success, time, user } from './operation.ts'
 
 const comment = z.object({
   id: z.string(),
   body: z.string(),
   createdAt: time,
+  /** Written by Linear itself, to open the thread of a session. */
+  isArtificialAgentSessionRoot: z.boolean(),
   user: user.nullish(),
   parent: z.object({ id: z.string() }).nullish(),
   issue: z.object({ id: z.string() }).nullish(),
 })
 export type LinearComment = z.infer<typeof comment>
 
-const fields = 'id body createdAt user { id name displayName email } parent { id } issue { id }'
+const fields = 'id body createdAt isArtificialAgentSessionRoot user { id name displayName email } parent { id } issue { id }'
 
 export const listComments = operation(
   `query SignalboxComments($filter: CommentFilter!, $after: String) {
@@ -24,10 +26,13 @@ export const listComments = operation(
 
 export const getComment = operation(`query SignalboxComment($id: String!) { comment(id: $id) { ${fields} } }`, z.object({ comment }))
 
-export const createComment = operation(
-  `mutation SignalboxCommentCreate($input: CommentCreateInput!) { commentCreate(input: $input) { success } }`,
-  z.object({ commentCreate: success }),
-)
+export const makeComment = {
+  create: operation(
+    `mutation SignalboxCommentCreate($input: CommentCreateInput!) { commentCreate(input: $input) { success } }`,
+    z.object({ commentCreate: success }),
+  ),
+  find: operation(`query SignalboxCommentIsThere($id: String!) { found: comment(id: $id) { id } }`, found),
+}
 
 export const updateComment = operation(
   `mutation SignalboxCommentUpdate($id: String!, $input: CommentUpdateInput!) { commentUpdate(id: $id, input: $input) { success } }`,

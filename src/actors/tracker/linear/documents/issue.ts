@@ -1,7 +1,7 @@
 // What is asked of an issue, and what is changed of it.
 
 import { z } from 'zod'
-import { operation, page, success, time, user } from './operation.ts'
+import { found, operation, page, success, time, user } from './operation.ts'
 
 export const state = z.object({ id: z.string(), name: z.string(), type: z.string(), position: z.number() })
 export type WorkflowState = z.infer<typeof state>
@@ -166,16 +166,22 @@ export const findLabel = operation(
   z.object({ issueLabels: page(label.extend({ team: z.object({ id: z.string() }).nullish() })) }),
 )
 
-export const createLabel = operation(
-  `mutation SignalboxLabelCreate($input: IssueLabelCreateInput!) {
-    issueLabelCreate(input: $input) { success issueLabel { id } }
-  }`,
-  z.object({ issueLabelCreate: success.extend({ issueLabel: z.object({ id: z.string() }) }) }),
-)
+export const makeLabel = {
+  create: operation(
+    `mutation SignalboxLabelCreate($input: IssueLabelCreateInput!) {
+      issueLabelCreate(input: $input) { success }
+    }`,
+    z.object({ issueLabelCreate: success }),
+  ),
+  find: operation(`query SignalboxLabelIsThere($id: String!) { found: issueLabel(id: $id) { id } }`, found),
+}
 
-export const createAttachment = operation(
-  `mutation SignalboxAttachmentCreate($input: AttachmentCreateInput!) {
-    attachmentCreate(input: $input) { success }
-  }`,
-  z.object({ attachmentCreate: success }),
-)
+export const makeAttachment = {
+  create: operation(
+    `mutation SignalboxAttachmentCreate($input: AttachmentCreateInput!) {
+      attachmentCreate(input: $input) { success }
+    }`,
+    z.object({ attachmentCreate: success }),
+  ),
+  find: operation(`query SignalboxAttachmentIsThere($id: String!) { found: attachment(id: $id) { id } }`, found),
+}

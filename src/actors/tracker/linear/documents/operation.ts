@@ -24,4 +24,7 @@ export interface Page<T> {
 
 export const user = z.object({ id: z.string(), name: z.string(), displayName: z.string().optional(), email: z.string().nullish() })
 
+/** The answer to the question whether something is there. */
+export const found = z.object({ found: z.object({ id: z.string() }) })
+
 export const success = z.object({ success: z.literal(true) })

@@ -1,14 +1,17 @@
 // What is asked of agent sessions, and what is said in them.
 
 import { z } from 'zod'
-import { operation, page, success, time, user } from './operation.ts'
+import { found, operation, page, success, time, user } from './operation.ts'
 
-export const createActivity = operation(
-  `mutation SignalboxActivityCreate($input: AgentActivityCreateInput!) {
-    agentActivityCreate(input: $input) { success }
-  }`,
-  z.object({ agentActivityCreate: success }),
-)
+export const makeActivity = {
+  create: operation(
+    `mutation SignalboxActivityCreate($input: AgentActivityCreateInput!) {
+      agentActivityCreate(input: $input) { success }
+    }`,
+    z.object({ agentActivityCreate: success }),
+  ),
+  find: operation(`query SignalboxActivityIsThere($id: String!) { found: agentActivity(id: $id) { id } }`, found),
+}
 
 export const updateSession = operation(
   `mutation SignalboxSessionUpdate($id: String!, $input: AgentSessionUpdateInput!) {
