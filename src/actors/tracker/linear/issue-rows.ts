@@ -65,10 +65,11 @@ export function createIssueRows({ database, now }: { database: SqliteDatabase; n
       remove.run(observedAt, observedAt, row.id)
       return observedAt
     },
-    setRelations: database.transaction((issue: string, others: readonly string[]) => {
-      clearRelations.run(issue)
-      for (const other of others) addRelation.run(issue, other)
-    }),
+    setRelations: (issue: string, others: readonly string[]): void =>
+      database.transaction(() => {
+        clearRelations.run(issue)
+        for (const other of others) addRelation.run(issue, other)
+      })(),
     /** The issues known here that speak of this one. */
     speakersOf: (other: string) => speakers.all(other).map(({ issue }) => issue),
     cursor: (workspace: string, name: string) => cursor.get(workspace, name)?.at ?? null,
