@@ -41,6 +41,8 @@ import { createRepositories } from './repository.ts'
 import { createReviews } from './reviews.ts'
 import { createSequencing } from './sequencing.ts'
 
+export { checkGithub, type GithubFinding } from './github/doctor.ts'
+
 export interface GithubForgeOptions {
   settings: GithubSettings
   projects: readonly ProjectConfig[]

@@ -74,7 +74,7 @@ export function createFacts(options: {
     const { project, number } = row
     const self = await repositories.self()
     const hasObjections = seen.latestOpinionatedReviews.nodes.some((review) => isObjection(review) && review.comments.nodes.length > 0)
-    const settled = hasObjections ? await threads.settled(project, seen.id) : new Set<number>()
+    const settled = hasObjections ? await threads.settled(project, seen.id) : new Set<string>()
     const approvedAt = mirror.approvals(project, number, !needsMore(seen), seen.updatedAt)
     const verdicts = verdictsOf(seen, { self, settled, approvedAt, own: options.reviews.of(project, number) })
     mirror.keepReviews(project, number, verdicts)
@@ -91,7 +91,7 @@ export function createFacts(options: {
     const known =
       number === null ? (pullRequests.byBranch(project, branch) ?? pullRequests.byIssue(issue)) : pullRequests.byNumber(project, number)
     if (known === undefined) return null
-    const seen = await loader.pullRequest(project, { number: known.number })
+    const seen = await loader.pullRequest(project, known.number)
     if (seen === null) return null
     const row = (await mirror.note(project, toSighting(seen)))!
     const self = await repositories.self()

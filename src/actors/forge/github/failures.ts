@@ -87,19 +87,22 @@ export function createFailures(options: { repositories: GithubRepositories; data
     const client = repositories.client(project)
     const place = await repositories.at(project)
     const job = jobOf(run)
+    const id = run.databaseId ?? job
     const [annotations, steps, log] = await Promise.all([
-      optional(
-        client.pages(
-          'GET /repos/{owner}/{repo}/check-runs/{check_run_id}/annotations',
-          { ...place, check_run_id: run.databaseId },
-          annotationSchema,
-          {
-            what: `the annotations of ${run.name}`,
-            most: mostAnnotations,
-          },
-        ),
-        [],
-      ),
+      id === null
+        ? []
+        : optional(
+            client.pages(
+              'GET /repos/{owner}/{repo}/check-runs/{check_run_id}/annotations',
+              { ...place, check_run_id: id },
+              annotationSchema,
+              {
+                what: `the annotations of ${run.name}`,
+                most: mostAnnotations,
+              },
+            ),
+            [],
+          ),
       job === null
         ? []
         : optional(
@@ -128,7 +131,7 @@ export function createFailures(options: { repositories: GithubRepositories; data
               ? textOf(annotations[0])
               : `ended with ${conclusion}`
     const said = log !== '' ? uptoError(log) : [output, run.text ?? '', ...annotations.map(textOf)].filter((text) => text !== '').join('\n')
-    return toFailureOf({ name: run.name, ending: `ended with ${conclusion}`, output: said, url: run.detailsUrl ?? run.permalink, summary })
+    return toFailureOf({ name: run.name, ending: `ended with ${conclusion}`, output: said, url: run.detailsUrl ?? run.url, summary })
   }
 
   return {
@@ -136,7 +139,7 @@ export function createFailures(options: { repositories: GithubRepositories; data
     async of(project: string, context: SeenContext): Promise<CheckFailure> {
       const run =
         context.__typename === 'CheckRun'
-          ? `check ${context.databaseId}`
+          ? `check ${context.databaseId ?? context.url}`
           : `status ${context.context} ${context.createdAt} ${context.targetUrl}`
       const known = get.get(project, run)
       if (known !== undefined) return JSON.parse(known.failure) as CheckFailure

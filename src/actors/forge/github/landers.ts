@@ -142,22 +142,15 @@ export function createLanders(options: {
     return { headSha, state: 'evicted', incident: await incidentOf(row, headSha, last.reason ?? '', last.beforeCommit?.oid), observedAt }
   }
 
-  function autoMergeOf(row: PullRequestRow, seen: SeenPullRequest, self: Self): Queue | null {
-    const headSha = row.queue_head ?? seen.headRefOid
+  /** What we had asked for is not there any more, and we have not taken it back. */
+  function autoMergeOf(row: PullRequestRow, seen: SeenPullRequest): Queue | null {
+    const headSha = seen.headRefOid
     if (seen.autoMergeRequest !== null)
-      return { headSha: seen.headRefOid, state: 'queued', incident: null, observedAt: seen.autoMergeRequest.enabledAt ?? seen.updatedAt }
-    const last = seen.timelineItems.nodes.findLast(({ __typename }) => __typename.startsWith('AutoMerge'))
-    if (last?.__typename !== 'AutoMergeDisabledEvent' || last.createdAt === undefined) return null
-    const observedAt = last.createdAt + 1
-    if (seen.state !== 'OPEN' || isSelf(last.actor ?? null, self)) return { headSha, state: 'none', incident: null, observedAt }
-    const reason = last.reason ?? ''
-    const summary = `Its auto-merge was turned off${reason === '' ? ` by ${last.actor?.login ?? 'somebody'}` : ` (${reason})`}`
-    return {
-      headSha,
-      state: 'evicted',
-      observedAt,
-      incident: { class: 'environment', files: [], failures: [], baseSha: '', headSha, summary },
-    }
+      return { headSha, state: 'queued', incident: null, observedAt: seen.autoMergeRequest.enabledAt ?? seen.updatedAt }
+    if (row.queue_head !== headSha || seen.state !== 'OPEN') return null
+    const summary = 'Its auto-merge was turned off at GitHub'
+    const incident: QueueIncident = { class: 'environment', files: [], failures: [], baseSha: '', headSha, summary }
+    return { headSha, state: 'evicted', incident, observedAt: seen.updatedAt }
   }
 
   async function seenQueue(row: PullRequestRow, seen: SeenPullRequest, contexts: readonly SeenContext[]): Promise<Queue | null> {
@@ -168,7 +161,7 @@ export function createLanders(options: {
     const self = await repositories.self()
     const kind = await kindOf(project)
     if (kind === 'merge_queue') return mergeQueueOf(row, seen, self)
-    if (kind === 'auto_merge') return autoMergeOf(row, seen, self)
+    if (kind === 'auto_merge') return autoMergeOf(row, seen)
     return kind === 'external' ? externalQueue(reported, seen.headRefOid) : null
   }
 
@@ -218,23 +211,27 @@ export function createLanders(options: {
       const kind = await kindOf(project)
       if (kind === 'embedded') return options.requestQueue(request)
       if (kind === 'external') return
-      const seen = await loader.pullRequest(project, { number })
+      const seen = await loader.pullRequest(project, number)
       if (seen === null || seen.state !== 'OPEN') return
-      pullRequests.keep({ ...row, queue_head: headSha })
-      await ask(kind, seen, request).catch((error: unknown) => {
-        if (!(error instanceof FatalError)) throw error
-        const summary = error.message.replace(/\.$/, '')
-        options.recordEviction({ ...request, incident: { class: 'environment', files: [], failures: [], baseSha: '', headSha, summary } })
-      })
+      const remember = (head: string | null): void => pullRequests.keep({ ...pullRequests.need(project, number), queue_head: head })
+      await ask(kind, seen, request).then(
+        () => remember(headSha),
+        (error: unknown) => {
+          if (!(error instanceof FatalError)) throw error
+          const summary = error.message.replace(/\.$/, '')
+          options.recordEviction({ ...request, incident: { class: 'environment', files: [], failures: [], baseSha: '', headSha, summary } })
+        },
+      )
     },
 
     async withdraw(request: LandingRequest & { reason: string }): Promise<void> {
       const { project, number } = request
       const kind = await kindOf(project)
       if (kind === 'embedded') return options.withdrawQueue(request)
-      const seen = await loader.pullRequest(project, { number })
+      const seen = await loader.pullRequest(project, number)
       if (seen === null || seen.state !== 'OPEN') return
       const { graphql } = repositories.client(project)
+      pullRequests.keep({ ...pullRequests.need(project, number), queue_head: null })
       const what = `the withdrawal of pull request #${number}`
       // It may have left by itself since.
       const unlessGone = (error: unknown): void => {

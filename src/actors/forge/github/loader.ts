@@ -2,9 +2,8 @@
 
 import { z } from 'zod'
 import type { GithubRepositories } from './repositories.ts'
+import { checkRunSchema, commitStatusSchema, toCheckRun, toStatus } from './commit-checks.ts'
 import {
-  commitContexts,
-  commitSchema,
   contextsPage,
   contextsPageSchema,
   pullRequestFields,
@@ -15,11 +14,8 @@ import {
   type SeenPullRequest,
 } from './queries.ts'
 
-/** By number, or the newest pull request of a branch of the repository itself. */
-export type Sought = { number: number } | { branch: string }
-
 interface Asked {
-  sought: Sought
+  number: number
   resolve: (found: SeenPullRequest | null) => void
   reject: (error: unknown) => void
 }
@@ -37,29 +33,16 @@ export function createLoader(repositories: Pick<GithubRepositories, 'client' | '
   async function query(project: string, asked: readonly Asked[]): Promise<(SeenPullRequest | null)[]> {
     const variables: Record<string, unknown> = await repositories.at(project)
     const declared: string[] = []
-    const parts = asked.map(({ sought }, n) => {
-      if ('number' in sought) {
-        variables[`n${n}`] = sought.number
-        declared.push(`$n${n}: Int!`)
-        return `a${n}: pullRequest(number: $n${n}) { ...facts }`
-      }
-      variables[`b${n}`] = sought.branch
-      declared.push(`$b${n}: String!`)
-      return `a${n}: pullRequests(headRefName: $b${n}, first: 5, orderBy: { field: CREATED_AT, direction: DESC }) { nodes { ...facts } }`
+    const parts = asked.map(({ number }, n) => {
+      variables[`n${n}`] = number
+      declared.push(`$n${n}: Int!`)
+      return `a${n}: pullRequest(number: $n${n}) { ...facts }`
     })
     const text = `query ($owner: String!, $repo: String!, ${declared.join(', ')}) {\n  repository(owner: $owner, name: $repo) {\n    ${parts.join('\n    ')}\n  }\n}\n${pullRequestFields}`
-    const one = z.union([pullRequestSchema, z.object({ nodes: z.array(pullRequestSchema) })]).nullable()
-    const schema = z.object({ repository: z.record(z.string(), one) })
-    const { repository } = await repositories
-      .client(project)
-      .graphql(text, variables, schema, { what: asked.length === 1 ? whatOf(asked[0]!.sought) : `${asked.length} pull requests` })
-    const found = asked.map((_, n): SeenPullRequest | null => {
-      const answer = repository[`a${n}`] ?? null
-      if (answer === null || !('nodes' in answer)) return answer
-      const own = answer.nodes.filter(({ isCrossRepository }) => !isCrossRepository)
-      return own.find(({ state }) => state === 'OPEN') ?? own[0] ?? null
-    })
-    return Promise.all(found.map((pullRequest) => (pullRequest === null ? null : complete(project, pullRequest))))
+    const schema = z.object({ repository: z.record(z.string(), pullRequestSchema.nullable()) })
+    const what = asked.length === 1 ? `pull request #${asked[0]!.number}` : `${asked.length} pull requests`
+    const { repository } = await repositories.client(project).graphql(text, variables, schema, { what })
+    return Promise.all(asked.map(async (_, n) => (repository[`a${n}`] == null ? null : complete(project, repository[`a${n}`]!))))
   }
 
   /** With the pages beyond the first. */
@@ -102,31 +85,27 @@ export function createLoader(repositories: Pick<GithubRepositories, 'client' | '
 
   return {
     /** Null: there is none, or it is not shown to us. */
-    pullRequest: (project: string, sought: Sought): Promise<SeenPullRequest | null> =>
+    pullRequest: (project: string, number: number): Promise<SeenPullRequest | null> =>
       new Promise((resolve, reject) => {
         const others = waiting.get(project)
-        if (others !== undefined) return void others.push({ sought, resolve, reject })
-        waiting.set(project, [{ sought, resolve, reject }])
+        if (others !== undefined) return void others.push({ number, resolve, reject })
+        waiting.set(project, [{ number, resolve, reject }])
         setTimeout(() => void flush(project), gather)
       }),
 
-    /** Everything that is reported on a commit. */
+    /** Everything that is reported on a commit, which need not be the head of a pull request. */
     async contextsOf(project: string, oid: string, signal?: AbortSignal): Promise<SeenContext[]> {
-      const { owner, repo } = await repositories.at(project)
-      const found: SeenContext[] = []
-      for (let after: string | null = null, page = 0; page < mostPages; page += 1) {
-        const answer: z.output<typeof commitSchema> = await repositories
-          .client(project)
-          .graphql(commitContexts, { owner, repo, oid, after }, commitSchema, { what: `the checks of ${oid}`, signal })
-        const contexts = answer.repository.object?.statusCheckRollup?.contexts
-        if (contexts === undefined) break
-        found.push(...contexts.nodes)
-        after = contexts.pageInfo.endCursor
-        if (!contexts.pageInfo.hasNextPage) break
-      }
-      return found
+      const target = { ...(await repositories.at(project)), ref: oid }
+      const { pages } = repositories.client(project)
+      const rest = { what: `the checks of ${oid.slice(0, 10)}`, signal }
+      const [runs, statuses] = await Promise.all([
+        pages('GET /repos/{owner}/{repo}/commits/{ref}/check-runs', { ...target, filter: 'latest' }, checkRunSchema, {
+          ...rest,
+          pick: 'check_runs',
+        }),
+        pages('GET /repos/{owner}/{repo}/commits/{ref}/status', target, commitStatusSchema, { ...rest, pick: 'statuses' }),
+      ])
+      return [...runs.map(toCheckRun), ...statuses.map(toStatus)]
     },
   }
 }
-
-const whatOf = (sought: Sought): string => ('number' in sought ? `pull request #${sought.number}` : `the pull request of ${sought.branch}`)

@@ -8,14 +8,14 @@ const pageInfo = z.object({ hasNextPage: z.boolean(), endCursor: z.string().null
 
 const checkRun = z.object({
   __typename: z.literal('CheckRun'),
-  databaseId: z.int(),
+  databaseId: z.int().nullable(),
   name: z.string(),
   status: z.string(),
   conclusion: z.string().nullable(),
   startedAt: time.nullable(),
   completedAt: time.nullable(),
   detailsUrl: z.string().nullable(),
-  permalink: z.string(),
+  url: z.string(),
   title: z.string().nullable(),
   summary: z.string().nullable(),
   text: z.string().nullable(),
@@ -38,7 +38,7 @@ const contexts = z.object({ pageInfo, nodes: z.array(z.discriminatedUnion('__typ
 const commit = z.object({ oid: z.string(), statusCheckRollup: z.object({ contexts }).nullable() })
 
 const finding = z.object({
-  databaseId: z.int(),
+  id: z.string(),
   path: z.string(),
   line: z.int().nullable(),
   originalLine: z.int().nullable(),
@@ -46,7 +46,6 @@ const finding = z.object({
 })
 const review = z.object({
   id: z.string(),
-  databaseId: z.int(),
   state: z.string(),
   body: z.string(),
   submittedAt: time.nullable(),
@@ -100,24 +99,21 @@ export const contextsPageSchema = z.object({
   node: z.object({ commits: z.object({ nodes: z.array(z.object({ commit })) }) }).nullable(),
 })
 export const reviewsPageSchema = z.object({ node: z.object({ latestOpinionatedReviews: reviews }).nullable() })
-/** The contexts of any commit, which need not be the head of a pull request. */
-export const commitSchema = z.object({ repository: z.object({ object: commit.nullable() }) })
-
 const contextFields = `
   pageInfo { hasNextPage endCursor }
   nodes {
     __typename
     ... on CheckRun {
-      databaseId name status conclusion startedAt completedAt detailsUrl permalink title summary text externalId
+      databaseId name status conclusion startedAt completedAt detailsUrl url title summary text externalId
       checkSuite { databaseId app { slug databaseId } workflowRun { databaseId } }
     }
     ... on StatusContext { context state targetUrl description createdAt }
   }`
 const reviewFields = `
-  id databaseId state body submittedAt updatedAt
+  id state body submittedAt updatedAt
   author { __typename login }
   commit { oid }
-  comments(first: 100) { nodes { databaseId path line originalLine body } }`
+  comments(first: 100) { nodes { id path line originalLine body } }`
 
 export const pullRequestFields = `
 fragment facts on PullRequest {
@@ -129,13 +125,11 @@ fragment facts on PullRequest {
   autoMergeRequest { enabledAt }
   latestOpinionatedReviews(first: 50, writersOnly: true) { pageInfo { hasNextPage endCursor } nodes { ${reviewFields} } }
   dismissed: reviews(last: 50, states: [DISMISSED]) { nodes { ${reviewFields} } }
-  timelineItems(last: 20, itemTypes: [ADDED_TO_MERGE_QUEUE_EVENT, REMOVED_FROM_MERGE_QUEUE_EVENT, AUTO_MERGE_ENABLED_EVENT, AUTO_MERGE_DISABLED_EVENT]) {
+  timelineItems(last: 20, itemTypes: [ADDED_TO_MERGE_QUEUE_EVENT, REMOVED_FROM_MERGE_QUEUE_EVENT]) {
     nodes {
       __typename
       ... on AddedToMergeQueueEvent { createdAt actor { __typename login } }
       ... on RemovedFromMergeQueueEvent { createdAt reason actor { __typename login } beforeCommit { oid } }
-      ... on AutoMergeEnabledEvent { createdAt actor { __typename login } }
-      ... on AutoMergeDisabledEvent { createdAt reason actor { __typename login } }
     }
   }
   commits(last: 1) { nodes { commit { oid statusCheckRollup { contexts(first: 100) { ${contextFields} } } } } }
@@ -154,12 +148,5 @@ query ($id: ID!, $after: String!) {
     ... on PullRequest {
       latestOpinionatedReviews(first: 50, after: $after, writersOnly: true) { pageInfo { hasNextPage endCursor } nodes { ${reviewFields} } }
     }
-  }
-}`
-
-export const commitContexts = `
-query ($owner: String!, $repo: String!, $oid: GitObjectID!, $after: String) {
-  repository(owner: $owner, name: $repo) {
-    object(oid: $oid) { ... on Commit { oid statusCheckRollup { contexts(first: 100, after: $after) { ${contextFields} } } } }
   }
 }`

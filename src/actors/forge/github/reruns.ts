@@ -21,7 +21,7 @@ export function createReruns(options: {
   return async function rerun({ project, number, headSha }: { project: string; number: number; headSha: string }): Promise<void> {
     const row = pullRequests.byNumber(project, number)
     if (row === undefined || row.state !== 'open' || row.head_sha !== headSha) return
-    const seen = await loader.pullRequest(project, { number })
+    const seen = await loader.pullRequest(project, number)
     if (seen === null || seen.state !== 'OPEN' || seen.headRefOid !== headSha) return
     const self = await repositories.self()
     const place = await repositories.at(project)

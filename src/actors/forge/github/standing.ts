@@ -51,7 +51,8 @@ export function newest(contexts: readonly SeenContext[]): SeenContext[] {
 }
 
 function isNewer(context: SeenContext, known: SeenContext): boolean {
-  if (context.__typename === 'CheckRun' && known.__typename === 'CheckRun') return context.databaseId > known.databaseId
+  if (context.__typename === 'CheckRun' && known.__typename === 'CheckRun' && context.databaseId !== null && known.databaseId !== null)
+    return context.databaseId > known.databaseId
   return timeOf(context) > timeOf(known)
 }
 

@@ -11,7 +11,7 @@ import type { GithubRepositories } from './repositories.ts'
 import { isObjection, isSelf } from './verdicts.ts'
 
 const author = z.object({ __typename: z.string(), login: z.string() }).nullable()
-const comment = z.object({ databaseId: z.int(), body: z.string(), author })
+const comment = z.object({ id: z.string(), body: z.string(), author })
 const thread = z.object({
   id: z.string(),
   isResolved: z.boolean(),
@@ -41,11 +41,11 @@ query ($id: ID!, $after: String) {
         pageInfo { hasNextPage endCursor }
         nodes {
           id isResolved
-          first: comments(first: 1) { nodes { databaseId body author { __typename login } originalCommit { oid } } }
-          comments(last: 50) { nodes { databaseId body author { __typename login } } }
+          first: comments(first: 1) { nodes { id body author { __typename login } originalCommit { oid } } }
+          comments(last: 50) { nodes { id body author { __typename login } } }
         }
       }
-      reviewRequests(first: 100) { nodes { requestedReviewer { __typename ... on User { login } ... on Bot { login } ... on Mannequin { login } } } }
+      reviewRequests(first: 100) { nodes { requestedReviewer { __typename ... on User { login } ... on Bot { login } } } }
     }
   }
 }`
@@ -129,12 +129,12 @@ export function createThreads(options: { repositories: GithubRepositories; loade
     answerThreads,
 
     /** The comments of threads that have been resolved. */
-    async settled(project: string, id: string): Promise<Set<number>> {
+    async settled(project: string, id: string): Promise<Set<string>> {
       const { threads } = await read(project, id)
       return new Set(
         threads
           .filter(({ isResolved }) => isResolved)
-          .flatMap(({ first, comments }) => [...first.nodes, ...comments.nodes].map(({ databaseId }) => databaseId)),
+          .flatMap(({ first, comments }) => [...first.nodes, ...comments.nodes].map(({ id: comment }) => comment)),
       )
     },
 
@@ -145,7 +145,7 @@ export function createThreads(options: { repositories: GithubRepositories; loade
     async answerObjections(request: PublishInput, number: number, answers: readonly ThreadAnswer[] = []): Promise<void> {
       const { project, head, expected } = request
       if (expected === null || expected === head) return
-      const seen = await loader.pullRequest(project, { number })
+      const seen = await loader.pullRequest(project, number)
       if (seen === null || seen.state !== 'OPEN') return
       const begun = await begunAt(request)
       if (begun === null) return

@@ -20,7 +20,7 @@ export const isObjection = ({ state }: SeenReview): boolean => state === 'CHANGE
  */
 export function verdictsOf(
   seen: SeenPullRequest,
-  options: { self: Self; settled: ReadonlySet<number>; approvedAt: number; own: Verdicts },
+  options: { self: Self; settled: ReadonlySet<string>; approvedAt: number; own: Verdicts },
 ): Verdicts {
   const { self, settled, approvedAt, own } = options
   const said = (review: SeenReview): { id: string; reviewer: string } => ({ id: review.id, reviewer: review.author?.login ?? 'ghost' })
@@ -29,7 +29,7 @@ export function verdictsOf(
     if (isSelf(review.author, self)) return []
     if (isObjection(review)) {
       const comments: Finding[] = review.comments.nodes
-        .filter(({ databaseId }) => !settled.has(databaseId))
+        .filter(({ id }) => !settled.has(id))
         .map(({ path, line, originalLine, body }) => ({ path, line: line ?? originalLine, body }))
       // What it was said of is gone where a branch was replaced: then it is said of what there is.
       const headSha = review.commit?.oid ?? seen.headRefOid
