@@ -16,16 +16,25 @@ function refusal(url: string, line: string, stderr: string): string {
   )
 }
 
-export function urlBranch(url: string, name: string): BaseBranch {
+/** Where a repository is, and what git needs in its environment to get there. */
+export interface RemoteAccess {
+  /** Asked each time: a repository may be given another name. */
+  url: () => string
+  environment: () => Promise<Record<string, string>>
+}
+
+export function urlBranch({ url: address, environment }: RemoteAccess, name: string): BaseBranch {
   const ref = `refs/heads/${name}`
   const cwd = process.cwd()
   return {
     name,
     ref,
     folder: null,
-    source: async () => url,
+    source: async () => address(),
+    environment,
     async head() {
-      const { stdout } = await git(['ls-remote', '--heads', '--', url], { cwd }).catch((error: unknown) => {
+      const url = address()
+      const { stdout } = await git(['ls-remote', '--heads', '--', url], { cwd, env: await environment() }).catch((error: unknown) => {
         throw toAddressError(error, url)
       })
       const heads = new Map(stdout.split('\n').map((line) => line.split('\t').toReversed() as [string, string]))
@@ -39,6 +48,7 @@ export function urlBranch(url: string, name: string): BaseBranch {
       )
     },
     async move({ source, from, to }) {
+      const url = address()
       const { exitCode, stdout, stderr } = await git(
         [
           'push',
@@ -50,7 +60,7 @@ export function urlBranch(url: string, name: string): BaseBranch {
           url,
           `${to}:${ref}`,
         ],
-        { cwd: source, allow: [0, 1], timeout: landingTimeout },
+        { cwd: source, env: await environment(), allow: [0, 1], timeout: landingTimeout },
       )
       const line = stdout.split('\n').find((each) => each.includes(`:${ref}\t`)) ?? ''
       if (line.startsWith('=')) return { kind: 'already' }

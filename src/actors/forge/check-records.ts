@@ -36,7 +36,7 @@ export function createCheckRecords(options: { database: SqliteDatabase; outbox: 
   const write = database.prepare<[Head & CheckRow]>(
     `INSERT INTO forge_check (project, number, head_sha, state, names, failures, obstacle, attempt, failed_before, at)
      VALUES (@project, @number, @headSha, @state, @names, @failures, @obstacle, @attempt, @failed_before, @at)
-     ON CONFLICT DO UPDATE SET state = @state, failures = @failures, obstacle = @obstacle, attempt = @attempt,
+     ON CONFLICT DO UPDATE SET state = @state, names = @names, failures = @failures, obstacle = @obstacle, attempt = @attempt,
        failed_before = @failed_before, at = @at`,
   )
   const isFlake = database.prepare<[string, string], { one: 1 }>('SELECT 1 AS one FROM forge_flake WHERE project = ? AND signature = ?')
@@ -91,6 +91,26 @@ export function createCheckRecords(options: { database: SqliteDatabase; outbox: 
       ])
       const fresh = { failures: '[]', obstacle: null, attempt: 1, failed_before: '[]' }
       write.run({ ...head, ...fresh, state: 'pending', names: JSON.stringify(names), at: row.updated_at })
+    },
+
+    /** Writes down what another forge says of the checks of a head, which tells nobody. */
+    keep(
+      { project, number }: { project: string; number: number },
+      { headSha, state, names, failures, observedAt: at }: PullRequestFacts['checks'],
+    ): void {
+      if (state === 'none') return
+      const known = get.get(project, number, headSha)
+      const before = known === undefined ? [] : (JSON.parse(known.failed_before) as string[])
+      const failedBefore = JSON.stringify([...new Set([...before, ...failures.map(({ signature }) => signature)])])
+      const row = {
+        names: JSON.stringify(names),
+        failures: JSON.stringify(failures),
+        obstacle: null,
+        attempt: 1,
+        failed_before: failedBefore,
+      }
+      write.run({ project, number, headSha, state, at, ...row })
+      if (state === 'passed') for (const signature of before) addFlake.run(project, signature, at)
     },
 
     /** Red checks of the present head are to run once more; answers whether they are to run now. */

@@ -45,6 +45,8 @@ const ownMarker = 'SIGNALBOX_CHECK'
 const kept = 64 * 1024
 const outputLimit = 16 * 2 ** 20
 
+export type Checks = ReturnType<typeof createChecks>
+
 export function createChecks(options: {
   folder: string
   projects: readonly { id: string; ci: CheckCommand | null }[]

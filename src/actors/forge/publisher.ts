@@ -1,19 +1,15 @@
 // Publishes a branch: a push with a lease into our bare repository, then the one pull request of the branch. Adopts what a kill left half done.
 
-import { join } from 'node:path'
-import { FatalError, RetryableError } from '../../errors.ts'
+import { FatalError } from '../../errors.ts'
 import type { FactOutbox } from '../../persistence/fact-outbox.ts'
-import { git, saysLocked, type GitResult } from '../git.ts'
-import { clearLocks } from '../locks.ts'
 import type { PublishInput } from '../ports.ts'
 import { patchIdOf } from '../workspace/inspection.ts'
 import type { CheckRecords } from './check-records.ts'
 import type { PullRequestRow, PullRequests } from './pull-requests.ts'
 import type { PushGuard } from './push-guard.ts'
+import { assertWanted, createPushing } from './pushing.ts'
 import type { RefRows } from './refs.ts'
-import type { OpenRepository, Repository } from './repository.ts'
-
-const isLocked = ({ stderr }: GitResult): boolean => saysLocked(stderr)
+import type { OpenRepository } from './repository.ts'
 
 export function createPublisher(options: {
   open: OpenRepository
@@ -27,113 +23,8 @@ export function createPublisher(options: {
   /** Puts refs back that were moved without us. */
   compare: (project: string) => Promise<unknown>
 }) {
-  const { open, refs, guard, outbox, pullRequests, records, isChecked, compare } = options
-
-  /** The commit that the branch has now as far as we know, or null; settles a push that a kill interrupted. */
-  async function leaseOf(repository: Repository, ref: string): Promise<string | null> {
-    const row = refs.get(repository.project, ref)
-    if (row === undefined || row.pending === null) return row?.sha ?? null
-    const { stdout } = await git(['rev-parse', '--verify', '--quiet', ref], { cwd: repository.path, allow: [0, 1] })
-    if (stdout.trim() !== row.pending) return row.sha
-    // Before it is overwritten by the next intention: else the guard would take our own push for another's.
-    refs.record(repository.project, ref, row.pending)
-    return row.pending
-  }
-
-  async function push(repository: Repository, request: PublishInput): Promise<void> {
-    const { project, branch, head, expected } = request
-    const ref = `refs/heads/${branch}`
-    // What was pushed but never answered (no row tells of it) is nobody's last word, nor is what a closed pull request had.
-    const published = pullRequests.byBranch(project, branch)
-    const last = published?.state === 'open' ? published.head_sha : null
-    if (last !== null && last !== expected && last !== head) {
-      throw new FatalError(
-        'stale-lease',
-        `${branch} was published at ${last} meanwhile, not at ${expected ?? 'nothing'}: this publication is out of date.`,
-      )
-    }
-    const attempt = async () => {
-      const lease = (await leaseOf(repository, ref)) ?? ''
-      refs.intend(project, ref, head)
-      return git(
-        ['push', '--porcelain', '--no-follow-tags', '--recurse-submodules=no', `--force-with-lease=${ref}:${lease}`].concat([
-          '--',
-          repository.path,
-          `${head}:${ref}`,
-        ]),
-        {
-          cwd: repository.clone,
-          env: guard.environment,
-          allow: [0, 1],
-          timeout: 600_000,
-        },
-      )
-    }
-    let answer = await attempt()
-    if (answer.exitCode !== 0) {
-      // One that was killed in the middle of its push, with the server that had started it.
-      if (isLocked(answer)) await clearLocks([join(repository.path, `${ref}.lock`)])
-      // Either the branch was moved without us, or the guard's files were: both are put back, once.
-      await compare(project)
-      answer = await attempt()
-    }
-    if (answer.exitCode === 0) return
-    const words = `${answer.stdout}\n${answer.stderr}`
-    if (/does not match any|bad object|not a valid|missing object/.test(words)) {
-      throw new FatalError('unknown-head', `${head} is not in ${repository.clone}: there is nothing to publish.`)
-    }
-    if (isLocked(answer)) throw new RetryableError('git-locked', `${branch} could not be published yet: ${words.trim()}`)
-    throw new FatalError('push-failed', `${branch} could not be published: ${words.trim()}`)
-  }
-
-  function assertWanted({ branch }: PublishInput, signal: AbortSignal | undefined): void {
-    if (signal?.aborted)
-      throw new FatalError('called-off', `The publication of ${branch} was called off: its work is kept, no pull request is opened.`)
-  }
-
-  const isBelow = async (repository: Repository, ancestor: string, head: string): Promise<boolean> =>
-    (await git(['merge-base', '--is-ancestor', ancestor, head], { cwd: repository.path, allow: [0, 1, 128] })).exitCode === 0
-
-  /** What the branch is based on now, and how much of it the head has. A parent that has landed meanwhile leaves it to the base branch. */
-  async function stackOf(repository: Repository, { project, branch, head, base, onto }: PublishInput) {
-    const parent = onto == null ? undefined : pullRequests.below(project, onto)
-    if (parent === undefined) return { base: onto == null ? base : repository.base.name, parentHead: null }
-    const known = pullRequests.byBranch(project, branch)?.parent_head ?? null
-    return { base: parent.head_ref, parentHead: (await isBelow(repository, parent.head_sha, head)) ? parent.head_sha : (known ?? '') }
-  }
-
-  /** The open pull request that a branch was begun on: of those whose head it has, the one that is nearest. */
-  async function findParent(repository: Repository, branch: string, head: string): Promise<PullRequestRow | null> {
-    let nearest: PullRequestRow | null = null
-    for (const row of pullRequests.inFlight(repository.project)) {
-      if (row.head_ref === branch || row.head_sha === head || !(await isBelow(repository, row.head_sha, head))) continue
-      if (nearest === null || (await isBelow(repository, nearest.head_sha, row.head_sha))) nearest = row
-    }
-    return nearest
-  }
-
-  /** Makes our `ref` what the user's branch is, unless that is `known`; answers the commit. */
-  async function bring(repository: Repository, branch: string, ref: string, known?: string): Promise<string> {
-    const source = await repository.base.source()
-    const name = `refs/heads/${branch}`
-    const { stdout } = await git(['ls-remote', '--heads', '--', source, name], { cwd: repository.path })
-    const lines = stdout.split('\n').map((line) => line.split('\t'))
-    const head = lines.find(([, found]) => found === name)?.[0]
-    if (head === undefined) throw new FatalError('unknown-branch', `There is no branch ${branch} in ${source}.`)
-    if (head === known) return head
-    refs.intend(repository.project, ref, head)
-    await git(
-      ['-c', 'protocol.version=2', 'fetch', '--quiet', '--force', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules'].concat([
-        '--no-auto-maintenance',
-        '--update-shallow',
-        '--',
-        source,
-        `+${head}:${ref}`,
-      ]),
-      { cwd: repository.path, timeout: 600_000 },
-    )
-    return head
-  }
+  const { open, refs, outbox, pullRequests, records, isChecked } = options
+  const { push, isBelow, stackOf, findParent, bring } = createPushing(options)
 
   return {
     /**

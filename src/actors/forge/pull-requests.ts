@@ -46,8 +46,10 @@ export function createPullRequests(options: {
   outbox: FactOutbox
   now: () => number
   url: (pullRequest: { project: string; number: number; key: string }) => string
+  /** What is based on a pull request is told of its changes. Not where another forge has them: it tells that itself, with its own times. */
+  tellsChildren?: boolean
 }) {
-  const { database, outbox, now, url } = options
+  const { database, outbox, now, url, tellsChildren = true } = options
   const byNumber = database.prepare<[string, number], PullRequestRow>('SELECT * FROM forge_pull_request WHERE project = ? AND number = ?')
   const byBranch = database.prepare<[string, string], PullRequestRow>(
     'SELECT * FROM forge_pull_request WHERE project = ? AND head_ref = ? ORDER BY number DESC LIMIT 1',
@@ -95,7 +97,7 @@ export function createPullRequests(options: {
     const observedAt = touch(row)
     write.run(row)
     for (const event of events) outbox.record(row.issue, { observedAt, ...event } as FactEvent)
-    if (before === undefined || (before.head_sha === row.head_sha && before.state === row.state)) return
+    if (!tellsChildren || before === undefined || (before.head_sha === row.head_sha && before.state === row.state)) return
     for (const child of basedOn.all(row.project, row.head_ref)) {
       // When it has landed, what was based on it is based on what it was based on. What was turned down must not land with its child.
       if (row.state === 'merged')
@@ -149,6 +151,8 @@ export function createPullRequests(options: {
     inFlight: (project: string) => inFlight.all(project),
     need,
     change,
+    /** Writes down what another forge says of it, which tells nobody. */
+    keep: (row: PullRequestRow) => void write.run(row),
     parentOf,
     url,
     about,
@@ -251,7 +255,7 @@ export function createPullRequests(options: {
 }
 
 /** The title becomes the subject of the merge commit: one line, printable, and never empty. */
-function toSubject(request: { title: string; key: string }): string {
+export function toSubject(request: { title: string; key: string }): string {
   const line = request.title.toWellFormed().replace(unprintable, ' ').trim()
   const characters = [...line]
   if (characters.length > titleLimit)

@@ -6,6 +6,7 @@ import { FatalError, suggest } from '../../errors.ts'
 import type { SqliteDatabase } from '../../persistence/database.ts'
 import { git, gitIdentity } from '../git.ts'
 import { clearLocks, locksIn } from '../locks.ts'
+import type { RemoteAccess } from './base-at-url.ts'
 import { createBaseBranch, type BaseBranch } from './base-branch.ts'
 import type { PushGuard } from './push-guard.ts'
 import type { RefRows } from './refs.ts'
@@ -36,6 +37,8 @@ export interface RepositoryOptions {
   database: SqliteDatabase
   refs: RefRows
   guard: PushGuard
+  /** How a forge reaches a project's repository; without it `repo` says it all. */
+  access?: (project: string) => RemoteAccess
   /** Names the base branch of a repository whose configuration does not. */
   discoverBase: (repo: string) => Promise<string>
 }
@@ -61,7 +64,7 @@ export function createRepositories(options: RepositoryOptions): OpenRepository {
   async function open(id: string): Promise<Repository> {
     const project = projects.find((each) => each.id === id)
     if (project === undefined) throw unknownProject(id, projects)
-    const base = createBaseBranch(project.repo, await baseName(project))
+    const base = createBaseBranch(project.repo, await baseName(project), options.access?.(id))
     const path = join(folder, 'repos', `${id}.git`)
     const head = await base.head()
     // Only a branch that is there: a misspelt one must not be what is used when the setting is taken away again.
@@ -81,7 +84,7 @@ export function createRepositories(options: RepositoryOptions): OpenRepository {
         ['-c', 'protocol.version=2', 'fetch', '--quiet', '--force', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules'].concat(
           ['--no-auto-maintenance', '--update-shallow', '--', await base.source(), `+${now}:${base.ref}`],
         ),
-        { cwd: path, timeout: fetchTimeout },
+        { cwd: path, env: await base.environment(), timeout: fetchTimeout },
       )
       refs.record(id, base.ref, now)
       return now

@@ -1,0 +1,146 @@
+// Our branches at GitHub: what we have pushed there, and pushing with a lease on what we know it to be.
+
+import { FatalError, RetryableError, withoutCredentials } from '../../../errors.ts'
+import type { SqliteDatabase } from '../../../persistence/database.ts'
+import { git } from '../../git.ts'
+import type { Repository } from '../repository.ts'
+
+interface BranchRow {
+  /** What it was last known to be; null when it was not there. */
+  sha: string | null
+  /** What a push that is under way, or that a kill interrupted, may have made it. */
+  pending: string | null
+}
+
+const pushTimeout = 600_000
+const longestWords = 500
+
+export type Branches = ReturnType<typeof createBranches>
+
+export function createBranches(database: SqliteDatabase) {
+  const get = database.prepare<[string, string], BranchRow>('SELECT sha, pending FROM github_branch WHERE project = ? AND branch = ?')
+  const intend = database.prepare<[string, string, string]>(
+    'INSERT INTO github_branch (project, branch, pending) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET pending = excluded.pending',
+  )
+  const record = database.prepare<[string, string, string | null]>(
+    'INSERT INTO github_branch (project, branch, sha) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET sha = excluded.sha, pending = NULL',
+  )
+  const forget = database.prepare<[string, string]>('DELETE FROM github_branch WHERE project = ? AND branch = ?')
+
+  /** The commit that GitHub has; null when there is no such branch. */
+  async function head({ base, path }: Repository, branch: string): Promise<string | null> {
+    const ref = `refs/heads/${branch}`
+    const { stdout } = await git(['ls-remote', '--heads', '--', await base.source(), ref], {
+      cwd: path,
+      env: await base.environment(),
+    }).catch((error: unknown) => {
+      throw toPushError(error, branch)
+    })
+    const lines = stdout.split('\n').map((line) => line.split('\t'))
+    return lines.find(([, found]) => found === ref)?.[0] ?? null
+  }
+
+  /** From exactly `lease`, null for a branch that is not there. Answers whether it was moved; false when it is not at `lease`. */
+  async function send({ base, path }: Repository, branch: string, to: string, lease: string | null): Promise<boolean> {
+    const ref = `refs/heads/${branch}`
+    const { exitCode, stdout, stderr } = await git(
+      ['push', '--porcelain', '--no-follow-tags', '--recurse-submodules=no', `--force-with-lease=${ref}:${lease ?? ''}`].concat([
+        '--',
+        await base.source(),
+        `${to}:${ref}`,
+      ]),
+      { cwd: path, env: await base.environment(), allow: [0, 1], timeout: pushTimeout },
+    ).catch((error: unknown) => {
+      throw toPushError(error, branch)
+    })
+    if (exitCode === 0) return true
+    const line = stdout.split('\n').find((each) => each.includes(`:${ref}\t`)) ?? ''
+    if (/\[rejected\]/.test(line)) return false
+    const words = [...stderr.matchAll(/^remote: (.*\S)\s*$/gm)].map(([, said]) => said!).join(' ')
+    const reason = line.split('\t').at(-1)!.trim()
+    if (/cannot lock ref|failed to update ref/.test(reason)) return false
+    throw new FatalError(
+      'push-refused',
+      withoutCredentials(
+        `GitHub refuses ${branch}: ${reason || 'no reason given'}.${words === '' ? '' : ` It says: ${words.slice(0, longestWords)}`}`,
+      ),
+    )
+  }
+
+  return {
+    head,
+
+    /** Whether the commit is one that we have given the branch, or have seen it have. */
+    isKnown: (project: string, branch: string, sha: string): boolean => {
+      const row = get.get(project, branch)
+      return row !== undefined && (row.sha === sha || row.pending === sha)
+    },
+
+    /** Somebody else has given it this commit, and we have taken notice. */
+    note: (project: string, branch: string, sha: string): void => void record.run(project, branch, sha),
+
+    /**
+     * Contract: makes it `to`, if it is what the publication is based on (`expected`), not there, or what we had pushed without anybody
+     * having heard of it. Idempotent. Throws FatalError `stale-lease`, `push-refused`, `github-forbidden`.
+     */
+    async push(
+      repository: Repository,
+      { branch, head: to, expected }: { branch: string; head: string; expected: string | null },
+    ): Promise<void> {
+      const { project } = repository
+      for (let again = false; ; again = true) {
+        const found = await head(repository, branch)
+        if (found === to) return void record.run(project, branch, to)
+        const row = get.get(project, branch)
+        const isOurs = found === null || found === expected || found === row?.sha || found === row?.pending
+        if (!isOurs) {
+          throw new FatalError(
+            'stale-lease',
+            `${branch} is at ${found} at GitHub, not at ${expected ?? 'nothing'}: this publication is out of date.`,
+          )
+        }
+        // What was there stays ours, should a kill come before it is recorded.
+        if (row?.pending != null && row.pending === found) record.run(project, branch, found)
+        intend.run(project, branch, to)
+        if (await send(repository, branch, to, found)) return void record.run(project, branch, to)
+        if (again) throw new RetryableError('branch-moving', `${branch} is being moved at GitHub by somebody else.`, { retryAfter: 5_000 })
+      }
+    },
+
+    /** A branch that is made for a moment, wherever it was. */
+    async place(repository: Repository, branch: string, to: string): Promise<void> {
+      for (let again = false; ; again = true) {
+        const found = await head(repository, branch)
+        if (found === to || (await send(repository, branch, to, found))) return
+        if (again) throw new RetryableError('branch-moving', `${branch} is being moved at GitHub by somebody else.`, { retryAfter: 5_000 })
+      }
+    },
+
+    /** Idempotent; whoever keeps it keeps it. */
+    async remove({ project, base, path }: Repository, branch: string): Promise<void> {
+      await git(['push', '--quiet', '--', await base.source(), `:refs/heads/${branch}`], {
+        cwd: path,
+        env: await base.environment(),
+        allow: [0, 1],
+      })
+      forget.run(project, branch)
+    },
+  }
+}
+
+function toPushError(error: unknown, branch: string): unknown {
+  if (!(error instanceof FatalError) || error.code !== 'git-failed') return error
+  const words = /(?:fatal|remote|error): ([^\n]+)/.exec(error.message)?.[1] ?? error.message
+  const isForbidden =
+    /returned error: 40[13]|Authentication failed|Permission to \S+ denied|could not read Username|terminal prompts disabled|Write access to repository not granted/i
+  const isGone = /returned error: 404|not found/i
+  if (isForbidden.test(error.message))
+    return new FatalError(
+      'github-forbidden',
+      `GitHub does not let us at ${branch}: ${words} The App, or the token, needs the permission contents: write.`,
+      { cause: error },
+    )
+  if (isGone.test(error.message))
+    return new FatalError('github-not-found', `GitHub does not show us the repository of ${branch}: ${words}`, { cause: error })
+  return error
+}

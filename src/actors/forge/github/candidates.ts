@@ -1,0 +1,104 @@
+// The checks of what our own landing queue is about to land: the candidate is pushed to a branch of its own, and what must pass is awaited there.
+
+import type { ProjectConfig } from '../../../config.ts'
+import { FatalError } from '../../../errors.ts'
+import { git } from '../../git.ts'
+import type { LandingPlace } from '../../ports.ts'
+import type { CheckRecords } from '../check-records.ts'
+import type { Checks, CheckResult } from '../checks.ts'
+import type { PullRequests } from '../pull-requests.ts'
+import type { OpenRepository } from '../repository.ts'
+import type { Branches } from './branches.ts'
+import type { Failures } from './failures.ts'
+import type { Loader } from './loader.ts'
+import { ownContext } from './own-check.ts'
+import type { GithubRepositories } from './repositories.ts'
+import type { RequiredChecks } from './required.ts'
+import { nameOf, settle, type Required } from './standing.ts'
+import type { Watch } from './watch.ts'
+
+/** Milliseconds between two looks. */
+const pause = 15_000
+/** Milliseconds in which something that is required must have been heard of: else no workflow runs on that branch. */
+const hearing = 10 * 60_000
+const longest = 3 * 3_600_000
+
+export function createCandidateChecks(options: {
+  repositories: GithubRepositories
+  projects: readonly Pick<ProjectConfig, 'id' | 'branchPrefix' | 'checks'>[]
+  open: OpenRepository
+  branches: Branches
+  checks: Checks
+  loader: Loader
+  records: CheckRecords
+  pullRequests: PullRequests
+  required: RequiredChecks
+  failures: Failures
+  watch: Watch
+  now: () => number
+}): LandingPlace['runCandidateChecks'] {
+  const { repositories, projects, open, branches, checks, loader, records, pullRequests, required, failures, watch, now } = options
+
+  const marked = (project: string, result: CheckResult): CheckResult => ({
+    ...result,
+    failures: result.failures.map((failure) => records.marked(project, failure)),
+  })
+
+  /** What must pass: what the base requires, else whatever has been reported on the head that the candidate merges. */
+  async function rulesOf(project: string, base: string, head: string): Promise<Required[]> {
+    const rules = await required.of(project, base)
+    if (rules !== null) return rules
+    const row = pullRequests.inFlight(project).find(({ head_sha }) => head_sha === head)
+    return row === undefined ? [] : records.of(row).names.map((name) => ({ name, app: null }))
+  }
+
+  async function awaitChecks(
+    project: string,
+    commit: string,
+    branch: string,
+    rules: Required[],
+    signal: AbortSignal | undefined,
+  ): Promise<CheckResult> {
+    const self = await repositories.self()
+    const queueCheck = projects.find(({ id }) => id === project)!.checks.queue
+    const since = now()
+    for (;;) {
+      const all = await loader.contextsOf(project, commit, signal)
+      const contexts = all.filter((context) => !ownContext(context, self) && nameOf(context) !== queueCheck)
+      const { state, failed } = settle(contexts, rules, now() - since)
+      if (state === 'passed') return { state, failures: [] }
+      if (state === 'failed')
+        return marked(project, { state, failures: await Promise.all(failed.map((context) => failures.of(project, context))) })
+      const isHeard = contexts.some((context) => rules.some(({ name }) => name === nameOf(context)))
+      const names = rules.map(({ name }) => name).join(', ')
+      if (!isHeard && now() - since >= hearing)
+        throw new FatalError(
+          'environment',
+          `Nothing has reported ${names} on ${branch}: let its workflow run for pushes to ${branch.replace(/[^/]*$/, '**')}.`,
+        )
+      if (now() - since >= longest)
+        throw new FatalError('environment', `${names} did not end on ${branch} within ${longest / 60_000} minutes.`)
+      await watch.wait(`commit ${commit}`, pause, signal)
+    }
+  }
+
+  return async ({ project, commit, signal, onStart }) => {
+    const label = `landing-${commit.slice(0, 12)}`
+    if (checks.isDeclared(project)) return marked(project, await checks.run({ project, commit, label, env: {}, signal, onStart }))
+    const repository = await open(project)
+    const { stdout } = await git(['rev-parse', '--verify', '--quiet', `${commit}^2`], { cwd: repository.path, allow: [0, 1, 128] })
+    const head = stdout.trim()
+    const rules = await rulesOf(project, repository.base.name, head)
+    if (rules.length === 0) return { state: 'passed', failures: [] }
+    const number = pullRequests.inFlight(project).find(({ head_sha }) => head_sha === head)?.number ?? 0
+    const { branchPrefix } = projects.find(({ id }) => id === project)!
+    const branch = `${branchPrefix}/landing/${number}-${commit.slice(0, 10)}`
+    await branches.place(repository, branch, commit)
+    try {
+      return await awaitChecks(project, commit, branch, rules, signal)
+    } finally {
+      // One that cannot be removed now is removed by whoever looks next; the answer is not lost for it.
+      await branches.remove(repository, branch).catch(() => {})
+    }
+  }
+}

@@ -1,0 +1,118 @@
+// What was told while nobody listened: deliveries that failed are sent again, and comments are read since the last time.
+
+import { z } from 'zod'
+import type { Inlet, Notice } from '../../ports.ts'
+import type { PullRequests } from '../pull-requests.ts'
+import type { Cursors } from './cursors.ts'
+import type { Mentions } from './mentions.ts'
+import { commentSchema, placedCommentSchema } from './payloads.ts'
+import type { GithubRepositories } from './repositories.ts'
+
+export type CatchUp = Inlet['catchUp']
+
+const deliverySchema = z.object({
+  id: z.union([z.int(), z.string(), z.bigint()]).transform(String),
+  guid: z.string(),
+  delivered_at: z.iso.datetime({ offset: true }).transform((text) => Date.parse(text)),
+  status_code: z.int(),
+  event: z.string(),
+})
+type HookDelivery = z.output<typeof deliverySchema>
+
+const updated = { updated_at: z.iso.datetime({ offset: true }).transform((text) => Date.parse(text)) }
+const issueComment = commentSchema.extend({ issue_url: z.string(), ...updated })
+const reviewComment = placedCommentSchema.extend({ pull_request_url: z.string(), ...updated })
+
+/** GitHub keeps deliveries for three days. */
+const oldest = 3 * 86_400_000
+/** A delivery that fails again and again is left alone. */
+const mostAttempts = 4
+const mostPages = 10
+/** Two clocks: so much of what was read is read again, and told once by its name. In milliseconds. */
+const overlap = 60_000
+
+export function createCatchUp(options: {
+  repositories: GithubRepositories
+  projects: readonly { id: string }[]
+  pullRequests: PullRequests
+  mentions: Mentions
+  cursors: Cursors
+  webhooks: boolean
+  now: () => number
+}): CatchUp {
+  const { repositories, projects, pullRequests, mentions, cursors, webhooks, now } = options
+  const cursorOf = (name: string): number | null => {
+    const value = cursors.get(name)
+    return value === null ? null : Number(value)
+  }
+  const isFailed = ({ status_code: status }: HookDelivery): boolean => status < 200 || status >= 300
+
+  /** Answers what is to be remembered once this has worked. */
+  async function redeliver(signal: AbortSignal): Promise<() => void> {
+    const name = 'deliveries'
+    const since = Math.max(cursorOf(name) ?? 0, now() - oldest)
+    const all = await repositories.app.pages('GET /app/hook/deliveries', {}, deliverySchema, {
+      what: 'the deliveries of the App',
+      most: mostPages,
+      signal,
+    })
+    const recent = all.filter(({ delivered_at: at }) => at >= since - overlap)
+    const attempts = Map.groupBy(all, ({ guid }) => guid)
+    for (const [guid, failed] of Map.groupBy(recent.filter(isFailed), (delivery) => delivery.guid)) {
+      const tried = attempts.get(guid)!
+      if (!tried.every(isFailed) || tried.length >= mostAttempts) continue
+      const newest = failed.toSorted((a, b) => b.delivered_at - a.delivered_at)[0]!
+      await repositories.app.request('POST /app/hook/deliveries/{delivery_id}/attempts', { delivery_id: newest.id }, z.unknown(), {
+        what: `another delivery of ${newest.event}`,
+        signal,
+      })
+    }
+    const last = Math.max(since, ...recent.map(({ delivered_at: at }) => at))
+    return () => cursors.set(name, String(last))
+  }
+
+  async function comments(project: string, signal: AbortSignal): Promise<{ notices: Notice[]; seen: () => void }> {
+    const name = `comments ${project}`
+    const known = cursorOf(name)
+    // Before we have looked for the first time, nobody has told us anything.
+    if (known === null) return { notices: [], seen: () => cursors.set(name, String(now())) }
+    const place = await repositories.at(project)
+    const query = { ...place, since: new Date(known - overlap).toISOString(), sort: 'updated', direction: 'asc' }
+    const { pages } = repositories.client(project)
+    const what = `the comments of ${project}`
+    const [general, placed] = await Promise.all([
+      pages('GET /repos/{owner}/{repo}/issues/comments', query, issueComment, { what, most: mostPages, signal }),
+      pages('GET /repos/{owner}/{repo}/pulls/comments', query, reviewComment, { what, most: mostPages, signal }),
+    ])
+    const notices: Notice[] = []
+    const numberIn = (url: string): number => Number(/\/(\d+)$/.exec(url)?.[1] ?? 0)
+    // One that was made earlier, and changed now, was told when it was made.
+    const fresh = <T extends { created_at: number }>(list: readonly T[]): T[] => list.filter(({ created_at: at }) => at >= known - overlap)
+    for (const comment of fresh(general))
+      notices.push(...(await mentions.read({ project, number: numberIn(comment.issue_url), comment, kind: 'comment' }, 'poll', signal)))
+    for (const comment of fresh(placed))
+      notices.push(
+        ...(await mentions.read({ project, number: numberIn(comment.pull_request_url), comment, kind: 'review_comment' }, 'poll', signal)),
+      )
+    const last = Math.max(known, ...[...general, ...placed].map(({ updated_at: at }) => at))
+    return { notices, seen: () => cursors.set(name, String(last)) }
+  }
+
+  return async (signal) => {
+    const notices: Notice[] = []
+    const seen: (() => void)[] = []
+    if (webhooks && repositories.isApp) seen.push(await redeliver(signal))
+    for (const { id } of projects) {
+      // Where nothing is under way, nobody can mean us.
+      if (pullRequests.inFlight(id).length === 0) {
+        const at = now()
+        seen.push(() => cursors.set(`comments ${id}`, String(at)))
+        continue
+      }
+      const found = await comments(id, signal)
+      notices.push(...found.notices)
+      seen.push(found.seen)
+    }
+    return { notices, seen: () => seen.forEach((remember) => remember()) }
+  }
+}

@@ -1,0 +1,285 @@
+// What a start needs of GitHub, looked at one by one: credentials and clock, installation and permissions, webhook, base branch, checks, lander.
+
+import Database from 'better-sqlite3'
+import { z } from 'zod'
+import type { ProjectConfig } from '../../../config.ts'
+import { SignalboxError } from '../../../errors.ts'
+import { githubSchema } from '../../../persistence/github-schema.ts'
+import type { CallOptions, Client } from './client.ts'
+import { commitStatusSchema, checkRunSchema } from './commit-checks.ts'
+import { createGithubRepositories, type GithubRepositories, type GithubSettings } from './repositories.ts'
+import { createRequiredChecks } from './required.ts'
+import { forGit, grants, needed, wished } from './tokens.ts'
+
+export interface GithubFinding {
+  what: string
+  level: 'pass' | 'warn' | 'fail'
+  message: string
+  remedy: string | null
+}
+
+/** Events that are read; without one of them its news comes with the next poll. */
+const events = [
+  'pull_request',
+  'pull_request_review',
+  'pull_request_review_comment',
+  'pull_request_review_thread',
+  'issue_comment',
+  'check_run',
+  'check_suite',
+  'status',
+  'workflow_run',
+  'merge_group',
+  'branch_protection_rule',
+  'repository_ruleset',
+  'repository',
+]
+/** What is left out without a permission that is only wished for. */
+const lost: Record<string, string> = {
+  checks: 'what an issue is doing is not shown on its pull request',
+  statuses: 'commit statuses are not seen',
+  issues: 'comments on pull requests may not be seen',
+  actions: 'logs of failed jobs are not read, and they are not run again',
+  administration: 'the checks that classic branch protection requires are not known: set checks.required',
+  merge_queues: "GitHub's merge queue cannot be used",
+  workflows: 'a change of a workflow file cannot be pushed',
+}
+/** Milliseconds between our clock and GitHub's, beyond which its tokens fail. */
+const clockWarn = 20_000
+const clockFail = 60_000
+
+const pass = (what: string, message: string): GithubFinding => ({ what, level: 'pass', message, remedy: null })
+const warn = (what: string, message: string, remedy: string): GithubFinding => ({ what, level: 'warn', message, remedy })
+const fail = (what: string, message: string, remedy: string): GithubFinding => ({ what, level: 'fail', message, remedy })
+
+const sentenceOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** Never throws: what cannot be looked at is a finding. */
+export async function checkGithub(
+  settings: GithubSettings,
+  projects: readonly ProjectConfig[],
+  options: { now: () => number; webhooks: boolean; publicUrl: string | null; timeout?: number },
+): Promise<GithubFinding[]> {
+  const database = new Database(':memory:')
+  try {
+    database.exec(githubSchema)
+    const repositories = createGithubRepositories({ settings, projects, database, now: options.now, timeout: options.timeout })
+    const found: GithubFinding[] = [...(await checkCredentials(repositories, projects, options.now))]
+    if (found.some(({ level }) => level === 'fail')) return found
+    if (options.webhooks) found.push(...(await checkWebhook(repositories, settings, options)))
+    for (const project of projects) found.push(...(await checkProject(repositories, project, options.now)))
+    return found
+  } catch (error) {
+    return [fail('GitHub', sentenceOf(error), 'Mend forge in the configuration.')]
+  } finally {
+    database.close()
+  }
+}
+
+async function checkCredentials(
+  repositories: GithubRepositories,
+  projects: readonly ProjectConfig[],
+  now: () => number,
+): Promise<GithubFinding[]> {
+  const found: GithubFinding[] = []
+  const client: Client = repositories.isApp ? repositories.app : repositories.client(projects[0]!.id)
+  const what = repositories.isApp ? 'GitHub App' : 'GitHub token'
+  try {
+    const { slug } = await repositories.self()
+    found.push(pass(what, repositories.isApp ? `is ${slug}` : `is ${slug}'s; as an App, Signalbox could show check runs`))
+  } catch (error) {
+    return [fail(what, sentenceOf(error), repositories.isApp ? 'Check forge.appId and forge.privateKey.' : 'Check forge.token.')]
+  }
+  const { date } = await client.headers('GET /meta', {}).catch(() => ({ date: undefined }))
+  const apart = date === undefined ? 0 : Math.abs(Date.parse(String(date)) - now())
+  const seconds = Math.round(apart / 1_000)
+  if (apart > clockFail)
+    found.push(fail('clock', `is ${seconds} s off GitHub's`, 'Set the clock of this machine by NTP: tokens are refused.'))
+  else if (apart > clockWarn) found.push(warn('clock', `is ${seconds} s off GitHub's`, 'Set the clock of this machine by NTP.'))
+  return found
+}
+
+const hookSchema = z.object({ url: z.string().nullish() })
+const appSchema = z.object({ events: z.array(z.string()).default([]) })
+const deliverySchema = z.object({ status_code: z.int(), delivered_at: z.string(), event: z.string() })
+
+async function checkWebhook(
+  repositories: GithubRepositories,
+  settings: GithubSettings,
+  { publicUrl }: { publicUrl: string | null },
+): Promise<GithubFinding[]> {
+  const what = 'GitHub webhook'
+  if (settings.webhookSecret === null)
+    return [warn(what, 'forge.webhookSecret is not set: its route is closed', 'Set it, here and at GitHub, or set webhooks to false.')]
+  // Whoever speaks with a user's token has its hooks in each repository, where we may not look.
+  if (!repositories.isApp) return []
+  const rest = (name: string): CallOptions => ({ what: name })
+  try {
+    const [{ url }, { events: told }, deliveries] = await Promise.all([
+      repositories.app.request('GET /app/hook/config', {}, hookSchema, rest('the webhook of the App')),
+      repositories.app.request('GET /app', {}, appSchema, rest('the App itself')),
+      repositories.app.pages('GET /app/hook/deliveries', {}, deliverySchema, { ...rest('the deliveries of the App'), most: 1 }),
+    ])
+    const found: GithubFinding[] = []
+    if (url == null || url === '')
+      found.push(warn(what, 'the App has no address for it', 'Set its webhook URL to PUBLIC-URL/webhooks/github.'))
+    else if (publicUrl !== null && url !== `${publicUrl}/webhooks/github`)
+      found.push(warn(what, `goes to ${url}, not to ${publicUrl}/webhooks/github`, 'Set the webhook URL of the App, or server.publicUrl.'))
+    else found.push(pass(what, `goes to ${url}`))
+    const missing = events.filter((event) => !told.includes(event))
+    if (missing.length > 0)
+      found.push(
+        warn(
+          what,
+          `the App does not subscribe to ${missing.join(', ')}`,
+          'Subscribe to them; until then their news comes with the next poll.',
+        ),
+      )
+    const failed = deliveries.filter(({ status_code: status }) => status < 200 || status >= 300)
+    if (failed.length > 0)
+      found.push(
+        warn(
+          what,
+          `${failed.length} of the last ${deliveries.length} deliveries failed, the last one with status ${failed[0]!.status_code}`,
+          'See the recent deliveries of the App.',
+        ),
+      )
+    return found
+  } catch (error) {
+    return [warn(what, sentenceOf(error), 'Look at the webhook of the App at GitHub.')]
+  }
+}
+
+async function checkProject(repositories: GithubRepositories, project: ProjectConfig, now: () => number): Promise<GithubFinding[]> {
+  const what = `project ${project.id}`
+  try {
+    const place = await repositories.place(project.id)
+    const found: GithubFinding[] = [pass(what, `is ${place.fullName}`)]
+    if (repositories.isApp) found.push(...checkPermissions(what, (await repositories.installationOf(project.id)).permissions))
+    found.push(...(await checkBranch(repositories, project, place.defaultBranch, now)))
+    return found
+  } catch (error) {
+    return [fail(what, sentenceOf(error), 'Check repo, and where the App is installed or what the token may do.')]
+  }
+}
+
+function checkPermissions(what: string, granted: Record<string, string>): GithubFinding[] {
+  const missing = Object.entries(needed).filter(([name, level]) => !grants(granted, name, level))
+  const accept = 'Give the App the permission, and accept it for the installation.'
+  if (missing.length > 0) return missing.map(([name, level]) => fail(what, `the App lacks the permission ${name}: ${level}`, accept))
+  return Object.entries({ ...wished, ...forGit })
+    .filter(([name, level]) => !grants(granted, name, level))
+    .map(([name, level]) => warn(what, `the App lacks the permission ${name}: ${level}; ${lost[name] ?? 'something is left out'}`, accept))
+}
+
+const branchSchema = z.object({ commit: z.object({ sha: z.string() }) })
+const headSchema = z.object({ head: z.object({ sha: z.string() }) })
+const abilitiesSchema = z.object({
+  repository: z.object({ autoMergeAllowed: z.boolean(), mergeQueue: z.object({ id: z.string() }).nullable() }),
+})
+
+async function checkBranch(
+  repositories: GithubRepositories,
+  project: ProjectConfig,
+  defaultBranch: string,
+  now: () => number,
+): Promise<GithubFinding[]> {
+  const what = `project ${project.id}`
+  const branch = project.baseBranch ?? defaultBranch
+  const place = await repositories.at(project.id)
+  const { request, pages, graphql } = repositories.client(project.id)
+  let head: string
+  try {
+    head = (
+      await request('GET /repos/{owner}/{repo}/branches/{branch}', { ...place, branch }, branchSchema, { what: `the branch ${branch}` })
+    ).commit.sha
+  } catch (error) {
+    if (error instanceof SignalboxError && error.code === 'github-not-found')
+      return [fail(what, `has no branch ${branch}`, 'Set baseBranch.')]
+    throw error
+  }
+  const found: GithubFinding[] = []
+  const unreadable: string[] = []
+  const required = createRequiredChecks({
+    repositories,
+    projects: [project],
+    now,
+    onUnreadable: (_project, error) => unreadable.push(error.message),
+  })
+  const rules = (await required.of(project.id, branch)) ?? []
+  for (const message of unreadable)
+    found.push(warn(what, message, 'Give the App the permission administration: read, or set checks.required.'))
+  const recent = await pages(
+    'GET /repos/{owner}/{repo}/pulls',
+    { ...place, state: 'all', sort: 'updated', direction: 'desc', per_page: 5 },
+    headSchema,
+    { what: 'the last pull requests', most: 1 },
+  )
+  const reported = new Set<string>()
+  for (const ref of new Set([head, ...recent.map((pull) => pull.head.sha)])) {
+    const runs = await pages('GET /repos/{owner}/{repo}/commits/{ref}/check-runs', { ...place, ref }, checkRunSchema, {
+      what: 'the checks of a commit',
+      pick: 'check_runs',
+    })
+    const statuses = await pages('GET /repos/{owner}/{repo}/commits/{ref}/status', { ...place, ref }, commitStatusSchema, {
+      what: 'the statuses of a commit',
+      pick: 'statuses',
+    })
+    for (const { name } of runs) reported.add(name)
+    for (const { context } of statuses) reported.add(context)
+  }
+  const unheard = rules.map(({ name }) => name).filter((name) => !reported.has(name))
+  if (unheard.length > 0)
+    found.push(
+      warn(
+        what,
+        `the required ${unheard.join(', ')} has not been reported lately: a change would wait for it for ever`,
+        `Reported lately: ${[...reported].join(', ') || 'nothing'}. Mend the protection of ${branch}, or checks.required.`,
+      ),
+    )
+  else if (rules.length > 0) found.push(pass(what, `requires ${rules.map(({ name }) => name).join(', ')}`))
+  else found.push(pass(what, 'requires no checks: whatever is reported on a head counts'))
+  const { repository } = await graphql(
+    'query ($owner: String!, $repo: String!, $branch: String!) { repository(owner: $owner, name: $repo) { autoMergeAllowed mergeQueue(branch: $branch) { id } } }',
+    { ...place, branch },
+    abilitiesSchema,
+    { what: 'the merge queue' },
+  )
+  found.push(
+    ...checkLander(what, project, {
+      hasQueue: repository.mergeQueue !== null,
+      hasAutoMerge: repository.autoMergeAllowed,
+      isExternal: reported.has(project.checks.queue),
+    }),
+  )
+  return found
+}
+
+function checkLander(
+  what: string,
+  { landing, checks }: ProjectConfig,
+  has: { hasQueue: boolean; hasAutoMerge: boolean; isExternal: boolean },
+): GithubFinding[] {
+  const { lander } = landing
+  if (lander === 'merge_queue' && !has.hasQueue)
+    return [fail(what, 'its base branch has no merge queue', 'Require one in its rules, or set landing.lander.')]
+  if (lander === 'auto_merge' && !has.hasAutoMerge)
+    return [fail(what, 'does not allow auto-merge', 'Allow it in the settings of the repository, or set landing.lander.')]
+  if (lander === 'external' && !has.isExternal)
+    return [
+      warn(
+        what,
+        `no check ${checks.queue} has been reported lately: nobody seems to land`,
+        'Check that the lander runs, and checks.queue.',
+      ),
+    ]
+  const chosen =
+    lander !== 'auto' ? lander : has.hasQueue ? 'merge_queue' : has.isExternal ? 'external' : has.hasAutoMerge ? 'auto_merge' : 'embedded'
+  const names = {
+    merge_queue: "GitHub's merge queue",
+    external: `the lander of ${checks.queue}`,
+    auto_merge: "GitHub's auto-merge",
+    embedded: 'our own landing queue',
+  }
+  return [pass(what, `${names[chosen]} lands`)]
+}

@@ -1,0 +1,128 @@
+// Every fact about a pull request, as GitHub has it: one look, read into the words of the issue machine.
+
+import type { PullRequestFacts } from '../../ports.ts'
+import type { CheckRecords } from '../check-records.ts'
+import type { PullRequestRow, PullRequests } from '../pull-requests.ts'
+import type { createReviews } from '../reviews.ts'
+import type { Failures } from './failures.ts'
+import type { Landers } from './landers.ts'
+import type { Loader } from './loader.ts'
+import type { Mirror, Sighting } from './mirror.ts'
+import { ownContext } from './own-check.ts'
+import type { Parents } from './parents.ts'
+import type { SeenContext, SeenPullRequest } from './queries.ts'
+import type { GithubRepositories } from './repositories.ts'
+import type { RequiredChecks } from './required.ts'
+import { nameOf, settle } from './standing.ts'
+import type { Threads } from './threads.ts'
+import { isObjection, needsMore, verdictsOf } from './verdicts.ts'
+
+const mergeabilities = { MERGEABLE: 'clean', CONFLICTING: 'conflict', UNKNOWN: 'unknown' } as const
+const states = { OPEN: 'open', CLOSED: 'closed', MERGED: 'merged' } as const
+
+const toSighting = (seen: SeenPullRequest): Sighting => ({
+  number: seen.number,
+  title: seen.title,
+  body: seen.body,
+  author: seen.author?.login ?? 'ghost',
+  state: states[seen.state],
+  draft: seen.isDraft,
+  headSha: seen.headRefOid,
+  headRef: seen.headRefName,
+  baseRef: seen.baseRefName,
+  mergedSha: seen.state === 'MERGED' ? (seen.mergeCommit?.oid ?? seen.headRefOid) : null,
+  createdAt: seen.createdAt,
+  updatedAt: seen.updatedAt,
+})
+
+/** What is reported on the present head; GitHub may not have come to it yet. */
+export const contextsOf = (seen: SeenPullRequest): SeenContext[] => {
+  const commit = seen.commits.nodes.at(-1)?.commit
+  return commit?.oid === seen.headRefOid ? (commit.statusCheckRollup?.contexts.nodes ?? []) : []
+}
+
+export function createFacts(options: {
+  repositories: GithubRepositories
+  loader: Loader
+  mirror: Mirror
+  pullRequests: PullRequests
+  records: CheckRecords
+  reviews: ReturnType<typeof createReviews>
+  required: RequiredChecks
+  failures: Failures
+  landers: Landers
+  threads: Threads
+  parents: Parents
+  /** The name of the check by which an external lander speaks. */
+  queueCheck: (project: string) => string
+  now: () => number
+}) {
+  const { repositories, loader, mirror, pullRequests, records, required, failures, landers, threads, parents, queueCheck, now } = options
+
+  async function checksOf(row: PullRequestRow, seen: SeenPullRequest, contexts: SeenContext[]): Promise<PullRequestFacts['checks']> {
+    const { project, number } = row
+    const { headSeenAt } = mirror.seen(project, number)
+    const rules = await required.of(project, seen.baseRefName)
+    const standing = settle(contexts, rules, now() - headSeenAt)
+    const found = await Promise.all(standing.failed.map((context) => failures.of(project, context)))
+    const { state, names, observedAt } = standing
+    return { headSha: seen.headRefOid, state, names, failures: found.map((failure) => records.marked(project, failure)), observedAt }
+  }
+
+  /** What reviewers say; comments whose thread has been resolved ask for nothing any more. */
+  async function reviewsOf(row: PullRequestRow, seen: SeenPullRequest): Promise<PullRequestFacts['reviews']> {
+    const { project, number } = row
+    const self = await repositories.self()
+    const hasObjections = seen.latestOpinionatedReviews.nodes.some((review) => isObjection(review) && review.comments.nodes.length > 0)
+    const settled = hasObjections ? await threads.settled(project, seen.id) : new Set<string>()
+    const approvedAt = mirror.approvals(project, number, !needsMore(seen), seen.updatedAt)
+    const verdicts = verdictsOf(seen, { self, settled, approvedAt, own: options.reviews.of(project, number) })
+    mirror.keepReviews(project, number, verdicts)
+    return verdicts
+  }
+
+  return async function facts(request: {
+    project: string
+    issue: string
+    number: number | null
+    branch: string
+  }): Promise<PullRequestFacts | null> {
+    const { project, issue, number, branch } = request
+    const known =
+      number === null ? (pullRequests.byBranch(project, branch) ?? pullRequests.byIssue(issue)) : pullRequests.byNumber(project, number)
+    if (known === undefined) return null
+    const seen = await loader.pullRequest(project, known.number)
+    if (seen === null) return null
+    const row = (await mirror.note(project, toSighting(seen)))!
+    const self = await repositories.self()
+    const all = contextsOf(seen)
+    const contexts = all.filter((context) => !ownContext(context, self) && nameOf(context) !== queueCheck(project))
+    const [checks, reviews, queue, parent] = await Promise.all([
+      checksOf(row, seen, contexts),
+      reviewsOf(row, seen),
+      landers.queueOf(row, seen, all),
+      parents.of(row),
+    ])
+    records.keep(row, checks)
+    return {
+      number: row.number,
+      url: seen.url,
+      title: row.title,
+      author: row.author,
+      // A landing of ours, or a push, that GitHub has not noticed yet.
+      state: row.state,
+      headSha: row.state === 'merged' ? row.head_sha : seen.headRefOid,
+      headRef: row.head_ref,
+      baseRef: row.base_ref,
+      draft: row.draft === 1,
+      mergedSha: row.merged_sha,
+      mergeable: row.state === 'open' ? mergeabilities[seen.mergeable] : 'unknown',
+      reviews,
+      checks,
+      queue,
+      patchId: row.head_sha === seen.headRefOid ? row.patch_id : null,
+      parent,
+      observedAt: seen.updatedAt,
+    }
+  }
+}

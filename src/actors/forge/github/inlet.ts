@@ -1,0 +1,246 @@
+// What GitHub tells by itself: webhooks read into facts and looks, by repository and number, whatever the repository is called by now.
+
+import { z } from 'zod'
+import { ProtocolError } from '../../../errors.ts'
+import type { FactEvent } from '../../../persistence/fact-outbox.ts'
+import type { Delivery, Inlet, Notice } from '../../ports.ts'
+import type { PullRequestRow, PullRequests } from '../pull-requests.ts'
+import type { CatchUp } from './catch-up.ts'
+import type { Landers } from './landers.ts'
+import type { Mentions } from './mentions.ts'
+import { sightingOf, type Mirror } from './mirror.ts'
+import { ownName } from './own-check.ts'
+import {
+  aboutSchema,
+  checkRunSchema,
+  checkSuiteSchema,
+  envelopeSchema,
+  issueCommentSchema,
+  laneSchema,
+  mergeGroupSchema,
+  pullRequestSchema,
+  reviewCommentSchema,
+  statusSchema,
+  workflowRunSchema,
+} from './payloads.ts'
+import { stateOf, type Pull } from './pulls.ts'
+import type { GithubRepositories } from './repositories.ts'
+import type { RequiredChecks } from './required.ts'
+import type { Watch } from './watch.ts'
+
+/** Of a pull request itself; other actions say nothing that is asked for. */
+const factTypes: Partial<Record<string, string>> = {
+  opened: 'pr.opened',
+  synchronize: 'pr.pushed',
+  reopened: 'pr.reopened',
+  edited: 'pr.updated',
+  ready_for_review: 'pr.updated',
+  converted_to_draft: 'pr.updated',
+}
+const lookActions = new Set(['enqueued', 'dequeued', 'auto_merge_enabled', 'auto_merge_disabled'])
+
+interface Told {
+  project: string
+  action: string | undefined
+  body: unknown
+  event: string
+}
+
+export function createInlet(options: {
+  repositories: GithubRepositories
+  pullRequests: PullRequests
+  mirror: Mirror
+  mentions: Mentions
+  required: RequiredChecks
+  landers: Landers
+  watch: Watch
+  catchUp: CatchUp
+}): Inlet {
+  const { repositories, pullRequests, mirror, mentions, required, landers, watch, catchUp } = options
+
+  function parse<T>(schema: z.ZodType<T>, body: unknown, event: string): T {
+    const result = schema.safeParse(body)
+    if (result.success) return result.data
+    const [issue] = result.error.issues
+    throw new ProtocolError(
+      'github-nonsense',
+      `The webhook ${event} is not what its documentation says: ${issue!.path.join('.')}: ${issue!.message}.`,
+    )
+  }
+
+  const look = (rows: readonly (PullRequestRow | undefined)[]): Notice[] =>
+    [...new Set(rows.flatMap((row) => (row === undefined || row.issue === '' ? [] : [row.issue])))].map((issue) => ({
+      kind: 'look',
+      issue,
+      at: 'forge',
+    }))
+
+  /** The pull requests that a commit belongs to: by number, else by head, else by branch. */
+  function rowsOf(
+    project: string,
+    { numbers, sha, branch }: { numbers: readonly number[]; sha: string; branch: string | null | undefined },
+  ): PullRequestRow[] {
+    const named = numbers.flatMap((number) => pullRequests.byNumber(project, number) ?? [])
+    if (named.length > 0) return named
+    const atHead = pullRequests.inFlight(project).filter(({ head_sha }) => head_sha === sha)
+    if (atHead.length > 0) return atHead
+    const onBranch = branch == null ? undefined : pullRequests.openOn(project, branch)
+    return onBranch === undefined ? [] : [onBranch]
+  }
+
+  function factOf(row: PullRequestRow, type: string, pull: Pull): Notice {
+    const { headSha, headRef, baseRef, draft, mergedSha, updatedAt } = sightingOf(pull)
+    const parent = pullRequests.below(row.project, baseRef) === undefined ? {} : { parent: pullRequests.parentOf(row) }
+    const event: FactEvent = {
+      ...{ type, source: 'webhook', observedAt: updatedAt, number: pull.number, url: pull.html_url, headSha, headRef, baseRef, draft },
+      ...{
+        author: pull.user?.login ?? 'ghost',
+        mergeable: 'unknown',
+        mergedSha,
+        patchId: row.head_sha === headSha ? row.patch_id : null,
+        ...parent,
+      },
+    }
+    return { kind: 'fact', issue: row.issue, event }
+  }
+
+  async function pullRequest({ project, action = '', body, event }: Told): Promise<Notice[]> {
+    if (factTypes[action] === undefined && action !== 'closed' && !lookActions.has(action)) return []
+    const { pull_request: pull } = parse(pullRequestSchema, body, event)
+    const row = await mirror.note(project, sightingOf(pull))
+    if (row === undefined) return []
+    if (lookActions.has(action)) return look([row])
+    const type = action === 'closed' ? (stateOf(pull) === 'merged' ? 'pr.merged' : 'pr.closed') : factTypes[action]!
+    return [factOf(row, type, pull), ...look([row])]
+  }
+
+  async function comment(told: Told, signal: AbortSignal | undefined): Promise<Notice[]> {
+    const { project, action, body, event } = told
+    if (event === 'issue_comment') {
+      const { issue, comment: said } = parse(issueCommentSchema, body, event)
+      if (issue.pull_request == null || action !== 'created') return []
+      return mentions.read({ project, number: issue.number, comment: said, kind: 'comment' }, 'webhook', signal)
+    }
+    const { pull_request: pull, comment: said } = parse(reviewCommentSchema, body, event)
+    const looks = look([pullRequests.byNumber(project, pull.number)])
+    if (action !== 'created') return looks
+    return [...(await mentions.read({ project, number: pull.number, comment: said, kind: 'review_comment' }, 'webhook', signal)), ...looks]
+  }
+
+  async function checks({ project, body, event }: Told): Promise<Notice[]> {
+    const { slug } = await repositories.self()
+    const numbersOf = (list: readonly { number: number }[]): number[] => list.map(({ number }) => number)
+    switch (event) {
+      case 'check_run': {
+        const { check_run: run } = parse(checkRunSchema, body, event)
+        if (run.name === ownName && run.app?.slug === slug) return []
+        watch.tell(`commit ${run.head_sha}`)
+        return look(rowsOf(project, { numbers: numbersOf(run.pull_requests), sha: run.head_sha, branch: run.check_suite?.head_branch }))
+      }
+      case 'check_suite': {
+        const { check_suite: suite } = parse(checkSuiteSchema, body, event)
+        if (suite.app?.slug === slug) return []
+        watch.tell(`commit ${suite.head_sha}`)
+        return look(rowsOf(project, { numbers: numbersOf(suite.pull_requests), sha: suite.head_sha, branch: suite.head_branch }))
+      }
+      case 'workflow_run': {
+        const { workflow_run: run } = parse(workflowRunSchema, body, event)
+        watch.tell(`commit ${run.head_sha}`)
+        watch.tell(`deployment ${project}`)
+        return look(rowsOf(project, { numbers: numbersOf(run.pull_requests), sha: run.head_sha, branch: run.head_branch }))
+      }
+      default: {
+        const { sha, context, branches } = parse(statusSchema, body, event)
+        if (context === ownName) return []
+        watch.tell(`commit ${sha}`)
+        return look(rowsOf(project, { numbers: [], sha, branch: branches[0]?.name }))
+      }
+    }
+  }
+
+  function ofRepository(told: Told & { repositoryId: number; fullName: string }): Notice[] {
+    const { project, event, action, body, repositoryId, fullName } = told
+    switch (event) {
+      case 'repository':
+        if (action === 'renamed' || action === 'transferred') repositories.renamed(repositoryId, fullName)
+        return []
+      case 'branch_protection_rule':
+      case 'repository_ruleset':
+        required.forget(project)
+        landers.forget(project)
+        return look(pullRequests.inFlight(project))
+      case 'merge_group': {
+        const { merge_group: group } = parse(mergeGroupSchema, body, event)
+        watch.tell(`commit ${group.head_sha}`)
+        const [, number] = /\/pr-(\d+)-/.exec(group.head_ref) ?? []
+        return number === undefined ? [] : look([pullRequests.byNumber(project, Number(number))])
+      }
+      case 'member':
+      case 'organization':
+      case 'team':
+        mentions.forget()
+        return []
+      default:
+        return []
+    }
+  }
+
+  async function readFor(told: Told & { repositoryId: number; fullName: string }, signal: AbortSignal | undefined): Promise<Notice[]> {
+    switch (told.event) {
+      case 'pull_request':
+        return pullRequest(told)
+      case 'pull_request_review':
+      case 'pull_request_review_thread':
+        return look([pullRequests.byNumber(told.project, parse(aboutSchema, told.body, told.event).pull_request.number)])
+      case 'issue_comment':
+      case 'pull_request_review_comment':
+        return comment(told, signal)
+      case 'check_run':
+      case 'check_suite':
+      case 'workflow_run':
+      case 'status':
+        return checks(told)
+      default:
+        return ofRepository(told)
+    }
+  }
+
+  return {
+    lane({ event, body }) {
+      let json: unknown
+      try {
+        json = JSON.parse(body)
+      } catch {
+        return event
+      }
+      const { data } = laneSchema.safeParse(json)
+      const number = data?.pull_request?.number ?? data?.issue?.number ?? data?.number
+      const sha = data?.sha ?? data?.check_run?.head_sha ?? data?.check_suite?.head_sha ?? data?.workflow_run?.head_sha
+      return [data?.repository?.id ?? event, number ?? sha ?? ''].join(' ')
+    },
+
+    async read({ event, body }: Delivery, signal) {
+      let json: unknown
+      try {
+        json = JSON.parse(body)
+      } catch (error) {
+        throw new ProtocolError('github-nonsense', `The webhook ${event} is not JSON.`, { cause: error })
+      }
+      const { action, repository } = parse(envelopeSchema, json, event)
+      if (event === 'installation' || event === 'installation_repositories') {
+        repositories.installationChanged()
+        return []
+      }
+      if (repository === undefined) return []
+      const notices: Notice[] = []
+      for (const project of repositories.projectsOf(repository.id)) {
+        notices.push(
+          ...(await readFor({ project, action, body: json, event, repositoryId: repository.id, fullName: repository.full_name }, signal)),
+        )
+      }
+      return notices
+    },
+
+    catchUp,
+  }
+}

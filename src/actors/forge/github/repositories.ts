@@ -1,0 +1,281 @@
+// Which repository at GitHub a project is, whatever its name is by now, and with whose word we speak there.
+
+import { z } from 'zod'
+import type { Config, ProjectConfig } from '../../../config.ts'
+import { ConfigurationError, FatalError } from '../../../errors.ts'
+import type { SqliteDatabase } from '../../../persistence/database.ts'
+import type { RemoteAccess } from '../base-at-url.ts'
+import { createClient, type Client, type Credential } from './client.ts'
+import { assertGranted, createTokens, forGit, grantedOf, wished, type Installation } from './tokens.ts'
+
+export type GithubSettings = Extract<Config['forge'], { kind: 'github' }>
+
+/** A repository as it was seen last. */
+export interface Place {
+  project: string
+  id: number
+  owner: string
+  name: string
+  fullName: string
+  installation: number | null
+  defaultBranch: string
+}
+
+/** Who we are there. */
+export interface Self {
+  /** As REST names it: `slug[bot]`, or the login of a user. */
+  login: string
+  /** The App's short name; of a user the login. What people address. */
+  slug: string
+}
+
+interface PlaceRow {
+  project: string
+  repository_id: number
+  full_name: string
+  configured: string
+  installation_id: number | null
+  default_branch: string
+}
+
+const repositorySchema = z.object({ id: z.int(), full_name: z.string().regex(/^[^/]+\/[^/]+$/), default_branch: z.string().min(1) })
+const installationSchema = z.object({
+  id: z.int(),
+  permissions: z.record(z.string(), z.string()),
+  suspended_at: z.string().nullish(),
+})
+
+/** Where people and git find what is at `apiUrl`. */
+export function webUrlOf(apiUrl: string): string {
+  const url = new URL(apiUrl)
+  if (url.hostname.startsWith('api.')) return `${url.protocol}//${url.host.slice('api.'.length)}`
+  return apiUrl.replace(/\/api\/v3$/, '')
+}
+
+/** `owner/name` of what the configuration says. Throws ConfigurationError `not-at-github`. */
+export function fullNameOf(repo: string, webUrl: string): string {
+  const { host, pathname } = new URL(webUrl)
+  const path = pathname.replace(/\/$/, '')
+  const tail = repo
+    .replace(/^https?:\/\/(?:[^/@]*@)?/i, '')
+    .replace(/^ssh:\/\/(?:[^/@]*@)?/i, '')
+    .replace(/^[^/@:]+@/, '')
+  const named = /^[\w.-]+\/[\w.-]+$/.test(repo)
+    ? repo
+    : tail.startsWith(`${host}${path}/`)
+      ? tail.slice(host.length + path.length + 1)
+      : tail.startsWith(`${host}:`)
+        ? tail.slice(host.length + 1)
+        : ''
+  const name = named.replace(/\.git$/, '').replace(/\/$/, '')
+  if (!/^[\w.-]+\/[\w.-]+$/.test(name)) {
+    throw new ConfigurationError('not-at-github', `${repo} is no repository at ${webUrl}. Set repo to owner/name.`)
+  }
+  return name
+}
+
+const isLoopback = (url: string): boolean => /^(127\.|localhost$|\[::1\]$)/.test(new URL(url).hostname)
+
+export type GithubRepositories = ReturnType<typeof createGithubRepositories>
+
+export function createGithubRepositories(options: {
+  settings: GithubSettings
+  projects: readonly Pick<ProjectConfig, 'id' | 'repo'>[]
+  database: SqliteDatabase
+  now: () => number
+  /** Milliseconds for one call. */
+  timeout?: number | undefined
+}) {
+  const { settings, projects, database, now, timeout } = options
+  const { apiUrl } = settings
+  const webUrl = webUrlOf(apiUrl)
+  const paced = !isLoopback(apiUrl)
+  const tokens = createTokens({ ...settings, now, app: () => app })
+  const app = createClient({ apiUrl, now, timeout, paced, id: 'app', credential: tokens.app })
+  const clients = new Map<string, Client>()
+  const places = new Map<string, Promise<Place>>()
+  const installations = new Map<string, Promise<Installation>>()
+  const permissions = new Map<number, Record<string, string>>()
+  let self: Promise<Self> | undefined
+
+  const get = database.prepare<[string], PlaceRow>('SELECT * FROM github_repository WHERE project = ?')
+  const byId = database.prepare<[number], PlaceRow>('SELECT * FROM github_repository WHERE repository_id = ? ORDER BY project')
+  const write = database.prepare<[PlaceRow]>(
+    `INSERT INTO github_repository (project, repository_id, full_name, configured, installation_id, default_branch)
+     VALUES (@project, @repository_id, @full_name, @configured, @installation_id, @default_branch)
+     ON CONFLICT DO UPDATE SET repository_id = @repository_id, full_name = @full_name, configured = @configured,
+       installation_id = @installation_id, default_branch = @default_branch`,
+  )
+  const rename = database.prepare<[string, number]>('UPDATE github_repository SET full_name = ? WHERE repository_id = ?')
+
+  function configuredName(project: string): string {
+    const found = projects.find(({ id }) => id === project)
+    if (found === undefined) throw new FatalError('unknown-project', `There is no project '${project}' in the configuration any more.`)
+    return fullNameOf(found.repo, webUrl)
+  }
+
+  /** The row, unless the configuration names another repository by now. */
+  function known(project: string): PlaceRow | undefined {
+    const row = get.get(project)
+    return row?.configured === configuredName(project) ? row : undefined
+  }
+
+  const nameOf = (project: string): string => known(project)?.full_name ?? configuredName(project)
+  const parts = (fullName: string) => {
+    const [owner, repo] = fullName.split('/') as [string, string]
+    return { owner, repo }
+  }
+
+  function installationOf(project: string): Promise<Installation> {
+    let found = installations.get(project)
+    if (found === undefined) {
+      found = askForInstallation(nameOf(project))
+      installations.set(project, found)
+      found.catch(() => installations.delete(project))
+    }
+    return found
+  }
+
+  async function askForInstallation(fullName: string): Promise<Installation> {
+    const {
+      id,
+      permissions: granted,
+      suspended_at: suspended,
+    } = await app
+      .request('GET /repos/{owner}/{repo}/installation', parts(fullName), installationSchema, {
+        what: `the App's installation on ${fullName}`,
+      })
+      .catch((error: unknown) => {
+        if (!(error instanceof FatalError) || error.code !== 'github-not-found') throw error
+        throw new FatalError('github-not-installed', `The App is not installed on ${fullName}. Install it there: ${webUrl}/settings/apps`, {
+          cause: error,
+        })
+      })
+    if (suspended != null) throw new FatalError('github-not-installed', `The App's installation on ${fullName} is suspended.`)
+    permissions.set(id, granted)
+    return { id, permissions: granted }
+  }
+
+  async function credentialOf(project: string, purpose: 'api' | 'git'): Promise<Credential & { secret: string }> {
+    if (!tokens.isApp) return tokens.user()
+    const row = known(project)
+    const { id, permissions: granted } = await installationOf(project)
+    const repository = row === undefined ? { name: parts(nameOf(project)).repo } : { id: row.repository_id }
+    assertGranted(nameOf(project), granted)
+    return tokens.installation(
+      id,
+      repository,
+      grantedOf(purpose === 'git' ? forGit : { contents: 'write', pull_requests: 'write', ...wished }, granted),
+    )
+  }
+
+  function client(project: string): Client {
+    let found = clients.get(project)
+    if (found === undefined) {
+      found = createClient({ apiUrl, now, timeout, paced, id: project, credential: () => credentialOf(project, 'api') })
+      clients.set(project, found)
+    }
+    return found
+  }
+
+  async function look(project: string): Promise<Place> {
+    const row = known(project)
+    const configured = configuredName(project)
+    const what = `the repository ${row?.full_name ?? configured}`
+    const [route, parameters] =
+      row === undefined ? ['GET /repos/{owner}/{repo}', parts(configured)] : ['GET /repositories/{id}', { id: row.repository_id }]
+    const {
+      id,
+      full_name: fullName,
+      default_branch: defaultBranch,
+    } = await client(project).request(route, parameters, repositorySchema, { what })
+    const installation = tokens.isApp ? (await installationOf(project)).id : null
+    write.run({ project, repository_id: id, full_name: fullName, configured, installation_id: installation, default_branch: defaultBranch })
+    return toPlace(get.get(project)!)
+  }
+
+  const toPlace = (row: PlaceRow): Place => {
+    const { owner, repo } = parts(row.full_name)
+    const { project, repository_id: id, full_name: fullName, installation_id: installation, default_branch: defaultBranch } = row
+    return { project, id, owner, name: repo, fullName, installation, defaultBranch }
+  }
+
+  /** Asked for once in a process, and as the row has it from then on: a new name is told by webhook. */
+  async function place(project: string): Promise<Place> {
+    let found = places.get(project)
+    if (found === undefined) {
+      found = look(project)
+      places.set(project, found)
+      found.catch(() => places.delete(project))
+    }
+    await found
+    return toPlace(get.get(project)!)
+  }
+
+  return {
+    app,
+    isApp: tokens.isApp,
+    webUrl,
+    client,
+    place,
+    installationOf,
+    configuredName,
+    /** Where people look at it. */
+    pageOf: (project: string): string => `${webUrl}/${nameOf(project)}`,
+    /** The projects whose repository this is; empty for one that is not ours. */
+    projectsOf: (repositoryId: number): string[] =>
+      byId.all(repositoryId).flatMap(({ project }) => (projects.some(({ id }) => id === project) ? [project] : [])),
+
+    /** What routes of the repository need. */
+    async at(project: string): Promise<{ owner: string; repo: string }> {
+      const { owner, name } = await place(project)
+      return { owner, repo: name }
+    },
+
+    renamed: (repositoryId: number, fullName: string): void => void rename.run(fullName, repositoryId),
+
+    /** Installed anew, taken away, or with other permissions: everything is asked for again. */
+    installationChanged(): void {
+      installations.clear()
+      places.clear()
+      tokens.forgetAll()
+    },
+
+    /** How git gets there: the credential is in its environment and nowhere else. */
+    access: (project: string): RemoteAccess => ({
+      url: () => `${webUrl}/${nameOf(project)}.git`,
+      async environment() {
+        const { secret } = await credentialOf(project, 'git')
+        const settingsOfGit = [
+          // What the user has set for this host is not asked.
+          ['credential.helper', ''],
+          [`http.${webUrl}/.extraHeader`, ''],
+          [`http.${webUrl}/.extraHeader`, `Authorization: Basic ${Buffer.from(`x-access-token:${secret}`).toString('base64')}`],
+        ] as const
+        return Object.fromEntries([
+          ['GIT_CONFIG_COUNT', String(settingsOfGit.length)],
+          ...settingsOfGit.flatMap(([key, value], n) => [
+            [`GIT_CONFIG_KEY_${n}`, key],
+            [`GIT_CONFIG_VALUE_${n}`, value],
+          ]),
+        ]) as Record<string, string>
+      },
+    }),
+
+    /** Who we are there; asked once. */
+    self(): Promise<Self> {
+      self ??= (async () => {
+        if (tokens.isApp) {
+          const { slug } = await app.request('GET /app', {}, z.object({ slug: z.string().min(1) }), { what: 'the App itself' })
+          return { slug, login: `${slug}[bot]` }
+        }
+        const { login } = await client(projects[0]!.id).request('GET /user', {}, z.object({ login: z.string().min(1) }), {
+          what: 'the user of forge.token',
+        })
+        return { slug: login, login }
+      })()
+      self.catch(() => (self = undefined))
+      return self
+    },
+  }
+}

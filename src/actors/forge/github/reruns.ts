@@ -1,0 +1,51 @@
+// Runs red checks once more: the failed jobs of GitHub's own workflows, and the check suites of other Apps.
+
+import { z } from 'zod'
+import { FatalError } from '../../../errors.ts'
+import type { PullRequests } from '../pull-requests.ts'
+import { contextsOf } from './facts.ts'
+import type { Loader } from './loader.ts'
+import { ownContext } from './own-check.ts'
+import type { SeenCheckRun } from './queries.ts'
+import type { GithubRepositories } from './repositories.ts'
+import { newest, standingOf } from './standing.ts'
+
+export function createReruns(options: {
+  repositories: GithubRepositories
+  loader: Loader
+  pullRequests: PullRequests
+  queueCheck: (project: string) => string
+}) {
+  const { repositories, loader, pullRequests, queueCheck } = options
+
+  return async function rerun({ project, number, headSha }: { project: string; number: number; headSha: string }): Promise<void> {
+    const row = pullRequests.byNumber(project, number)
+    if (row === undefined || row.state !== 'open' || row.head_sha !== headSha) return
+    const seen = await loader.pullRequest(project, number)
+    if (seen === null || seen.state !== 'OPEN' || seen.headRefOid !== headSha) return
+    const self = await repositories.self()
+    const place = await repositories.at(project)
+    const { request } = repositories.client(project)
+    const red = newest(contextsOf(seen)).filter(
+      (context): context is SeenCheckRun =>
+        context.__typename === 'CheckRun' &&
+        standingOf(context) === 'failed' &&
+        !ownContext(context, self) &&
+        context.name !== queueCheck(project),
+    )
+    const workflows = new Set(red.flatMap(({ checkSuite: { workflowRun } }) => (workflowRun === null ? [] : [workflowRun.databaseId])))
+    const suites = new Set(red.flatMap(({ checkSuite: { workflowRun, databaseId } }) => (workflowRun === null ? [databaseId] : [])))
+    // One that runs already, by an earlier request of ours or by a person, is what was asked for.
+    const unlessRunning = (error: unknown): void => {
+      if (!(error instanceof FatalError) || !/already running|in progress|not rerequestable|already been/i.test(error.message)) throw error
+    }
+    for (const run_id of workflows)
+      await request('POST /repos/{owner}/{repo}/actions/runs/{run_id}/rerun-failed-jobs', { ...place, run_id }, z.unknown(), {
+        what: `another run of the failed jobs of #${number}`,
+      }).catch(unlessRunning)
+    for (const check_suite_id of suites)
+      await request('POST /repos/{owner}/{repo}/check-suites/{check_suite_id}/rerequest', { ...place, check_suite_id }, z.unknown(), {
+        what: `another run of the checks of #${number}`,
+      }).catch(unlessRunning)
+  }
+}

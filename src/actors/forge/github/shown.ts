@@ -1,0 +1,107 @@
+// Shows on the pull request what its issue is doing: one check run at its head, a status where we speak with a user's token.
+
+import { z } from 'zod'
+import { FatalError } from '../../../errors.ts'
+import { outlooks } from '../../../machines/vocabulary.ts'
+import type { ForgeReport } from '../../ports.ts'
+import type { PullRequests } from '../pull-requests.ts'
+import type { InTurn } from './in-turn.ts'
+import { ownName } from './own-check.ts'
+import type { GithubRepositories } from './repositories.ts'
+
+const runSchema = z.object({
+  id: z.int(),
+  external_id: z.string().nullish(),
+  status: z.string(),
+  conclusion: z.string().nullish(),
+  output: z.object({ title: z.string().nullish(), summary: z.string().nullish() }).nullish(),
+})
+const statusSchema = z.object({ context: z.string(), state: z.string(), description: z.string().nullish() })
+
+const conclusions = { going: null, asking: 'action_required', 'given up': 'neutral', over: 'success' } as const
+const statuses = { going: 'pending', asking: 'failure', 'given up': 'success', over: 'success' } as const
+const longestTitle = 120
+const longestDescription = 140
+const longestSummary = 60_000
+
+const cut = (text: string, length: number): string => (text.length <= length ? text : `${text.slice(0, length - 1)}…`)
+const firstLine = (text: string): string => text.trim().split('\n')[0] ?? ''
+
+export function createShown(options: {
+  repositories: GithubRepositories
+  pullRequests: PullRequests
+  inTurn: InTurn
+  log: (level: 'warn', line: Record<string, unknown>, message: string) => void
+}) {
+  const { repositories, pullRequests, inTurn, log } = options
+  /** Projects where we have said that nothing can be shown. */
+  const silent = new Set<string>()
+
+  async function showRun(report: ForgeReport, headSha: string): Promise<void> {
+    const { project, issue, phase, text, kind } = report
+    const place = await repositories.at(project)
+    const { request, pages } = repositories.client(project)
+    const what = `the check run ${ownName}`
+    const conclusion = conclusions[outlooks[phase]]
+    const title = cut(kind === 'question' ? 'A question is open' : firstLine(text), longestTitle)
+    const summary = cut(text === '' ? title : text, longestSummary)
+    const wanted = {
+      ...{ name: ownName, external_id: issue, output: { title, summary } },
+      ...(conclusion === null ? { status: 'in_progress' } : { status: 'completed', conclusion }),
+    }
+    const all = await pages(
+      'GET /repos/{owner}/{repo}/commits/{ref}/check-runs',
+      { ...place, ref: headSha, check_name: ownName, filter: 'all' },
+      runSchema,
+      {
+        what,
+        pick: 'check_runs',
+      },
+    )
+    const known = all.filter(({ external_id: id }) => id === issue).toSorted((a, b) => b.id - a.id)[0]
+    const isSame =
+      known?.status === wanted.status &&
+      (known.conclusion ?? null) === conclusion &&
+      known.output?.title === title &&
+      known.output.summary === summary
+    if (isSame) return
+    // What has ended stays so: the next one counts in its place.
+    if (known === undefined || (known.status === 'completed' && conclusion === null)) {
+      await request('POST /repos/{owner}/{repo}/check-runs', { ...place, ...wanted, head_sha: headSha }, z.unknown(), { what })
+    } else {
+      await request('PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}', { ...place, ...wanted, check_run_id: known.id }, z.unknown(), {
+        what,
+      })
+    }
+  }
+
+  async function showStatus({ project, phase, text, kind }: ForgeReport, headSha: string): Promise<void> {
+    const target = { ...(await repositories.at(project)), sha: headSha }
+    const { request, pages } = repositories.client(project)
+    const what = `the status ${ownName}`
+    const state = statuses[outlooks[phase]]
+    const description = cut(`${kind === 'question' ? 'A question is open: ' : ''}${firstLine(text)}`, longestDescription)
+    const [known] = (await pages('GET /repos/{owner}/{repo}/commits/{sha}/statuses', target, statusSchema, { what, most: 3 })).filter(
+      ({ context }) => context === ownName,
+    )
+    if (known?.state === state && known.description === description) return
+    await request('POST /repos/{owner}/{repo}/statuses/{sha}', { ...target, state, description, context: ownName }, z.unknown(), { what })
+  }
+
+  return async function tell(report: ForgeReport): Promise<void> {
+    // What is said to people is said where they asked.
+    if (report.kind === 'comment') return
+    await inTurn(`shown ${report.issue}`, async () => {
+      const row = pullRequests.byIssue(report.issue)
+      if (row === undefined || row.project !== report.project) return
+      try {
+        await (repositories.isApp ? showRun : showStatus)(report, row.head_sha)
+      } catch (error) {
+        if (!(error instanceof FatalError)) throw error
+        // Without the permission, or the commit, there is nowhere to show it; the work goes on.
+        if (!silent.has(report.project)) log('warn', { issue: report.key, project: report.project, code: error.code }, error.message)
+        silent.add(report.project)
+      }
+    })
+  }
+}
