@@ -41,24 +41,19 @@ export interface Providers {
 }
 
 export async function createProviders(host: ProvidersHost): Promise<Providers> {
-  const { config, database, now, wake, isOver, spawnCheck, requestQueue, withdrawQueue } = host
+  const { config, database, now, wake } = host
   const linear = await createLinear(host)
   const embeddedTracker =
     linear === null ? createLocalTracker({ database, now, wake, projects: config.projects, url: ({ key }) => issueUrl(config, key) }) : null
   const tracker = linear ?? embeddedTracker!
-  const forge = createLocalForge({
-    ...{ database, now, wake, isOver, spawnCheck, requestQueue, withdrawQueue },
-    folder: config.dataFolder,
-    projects: config.projects.map(({ id, repo, baseBranch, ci, deploy }) => ({ id, repo, baseBranch, ci, deploy })),
-    // A pull request is looked at on its issue's page.
-    url: ({ key }) => issueUrl(config, key),
-    discoverBase: async (repo) => (await discoverBase(repo, null)).branch,
-  })
+  const github = await createGithub(host)
+  const embeddedForge = github === null ? createEmbedded(host) : null
+  const forge: Forge = github ?? embeddedForge!
   const inlets = [tracker, forge].flatMap(({ kind, inlet }: Forge | Tracker) => (inlet === undefined ? [] : [[kind, inlet] as const]))
   return {
     forge,
     tracker,
-    embedded: { forge, tracker: embeddedTracker },
+    embedded: { forge: embeddedForge, tracker: embeddedTracker },
     inlets: new Map(inlets),
     authorisations: new Map(linear === null ? [] : [['linear', linear]]),
     start: () => linear?.start(),
@@ -66,7 +61,30 @@ export async function createProviders(host: ProvidersHost): Promise<Providers> {
   }
 }
 
-/** Loaded where it is configured: its client is large. */
+function createEmbedded({ config, ...host }: ProvidersHost): LocalForge {
+  const { database, now, wake, isOver, spawnCheck, requestQueue, withdrawQueue } = host
+  return createLocalForge({
+    ...{ database, now, wake, isOver, spawnCheck, requestQueue, withdrawQueue },
+    folder: config.dataFolder,
+    projects: config.projects.map(({ id, repo, baseBranch, ci, deploy }) => ({ id, repo, baseBranch, ci, deploy })),
+    // A pull request is looked at on its issue's page.
+    url: ({ key }) => issueUrl(config, key),
+    discoverBase: async (repo) => (await discoverBase(repo, null)).branch,
+  })
+}
+
+// The two below are loaded where they are configured: their clients are large.
+
+async function createGithub(host: ProvidersHost): Promise<Forge | null> {
+  const { config, database, now, after, wake, isOver, requestQueue, withdrawQueue, log } = host
+  if (config.forge.kind !== 'github') return null
+  const { createGithubForge } = await import('../actors/forge/github.ts')
+  return createGithubForge({
+    ...{ settings: config.forge, projects: config.projects, webhooks: config.webhooks, folder: config.dataFolder },
+    ...{ database, now, after, wake, isOver, requestQueue, withdrawQueue, log },
+  })
+}
+
 async function createLinear(host: ProvidersHost): Promise<LinearTracker | null> {
   const { config, database, now, after, wake, isOver, pullRequestOf, log } = host
   if (config.tracker.kind !== 'linear') return null

@@ -11,6 +11,8 @@ import { type Finding, fail, pass, warn } from './doctor.ts'
 import { sentenceOf } from './exit.ts'
 
 export async function checkProjects(config: Config): Promise<Finding[]> {
+  // What is at a forge elsewhere is looked at there.
+  if (config.forge.kind !== 'local') return []
   const findings: Finding[] = []
   for (const project of config.projects) findings.push(...(await checkProject(project)))
   return findings
@@ -49,7 +51,8 @@ export async function checkCommands(config: Config): Promise<Finding[]> {
   for (const [index, project] of config.projects.entries()) {
     const key = `projects[${index}]`
     if (project.ci) findings.push(await checkCommand(`${key}.ci.command`, project.ci.command, project.ci.env, project, config.dataFolder))
-    else findings.push(warn(`project ${project.id}`, 'it declares no checks: what is approved lands untested', `Set ${key}.ci.command.`))
+    else if (config.forge.kind === 'local')
+      findings.push(warn(`project ${project.id}`, 'it declares no checks: what is approved lands untested', `Set ${key}.ci.command.`))
     if (project.hooks.prepare !== null)
       findings.push(await checkCommand(`${key}.hooks.prepare`, project.hooks.prepare, {}, project, config.dataFolder))
   }

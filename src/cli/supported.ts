@@ -3,8 +3,6 @@
 import type { Config } from '../config.ts'
 import { ConfigurationError } from '../errors.ts'
 
-const trackers = ['local']
-const forges = ['local']
 const agentKinds = ['command']
 
 /** One sentence for each part of the configuration that this version does not run. */
@@ -14,8 +12,6 @@ export function findUnsupported(config: Config): string[] {
     if (!kinds.includes(kind))
       found.push(`${key}: "${kind}" is not in this version, which has ${kinds.map((name) => `"${name}"`).join(', ')}`)
   }
-  check('tracker.kind', config.tracker.kind, trackers)
-  check('forge.kind', config.forge.kind, forges)
   const used = new Set(config.projects.flatMap(({ agent, agents }) => [agent, ...Object.values(agents)]))
   for (const name of used) check(`agents.${name}.kind`, config.agents[name]!.kind, agentKinds)
   return found

@@ -55,9 +55,9 @@ describe('what stops it before anything is touched', () => {
   })
 
   test('a kind that this version does not run', async () => {
-    home.writeConfig({ server: { port: 0, operatorToken: tokenFile() }, tracker: { kind: 'linear' } })
+    home.writeConfig({ server: { port: 0, operatorToken: tokenFile() }, agents: { mine: { kind: 'codex', command: 'true' } } })
     const { code, stderr } = await home.run(['start'])
-    expect(stderr).toContain('tracker.kind: "linear" is not in this version')
+    expect(stderr).toContain('agents.mine.kind: "codex" is not in this version')
     expect(code).toBe(2)
   })
 
