@@ -60,7 +60,12 @@ test.each([true, false])(
       saw: () => world.log(),
     })
     const done = await world.untilIssue('ENG-1', 'done')
-    expect(done).toMatchObject({ key: 'ENG-1', title: 'Add a file', url: `${twin.url}/acme/issue/ENG-1/add-a-file`, pr: { state: 'merged' } })
+    expect(done).toMatchObject({
+      key: 'ENG-1',
+      title: 'Add a file',
+      url: `${twin.url}/acme/issue/ENG-1/add-a-file`,
+      pr: { state: 'merged' },
+    })
     expect(await world.asUser(['show', '--format=%s', '--name-only', 'main^2'])).toContain('ENG-1.txt')
     await until(() => acme.stateOf(issue).type === 'completed', { what: 'Linear to show it done', saw: () => acme.stateOf(issue).name })
     const [session] = acme.sessions(issue)
@@ -77,3 +82,97 @@ test.each([true, false])(
     expect(activities.filter(({ content }) => content.type === 'response')).toHaveLength(1)
   },
 )
+
+test('a question is asked in the session with its answers to choose from, and answered there', async () => {
+  const { world, twin } = await connected()
+  const acme = twin.workspace()
+  const alice = acme.as('alice')
+  world.setScript(
+    'ENG-1',
+    `if grep -q '^> blue$' "$SIGNALBOX_PROMPT_FILE"; then
+  ${plainWork}
+  exit 0
+fi
+printf '%s' '{ "outcome": "needs_input", "summary": "stuck", "question": "Which colour?\\n- blue\\n- red" }' > "$SIGNALBOX_RESULT_FILE"`,
+  )
+  const issue = alice.createIssue({ title: 'Colour it', delegate: true })
+  const session = () => acme.sessions(issue)[0]!
+  await until(() => session()?.status === 'awaitingInput', { what: 'the question', saw: world.log })
+  expect(session().respondedWithin).toBeLessThan(10_000)
+  expect(acme.activities(session()).filter(({ content }) => content.type === 'elicitation')).toMatchObject([
+    {
+      content: { body: expect.stringContaining('Which colour?') as string },
+      signal: 'select',
+      signalMetadata: { options: [{ value: 'blue' }, { value: 'red' }] },
+    },
+  ])
+  await until(() => acme.labelsOf(issue).includes('needs-human'), { what: 'the label', saw: () => acme.labelsOf(issue).join() })
+  alice.prompt(session(), 'blue')
+  await world.untilIssue('ENG-1', 'done')
+  await until(() => session().status === 'complete', { what: 'the end of the session', saw: () => session().status })
+  const told = acme.activities(session()).map(({ content: { type, body, action } }) => `${type} ${body ?? action ?? ''}`)
+  expect(told.filter((line) => line.startsWith('response'))).toEqual(['response Pull request #1 has landed'])
+  expect(acme.labelsOf(issue)).toEqual([])
+  expect(session().plan).toMatchObject([{ status: 'completed' }, { status: 'completed' }, { status: 'completed' }])
+})
+
+test('to stop is to stop at once, and a prompt goes on; an issue that is taken back is left alone', async () => {
+  const { world, twin } = await connected()
+  const acme = twin.workspace()
+  const alice = acme.as('alice')
+  world.setScript('ENG-1', `echo begun >> "$WORLD/begun"; sleep 60`)
+  const issue = alice.createIssue({ title: 'Take long', delegate: true })
+  await world.untilIssue('ENG-1', ({ run }) => run?.phase === 'working')
+  alice.stop(acme.sessions(issue)[0]!)
+  const stopped = await world.untilIssue('ENG-1', ({ authority, run }) => authority === 'stopped' && run === null)
+  expect(stopped.waitsFor).toMatchObject([{ party: 'human' }])
+  await until(() => world.processesLeft().every((line) => !line.includes('sleep 60')), { what: 'the agent to be gone' })
+  world.setScript('ENG-1', plainWork)
+  alice.prompt(acme.sessions(issue).at(-1)!, 'go on')
+  await world.untilIssue('ENG-1', 'done')
+
+  world.setScript('ENG-2', 'sleep 60')
+  const second = alice.createIssue({ title: 'Taken back', delegate: true })
+  await world.untilIssue('ENG-2', ({ run }) => run?.phase === 'working')
+  alice.undelegate(second)
+  expect(await world.untilIssue('ENG-2', ({ authority, run }) => authority === 'observing' && run === null)).toMatchObject({
+    delegated: false,
+  })
+})
+
+test('an issue waits for what blocks it in Linear, and goes on when that is cancelled (F20); one that is cancelled itself ends (F22)', async () => {
+  const { world, twin } = await connected()
+  const alice = twin.workspace().as('alice')
+  const blocker = alice.createIssue('First')
+  const issue = alice.createIssue('Second')
+  alice.block(blocker, issue)
+  world.setScript('ENG-2', plainWork)
+  alice.delegate(issue)
+  expect((await world.untilIssue('ENG-2', ({ blockedBy }) => blockedBy.length === 1)).waitsFor).toMatchObject([{ party: 'dependency' }])
+  alice.cancel(blocker)
+  await world.untilIssue('ENG-2', 'done')
+  world.setScript('ENG-3', 'sleep 60')
+  const third = alice.createIssue({ title: 'Third', delegate: true })
+  await world.untilIssue('ENG-3', ({ run }) => run?.phase === 'working')
+  alice.cancel(third)
+  expect(await world.untilIssue('ENG-3', 'failed')).toMatchObject({ run: null })
+})
+
+test('what strangers, we ourselves or the issue say starts nothing; what addresses us in a comment does', async () => {
+  const { world, twin } = await connected()
+  const acme = twin.workspace()
+  const alice = acme.as('alice')
+  world.setScript('ENG-1', `grep -c '^> also the blue one$' "$SIGNALBOX_PROMPT_FILE" > asked.txt || true; ${plainWork}`)
+  const issue = alice.createIssue({ title: 'Paint it', delegate: true })
+  await world.untilIssue('ENG-1', 'done')
+  const runs = async () => (await world.issue('ENG-1')).budgets['runs']?.used
+  const before = await runs()
+  alice.comment(issue, 'I wonder whether the blue one is next.')
+  alice.editDescription(issue, 'signalbox: do it once more')
+  await twin.idle()
+  await world.ask('/api/issues/ENG-1')
+  expect(await runs()).toBe(before)
+  alice.comment(issue, 'Hey @signalbox also the blue one')
+  await world.untilIssue('ENG-1', ({ budgets, phase }) => budgets['runs']!.used === before! + 1 && phase === 'done')
+  expect(await world.asUser(['show', 'main:asked.txt'])).toBe('1')
+})
