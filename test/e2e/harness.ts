@@ -318,6 +318,7 @@ export function createWorld(options: WorldOptions = {}) {
     untilIssue,
     processesLeft,
     close,
+    isRunning: (): boolean => server !== undefined,
     get url() {
       return server!.url
     },

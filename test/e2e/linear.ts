@@ -1,0 +1,49 @@
+// A world whose tracker is Linear's twin: a workspace that has let us in by the walk through OAuth, and a real server.
+
+import { afterEach, expect } from 'vitest'
+import { createLinearTwin, type LinearTwin } from '../twins/linear.ts'
+import { createWorld, freePort, type World, type WorldOptions } from './harness.ts'
+
+const open: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  for (const close of open.splice(0).toReversed()) await close()
+})
+
+export interface LinearWorld {
+  world: World
+  twin: LinearTwin
+}
+
+/** A workspace that has let us in, and a server that it tells everything. */
+export async function connected(options: { webhooks?: boolean; world?: WorldOptions } = {}): Promise<LinearWorld> {
+  const { webhooks = true } = options
+  const port = await freePort()
+  const address = `http://127.0.0.1:${port}`
+  const twin = await createLinearTwin({
+    teams: [{ key: 'ENG', name: 'Engineering' }],
+    app: { redirectUris: [`${address}/oauth/linear/callback`], webhookUrl: webhooks ? `${address}/webhooks/linear` : undefined },
+  })
+  const { clientId, clientSecret, webhookSecret } = twin.app
+  const world = createWorld({ port, ...options.world })
+  world.writeConfig({
+    tracker: {
+      kind: 'linear',
+      apiUrl: twin.apiUrl,
+      authorizeUrl: `${twin.url}/oauth/authorize`,
+      ...{ clientId, clientSecret, webhookSecret, tokenKey: 'a key of the tests that is long enough' },
+    },
+    webhooks,
+    polling: { shortest: '200ms', longest: '1s', everyone: 1 },
+  })
+  open.push(
+    () => twin.close(),
+    () => world.close(),
+    () => twin.idle(),
+  )
+  await world.start()
+  const { stdout } = await world.run('connect', 'linear', '--no-wait', '--json')
+  const back = await twin.oauth.approve((JSON.parse(stdout) as { url: string }).url)
+  const page = await fetch(back)
+  expect([page.status, await page.text()]).toEqual([200, expect.stringContaining('acme is connected')])
+  return { world, twin }
+}
