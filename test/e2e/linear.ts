@@ -15,7 +15,7 @@ export interface LinearWorld {
 }
 
 /** A workspace that has let us in, and a server that it tells everything. */
-export async function connected(options: { webhooks?: boolean; world?: WorldOptions } = {}): Promise<LinearWorld> {
+export async function connected(options: { webhooks?: boolean; world?: WorldOptions; more?: object } = {}): Promise<LinearWorld> {
   const { webhooks = true } = options
   const port = await freePort()
   const address = `http://127.0.0.1:${port}`
@@ -33,7 +33,9 @@ export async function connected(options: { webhooks?: boolean; world?: WorldOpti
       ...{ clientId, clientSecret, webhookSecret, tokenKey: 'a key of the tests that is long enough' },
     },
     webhooks,
-    polling: { shortest: '200ms', longest: '1s', everyone: 1 },
+    // Where webhooks come nothing is asked for: what becomes known was told.
+    polling: webhooks ? { shortest: '1h', longest: '1h' } : { shortest: '200ms', longest: '1s', everyone: 1 },
+    ...options.more,
   })
   open.push(
     () => twin.close(),

@@ -51,7 +51,8 @@ async function addRoute(scope: FastifyInstance, app: App, door: Door, secret: st
       if (signature === null || body.length === 0) throw invalidSignature()
       await check!(body, signature)
       const { duplicate } = await app.receive({ provider, id, event, body: body.toString('utf8') })
-      return reply.code(duplicate ? 200 : 202).send(duplicate ? { accepted: true, duplicate: true } : { accepted: true })
+      // Linear takes nothing but a 200 for an answer, and tells it again otherwise.
+      return reply.send(duplicate ? { accepted: true, duplicate: true } : { accepted: true })
     },
   })
 }
