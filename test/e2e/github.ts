@@ -1,0 +1,78 @@
+// A world whose forge is GitHub's twin, as an App is installed on a repository there, and a real server.
+
+import { afterEach } from 'vitest'
+import { join } from 'node:path'
+import { createGithubTwin, type GithubTwin, type PullRequest, type Repository } from '../twins/github.ts'
+import { createWorld, freePort, until, type ProjectOptions, type World } from './harness.ts'
+
+const open: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  for (const close of open.splice(0).toReversed()) await close()
+})
+
+export interface GithubWorld {
+  world: World
+  twin: GithubTwin
+  repository: Repository
+  /** The pull request of the issue, once it is there. */
+  pullOf: (key: string) => Promise<PullRequest>
+}
+
+const permissions = Object.fromEntries([
+  ...['contents', 'pull_requests', 'checks', 'issues', 'actions', 'merge_queues'].map((name) => [name, 'write' as const]),
+  ...['statuses', 'administration', 'metadata'].map((name) => [name, 'read' as const]),
+])
+const events = [
+  ...['pull_request', 'pull_request_review', 'pull_request_review_comment', 'pull_request_review_thread', 'issue_comment'],
+  ...['check_run', 'check_suite', 'status', 'workflow_run', 'merge_group', 'repository', 'repository_ruleset', 'branch_protection_rule'],
+]
+
+/** Alice and rob may write, rita only reads. CI passes at once unless it is told otherwise. */
+export async function hosted(
+  options: { webhooks?: boolean; project?: Partial<ProjectOptions>; more?: object; token?: boolean } = {},
+): Promise<GithubWorld> {
+  const { webhooks = true } = options
+  const port = await freePort()
+  const world = createWorld({
+    port,
+    projects: [{ id: 'app', review: 'human', ...options.project, more: { repo: 'acme/app', ...options.project?.more } }],
+  })
+  open.push(() => world.close())
+  const twin = await createGithubTwin({ folder: join(world.folder, 'github') })
+  open.push(() => twin.close())
+  const repository = await twin.createRepository({
+    name: 'acme/app',
+    files: { 'README.md': '# app\n', 'notes.txt': 'one\n' },
+    roles: { alice: 'write', rob: 'write', root: 'admin', rita: 'read' },
+  })
+  twin.ci(repository, () => [{ name: 'test' }])
+  const secret = 'the secret of the hook'
+  const url = `http://127.0.0.1:${port}/webhooks/github`
+  const app = twin.createApp({ slug: 'signalbox', permissions, events, ...(webhooks ? { webhook: { url, secret } } : {}) })
+  twin.install(app, 'acme')
+  const credentials = options.token ? { token: twin.userToken('root') } : { appId: app.id, privateKey: app.privateKey }
+  world.writeConfig({
+    forge: { kind: 'github', apiUrl: twin.restUrl, ...credentials, webhookSecret: secret },
+    webhooks,
+    // Where webhooks come nothing is asked for: what becomes known was told.
+    polling: webhooks ? { shortest: '1h', longest: '1h' } : { shortest: '200ms', longest: '1s', everyone: 1 },
+    ...options.more,
+  })
+  return {
+    world,
+    twin,
+    repository,
+    async pullOf(key) {
+      let found: PullRequest | undefined
+      await until(
+        async () => {
+          const { pr } = await world.issue(key)
+          found = pr === null ? undefined : repository.pulls.get(pr.number)
+          return found !== undefined
+        },
+        { what: `the pull request of ${key}`, saw: world.log },
+      )
+      return found!
+    },
+  }
+}
