@@ -59,6 +59,8 @@ const mostPages = 30
 const noBody = new Set([101, 103, 204, 205, 304])
 
 const Paced = Octokit.plugin(retry, throttling)
+/** For queries, which octokit would take for changes, one each second. */
+const Asking = Octokit.plugin(retry)
 
 /** Within `timeout` ms, the whole answer; one that ends early is HalfAnAnswer. */
 async function fetchWhole(url: string, init: RequestInit, timeout: number): Promise<Response> {
@@ -82,7 +84,7 @@ async function fetchWhole(url: string, init: RequestInit, timeout: number): Prom
 
 export function createClient(options: ClientOptions): Client {
   const { apiUrl, credential, now, timeout = defaultTimeout, id, paced } = options
-  const octokit = new Paced({
+  const common = {
     baseUrl: apiUrl,
     userAgent: 'signalbox',
     // What octokit would print is told by our errors.
@@ -90,16 +92,23 @@ export function createClient(options: ClientOptions): Client {
     request: { fetch: (url: string, init: RequestInit) => fetchWhole(url, init, timeout) },
     // Once, and only what changes nothing: an effect that is repeated looks for its own trace first.
     retry: { retries: 1, doNotRetry: [400, 401, 403, 404, 405, 409, 410, 422, 429, 451] },
-    // Whoever is told to wait says so: the effect waits as a row, over a restart too.
-    throttle: { enabled: paced, id, onRateLimit: () => false, onSecondaryRateLimit: () => false },
-  })
+  }
+  // Whoever is told to wait says so: the effect waits as a row, over a restart too.
+  const octokit = new Paced({ ...common, throttle: { enabled: paced, id, onRateLimit: () => false, onSecondaryRateLimit: () => false } })
+  const asking = new Asking(common)
   const graphqlUrl = `${apiUrl.replace(/\/api\/v3$/, '/api')}/graphql`
 
-  async function call(route: string, parameters: Parameters, { signal, what = route }: CallOptions, changes: boolean) {
+  async function call(
+    route: string,
+    parameters: Parameters,
+    { signal, what = route }: CallOptions,
+    changes: boolean,
+    client: Octokit = octokit,
+  ) {
     for (let again = false; ; again = true) {
       const { header, forget } = await credential()
       try {
-        return await octokit.request(route, {
+        return await client.request(route, {
           ...parameters,
           headers: { authorization: header, 'x-github-api-version': '2022-11-28', ...(parameters['headers'] as object | undefined) },
           request: {
@@ -157,11 +166,17 @@ export function createClient(options: ClientOptions): Client {
 
     async graphql(query, variables, schema, { asks = true, ...rest } = {}) {
       const what = rest.what ?? 'a GraphQL query'
-      const { data: answer } = await call(`POST ${graphqlUrl}`, { query, variables }, { ...rest, what }, !asks)
+      const { data: answer, headers } = await call(
+        `POST ${graphqlUrl}`,
+        { query, variables },
+        { ...rest, what },
+        !asks,
+        asks ? asking : octokit,
+      )
       const { data, errors = [] } = read(answer, graphqlAnswer, what)
       const isPartial =
         errors.length > 0 && data != null && errors.every(({ type, path }) => type === 'NOT_FOUND' && (path?.length ?? 0) > 1)
-      if (errors.length > 0 && !isPartial) throw toGraphqlError(errors as GraphqlProblem[], what)
+      if (errors.length > 0 && !isPartial) throw toGraphqlError(errors as GraphqlProblem[], what, { headers, now: now() })
       return read(data, schema, what)
     },
 

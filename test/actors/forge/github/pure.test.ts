@@ -275,7 +275,7 @@ describe('what is no answer', () => {
     })
   })
   test('GraphQL has classes of its own', () => {
-    const of = (type: string, message = 'no') => toGraphqlError([{ type, message }], 'it').code
+    const of = (type: string, message = 'no') => toGraphqlError([{ type, message }], 'it', { headers: {}, now: 0 }).code
     expect([
       of('RATE_LIMITED'),
       of('FORBIDDEN'),
