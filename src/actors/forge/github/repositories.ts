@@ -280,10 +280,14 @@ export function createGithubRepositories(options: {
     /** Our own commits are the App's, with the address by which GitHub knows it; of a user's token they are the user's. */
     async identity(project: string): Promise<Record<string, string>> {
       const { login } = await who()
-      const { id } = await client(project).request('GET /users/{username}', { username: login }, z.object({ id: z.int() }), {
-        what: `the user ${login}`,
-      })
-      const email = `${id}+${login}@users.noreply.${new URL(webUrl).hostname}`
+      const found = await client(project)
+        .request('GET /users/{username}', { username: login }, z.object({ id: z.int() }), { what: `the user ${login}` })
+        .catch((error: unknown) => {
+          // Not every Enterprise shows the users of Apps.
+          if (error instanceof FatalError && error.code === 'github-not-found') return null
+          throw error
+        })
+      const email = `${found === null ? '' : `${found.id}+`}${login}@users.noreply.${new URL(webUrl).hostname}`
       return { GIT_AUTHOR_NAME: login, GIT_AUTHOR_EMAIL: email, GIT_COMMITTER_NAME: login, GIT_COMMITTER_EMAIL: email }
     },
 
