@@ -1,0 +1,64 @@
+// The way of a pull request through the GitHub twin, driven by the real clients and real git.
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createGithubWorld } from './github-world.ts'
+import type { GithubWorld } from './github-world.ts'
+
+describe('the GitHub twin carries a pull request', () => {
+  let world: GithubWorld
+  beforeEach(async () => {
+    world = await createGithubWorld()
+  })
+  afterEach(() => world.close())
+
+  it('from a push over HTTP to the merge, told by signed deliveries in order', async () => {
+    const { twin, octokit, at, repository, receiver } = world
+    twin.ci(repository, (_sha, read) => [
+      { name: 'test', conclusion: read('src/price.ts')?.includes('bug') === true ? 'failure' : 'success' },
+    ])
+    const token = await world.token()
+    const clone = await world.clone(token)
+    const first = await world.commit(clone, 'fix', 'src/price.ts', 'export const price = "bug"\n')
+    await world.git(clone, token, 'push', '-q', 'origin', 'fix')
+    const { data: opened } = await octokit.pulls.create({ ...at, head: 'fix', base: 'main', title: 'Fix the price', body: 'As asked.' })
+    expect(opened.head.sha).toBe(first)
+    expect(opened.user.login).toBe('signalbox[bot]')
+    await twin.settled()
+    const checks = await octokit.checks.listForRef({ ...at, ref: first })
+    expect(checks.data.check_runs.map((check) => [check.name, check.conclusion])).toEqual([['test', 'failure']])
+
+    const second = await world.commit(clone, 'fix', 'src/price.ts', 'export const price = 3\n')
+    await world.git(clone, token, 'push', '-q', 'origin', 'fix')
+    await twin.settled()
+    const { data: moved } = await octokit.pulls.get({ ...at, pull_number: opened.number })
+    expect(moved).toMatchObject({ head: { sha: second }, commits: 2, changed_files: 1, mergeable: true, mergeable_state: 'clean' })
+
+    await twin.as('alice').approve(repository.pulls.get(opened.number)!)
+    const { data: merged } = await octokit.pulls.merge({ ...at, pull_number: opened.number, sha: second })
+    expect(merged.merged).toBe(true)
+    await twin.settled()
+    const { data: branch } = await octokit.repos.getBranch({ ...at, branch: 'main' })
+    expect(branch.commit.sha).toBe(merged.sha)
+    expect(branch.commit.parents[1]?.sha).toBe(second)
+
+    expect(receiver.refused).toEqual([])
+    const told = receiver.names().filter((name) => /^(pull_request|push|check_run)/.test(name))
+    expect(told).toEqual([
+      'push',
+      'pull_request.opened',
+      'check_run.created',
+      'check_run.completed',
+      'push',
+      'pull_request.synchronize',
+      'check_run.created',
+      'check_run.completed',
+      'pull_request_review.submitted',
+      'pull_request.closed',
+      'push',
+      'check_run.created',
+      'check_run.completed',
+    ])
+    const closed = receiver.received.findLast(({ event, action }) => event === 'pull_request' && action === 'closed')!
+    expect(closed.payload['pull_request']).toMatchObject({ merged: true, merge_commit_sha: merged.sha })
+  })
+})

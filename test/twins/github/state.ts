@@ -1,0 +1,443 @@
+// What the twin remembers: plain objects with indexes, kept in memory; only git objects and refs are on disk.
+
+import type { Git } from './git.ts'
+import type { Webhooks } from './webhooks.ts'
+import type { Faults } from './faults.ts'
+import type { Schemas } from './schemas.ts'
+
+/** The time that everything timed runs on: token expiry, CI, merge queue, rate limits, deliveries. */
+export interface TwinClock {
+  now(): number
+  /** Calls `fn` after `ms`; the answer cancels it. */
+  after(ms: number, fn: () => void): () => void
+}
+
+export type Role = 'admin' | 'write' | 'read' | 'none'
+export type Level = 'read' | 'write' | 'admin'
+export type Permissions = Record<string, Level>
+
+export interface Account {
+  id: number
+  nodeId: string
+  login: string
+  name: string
+  type: 'User' | 'Organization' | 'Bot'
+}
+
+export interface App {
+  id: number
+  nodeId: string
+  slug: string
+  name: string
+  owner: Account
+  bot: Account
+  permissions: Permissions
+  events: string[]
+  publicKey: string
+  privateKey: string
+  hook: Hook | undefined
+  createdAt: number
+}
+
+export interface Installation {
+  id: number
+  app: App
+  account: Account
+  /** Undefined: all repositories of the account. */
+  repositories: Set<number> | undefined
+  permissions: Permissions
+  createdAt: number
+  suspendedAt: number | undefined
+}
+
+export interface Token {
+  token: string
+  kind: 'installation' | 'user'
+  account: Account
+  installation: Installation | undefined
+  permissions: Permissions | undefined
+  repositories: Set<number> | undefined
+  expiresAt: number
+}
+
+export interface Hook {
+  id: number
+  /** The App's hook, or one repository's. */
+  app: App | undefined
+  repository: Repository | undefined
+  url: string
+  secret: string
+  events: string[]
+  active: boolean
+  createdAt: number
+}
+
+/** Rules of a branch: a classic protection or the rules of a ruleset, which the twin judges alike. */
+export interface Rules {
+  requiredChecks?: { context: string; appId?: number }[]
+  /** The branch has to contain the base's tip before it merges. */
+  strict?: boolean
+  requiredApprovals?: number
+  codeOwnerReviews?: boolean
+  dismissStale?: boolean
+  requireConversationResolution?: boolean
+  mergeQueue?: Partial<QueueRules>
+  enforceAdmins?: boolean
+  /** Logins (an App's is `SLUG[bot]`) that may push past the rules. */
+  bypass?: string[]
+  allowForcePushes?: boolean
+  allowDeletions?: boolean
+}
+
+export interface QueueRules {
+  method: 'MERGE' | 'SQUASH' | 'REBASE'
+  maxEntriesToBuild: number
+  checkTimeoutMs: number
+}
+
+export interface Protection {
+  id: number
+  branch: string
+  /** A classic protection is told by `branches/B/protection`, a ruleset by `rules/branches/B`. */
+  kind: 'protection' | 'ruleset'
+  name: string
+  rules: Rules
+  createdAt: number
+}
+
+export interface Repository {
+  id: number
+  nodeId: string
+  owner: Account
+  name: string
+  private: boolean
+  archived: boolean
+  defaultBranch: string
+  parent: Repository | undefined
+  createdAt: number
+  updatedAt: number
+  pushedAt: number
+  git: Git
+  refs: Map<string, string>
+  roles: Map<string, Role>
+  settings: {
+    autoMerge: boolean
+    mergeCommit: boolean
+    squash: boolean
+    rebase: boolean
+    deleteBranchOnMerge: boolean
+    /** How long mergeability stays unknown after a push, in milliseconds. */
+    mergeableAfter: number
+  }
+  pulls: Map<number, PullRequest>
+  /** Pull requests by `OWNER:BRANCH` of their head, the newest last. */
+  byHead: Map<string, PullRequest[]>
+  nextNumber: number
+  protections: Protection[]
+  hooks: Map<number, Hook>
+  labels: Map<string, Label>
+  checks: Map<string, CheckRun[]>
+  checkById: Map<number, CheckRun>
+  suites: Map<string, CheckSuite[]>
+  statuses: Map<string, Status[]>
+  runs: Map<number, WorkflowRun>
+  workflows: Map<string, Workflow>
+  jobs: Map<number, Job>
+  comments: Map<number, IssueComment>
+  queues: Map<string, QueueEntry[]>
+  ci: Ci | undefined
+}
+
+export interface Label {
+  id: number
+  nodeId: string
+  name: string
+  color: string
+}
+
+export interface PullRequest {
+  id: number
+  nodeId: string
+  repository: Repository
+  number: number
+  title: string
+  body: string | null
+  author: Account
+  state: 'open' | 'closed'
+  draft: boolean
+  createdAt: number
+  updatedAt: number
+  closedAt: number | undefined
+  mergedAt: number | undefined
+  mergedBy: Account | undefined
+  mergeSha: string | undefined
+  head: { repository: Repository | undefined; owner: Account; branch: string; sha: string }
+  base: { branch: string; sha: string }
+  /** When mergeability is known again after a push. */
+  mergeableAt: number
+  labels: Label[]
+  requested: Account[]
+  codeOwners: Set<string>
+  reviews: Review[]
+  threads: Thread[]
+  comments: IssueComment[]
+  autoMerge: { by: Account; method: 'merge' | 'squash' | 'rebase'; title: string | null; message: string | null; at: number } | undefined
+  queueEntry: QueueEntry | undefined
+  timeline: TimelineEvent[]
+}
+
+export interface TimelineEvent {
+  id: string
+  type: 'AddedToMergeQueueEvent' | 'RemovedFromMergeQueueEvent' | 'HeadRefForcePushedEvent'
+  at: number
+  actor: Account
+  reason?: string
+  before?: string
+  after?: string
+}
+
+export interface Review {
+  id: number
+  nodeId: string
+  pull: PullRequest
+  user: Account
+  state: 'APPROVED' | 'CHANGES_REQUESTED' | 'COMMENTED' | 'DISMISSED' | 'PENDING'
+  body: string
+  sha: string
+  at: number
+  updatedAt: number
+}
+
+export interface Thread {
+  id: string
+  pull: PullRequest
+  path: string
+  line: number
+  startLine: number | undefined
+  /** The file's text at the commented line when the thread began: it is outdated once another is there. */
+  outdated: boolean
+  resolvedBy: Account | undefined
+  comments: ReviewComment[]
+}
+
+export interface ReviewComment {
+  id: number
+  nodeId: string
+  thread: Thread
+  review: Review
+  user: Account
+  body: string
+  sha: string
+  hunk: string
+  replyTo: ReviewComment | undefined
+  at: number
+  updatedAt: number
+}
+
+export interface IssueComment {
+  id: number
+  nodeId: string
+  repository: Repository
+  pull: PullRequest
+  user: Account
+  app: App | undefined
+  body: string
+  at: number
+  updatedAt: number
+  reactions: { id: number; user: Account; content: string; at: number }[]
+}
+
+export type Conclusion = 'success' | 'failure' | 'neutral' | 'cancelled' | 'skipped' | 'timed_out' | 'action_required' | 'stale'
+export type CheckStatus = 'queued' | 'in_progress' | 'completed'
+
+export interface Annotation {
+  path: string
+  start_line: number
+  end_line: number
+  annotation_level: 'notice' | 'warning' | 'failure'
+  message: string
+  title?: string
+}
+
+export interface CheckRun {
+  id: number
+  nodeId: string
+  repository: Repository
+  suite: CheckSuite
+  app: App
+  sha: string
+  name: string
+  status: CheckStatus
+  conclusion: Conclusion | null
+  startedAt: number
+  completedAt: number | undefined
+  externalId: string
+  detailsUrl: string | undefined
+  title: string | null
+  summary: string | null
+  text: string | null
+  annotations: Annotation[]
+}
+
+export interface CheckSuite {
+  id: number
+  nodeId: string
+  repository: Repository
+  app: App
+  sha: string
+  branch: string
+  before: string
+  createdAt: number
+  updatedAt: number
+  run: WorkflowRun | undefined
+  checks: CheckRun[]
+  commit: CommitInfo
+}
+
+export interface Status {
+  id: number
+  nodeId: string
+  sha: string
+  context: string
+  state: 'error' | 'failure' | 'pending' | 'success'
+  description: string | null
+  targetUrl: string | null
+  creator: Account
+  at: number
+}
+
+export interface Workflow {
+  id: number
+  nodeId: string
+  name: string
+  path: string
+  runs: WorkflowRun[]
+}
+
+export interface WorkflowRun {
+  id: number
+  nodeId: string
+  repository: Repository
+  workflow: Workflow
+  suite: CheckSuite
+  event: string
+  branch: string
+  sha: string
+  number: number
+  attempt: number
+  actor: Account
+  createdAt: number
+  updatedAt: number
+  title: string
+  jobs: Job[]
+}
+
+export interface Job {
+  id: number
+  run: WorkflowRun
+  check: CheckRun
+  plan: CheckPlan
+  attempt: number
+  steps: { name: string; conclusion: Conclusion }[]
+}
+
+/** What CI says of one commit: one job, with the check run that reports it. */
+export interface CheckPlan {
+  name: string
+  conclusion?: Conclusion
+  /** Milliseconds of the twin's clock until it completes; 0 when not given. */
+  delay?: number
+  steps?: { name: string; conclusion?: Conclusion }[]
+  annotations?: Annotation[]
+  log?: string
+  summary?: string
+  /** Fails at the first attempt and passes when it is run again. */
+  flaky?: boolean
+}
+
+export interface CiEvent {
+  branch: string
+  event: 'push' | 'pull_request' | 'merge_group'
+}
+
+export type Ci = (sha: string, read: (path: string) => string | null, event: CiEvent) => CheckPlan[] | Promise<CheckPlan[]>
+
+export interface QueueEntry {
+  id: string
+  pull: PullRequest
+  base: string
+  enqueuer: Account
+  at: number
+  jump: boolean
+  /** The commit that is tested, once it is made, and the one that it stands on. */
+  group: { sha: string; ref: string; on: string } | undefined
+  state: 'QUEUED' | 'AWAITING_CHECKS' | 'MERGEABLE' | 'UNMERGEABLE' | 'LOCKED'
+  cancelTimeout: (() => void) | undefined
+}
+
+export interface CommitInfo {
+  sha: string
+  tree: string
+  parents: string[]
+  message: string
+  author: { name: string; email: string; at: number }
+  committer: { name: string; email: string; at: number }
+}
+
+/** One twin's whole world; the modules beside this file are what it does. */
+export interface World {
+  readonly folder: string
+  readonly clock: TwinClock
+  readonly schemas: Schemas
+  readonly webhooks: Webhooks
+  readonly faults: Faults
+  /** What went wrong in the twin itself: an answer that does not follow GitHub's schema, an unexpected error. */
+  readonly problems: string[]
+  /** The address of the server, without a slash at its end. */
+  origin: string
+  accounts: Map<string, Account>
+  apps: Map<number, App>
+  installations: Map<number, Installation>
+  tokens: Map<string, Token>
+  repositories: Map<string, Repository>
+  repositoryById: Map<number, Repository>
+  /** Former names that lead on to a repository. */
+  renamed: Map<string, Repository>
+  nodes: Map<string, Node>
+  actions: App
+  closed: boolean
+  nextId(): number
+  /** Runs `work` without anyone waiting; its failure becomes a problem, and `settled` waits for it. */
+  background(work: () => Promise<void>): void
+}
+
+export type Node =
+  | { kind: 'PullRequest'; value: PullRequest }
+  | { kind: 'Repository'; value: Repository }
+  | { kind: 'PullRequestReviewThread'; value: Thread }
+  | { kind: 'PullRequestReview'; value: Review }
+  | { kind: 'IssueComment'; value: IssueComment }
+  | { kind: 'CheckRun'; value: CheckRun }
+
+/** A refusal as GitHub answers it. */
+export class Refusal extends Error {
+  readonly status: number
+  readonly errors: unknown[] | undefined
+  readonly headers: Record<string, string>
+  constructor(status: number, message: string, errors?: unknown[], headers: Record<string, string> = {}) {
+    super(message)
+    this.status = status
+    this.errors = errors
+    this.headers = headers
+  }
+}
+
+export const nodeId = (prefix: string, id: number): string => `${prefix}_${Buffer.from(`twin:${id}`).toString('base64url')}`
+export const iso = (at: number): string => new Date(Math.floor(at / 1000) * 1000).toISOString().replace('.000Z', 'Z')
+export const fullName = (repository: Repository): string => `${repository.owner.login}/${repository.name}`
+export const branchRef = (branch: string): string => `refs/heads/${branch}`
+export const ZERO = '0'.repeat(40)
+
+export function invalid(resource: string, field: string, code: string, message?: string): Refusal {
+  return new Refusal(422, 'Validation Failed', [{ resource, field, code, ...(message === undefined ? {} : { message }) }])
+}
