@@ -314,6 +314,7 @@ function parseChanges(text: string): FileChange[] {
   const patches = parts
     .slice(index)
     .join('\0')
+    .replace(/^\0/, '')
     .split(/^diff --git .*\n/m)
     .slice(1)
   files.forEach((file, i) => {

@@ -125,6 +125,7 @@ function ruleJson(repository: Repository, protection: Protection) {
     allow_deletions_enforcement_level: 'off',
     merge_queue_enforcement_level: level(rules.mergeQueue !== undefined),
     required_deployments_enforcement_level: 'off',
+    lock_branch_enforcement_level: 'off',
     required_conversation_resolution_level: level(rules.requireConversationResolution ?? false),
     authorized_actors_only: false,
     authorized_actor_names: [],

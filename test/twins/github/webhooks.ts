@@ -2,6 +2,7 @@
 
 import { createHmac, randomUUID } from 'node:crypto'
 import { Agent, request } from 'node:http'
+import { Refusal } from './state.ts'
 import type { Hook, Repository, World } from './state.ts'
 
 /** One attempt to hand a delivery over. A redelivery is a new record with the same `guid`. */
@@ -33,6 +34,7 @@ type Disturbance = { match: Predicate; left: number; kind: 'drop' | 'duplicate' 
 
 /** GitHub gives a receiver ten seconds. */
 const PATIENCE = 10_000
+const KEPT_BODIES = 5_000
 
 export class Webhooks {
   readonly deliveries: Delivery[] = []
@@ -112,6 +114,7 @@ export class Webhooks {
 
   /** Hands a delivery over again, as the button on GitHub and the API do; GitHub itself never repeats one. */
   redeliver(delivery: Delivery): Delivery {
+    if (delivery.body === '') throw new Refusal(404, 'Not Found')
     const about = {
       ...(delivery.repository === undefined ? {} : { repository: delivery.repository }),
       ...(delivery.installationId === undefined ? {} : { installationId: delivery.installationId }),
@@ -177,6 +180,9 @@ export class Webhooks {
       responseBody: '',
     }
     this.deliveries.push(delivery)
+    // GitHub forgets deliveries after some days; here the oldest lose their bodies, so that a soak stays small.
+    const old = this.deliveries[this.deliveries.length - KEPT_BODIES]
+    if (old?.outcome === 'delivered') old.body = ''
     return delivery
   }
 
