@@ -258,6 +258,8 @@ export interface ForgeReport {
   kind: 'state' | 'comment' | 'question'
   phase: Phase
   text: string
+  /** By which a comment that was made already is known again; without it none is made. */
+  id?: string
 }
 
 /** What the embedded landing queue does at a forge. */

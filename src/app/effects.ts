@@ -248,7 +248,7 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
     'tracker.report': {
       logic: delivery<TrackerReport>(async ({ report, id }) => {
         await host.tracker().report(report, id)
-        await forge().tell?.(report)
+        await forge().tell?.({ ...report, id })
       }),
     },
     'feed.posted': { logic: delivery<Record<string, unknown>>(({ report, id }) => host.postToFeed(id, report)) },

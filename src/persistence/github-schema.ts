@@ -28,6 +28,7 @@ CREATE TABLE github_pull_request (
   -- The present head, and when it was seen first, by our clock.
   head_sha TEXT NOT NULL,
   head_seen_at INTEGER NOT NULL,
+  former_head TEXT,
   -- Since when approvals count; null while they do not.
   approved_at INTEGER,
   -- The verdicts that were told last, as JSON.

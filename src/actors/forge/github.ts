@@ -85,6 +85,7 @@ export function createGithubForge(options: GithubForgeOptions): GithubForge {
     ...{ folder, database, refs, guard },
     projects: projects.map(({ id, baseBranch }) => ({ id, baseBranch, repo: id })),
     access: repositories.access,
+    identity: repositories.identity,
     discoverBase: async (project) => (await repositories.place(project)).defaultBranch,
   })
   const url = ({ project, number }: { project: string; number: number }): string => `${repositories.pageOf(project)}/pull/${number}`

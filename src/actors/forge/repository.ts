@@ -39,6 +39,8 @@ export interface RepositoryOptions {
   guard: PushGuard
   /** How a forge reaches a project's repository; without it `repo` says it all. */
   access?: (project: string) => RemoteAccess
+  /** Who makes our own commits, where a forge knows us; without it whoever the user's configuration names. */
+  identity?: (project: string) => Promise<Record<string, string>>
   /** Names the base branch of a repository whose configuration does not. */
   discoverBase: (repo: string) => Promise<string>
 }
@@ -72,7 +74,12 @@ export function createRepositories(options: RepositoryOptions): OpenRepository {
     await make(id, path, base.name, head)
     // Nobody works here before this process does: what is locked was left by one that was killed.
     await clearLocks(locksIn(path))
-    let identity: Promise<Record<string, string>> | undefined
+    let known: Promise<Record<string, string>> | undefined
+    const identity = (): Promise<Record<string, string>> => {
+      known ??= options.identity?.(id) ?? gitIdentity(base.folder ?? path)
+      known.catch(() => (known = undefined))
+      return known
+    }
     // One after the other: whoever moves the mirrored base while another does would fail on its lock.
     const syncs = createLine()
     const landings = createLine()
@@ -95,7 +102,7 @@ export function createRepositories(options: RepositoryOptions): OpenRepository {
       path,
       clone: join(folder, 'clones', `${id}.git`),
       base,
-      identity: () => (identity ??= gitIdentity(base.folder ?? path)),
+      identity,
       syncBase: () => syncs(sync),
       moveBase: syncs,
       land: landings,

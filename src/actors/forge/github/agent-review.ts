@@ -7,7 +7,7 @@ import type { PullRequests } from '../pull-requests.ts'
 import type { createReviews } from '../reviews.ts'
 import type { Pulls } from './pulls.ts'
 import type { GithubRepositories } from './repositories.ts'
-import { marker } from './threads.ts'
+import { marker } from './markers.ts'
 
 const reviewSchema = z.object({ id: z.int(), body: z.string().nullable() })
 const longestBody = 60_000

@@ -59,6 +59,8 @@ const mostPages = 30
 const noBody = new Set([101, 103, 204, 205, 304])
 
 const Paced = Octokit.plugin(retry, throttling)
+/** For queries, which octokit would take for changes, one each second. */
+const Asking = Octokit.plugin(retry)
 
 /** Within `timeout` ms, the whole answer; one that ends early is HalfAnAnswer. */
 async function fetchWhole(url: string, init: RequestInit, timeout: number): Promise<Response> {
@@ -82,27 +84,38 @@ async function fetchWhole(url: string, init: RequestInit, timeout: number): Prom
 
 export function createClient(options: ClientOptions): Client {
   const { apiUrl, credential, now, timeout = defaultTimeout, id, paced } = options
-  const octokit = new Paced({
+  const common = {
     baseUrl: apiUrl,
     userAgent: 'signalbox',
     // What octokit would print is told by our errors.
     log: { debug() {}, info() {}, warn() {}, error() {} },
     request: { fetch: (url: string, init: RequestInit) => fetchWhole(url, init, timeout) },
     // Once, and only what changes nothing: an effect that is repeated looks for its own trace first.
-    retry: { doNotRetry: [400, 401, 403, 404, 405, 409, 410, 422, 429, 451] },
-    // Whoever is told to wait says so: the effect waits as a row, over a restart too.
-    throttle: { enabled: paced, id, onRateLimit: () => false, onSecondaryRateLimit: () => false },
-  })
+    retry: { retries: 1, doNotRetry: [400, 401, 403, 404, 405, 409, 410, 422, 429, 451] },
+  }
+  // Whoever is told to wait says so: the effect waits as a row, over a restart too.
+  const octokit = new Paced({ ...common, throttle: { enabled: paced, id, onRateLimit: () => false, onSecondaryRateLimit: () => false } })
+  const asking = new Asking(common)
   const graphqlUrl = `${apiUrl.replace(/\/api\/v3$/, '/api')}/graphql`
 
-  async function call(route: string, parameters: Parameters, { signal, what = route }: CallOptions, retries: number) {
+  async function call(
+    route: string,
+    parameters: Parameters,
+    { signal, what = route }: CallOptions,
+    changes: boolean,
+    client: Octokit = octokit,
+  ) {
     for (let again = false; ; again = true) {
       const { header, forget } = await credential()
       try {
-        return await octokit.request(route, {
+        return await client.request(route, {
           ...parameters,
           headers: { authorization: header, 'x-github-api-version': '2022-11-28', ...(parameters['headers'] as object | undefined) },
-          request: { retries, ...(signal === undefined ? {} : { signal }), ...(parameters['request'] as object | undefined) },
+          request: {
+            ...(changes ? { retries: 0 } : {}),
+            ...(signal === undefined ? {} : { signal }),
+            ...(parameters['request'] as object | undefined),
+          },
         })
       } catch (error) {
         if (signal?.aborted) throw new FatalError('called-off', `${what} was called off.`, { cause: error })
@@ -126,11 +139,11 @@ export function createClient(options: ClientOptions): Client {
     return url !== undefined && URL.parse(url)?.origin === new URL(apiUrl).origin ? [`GET ${url}`, {}] : null
   }
 
-  const retriesOf = (route: string): number => (/^(GET|HEAD) /.test(route) ? 1 : 0)
+  const isChange = (route: string): boolean => !/^(GET|HEAD) /.test(route)
 
   return {
     async request(route, parameters, schema, rest = {}) {
-      const { data } = await call(route, parameters, rest, retriesOf(route))
+      const { data } = await call(route, parameters, rest, isChange(route))
       return read(data, schema, rest.what ?? route)
     },
 
@@ -143,7 +156,7 @@ export function createClient(options: ClientOptions): Client {
         const { data, headers }: { data: unknown; headers: Record<string, unknown> } = await call(
           ...next,
           { ...rest, what },
-          retriesOf(route),
+          isChange(route),
         )
         found.push(...read(data, list, what))
         next = nextOf(headers['link'])
@@ -153,16 +166,22 @@ export function createClient(options: ClientOptions): Client {
 
     async graphql(query, variables, schema, { asks = true, ...rest } = {}) {
       const what = rest.what ?? 'a GraphQL query'
-      const { data: answer } = await call(`POST ${graphqlUrl}`, { query, variables }, { ...rest, what }, asks ? 1 : 0)
+      const { data: answer, headers } = await call(
+        `POST ${graphqlUrl}`,
+        { query, variables },
+        { ...rest, what },
+        !asks,
+        asks ? asking : octokit,
+      )
       const { data, errors = [] } = read(answer, graphqlAnswer, what)
       const isPartial =
         errors.length > 0 && data != null && errors.every(({ type, path }) => type === 'NOT_FOUND' && (path?.length ?? 0) > 1)
-      if (errors.length > 0 && !isPartial) throw toGraphqlError(errors as GraphqlProblem[], what)
+      if (errors.length > 0 && !isPartial) throw toGraphqlError(errors as GraphqlProblem[], what, { headers, now: now() })
       return read(data, schema, what)
     },
 
     async headers(route, parameters, rest = {}) {
-      const { headers } = await call(route, parameters, rest, retriesOf(route))
+      const { headers } = await call(route, parameters, rest, isChange(route))
       return headers
     },
   }

@@ -90,7 +90,7 @@ async function checkCredentials(
   } catch (error) {
     return [fail(what, sentenceOf(error), repositories.isApp ? 'Check forge.appId and forge.privateKey.' : 'Check forge.token.')]
   }
-  const { date } = await client.headers('GET /meta', {}).catch(() => ({ date: undefined }))
+  const { date } = await client.headers(repositories.isApp ? 'GET /app' : 'GET /user', {}).catch(() => ({ date: undefined }))
   const apart = date === undefined ? 0 : Math.abs(Date.parse(String(date)) - now())
   const seconds = Math.round(apart / 1_000)
   if (apart > clockFail)

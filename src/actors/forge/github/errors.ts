@@ -130,14 +130,18 @@ export interface GraphqlProblem {
 }
 
 /** What the `errors` of a GraphQL answer come to. */
-export function toGraphqlError(problems: readonly GraphqlProblem[], what: string): SignalboxError {
+export function toGraphqlError(
+  problems: readonly GraphqlProblem[],
+  what: string,
+  { headers, now }: { headers: Record<string, unknown>; now: number },
+): SignalboxError {
   const words = problems
     .map(({ message }) => message)
     .join(' ')
     .slice(0, longestWords)
     .replace(/\.?$/, '.')
   const types = problems.map(({ type }) => type ?? '')
-  if (types.includes('RATE_LIMITED')) return rateLimited(what, 60_000)
+  if (types.includes('RATE_LIMITED')) return rateLimited(what, limitedFor(429, headers, words, now)!)
   if (types.some((type) => ['FORBIDDEN', 'INSUFFICIENT_SCOPES'].includes(type)))
     return new FatalError(
       'github-forbidden',

@@ -35,10 +35,10 @@ const toSighting = (seen: SeenPullRequest): Sighting => ({
   updatedAt: seen.updatedAt,
 })
 
-/** What is reported on the present head; GitHub may not have come to it yet. */
-export const contextsOf = (seen: SeenPullRequest): SeenContext[] => {
+/** What is reported on this head; GitHub may not have come to it yet. */
+export const contextsOf = (seen: SeenPullRequest, head: string): SeenContext[] => {
   const commit = seen.commits.nodes.at(-1)?.commit
-  return commit?.oid === seen.headRefOid ? (commit.statusCheckRollup?.contexts.nodes ?? []) : []
+  return commit?.oid === head ? (commit.statusCheckRollup?.contexts.nodes ?? []) : []
 }
 
 export function createFacts(options: {
@@ -66,7 +66,7 @@ export function createFacts(options: {
     const standing = settle(contexts, rules, now() - headSeenAt)
     const found = await Promise.all(standing.failed.map((context) => failures.of(project, context)))
     const { state, names, observedAt } = standing
-    return { headSha: seen.headRefOid, state, names, failures: found.map((failure) => records.marked(project, failure)), observedAt }
+    return { headSha: row.head_sha, state, names, failures: found.map((failure) => records.marked(project, failure)), observedAt }
   }
 
   /** What reviewers say; comments whose thread has been resolved ask for nothing any more. */
@@ -95,7 +95,9 @@ export function createFacts(options: {
     if (seen === null) return null
     const row = (await mirror.note(project, toSighting(seen)))!
     const self = await repositories.self()
-    const all = contextsOf(seen)
+    // Where GitHub has not noticed our last push, the head is what we know it to be, and nothing is known of it yet.
+    const isBehind = row.head_sha !== seen.headRefOid
+    const all = contextsOf(seen, row.head_sha)
     const contexts = all.filter((context) => !ownContext(context, self) && nameOf(context) !== queueCheck(project))
     const [checks, reviews, queue, parent] = await Promise.all([
       checksOf(row, seen, contexts),
@@ -111,16 +113,16 @@ export function createFacts(options: {
       author: row.author,
       // A landing of ours, or a push, that GitHub has not noticed yet.
       state: row.state,
-      headSha: row.state === 'merged' ? row.head_sha : seen.headRefOid,
+      headSha: row.head_sha,
       headRef: row.head_ref,
       baseRef: row.base_ref,
       draft: row.draft === 1,
       mergedSha: row.merged_sha,
-      mergeable: row.state === 'open' ? mergeabilities[seen.mergeable] : 'unknown',
+      mergeable: row.state === 'open' && !isBehind ? mergeabilities[seen.mergeable] : 'unknown',
       reviews,
       checks,
       queue,
-      patchId: row.head_sha === seen.headRefOid ? row.patch_id : null,
+      patchId: row.patch_id,
       parent,
       observedAt: seen.updatedAt,
     }

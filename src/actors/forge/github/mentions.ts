@@ -5,6 +5,7 @@ import type { ProjectConfig } from '../../../config.ts'
 import { FatalError } from '../../../errors.ts'
 import type { Notice } from '../../ports.ts'
 import type { PullRequests } from '../pull-requests.ts'
+import { isMarked } from './markers.ts'
 import type { GithubRepositories, Self } from './repositories.ts'
 
 export interface Comment {
@@ -94,7 +95,7 @@ export function createMentions(options: {
       signal?: AbortSignal,
     ): Promise<Notice[]> {
       const row = pullRequests.byNumber(project, number)
-      if (row === undefined || comment.user === null || comment.body === null || comment.body.includes('<!-- signalbox:')) return []
+      if (row === undefined || comment.user === null || comment.body === null || isMarked(comment.body)) return []
       const self = await repositories.self()
       const said = addressed(comment.body, self)
       if (said === null || said === '' || comment.user.login === self.login) return []

@@ -38,6 +38,8 @@ export interface Seen {
 interface SeenRow {
   head_sha: string
   head_seen_at: number
+  /** The head before it. */
+  former_head: string | null
   approved_at: number | null
   reviews: string
   /** GitHub's time of what was seen last. */
@@ -79,12 +81,12 @@ export function createMirror(options: {
 }) {
   const { database, pullRequests, refs, branches, pushing, open, inTurn, now } = options
   const get = database.prepare<[string, number], SeenRow>(
-    'SELECT head_sha, head_seen_at, approved_at, reviews, updated_at FROM github_pull_request WHERE project = ? AND number = ?',
+    'SELECT head_sha, head_seen_at, former_head, approved_at, reviews, updated_at FROM github_pull_request WHERE project = ? AND number = ?',
   )
   const write = database.prepare<[SeenRow & { project: string; number: number }]>(
-    `INSERT INTO github_pull_request (project, number, head_sha, head_seen_at, approved_at, reviews, updated_at)
-     VALUES (@project, @number, @head_sha, @head_seen_at, @approved_at, @reviews, @updated_at)
-     ON CONFLICT DO UPDATE SET head_sha = @head_sha, head_seen_at = @head_seen_at, approved_at = @approved_at, reviews = @reviews,
+    `INSERT INTO github_pull_request (project, number, head_sha, head_seen_at, former_head, approved_at, reviews, updated_at)
+     VALUES (@project, @number, @head_sha, @head_seen_at, @former_head, @approved_at, @reviews, @updated_at)
+     ON CONFLICT DO UPDATE SET head_sha = @head_sha, head_seen_at = @head_seen_at, former_head = @former_head, approved_at = @approved_at, reviews = @reviews,
        updated_at = @updated_at`,
   )
 
@@ -92,15 +94,11 @@ export function createMirror(options: {
 
   /** Its head before our last push, which GitHub has not noticed yet. */
   function isBehind(row: PullRequestRow, sighting: Sighting): boolean {
-    if (row.state !== 'open' || sighting.headSha === row.head_sha || !branches.isKnown(row.project, row.head_ref, row.head_sha))
-      return false
     const seen = get.get(row.project, row.number)
-    return (
-      seen !== undefined &&
-      seen.head_sha === row.head_sha &&
-      now() - seen.head_seen_at < lag &&
-      sighting.updatedAt <= Math.max(row.updated_at, seen.head_seen_at)
-    )
+    if (row.state !== 'open' || seen === undefined || sighting.headSha !== seen.former_head) return false
+    const isOurs = seen.head_sha === row.head_sha && branches.isKnown(row.project, row.head_ref, row.head_sha)
+    // Later than our push, it is somebody who has put the branch back.
+    return isOurs && now() - seen.head_seen_at < lag && sighting.updatedAt <= Math.max(seen.updated_at, seen.head_seen_at)
   }
 
   /** Makes the branch of ours what somebody else has pushed. */
@@ -124,8 +122,8 @@ export function createMirror(options: {
   function noteSight(row: PullRequestRow, updatedAt: number): void {
     const { project, number, head_sha } = row
     const known = get.get(project, number)
-    const rest = known ?? { head_sha: '', head_seen_at: 0, approved_at: null, reviews: '[]', updated_at: 0 }
-    const head = known?.head_sha === head_sha ? {} : { head_sha, head_seen_at: now() }
+    const rest = known ?? { head_sha: '', head_seen_at: 0, former_head: null, approved_at: null, reviews: '[]', updated_at: 0 }
+    const head = known?.head_sha === head_sha ? {} : { head_sha, head_seen_at: now(), former_head: known?.head_sha ?? null }
     write.run({ ...rest, ...head, project, number, updated_at: Math.max(rest.updated_at, updatedAt) })
   }
 

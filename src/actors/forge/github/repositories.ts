@@ -212,6 +212,21 @@ export function createGithubRepositories(options: {
     return toPlace(get.get(project)!)
   }
 
+  function who(): Promise<Self> {
+    self ??= (async () => {
+      if (tokens.isApp) {
+        const { slug } = await app.request('GET /app', {}, z.object({ slug: z.string().min(1) }), { what: 'the App itself' })
+        return { slug, login: `${slug}[bot]` }
+      }
+      const { login } = await client(projects[0]!.id).request('GET /user', {}, z.object({ login: z.string().min(1) }), {
+        what: 'the user of forge.token',
+      })
+      return { slug: login, login }
+    })()
+    self.catch(() => (self = undefined))
+    return self
+  }
+
   return {
     app,
     isApp: tokens.isApp,
@@ -262,20 +277,21 @@ export function createGithubRepositories(options: {
       },
     }),
 
-    /** Who we are there; asked once. */
-    self(): Promise<Self> {
-      self ??= (async () => {
-        if (tokens.isApp) {
-          const { slug } = await app.request('GET /app', {}, z.object({ slug: z.string().min(1) }), { what: 'the App itself' })
-          return { slug, login: `${slug}[bot]` }
-        }
-        const { login } = await client(projects[0]!.id).request('GET /user', {}, z.object({ login: z.string().min(1) }), {
-          what: 'the user of forge.token',
+    /** Our own commits are the App's, with the address by which GitHub knows it; of a user's token they are the user's. */
+    async identity(project: string): Promise<Record<string, string>> {
+      const { login } = await who()
+      const found = await client(project)
+        .request('GET /users/{username}', { username: login }, z.object({ id: z.int() }), { what: `the user ${login}` })
+        .catch((error: unknown) => {
+          // Not every Enterprise shows the users of Apps.
+          if (error instanceof FatalError && error.code === 'github-not-found') return null
+          throw error
         })
-        return { slug: login, login }
-      })()
-      self.catch(() => (self = undefined))
-      return self
+      const email = `${found === null ? '' : `${found.id}+`}${login}@users.noreply.${new URL(webUrl).hostname}`
+      return { GIT_AUTHOR_NAME: login, GIT_AUTHOR_EMAIL: email, GIT_COMMITTER_NAME: login, GIT_COMMITTER_EMAIL: email }
     },
+
+    /** Who we are there; asked once. */
+    self: who,
   }
 }

@@ -26,7 +26,7 @@ export function createReruns(options: {
     const self = await repositories.self()
     const place = await repositories.at(project)
     const { request } = repositories.client(project)
-    const red = newest(contextsOf(seen)).filter(
+    const red = newest(contextsOf(seen, headSha)).filter(
       (context): context is SeenCheckRun =>
         context.__typename === 'CheckRun' &&
         standingOf(context) === 'failed' &&

@@ -1,4 +1,4 @@
-// Shows on the pull request what its issue is doing: one check run at its head, a status where we speak with a user's token.
+// Shows on the pull request what its issue is doing: one check run at its head, a status where we speak with a user's token, and its answers.
 
 import { z } from 'zod'
 import { FatalError } from '../../../errors.ts'
@@ -6,6 +6,7 @@ import { outlooks } from '../../../machines/vocabulary.ts'
 import type { ForgeReport } from '../../ports.ts'
 import type { PullRequests } from '../pull-requests.ts'
 import type { InTurn } from './in-turn.ts'
+import { marker } from './markers.ts'
 import { ownName } from './own-check.ts'
 import type { GithubRepositories } from './repositories.ts'
 
@@ -17,6 +18,8 @@ const runSchema = z.object({
   output: z.object({ title: z.string().nullish(), summary: z.string().nullish() }).nullish(),
 })
 const statusSchema = z.object({ context: z.string(), state: z.string(), description: z.string().nullish() })
+
+const commentSchema = z.object({ body: z.string().nullish() })
 
 const conclusions = { going: null, asking: 'action_required', 'given up': 'neutral', over: 'success' } as const
 const statuses = { going: 'pending', asking: 'failure', 'given up': 'success', over: 'success' } as const
@@ -88,14 +91,31 @@ export function createShown(options: {
     await request('POST /repos/{owner}/{repo}/statuses/{sha}', { ...target, state, description, context: ownName }, z.unknown(), { what })
   }
 
+  /** Whoever has asked on the pull request is answered there. */
+  async function comment({ project, text, id }: ForgeReport, number: number): Promise<void> {
+    if (id === undefined || text.trim() === '') return
+    const target = { ...(await repositories.at(project)), issue_number: number }
+    const { request, pages } = repositories.client(project)
+    const what = `a comment on #${number}`
+    const mark = marker(`report:${id}`)
+    const all = await pages('GET /repos/{owner}/{repo}/issues/{issue_number}/comments', target, commentSchema, { what })
+    if (all.some(({ body }) => body?.includes(mark))) return
+    await request(
+      'POST /repos/{owner}/{repo}/issues/{issue_number}/comments',
+      { ...target, body: `${cut(text, longestSummary)}\n\n${mark}` },
+      z.unknown(),
+      { what },
+    )
+  }
+
   return async function tell(report: ForgeReport): Promise<void> {
-    // What is said to people is said where they asked.
-    if (report.kind === 'comment') return
     await inTurn(`shown ${report.issue}`, async () => {
       const row = pullRequests.byIssue(report.issue)
       if (row === undefined || row.project !== report.project) return
       try {
-        await (repositories.isApp ? showRun : showStatus)(report, row.head_sha)
+        if (report.kind === 'comment') {
+          if (row.state === 'open') await comment(report, row.number)
+        } else await (repositories.isApp ? showRun : showStatus)(report, row.head_sha)
       } catch (error) {
         if (!(error instanceof FatalError)) throw error
         // Without the permission, or the commit, there is nowhere to show it; the work goes on.

@@ -6,6 +6,7 @@ import { git } from '../../git.ts'
 import type { PublishInput } from '../../ports.ts'
 import type { OpenRepository } from '../repository.ts'
 import type { Loader } from './loader.ts'
+import { marker } from './markers.ts'
 import type { SeenPullRequest } from './queries.ts'
 import type { GithubRepositories } from './repositories.ts'
 import { isObjection, isSelf } from './verdicts.ts'
@@ -54,9 +55,6 @@ const reply = `mutation ($thread: ID!, $body: String!) {
 }`
 const resolve = `mutation ($thread: ID!) { resolveReviewThread(input: { threadId: $thread }) { clientMutationId } }`
 const mostPages = 10
-
-/** By which a comment of ours is known again. */
-export const marker = (id: string): string => `<!-- signalbox:${id} -->`
 
 export interface ThreadAnswer {
   /** GitHub's id of the thread. */

@@ -1,0 +1,234 @@
+// What GitHub says of a pull request, in the words of the issue machine.
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createWorld, type World } from './fixture.ts'
+
+let world: World
+beforeAll(async () => {
+  world = await createWorld()
+  world.twin.ruleset(world.repository, 'main', { requiredChecks: [{ context: 'unit' }, { context: 'legacy' }], requiredApprovals: 2 })
+  world.twin.ci(world.repository, (_sha, read) => {
+    const text = Array.from({ length: n }, (_, at) => read(`c-${at + 1}.txt`) ?? '').join('')
+    if (!text.includes('ci')) return []
+    return [
+      {
+        ...{ name: 'unit', conclusion: text.includes('red') ? ('failure' as const) : ('success' as const), flaky: text.includes('flaky') },
+        log: `running\nassert: expected 1 to be 2\n##[error]Process completed with exit code 1.\nPost job cleanup.\n`,
+        annotations: [
+          {
+            path: '.github',
+            start_line: 1,
+            end_line: 1,
+            annotation_level: 'failure' as const,
+            message: 'Process completed with exit code 1.',
+          },
+          {
+            path: 'src/a.ts',
+            start_line: 2,
+            end_line: 2,
+            annotation_level: 'failure' as const,
+            message: 'expected 1 to be 2 with ghp_0123456789abcdef0123',
+          },
+        ],
+      },
+    ]
+  })
+})
+afterAll(() => world.close())
+
+let n = 0
+const opened = (content = 'x') => {
+  n += 1
+  const file = `c-${n}.txt`
+  const more = { issue: `issue-${n}`, key: `APP-${n}`, branch: `signalbox/APP-${n}` }
+  return (async () => {
+    const head = await world.commit(file, `${content}\n`)
+    const { number } = await world.forge.publish(world.input(head, more))
+    return { number, head, pull: world.repository.pulls.get(number)!, more, file }
+  })()
+}
+
+describe('checks', () => {
+  test('what protection requires must pass, statuses included; red is told with what says most of it', async () => {
+    const { twin, repository } = world
+    const { number, head, more, file } = await opened('ci red')
+    await twin.settled()
+    // The job has failed, and the status has not been reported.
+    expect((await world.facts(number)).checks).toMatchObject({ state: 'pending', names: ['unit', 'legacy'], failures: [] })
+    await twin.as('root').status(repository, head, 'legacy', 'success')
+    const { checks } = await world.facts(number)
+    expect(checks).toMatchObject({
+      headSha: head,
+      state: 'failed',
+      failures: [{ name: 'unit', summary: 'unit: src/a.ts:2: expected 1 to be 2 with [secret]' }],
+    })
+    expect(checks.failures[0]!.logTail).toContain('assert: expected 1 to be 2')
+    expect(checks.failures[0]!.logTail).not.toContain('Post job cleanup')
+    expect(checks.observedAt).toBeLessThanOrEqual(Date.now())
+
+    // Asked again, neither log nor annotations are fetched again; on another head it is the same failure.
+    const asked = twin.requests.length
+    expect((await world.facts(number)).checks).toEqual(checks)
+    expect(twin.requests.slice(asked).filter(({ route }) => /annotations|jobs|logs/.test(route))).toEqual([])
+    const second = await world.commit(file, 'ci red again\n', head)
+    await world.forge.publish(world.input(second, { ...more, expected: head }))
+    await twin.settled()
+    await twin.as('root').status(repository, second, 'legacy', 'success')
+    expect((await world.facts(number)).checks.failures[0]!.signature).toBe(checks.failures[0]!.signature)
+  })
+
+  test('red jobs are run once more, and what then passes on the same commit is known to come and go', async () => {
+    const { twin, repository, forge } = world
+    const { number, head } = await opened('ci flaky')
+    await twin.settled()
+    await twin.as('root').status(repository, head, 'legacy', 'success')
+    const before = (await world.facts(number)).checks
+    expect([before.state, before.failures[0]?.flaky]).toEqual(['failed', undefined])
+    await forge.rerunChecks({ project: 'app', number, headSha: '0'.repeat(40) })
+    await forge.rerunChecks({ project: 'app', number, headSha: head })
+    await twin.settled()
+    const after = (await world.facts(number)).checks
+    expect(after.state).toBe('passed')
+    expect(after.observedAt).toBeGreaterThanOrEqual(before.observedAt)
+    expect(world.database.prepare('SELECT signature FROM forge_flake').all()).toEqual([{ signature: before.failures[0]!.signature }])
+    // Green by now: nothing is left to run.
+    const asked = twin.requests.length
+    await forge.rerunChecks({ project: 'app', number, headSha: head })
+    expect(
+      twin.requests.slice(asked).filter(({ method, route }) => method === 'POST' && route !== '/graphql' && /rerun/.test(route)),
+    ).toEqual([])
+  })
+
+  test('the one that is required is on the second page', async () => {
+    const { twin, repository } = world
+    const { number, head } = await opened('nothing')
+    const other = twin.createApp({ slug: `matrix-${number}` })
+    const root = twin.as('root')
+    for (let i = 0; i < 120; i += 1)
+      await root.check(repository, other, head, { name: `job ${i}`, status: 'completed', conclusion: 'success' })
+    await root.check(repository, other, head, { name: 'unit', status: 'completed', conclusion: 'failure', title: 'It broke' })
+    await root.status(repository, head, 'legacy', 'success')
+    expect((await world.facts(number)).checks).toMatchObject({ state: 'failed', failures: [{ name: 'unit', summary: 'unit: It broke' }] })
+  })
+
+  test('a rule that has changed is asked for when GitHub tells of it', async () => {
+    const { twin, repository } = world
+    const { number, head } = await opened('nothing')
+    await twin.as('root').status(repository, head, 'legacy', 'success')
+    expect((await world.facts(number)).checks.state).toBe('pending')
+    await world.read()
+    twin.ruleset(repository, 'main', { requiredChecks: [{ context: 'legacy' }], requiredApprovals: 2 })
+    const notices = await world.read()
+    expect(notices).toContainEqual({ kind: 'look', issue: `issue-${n}`, at: 'forge' })
+    expect((await world.facts(number)).checks.state).toBe('passed')
+    twin.ruleset(repository, 'main', { requiredChecks: [{ context: 'unit' }, { context: 'legacy' }], requiredApprovals: 2 })
+    await world.read()
+  })
+})
+
+describe('reviews', () => {
+  test('an approval counts when GitHub says that there are enough, and of nobody who may not write', async () => {
+    const { twin } = world
+    const { number, head, pull } = await opened()
+    await twin.as('eve').approve(pull)
+    await twin.as('kim').approve(pull)
+    expect((await world.facts(number)).reviews).toEqual([])
+    await twin.as('ada').approve(pull)
+    const { reviews } = await world.facts(number)
+    expect(reviews.map(({ reviewer, verdict, headSha }) => [reviewer, verdict, headSha])).toEqual([
+      ['kim', 'approved', head],
+      ['ada', 'approved', head],
+    ])
+  })
+
+  test('two objections are two, with what is said of each line, until each is answered', async () => {
+    const { twin } = world
+    const { number, head, pull, file } = await opened()
+    const kim = await twin.as('kim').requestChanges(pull, 'Not so.', [{ path: file, line: 1, body: 'Rename it.' }])
+    await twin.as('ada').requestChanges(pull, 'Nor so.')
+    await twin.as('eve').requestChanges(pull, 'I am nobody.')
+    const { reviews } = await world.facts(number)
+    expect(reviews.map(({ reviewer, verdict, body, comments, headSha }) => ({ reviewer, verdict, body, comments, headSha }))).toEqual([
+      {
+        reviewer: 'kim',
+        verdict: 'changes_requested',
+        body: 'Not so.',
+        comments: [{ path: file, line: 1, body: 'Rename it.' }],
+        headSha: head,
+      },
+      { reviewer: 'ada', verdict: 'changes_requested', body: 'Nor so.', comments: [], headSha: head },
+    ])
+    twin.as('kim').resolve(pull.threads[0]!)
+    twin.as('root').dismiss(kim, 'He is away.')
+    const later = await world.facts(number)
+    expect(later.reviews.map(({ reviewer, verdict }) => [reviewer, verdict]).toSorted()).toEqual([
+      ['ada', 'changes_requested'],
+      ['kim', 'dismissed'],
+    ])
+  })
+
+  test('an approval of an earlier head is told with that head', async () => {
+    const { twin } = world
+    const { number, head, pull, more } = await opened()
+    await twin.as('kim').approve(pull)
+    await twin.as('ada').approve(pull)
+    const second = await world.commit('d.txt', 'd\n', head)
+    await world.forge.publish(world.input(second, { ...more, expected: head }))
+    const facts = await world.facts(number)
+    expect([facts.headSha, ...facts.reviews.map(({ verdict, headSha }) => `${verdict} ${headSha}`)]).toEqual([
+      second,
+      `approved ${head}`,
+      `approved ${head}`,
+    ])
+  })
+})
+
+describe('the pull request itself', () => {
+  test('a head that somebody else has pushed is known, and in our own repository', async () => {
+    const { twin, repository, forge } = world
+    const { number, head, more } = await opened()
+    const theirs = await twin.as('kim').push(repository, more.branch, { 'kim.txt': 'by hand\n' })
+    const facts = await world.facts(number)
+    expect(facts).toMatchObject({ headSha: theirs, state: 'open' })
+    expect(facts.patchId).not.toBeNull()
+    // The next run goes on from it: what is based on our own head is out of date, what is based on theirs is published.
+    const late = await world.commit('e.txt', 'e\n', head)
+    await expect(forge.publish(world.input(late, { ...more, expected: head }))).rejects.toMatchObject({ code: 'stale-lease' })
+    const next = await world.commit('e.txt', 'e\n', theirs)
+    expect(await forge.publish(world.input(next, { ...more, expected: theirs }))).toMatchObject({ number, headSha: next })
+  })
+
+  test('closed, opened again and merged by others, with the commit that brought it', async () => {
+    const { twin, forge, repository } = world
+    const { number, head, pull, more } = await opened()
+    twin.as('root').close(pull)
+    expect((await world.facts(number)).state).toBe('closed')
+    expect(forge.isInFlight('app', more.branch)).toBe(false)
+    twin.as('root').reopen(pull)
+    expect((await world.facts(number)).state).toBe('open')
+    twin.ruleset(repository, 'main', undefined)
+    const sha = await twin.as('root').merge(pull, { method: 'squash' })
+    const facts = await world.facts(number)
+    expect(facts).toMatchObject({ state: 'merged', mergedSha: sha, headSha: head })
+    expect(await forge.checkRefs()).toEqual([])
+  })
+
+  test('what is based on another pull request, and has moved on since', async () => {
+    const { repository, forge } = world
+    const below = await opened()
+    const head = await world.commit('above.txt', 'above\n', below.head)
+    n += 1
+    const more = { issue: `issue-${n}`, key: `APP-${n}`, branch: `signalbox/APP-${n}`, onto: below.more.branch }
+    const { number, baseRef } = await forge.publish(world.input(head, more))
+    expect(baseRef).toBe(below.more.branch)
+    expect((await world.facts(number)).parent).toEqual({ number: below.number, moved: false })
+    const second = await world.commit(below.file, 'moved\n', below.head)
+    await forge.publish(world.input(second, { ...below.more, expected: below.head }))
+    expect((await world.facts(number)).parent).toEqual({ number: below.number, moved: true })
+    await world.twin.as('root').merge(below.pull)
+    await world.facts(below.number)
+    await forge.refresh('app')
+    expect(repository.pulls.get(number)!.base.branch).toBe('main')
+    expect(await world.facts(number)).toMatchObject({ baseRef: 'main', parent: null })
+  })
+})
