@@ -2,7 +2,7 @@
 
 import { afterEach } from 'vitest'
 import { join } from 'node:path'
-import { createGithubTwin, type GithubTwin, type PullRequest, type Repository } from '../twins/github.ts'
+import { createGithubTwin, type Ci, type CiEvent, type GithubTwin, type PullRequest, type Repository } from '../twins/github.ts'
 import { createWorld, freePort, until, type ProjectOptions, type World } from './harness.ts'
 
 const open: (() => Promise<unknown>)[] = []
@@ -29,7 +29,7 @@ const events = [
 
 /** Alice and rob may write, rita only reads. CI passes at once unless it is told otherwise. */
 export async function hosted(
-  options: { webhooks?: boolean; project?: Partial<ProjectOptions>; more?: object; token?: boolean } = {},
+  options: { webhooks?: boolean; project?: Partial<ProjectOptions>; more?: object; token?: boolean; ci?: Ci } = {},
 ): Promise<GithubWorld> {
   const { webhooks = true } = options
   const port = await freePort()
@@ -45,7 +45,9 @@ export async function hosted(
     files: { 'README.md': '# app\n', 'notes.txt': 'one\n' },
     roles: { alice: 'write', rob: 'write', root: 'admin', rita: 'read' },
   })
-  twin.ci(repository, () => [{ name: 'test' }])
+  // As a workflow that runs for pull requests, the base branch and what is to land.
+  const isTested = ({ event, branch }: CiEvent): boolean => event !== 'push' || branch === 'main' || branch.startsWith('signalbox/landing/')
+  twin.ci(repository, async (sha, read, event) => (isTested(event) ? (options.ci?.(sha, read, event) ?? [{ name: 'test' }]) : []))
   const secret = 'the secret of the hook'
   const url = `http://127.0.0.1:${port}/webhooks/github`
   const app = twin.createApp({ slug: 'signalbox', permissions, events, ...(webhooks ? { webhook: { url, secret } } : {}) })

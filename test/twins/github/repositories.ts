@@ -179,7 +179,8 @@ export async function refMoved(
   announce(world, repository, 'push', undefined, by, () => pushPayload(world, repository, ref, old, sha, by, arrival.forced, commits))
   if (type !== 'branch') return
   await pullsAfterPush(world, repository, short, old, sha, arrival.forced, by)
-  if (sha !== undefined && short === repository.defaultBranch) runCi(world, repository, sha, { branch: short, event: 'push' }, by)
+  // Which branches a workflow runs for is the workflow's own word.
+  if (sha !== undefined) runCi(world, repository, sha, { branch: short, event: 'push' }, by)
 }
 
 type Arrived = { sha: string; added: string[]; removed: string[]; modified: string[]; info: Awaited<ReturnType<Git['commit']>> }
