@@ -18,14 +18,22 @@ export interface GithubWorld {
   pullOf: (key: string) => Promise<PullRequest>
 }
 
-const permissions = Object.fromEntries([
-  ...['contents', 'pull_requests', 'checks', 'issues', 'actions', 'merge_queues'].map((name) => [name, 'write' as const]),
-  ...['statuses', 'administration', 'metadata'].map((name) => [name, 'read' as const]),
-])
-const events = [
+/** The App as it is registered. */
+export const app = {
+  slug: 'signalbox',
+  permissions: Object.fromEntries([
+    ...['contents', 'pull_requests', 'checks', 'issues', 'actions', 'merge_queues'].map((name) => [name, 'write' as const]),
+    ...['statuses', 'administration', 'metadata'].map((name) => [name, 'read' as const]),
+  ]),
+}
+export const events = [
   ...['pull_request', 'pull_request_review', 'pull_request_review_comment', 'pull_request_review_thread', 'issue_comment'],
   ...['check_run', 'check_suite', 'status', 'workflow_run', 'merge_group', 'repository', 'repository_ruleset', 'branch_protection_rule'],
 ]
+
+/** As a workflow that runs for pull requests, the base branch and what is to land. */
+export const isTested = ({ event, branch }: CiEvent): boolean =>
+  event !== 'push' || branch === 'main' || branch.startsWith('signalbox/landing/')
 
 /** Alice and rob may write, rita only reads. CI passes at once unless it is told otherwise. */
 export async function hosted(
@@ -45,14 +53,12 @@ export async function hosted(
     files: { 'README.md': '# app\n', 'notes.txt': 'one\n' },
     roles: { alice: 'write', rob: 'write', root: 'admin', rita: 'read' },
   })
-  // As a workflow that runs for pull requests, the base branch and what is to land.
-  const isTested = ({ event, branch }: CiEvent): boolean => event !== 'push' || branch === 'main' || branch.startsWith('signalbox/landing/')
   twin.ci(repository, async (sha, read, event) => (isTested(event) ? (options.ci?.(sha, read, event) ?? [{ name: 'test' }]) : []))
   const secret = 'the secret of the hook'
   const url = `http://127.0.0.1:${port}/webhooks/github`
-  const app = twin.createApp({ slug: 'signalbox', permissions, events, ...(webhooks ? { webhook: { url, secret } } : {}) })
-  twin.install(app, 'acme')
-  const credentials = options.token ? { token: twin.userToken('root') } : { appId: app.id, privateKey: app.privateKey }
+  const registered = twin.createApp({ ...app, events, ...(webhooks ? { webhook: { url, secret } } : {}) })
+  twin.install(registered, 'acme')
+  const credentials = options.token ? { token: twin.userToken('root') } : { appId: registered.id, privateKey: registered.privateKey }
   world.writeConfig({
     forge: { kind: 'github', apiUrl: twin.restUrl, ...credentials, webhookSecret: secret },
     webhooks,

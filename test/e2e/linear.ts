@@ -14,6 +14,20 @@ export interface LinearWorld {
   twin: LinearTwin
 }
 
+/** `tracker` of a configuration. */
+export function linearSettings(twin: LinearTwin) {
+  const { clientId, clientSecret, webhookSecret } = twin.app
+  const keys = { clientId, clientSecret, webhookSecret, tokenKey: 'a key of the tests that is long enough' }
+  return { kind: 'linear', apiUrl: twin.apiUrl, authorizeUrl: `${twin.url}/oauth/authorize`, ...keys }
+}
+
+/** The walk through OAuth, as a person takes it. */
+export async function letIn(world: World, twin: LinearTwin): Promise<void> {
+  const { stdout } = await world.run('connect', 'linear', '--no-wait', '--json')
+  const page = await fetch(await twin.oauth.approve((JSON.parse(stdout) as { url: string }).url))
+  expect([page.status, await page.text()]).toEqual([200, expect.stringContaining('acme is connected')])
+}
+
 /** A workspace that has let us in, and a server that it tells everything. */
 export async function connected(options: { webhooks?: boolean; world?: WorldOptions; more?: object } = {}): Promise<LinearWorld> {
   const { webhooks = true } = options
@@ -23,15 +37,9 @@ export async function connected(options: { webhooks?: boolean; world?: WorldOpti
     teams: [{ key: 'ENG', name: 'Engineering' }],
     app: { redirectUris: [`${address}/oauth/linear/callback`], webhookUrl: webhooks ? `${address}/webhooks/linear` : undefined },
   })
-  const { clientId, clientSecret, webhookSecret } = twin.app
   const world = createWorld({ port, ...options.world })
   world.writeConfig({
-    tracker: {
-      kind: 'linear',
-      apiUrl: twin.apiUrl,
-      authorizeUrl: `${twin.url}/oauth/authorize`,
-      ...{ clientId, clientSecret, webhookSecret, tokenKey: 'a key of the tests that is long enough' },
-    },
+    tracker: linearSettings(twin),
     webhooks,
     // Where webhooks come nothing is asked for: what becomes known was told.
     polling: webhooks ? { shortest: '1h', longest: '1h' } : { shortest: '200ms', longest: '1s', everyone: 1 },
@@ -43,9 +51,6 @@ export async function connected(options: { webhooks?: boolean; world?: WorldOpti
     () => twin.idle(),
   )
   await world.start()
-  const { stdout } = await world.run('connect', 'linear', '--no-wait', '--json')
-  const back = await twin.oauth.approve((JSON.parse(stdout) as { url: string }).url)
-  const page = await fetch(back)
-  expect([page.status, await page.text()]).toEqual([200, expect.stringContaining('acme is connected')])
+  await letIn(world, twin)
   return { world, twin }
 }

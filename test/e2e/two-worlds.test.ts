@@ -1,0 +1,85 @@
+// The same story with every webhook, with none, with one lost at a time, and with all of them told twice and out of order: Linear and
+// GitHub end up the same, and nothing is there twice.
+
+import { expect, test } from 'vitest'
+import { both, people, wholeWork, type BothWorld } from './both.ts'
+import { until } from './harness.ts'
+
+/** What people see in the end, without ids and times. */
+function seenBy({ acme, repository, github }: BothWorld, issue: { id: string }) {
+  const [session, ...others] = acme.sessions(issue)
+  const said = acme.activities(session!).filter(({ ephemeral }) => !ephemeral)
+  const pulls = [...repository.pulls.values()]
+  const shown = [...repository.checks.values()].flat().filter(({ name }) => name === 'Signalbox')
+  return {
+    linear: {
+      state: acme.stateOf(issue).name,
+      labels: acme.labelsOf(issue),
+      sessions: 1 + others.length,
+      status: session!.status,
+      plan: (session!.plan as { status: string }[]).map(({ status }) => status),
+      urls: session!.externalUrls.map(({ label }) => label),
+      asked: said.filter(({ content }) => content.type === 'elicitation').length,
+      answered: said.filter(({ content }) => content.type === 'response').map(({ content }) => content.body),
+      failed: said.filter(({ content }) => content.type === 'error').length,
+      attachments: acme.attachments(issue).length,
+    },
+    github: {
+      pulls: pulls.map(({ state, title, mergedAt, base, head }) => [title, state, mergedAt !== undefined, head.branch, base.branch]),
+      reviews: pulls.map(({ reviews }) => reviews.map(({ user, state }) => `${user.login} ${state}`)),
+      threads: pulls.map(({ threads }) =>
+        threads.map(({ resolvedBy, comments }) => [resolvedBy?.login, comments.map(({ body }) => body.replace(/\s*<!--.*-->/, ''))]),
+      ),
+      comments: pulls.flatMap(({ comments }) => comments.length),
+      branches: [...repository.refs.keys()].filter((ref) => ref.startsWith('refs/heads/')),
+      heads: new Set(shown.map(({ sha }) => sha)).size === shown.length,
+      shown: shown.map(({ status }) => status).every((status) => status === 'completed'),
+      work: repository.git.readFile(repository.refs.get('refs/heads/main')!, 'work.txt'),
+    },
+    problems: github.problems,
+  }
+}
+
+async function play(options: { webhooks?: boolean; arrange?: (world: BothWorld) => void } = {}) {
+  const setting = await both(options)
+  const { world, acme, linear, github } = setting
+  options.arrange?.(setting)
+  try {
+    world.setScript('ENG-1', wholeWork)
+    const issue = acme.as('alice').createIssue({ title: 'Paint it', description: 'In a colour of your choice.', delegate: true })
+    const act = people(setting, issue)
+    let isOver = false
+    await until(
+      async () => {
+        await act()
+        isOver = acme.stateOf(issue).type === 'completed' && acme.sessions(issue)[0]!.status === 'complete'
+        return isOver
+      },
+      { what: 'the issue to be done in Linear', saw: world.log, patience: 45_000 },
+    )
+    const document = await world.untilIssue('ENG-1', 'done')
+    await github.settled()
+    await until(() => seenBy(setting, issue).github.shown, { what: 'the last check run', saw: world.log })
+    const told = { linear: linear.deliveries.length, github: github.deliveries.length }
+    return { seen: seenBy(setting, issue), attempts: document.attempts, told }
+  } finally {
+    await setting.close()
+  }
+}
+
+test('every webhook, none, one lost at a time, and all of them twice and out of order: the end is the same', async () => {
+  const all = await play()
+  expect(all.seen).toMatchObject({
+    linear: { state: 'Done', sessions: 1, status: 'complete', asked: 1, failed: 0, attachments: 1, labels: [] },
+    github: {
+      pulls: [['Paint it', 'closed', true, 'signalbox/ENG-1-paint-it', 'main']],
+      reviews: [['rob CHANGES_REQUESTED', 'rob APPROVED']],
+      threads: [[['signalbox[bot]', ['Say that it is very good.', expect.stringContaining('It says so now.') as string]]]],
+      work: 'very good blue\n',
+      heads: true,
+    },
+  })
+  expect(all.attempts).toMatchObject({ implementation: 2, ci_repair: 1, review_fix: 1 })
+  const same = ({ seen, attempts }: Awaited<ReturnType<typeof play>>) => ({ seen, attempts })
+  expect(same(await play({ webhooks: false }))).toEqual(same(all))
+}, 180_000)
