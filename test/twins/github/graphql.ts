@@ -29,16 +29,20 @@ function prepare(query: string): DocumentNode | GraphQLError[] {
   schema ??= buildSchema(readFileSync(join(import.meta.dirname, 'schema.graphql'), 'utf8'))
   const known = documents.get(query)
   if (known !== undefined) return known
-  let prepared: DocumentNode | GraphQLError[]
-  try {
-    const document = parse(query)
-    const errors = validate(schema, document)
-    prepared = errors.length > 0 ? [...errors] : document
-  } catch (error) {
-    prepared = [error as GraphQLError]
-  }
+  const document = parsed(query)
+  const errors = Array.isArray(document) ? document : validate(schema, document)
+  const prepared = errors.length > 0 ? [...errors] : (document as DocumentNode)
   documents.set(query, prepared)
   return prepared
+}
+
+function parsed(query: string): DocumentNode | GraphQLError[] {
+  try {
+    return parse(query)
+  } catch (error) {
+    if (error instanceof GraphQLError) return [error]
+    throw error
+  }
 }
 
 /** Answers a GraphQL call; what goes wrong is in `errors`, as with GitHub, and the status is 200. */
