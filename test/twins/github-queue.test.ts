@@ -32,7 +32,9 @@ describe('protected branches', () => {
     twin.protect(repository, 'main', { requiredChecks: [{ context: 'gate' }] })
     const clone = await world.clone(token)
     const sha = await world.commit(clone, 'main', 'a.txt', 'a\n')
-    await expect(world.git(clone, token, 'push', 'origin', 'main')).rejects.toThrow(/GH006: Protected branch update failed for refs\/heads\/main[^]*"gate" is expected/)
+    await expect(world.git(clone, token, 'push', 'origin', 'main')).rejects.toThrow(
+      /GH006: Protected branch update failed for refs\/heads\/main[^]*"gate" is expected/,
+    )
     expect(repository.refs.get('refs/heads/main')).not.toBe(sha)
     await world.git(clone, token, 'push', 'origin', 'main:train')
     await octokit.repos.createCommitStatus({ ...at, sha, state: 'success', context: 'gate' })
@@ -51,7 +53,10 @@ describe('protected branches', () => {
     twin.protect(repository, 'main', { requiredApprovals: 1, dismissStale: true, codeOwnerReviews: true })
     const pull = await open('schema', { 'a.sql': 'select 1\n' })
     const decision = async () => {
-      const found = await octokit.graphql<any>(`query($id: ID!) { node(id: $id) { ... on PullRequest { reviewDecision reviewRequests(first: 5) { nodes { asCodeOwner } } } } }`, { id: pull.nodeId })
+      const found = await octokit.graphql<any>(
+        `query($id: ID!) { node(id: $id) { ... on PullRequest { reviewDecision reviewRequests(first: 5) { nodes { asCodeOwner } } } } }`,
+        { id: pull.nodeId },
+      )
       return found.node
     }
     expect(await decision()).toEqual({ reviewDecision: 'REVIEW_REQUIRED', reviewRequests: { nodes: [{ asCodeOwner: true }] } })
@@ -79,7 +84,10 @@ describe('an automatic merge', () => {
     const pull = await open('auto')
     const enable = `mutation($id: ID!) { enablePullRequestAutoMerge(input: { pullRequestId: $id, mergeMethod: SQUASH }) { pullRequest { autoMergeRequest { mergeMethod enabledBy { login } } } } }`
     const told = await octokit.graphql<any>(enable, { id: pull.nodeId })
-    expect(told.enablePullRequestAutoMerge.pullRequest.autoMergeRequest).toEqual({ mergeMethod: 'SQUASH', enabledBy: { login: 'signalbox' } })
+    expect(told.enablePullRequestAutoMerge.pullRequest.autoMergeRequest).toEqual({
+      mergeMethod: 'SQUASH',
+      enabledBy: { login: 'signalbox' },
+    })
     await twin.as('alice').approve(pull)
     await twin.settled()
     expect(pull.mergedAt).toBeUndefined()
@@ -109,7 +117,9 @@ describe('the merge queue', () => {
     const second = await octokit.graphql<any>(enqueue, { id: two.nodeId })
     expect(second.enqueuePullRequest.mergeQueueEntry.position).toBe(2)
     await twin.settled()
-    const groups = receiver.received.filter(({ event }) => event === 'merge_group').map(({ payload }) => payload['merge_group'] as Record<string, string>)
+    const groups = receiver.received
+      .filter(({ event }) => event === 'merge_group')
+      .map(({ payload }) => payload['merge_group'] as Record<string, string>)
     const base = repository.refs.get('refs/heads/main')!
     expect(groups[0]).toMatchObject({ base_sha: base, head_ref: `refs/heads/gh-readonly-queue/main/pr-${one.number}-${base}` })
     expect(groups[1]).toMatchObject({ base_sha: groups[0]!['head_sha'] })
@@ -147,7 +157,10 @@ describe('the merge queue', () => {
     const query = `query($id: ID!) { node(id: $id) { ... on PullRequest { isInMergeQueue timelineItems(first: 10, itemTypes: [ADDED_TO_MERGE_QUEUE_EVENT, REMOVED_FROM_MERGE_QUEUE_EVENT]) { nodes { __typename ... on RemovedFromMergeQueueEvent { reason } } } } } }`
     const { node } = await octokit.graphql<any>(query, { id: bad.nodeId })
     expect(node.isInMergeQueue).toBe(false)
-    expect(node.timelineItems.nodes.map((each: { __typename: string }) => each.__typename)).toEqual(['AddedToMergeQueueEvent', 'RemovedFromMergeQueueEvent'])
+    expect(node.timelineItems.nodes.map((each: { __typename: string }) => each.__typename)).toEqual([
+      'AddedToMergeQueueEvent',
+      'RemovedFromMergeQueueEvent',
+    ])
   })
 
   it('removes an entry that is pushed to, that conflicts, or whose checks never answer', async () => {
@@ -163,7 +176,9 @@ describe('the merge queue', () => {
     await twin.settled()
     clock.advance(600_000)
     await twin.settled()
-    const reasons = receiver.received.filter(({ action }) => action === 'dequeued').map(({ payload }) => [payload['number'], payload['reason']])
+    const reasons = receiver.received
+      .filter(({ action }) => action === 'dequeued')
+      .map(({ payload }) => [payload['number'], payload['reason']])
     expect(reasons).toEqual([
       [second.number, 'MERGE_CONFLICT'],
       [third.number, 'GIT_TREE_INVALID'],
