@@ -10,7 +10,7 @@ function seenBy({ acme, repository, github }: BothWorld, issue: { id: string }) 
   const [session, ...others] = acme.sessions(issue)
   const said = acme.activities(session!).filter(({ ephemeral }) => !ephemeral)
   const pulls = [...repository.pulls.values()]
-  const shown = [...repository.checks.values()].flat().filter(({ name }) => name === 'Signalbox')
+  const shown = (repository.checks.get(pulls[0]!.head.sha) ?? []).filter(({ name }) => name === 'Signalbox')
   return {
     linear: {
       state: acme.stateOf(issue).name,
@@ -32,8 +32,7 @@ function seenBy({ acme, repository, github }: BothWorld, issue: { id: string }) 
       ),
       comments: pulls.flatMap(({ comments }) => comments.length),
       branches: [...repository.refs.keys()].filter((ref) => ref.startsWith('refs/heads/')),
-      heads: new Set(shown.map(({ sha }) => sha)).size === shown.length,
-      shown: shown.map(({ status }) => status).every((status) => status === 'completed'),
+      shown: shown.map(({ status, conclusion }) => [status, conclusion]),
       work: repository.git.readFile(repository.refs.get('refs/heads/main')!, 'work.txt'),
     },
     problems: github.problems,
@@ -59,7 +58,10 @@ async function play(options: { webhooks?: boolean; arrange?: (world: BothWorld) 
     )
     const document = await world.untilIssue('ENG-1', 'done')
     await github.settled()
-    await until(() => seenBy(setting, issue).github.shown, { what: 'the last check run', saw: world.log })
+    await until(() => seenBy(setting, issue).github.shown.every(([status]) => status === 'completed'), {
+      what: 'the last check run',
+      saw: world.log,
+    })
     const told = { linear: linear.deliveries.length, github: github.deliveries.length }
     return { seen: seenBy(setting, issue), attempts: document.attempts, told }
   } finally {
@@ -76,7 +78,7 @@ test('every webhook, none, one lost at a time, and all of them twice and out of 
       reviews: [['rob CHANGES_REQUESTED', 'rob APPROVED']],
       threads: [[['signalbox[bot]', ['Say that it is very good.', expect.stringContaining('It says so now.') as string]]]],
       work: 'very good blue\n',
-      heads: true,
+      shown: [['completed', 'success']],
     },
   })
   expect(all.attempts).toMatchObject({ implementation: 2, ci_repair: 1, review_fix: 1 })

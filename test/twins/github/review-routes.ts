@@ -3,7 +3,7 @@
 import { reviewCommentJson, reviewJson } from './pull-json.ts'
 import { commentLine, createReview, dismissReview, reply } from './reviews.ts'
 import type { LineComment } from './reviews.ts'
-import { created, notFound, ok, optionalText, page, serveIn, text } from './routing.ts'
+import { created, notFound, ok, optionalText, page, serveIn, text, timeOf } from './routing.ts'
 import type { RepositoryCall } from './routing.ts'
 import { Refusal } from './state.ts'
 import type { PullRequest, Review, ReviewComment } from './state.ts'
@@ -69,6 +69,17 @@ serveIn('PUT /repos/{owner}/{repo}/pulls/{pull_number}/reviews/{review_id}/dismi
   const review = reviewOf(call)
   dismissReview(call.world, review, call.actor(), text(call, 'message', 'PullRequestReview'))
   return ok(reviewJson(call.world, review))
+})
+
+serveIn('GET /repos/{owner}/{repo}/pulls/comments', 'pull_requests:read', (call) => {
+  const from = timeOf(call.query.get('since')) ?? 0
+  const key = (comment: ReviewComment) => (call.query.get('sort') === 'updated' ? comment.updatedAt : comment.id)
+  const sign = call.query.get('direction') === 'desc' ? -1 : 1
+  const comments = [...call.repository.pulls.values()]
+    .flatMap(commentsOf)
+    .filter((comment) => Math.floor(comment.updatedAt / 1000) * 1000 >= from)
+    .sort((a, b) => sign * (key(a) - key(b)))
+  return page(call, comments, (comment) => reviewCommentJson(call.world, comment))
 })
 
 serveIn('GET /repos/{owner}/{repo}/pulls/{pull_number}/comments', 'pull_requests:read', (call) =>
