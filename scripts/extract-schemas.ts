@@ -141,7 +141,8 @@ function cutGraphql(source: string): string {
     const bare = { ...definition, description: undefined, directives: [] }
     if (definition.kind === Kind.OBJECT_TYPE_DEFINITION || definition.kind === Kind.INTERFACE_TYPE_DEFINITION) {
       const fields = chosenFields(name, definition.fields ?? [])
-      const interfaces = definition.interfaces?.filter((each) => each.name.value in GRAPHQL)
+      const provides = (each: string) => namesOf(each).every((field) => namesOf(name).includes(field))
+      const interfaces = definition.interfaces?.filter((each) => each.name.value in GRAPHQL && provides(each.name.value))
       kept.set(name, { ...bare, fields, interfaces } as DefinitionNode)
       for (const each of interfaces ?? []) keep(each.name.value)
       for (const field of fields) {
@@ -166,6 +167,8 @@ function cutGraphql(source: string): string {
   const definitions = [...kept.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, definition]) => definition)
   return `${print({ kind: Kind.DOCUMENT, definitions } as DocumentNode)}\n`
 }
+
+const namesOf = (type: string): string[] => GRAPHQL[type]!.replaceAll(/\([^)]*\)/g, '').split(' ')
 
 function chosenFields(type: string, fields: readonly FieldDefinitionNode[]): FieldDefinitionNode[] {
   const list = GRAPHQL[type]

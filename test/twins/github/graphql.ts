@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { GraphQLError, buildSchema, execute, parse, validate } from 'graphql'
-import type { DocumentNode, GraphQLSchema } from 'graphql'
+import type { DocumentNode, GraphQLFieldResolver, GraphQLSchema } from 'graphql'
 import { canSee, demand } from './auth.ts'
 import type { Credential } from './auth.ts'
 import { mutations } from './graphql-mutations.ts'
@@ -29,16 +29,20 @@ function prepare(query: string): DocumentNode | GraphQLError[] {
   schema ??= buildSchema(readFileSync(join(import.meta.dirname, 'schema.graphql'), 'utf8'))
   const known = documents.get(query)
   if (known !== undefined) return known
-  let prepared: DocumentNode | GraphQLError[]
-  try {
-    const document = parse(query)
-    const errors = validate(schema, document)
-    prepared = errors.length > 0 ? [...errors] : document
-  } catch (error) {
-    prepared = [error as GraphQLError]
-  }
+  const document = parsed(query)
+  const errors = Array.isArray(document) ? document : validate(schema, document)
+  const prepared = errors.length > 0 ? [...errors] : (document as DocumentNode)
   documents.set(query, prepared)
   return prepared
+}
+
+function parsed(query: string): DocumentNode | GraphQLError[] {
+  try {
+    return parse(query)
+  } catch (error) {
+    if (error instanceof GraphQLError) return [error]
+    throw error
+  }
 }
 
 /** Answers a GraphQL call; what goes wrong is in `errors`, as with GitHub, and the status is 200. */
@@ -50,6 +54,7 @@ export async function executeGraphql(context: GraphqlContext, body: Record<strin
     schema: schema!,
     document: prepared,
     rootValue: { ...queries(context), ...mutations(context) },
+    fieldResolver: resolveField,
     variableValues: (body['variables'] ?? {}) as Record<string, unknown>,
     ...(typeof body['operationName'] === 'string' ? { operationName: body['operationName'] } : {}),
   })
@@ -63,6 +68,13 @@ export async function executeGraphql(context: GraphqlContext, body: Record<strin
     ...(result.data === undefined ? {} : { data: result.data }),
     ...(result.errors === undefined ? {} : { errors: result.errors.map(told) }),
   }
+}
+
+/** A field is a value or a function of its arguments. One that the schema keeps and nobody tells is a fault of the twin, not a null. */
+const resolveField: GraphQLFieldResolver<unknown, unknown> = (source, args, _context, info) => {
+  const value = (source as Record<string, unknown>)[info.fieldName]
+  if (value === undefined) throw new Error(`The schema keeps ${info.parentType.name}.${info.fieldName}, and the twin does not tell it.`)
+  return typeof value === 'function' ? (value as (args: unknown) => unknown)(args) : value
 }
 
 function told(error: GraphQLError): Record<string, unknown> {

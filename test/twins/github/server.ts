@@ -95,6 +95,8 @@ async function exchange(
     record.duration = performance.now() - began
     record.status ??= response.writableFinished ? response.statusCode : 0
   })
+  // The client of an App corrects its clock by this header.
+  response.setHeader('Date', new Date(world.clock.now()).toUTCString())
   response.setHeader('X-GitHub-Request-Id', `TWIN:${twin.requests.length.toString(16).toUpperCase()}`)
   if (twin.latency > 0) await wait(twin.latency)
   const it: Exchange = { world, twin, limits, request, response, record, url, body }
