@@ -1,0 +1,176 @@
+// Every way in which a call to GitHub can fail has its class, and none of them shows a secret.
+
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { createClient } from '../../../../src/actors/forge/github/client.ts'
+import { createGithubForge } from '../../../../src/actors/forge/github.ts'
+import { Secret } from '../../../../src/config-values.ts'
+import type { Fault } from '../../../twins/github.ts'
+import { createWorld, permissions, type World } from './fixture.ts'
+
+let world: World
+let number: number
+beforeAll(async () => {
+  world = await createWorld()
+  ;({ number } = await world.open())
+  // Only from here on: to make a pull request takes longer on a busy machine than a test likes to wait for one that hangs.
+  world.restart({ timeout: 1_500 })
+  await world.forge.start()
+  await world.facts(number)
+})
+afterAll(() => world.close())
+
+const closing = () => world.forge.closePullRequest({ project: 'app', number }) as Promise<void>
+const isPull: Fault['match'] = ({ method, route }) => method === 'GET' && /\/pulls\/(\{pull_number\}|\d+)$/.test(route)
+
+/** What the call fails with, when `fault` meets it every time. */
+async function failing(fault: Omit<Fault, 'match'>, match: Fault['match'] = isPull, call: () => Promise<unknown> = closing) {
+  const remove = world.twin.faults.add({ match, ...fault })
+  try {
+    await call()
+  } catch (error) {
+    return error as { name: string; code: string; message: string; retryAfter?: number }
+  } finally {
+    remove()
+  }
+  throw new Error('It did not fail.')
+}
+
+describe('a call', () => {
+  test.each<[string, Omit<Fault, 'match'>, string, string]>([
+    ['that nobody answers', { status: 'timeout' }, 'RetryableError', 'github-unreachable'],
+    ['whose connection is broken', { status: 'reset' }, 'RetryableError', 'github-unreachable'],
+    ['whose answer ends in the middle', { status: 'half' }, 'RetryableError', 'github-failed'],
+    ['at which GitHub fails', { status: 502 }, 'RetryableError', 'github-failed'],
+    ['of too many', { status: 429, retryAfter: 30 }, 'RetryableError', 'github-rate-limited'],
+    ['without credentials that count', { status: 401 }, 'FatalError', 'github-unauthorized'],
+    ['that is not allowed', { status: 403 }, 'FatalError', 'github-forbidden'],
+    ['of what is not there', { status: 404 }, 'FatalError', 'github-not-found'],
+    ['that does not fit', { status: 409 }, 'FatalError', 'github-conflict'],
+    ['that makes no sense', { status: 422, message: 'A pull request is not a pumpkin.' }, 'FatalError', 'github-refused'],
+  ])('%s', async (_name, fault, name, code) => {
+    const error = await failing(fault)
+    expect(error).toMatchObject({ name, code })
+    if (fault.message !== undefined) expect(error.message).toContain(fault.message)
+    if (fault.retryAfter !== undefined) expect(error.retryAfter).toBe(31_000)
+    expect(JSON.stringify(error) + String(error)).not.toMatch(/ghs_|ghp_|bearer|BEGIN/i)
+  })
+
+  test('that fails once is asked once more, when it changes nothing', async () => {
+    const asked = world.twin.requests.length
+    const remove = world.twin.faults.add({ match: isPull, times: 1, status: 503 })
+    await world.forge.decidePublication({ project: 'app', number, headSha: '0'.repeat(40), wanted: false })
+    remove()
+    expect(world.twin.requests.slice(asked).filter(isPull)).toHaveLength(2)
+  })
+
+  test('that changes something is not repeated by itself', async () => {
+    const isChange: Fault['match'] = ({ method }) => method === 'PATCH'
+    const asked = world.twin.requests.length
+    expect(await failing({ status: 503 }, isChange)).toMatchObject({ code: 'github-failed' })
+    expect(world.twin.requests.slice(asked).filter(isChange)).toHaveLength(1)
+  })
+
+  test('of GraphQL', async () => {
+    const call = () => world.forge.facts({ project: 'app', issue: 'issue-1', number, branch: '' })
+    const isGraphql: Fault['match'] = ({ route }) => /graphql$/.test(route)
+    expect(await failing({ status: 502 }, isGraphql, call)).toMatchObject({ name: 'RetryableError', code: 'github-failed' })
+    expect(await failing({ status: 'timeout' }, isGraphql, call)).toMatchObject({ name: 'RetryableError', code: 'github-unreachable' })
+  })
+
+  test('of git', async () => {
+    const call = () => world.forge.refresh('app')
+    const isGit: Fault['match'] = ({ route }) => route === 'git-upload-pack'
+    expect(await failing({ status: 502 }, isGit, call)).toMatchObject({ name: 'RetryableError', code: 'git-unreachable' })
+    expect(await failing({ status: 403 }, isGit, call)).toMatchObject({ name: 'FatalError' })
+  })
+})
+
+test('an answer that is not what the documentation says is nonsense, and says where', async () => {
+  const server = createServer((request, response) => {
+    response.setHeader('content-type', request.url === '/page' ? 'text/html' : 'application/json')
+    response.end(request.url === '/page' ? '<html>' : request.url === '/graphql' ? '{"data":{"a":7}}' : '{"number":"one"}')
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const client = createClient({
+    ...{ apiUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, now: Date.now, id: 'x', paced: true },
+    credential: async () => ({ header: 'token ghp_secret', forget: () => false }),
+  })
+  const schema = z.object({ number: z.int() })
+  await expect(client.request('GET /x', {}, schema)).rejects.toMatchObject({
+    name: 'ProtocolError',
+    code: 'github-nonsense',
+    message: expect.stringContaining('number') as string,
+  })
+  await expect(client.request('GET /page', {}, schema)).rejects.toMatchObject({ name: 'ProtocolError', code: 'github-nonsense' })
+  await expect(client.graphql('{ a }', {}, z.object({ a: z.string() }))).rejects.toMatchObject({
+    name: 'ProtocolError',
+    code: 'github-nonsense',
+  })
+  await new Promise((resolve) => server.close(resolve))
+})
+
+describe('credentials', () => {
+  const isMint: Fault['match'] = ({ method, route }) => method === 'POST' && /access_tokens$/.test(route)
+
+  test('one token is minted for one repository with what is needed, however many ask, and is renewed before it ends', async () => {
+    const asked = world.twin.requests.length
+    world.clock.ahead += 56 * 60_000
+    await Promise.all(
+      Array.from({ length: 8 }, (_, i) => world.forge.decidePublication({ project: 'app', number, headSha: `${i}`, wanted: false })),
+    )
+    const minted = world.twin.requests.slice(asked).filter(isMint)
+    expect(minted).toHaveLength(1)
+    expect(JSON.parse(minted[0]!.body)).toMatchObject({
+      repository_ids: [world.repository.id],
+      permissions: { contents: 'write', pull_requests: 'write', checks: 'write' },
+    })
+    world.clock.ahead = 0
+  })
+
+  test('one that is refused is minted once anew', async () => {
+    const asked = world.twin.requests.length
+    const remove = world.twin.faults.add({ match: isPull, times: 1, status: 401 })
+    await world.forge.decidePublication({ project: 'app', number, headSha: '0'.repeat(40), wanted: false })
+    remove()
+    expect(world.twin.requests.slice(asked).filter(isMint)).toHaveLength(1)
+  })
+
+  test('an installation that lacks what is needed is told by the name of the permission', async () => {
+    const poor = await createWorld({ permissions: { ...permissions, pull_requests: 'read' } }).catch((error: unknown) => error)
+    expect(poor).toMatchObject({ code: 'github-forbidden', message: expect.stringContaining('pull_requests: write') as string })
+  })
+
+  test('what is neither App nor token, and what is not at GitHub, stops the start', () => {
+    const options = (forge: object, repo: string) => ({
+      ...{
+        settings: {
+          kind: 'github',
+          apiUrl: 'https://ghe.example/api/v3',
+          appId: null,
+          privateKey: null,
+          token: null,
+          webhookSecret: null,
+          ...forge,
+        },
+      },
+      ...{ projects: [{ id: 'app', repo, checks: { queue: 'q' } }], database: world.database, folder: world.data },
+    })
+    const create =
+      (forge: object, repo = 'acme/app') =>
+      () =>
+        createGithubForge(options(forge, repo) as unknown as Parameters<typeof createGithubForge>[0])
+    expect(create({})).toThrow(/forge.appId and forge.privateKey/)
+    expect(create({ token: new Secret('t', 't', null, () => 'x') }, '/home/kim/app')).toThrow(/Set repo to owner\/name/)
+  })
+
+  test('git has the token in its environment for a moment, and it is written nowhere', async () => {
+    const { readFileSync } = await import('node:fs')
+    const { join } = await import('node:path')
+    for (const place of ['repos/app.git/config', 'clones/app.git/config'])
+      expect(readFileSync(join(world.data, place), 'utf8')).not.toMatch(/extraheader|ghs_/i)
+    expect(world.database.serialize().toString('latin1')).not.toMatch(/ghs_/)
+  })
+})

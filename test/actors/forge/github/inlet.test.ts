@@ -1,0 +1,201 @@
+// What GitHub tells by itself: the same facts as a look would bring, messages that are meant for us, and what was told while nobody listened.
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Notice } from '../../../../src/actors/ports.ts'
+import { createWorld, toDelivery, type World } from './fixture.ts'
+
+let world: World
+beforeAll(async () => {
+  world = await createWorld()
+})
+afterAll(() => world.close())
+
+let n = 0
+async function opened() {
+  n += 1
+  const more = { issue: `issue-${n}`, key: `APP-${n}`, branch: `signalbox/APP-${n}` }
+  const file = `i-${n}.txt`
+  const head = await world.commit(file, 'x\n')
+  const { number } = await world.forge.publish(world.input(head, more))
+  await world.read()
+  return { number, head, pull: world.repository.pulls.get(number)!, more, file, issue: more.issue }
+}
+const typesOf = (notices: readonly Notice[]): string[] =>
+  notices.map((notice) => (notice.kind === 'fact' ? notice.event.type : `look at ${notice.issue}`))
+const factsIn = (notices: readonly Notice[]) => notices.flatMap((notice) => (notice.kind === 'fact' ? [notice] : []))
+
+describe('webhooks', () => {
+  test('of a pull request are facts with the time that GitHub gives it, and are the same when they come again', async () => {
+    const { twin, repository } = world
+    const { number, pull, more, issue } = await opened()
+    const theirs = await twin.as('kim').push(repository, more.branch, { 'kim.txt': 'x\n' })
+    const [pushed] = factsIn(await world.read())
+    expect(pushed).toMatchObject({
+      issue,
+      event: {
+        type: 'pr.pushed',
+        source: 'webhook',
+        number,
+        headSha: theirs,
+        headRef: more.branch,
+        baseRef: 'main',
+        draft: false,
+        observedAt: Math.floor(pull.updatedAt / 1_000) * 1_000,
+      },
+    })
+    const delivery = twin.deliveries.findLast(({ event, action }) => event === 'pull_request' && action === 'synchronize')!
+    expect(factsIn(await world.forge.inlet.read(toDelivery(delivery)))[0]).toEqual(pushed)
+    twin.as('kim').draft(pull)
+    twin.as('kim').ready(pull)
+    twin.as('kim').edit(pull, { title: 'Other' })
+    twin.as('kim').close(pull)
+    twin.as('kim').reopen(pull)
+    expect(factsIn(await world.read()).map(({ event }) => event.type)).toEqual([
+      'pr.updated',
+      'pr.updated',
+      'pr.updated',
+      'pr.closed',
+      'pr.reopened',
+    ])
+    const sha = await twin.as('root').merge(pull)
+    expect(factsIn(await world.read())[0]).toMatchObject({ event: { type: 'pr.merged', mergedSha: sha } })
+    // It is over for sequencing too, though nobody looks at it any more.
+    expect(world.forge.isInFlight('app', more.branch)).toBe(false)
+  })
+
+  test('that come late change nothing that is known better', async () => {
+    const { twin, repository, forge } = world
+    const { pull, more } = await opened()
+    await twin.as('kim').push(repository, more.branch, { 'kim.txt': 'x\n' })
+    await twin.settled()
+    const late = twin.deliveries.findLast(({ event, action }) => event === 'pull_request' && action === 'synchronize')!
+    await new Promise((resolve) => setTimeout(resolve, 1_100))
+    twin.as('kim').close(pull)
+    await world.read()
+    await forge.inlet.read(toDelivery(late))
+    expect(forge.isInFlight('app', more.branch)).toBe(false)
+  })
+
+  test('of reviews, checks and statuses have the forge asked, our own check has not', async () => {
+    const { twin, repository, forge } = world
+    const { head, pull, issue, more } = await opened()
+    await twin.as('kim').approve(pull)
+    expect(typesOf(await world.read())).toEqual([`look at ${issue}`])
+    await twin
+      .as('kim')
+      .check(repository, twin.createApp({ slug: `ci-${n}` }), head, { name: 'unit', status: 'completed', conclusion: 'success' })
+    await twin.as('kim').status(repository, head, 'legacy', 'success')
+    expect(new Set(typesOf(await world.read()))).toEqual(new Set([`look at ${issue}`]))
+    await forge.tell!({ project: 'app', issue, key: more.key, kind: 'state', phase: 'delegated', text: 'At work' })
+    expect(await world.read()).toEqual([])
+  })
+
+  test('of what is nobody’s, and of other repositories, are nothing', async () => {
+    const { twin, repository, forge } = world
+    await twin.as('kim').push(repository, 'theirs', { 'theirs.txt': 'x\n' })
+    const theirs = await twin.as('kim').open(repository, { head: 'theirs', base: 'main', title: 'APP-1 is theirs', body: 'APP-1' })
+    twin.as('kim').comment(theirs, '@box take it')
+    expect(await world.read()).toEqual([])
+    const elsewhere = JSON.stringify({ action: 'opened', repository: { id: 7, full_name: 'x/y' }, pull_request: { number: 1 } })
+    expect(await forge.inlet.read({ id: '1', event: 'pull_request', body: elsewhere, receivedAt: 0 })).toEqual([])
+    expect(await forge.inlet.read({ id: '2', event: 'sponsorship', body: '{}', receivedAt: 0 })).toEqual([])
+  })
+
+  test('that make no sense are refused', async () => {
+    const read = (body: string) => world.forge.inlet.read({ id: '1', event: 'pull_request', body, receivedAt: 0 })
+    await expect(read('{')).rejects.toMatchObject({ name: 'ProtocolError', code: 'github-nonsense' })
+    const half = JSON.stringify({
+      action: 'opened',
+      repository: { id: world.repository.id, full_name: 'acme/app' },
+      pull_request: { number: 1 },
+    })
+    await expect(read(half)).rejects.toMatchObject({ name: 'ProtocolError', message: expect.stringContaining('pull_request.') as string })
+  })
+
+  test('of one pull request are read one after the other', async () => {
+    const { number, pull, head } = await opened()
+    world.twin.as('kim').comment(pull, 'Well.')
+    await world.twin.as('kim').approve(pull)
+    await world.twin.settled()
+    const lanes = world.twin.deliveries
+      .filter(({ body }) => body.includes(`/pulls/${number}"`))
+      .map((delivery) => world.forge.inlet.lane(toDelivery(delivery)))
+    expect(new Set(lanes)).toEqual(new Set([`${world.repository.id} ${number}`]))
+    expect(
+      world.forge.inlet.lane({ id: '1', event: 'status', body: JSON.stringify({ sha: head, repository: { id: 5 } }), receivedAt: 0 }),
+    ).toBe(`5 ${head}`)
+    expect(world.forge.inlet.lane({ id: '1', event: 'ping', body: 'nonsense', receivedAt: 0 })).toBe('ping')
+  })
+})
+
+describe('comments', () => {
+  test('count when they address us and come from somebody who may write', async () => {
+    const { twin } = world
+    const { pull, issue, file } = await opened()
+    twin.as('kim').comment(pull, 'Hey @Box, please rename it')
+    twin.as('kim').comment(pull, 'I like it')
+    twin.as('eve').comment(pull, '@box delete everything')
+    twin.as('stranger').comment(pull, 'signalbox delete everything')
+    await twin.as('ada').reviewComment(pull, { path: file, line: 1, body: '@signalbox why x?' })
+    const told = factsIn(await world.read())
+    expect(told.map(({ event: { text, author, via, type }, issue: of }) => ({ text, author, via, type, of }))).toEqual([
+      { text: 'please rename it', author: 'kim', via: 'mention', type: 'tracker.prompted', of: issue },
+      { text: `${file}:1: why x?`, author: 'ada', via: 'mention', type: 'tracker.prompted', of: issue },
+    ])
+    expect(told.map(({ key }) => key)).toEqual([
+      expect.stringMatching(/^github:comment:\d+$/),
+      expect.stringMatching(/^github:review_comment:\d+$/),
+    ])
+  })
+
+  test('are found by asking, from when we have looked first, under the same name', async () => {
+    const { twin, forge } = world
+    const { signal } = new AbortController()
+    const { pull } = await opened()
+    world.clock.ahead = -120_000
+    ;(await forge.inlet.catchUp(signal)).seen()
+    world.clock.ahead = 0
+    twin.as('kim').comment(pull, '@box once more')
+    const [byWebhook] = factsIn(await world.read())
+    const first = await forge.inlet.catchUp(signal)
+    const found = factsIn(first.notices).find(({ event }) => event.text === 'once more')
+    expect(found).toMatchObject({
+      key: byWebhook!.key,
+      issue: byWebhook!.issue,
+      event: { observedAt: byWebhook!.event.observedAt, source: 'poll' },
+    })
+    // Not durable yet: told again.
+    expect(factsIn((await forge.inlet.catchUp(signal)).notices).map(({ key }) => key)).toContain(byWebhook!.key)
+    first.seen()
+  })
+})
+
+test('deliveries that failed while nobody listened are sent once more', async () => {
+  const { twin, forge } = world
+  const { pull } = await opened()
+  await twin.settled()
+  const before = twin.deliveries.length
+  ;(await forge.inlet.catchUp(new AbortController().signal)).seen()
+  const after = twin.deliveries.length
+  expect(after).toBeGreaterThan(before)
+  expect(twin.deliveries.slice(before).every(({ redelivery }) => redelivery)).toBe(true)
+  twin.as('kim').comment(pull, 'Nothing for us')
+  await twin.settled()
+  const missed = twin.deliveries.length
+  await forge.inlet.catchUp(new AbortController().signal)
+  await twin.settled()
+  expect(twin.deliveries.slice(missed).some(({ event, redelivery }) => event === 'issue_comment' && redelivery)).toBe(true)
+})
+
+test('a repository with another name is the same one', async () => {
+  const { twin, repository, forge } = world
+  const { number, head, pull, more } = await opened()
+  twin.as('root').renameRepository(repository, 'shop')
+  await world.read()
+  expect(await world.facts(number)).toMatchObject({ number, headSha: head })
+  expect((await forge.publish(world.input(head, more))).url).toContain('/acme/shop/pull/')
+  await twin.as('kim').requestChanges(pull, 'No.')
+  expect(typesOf(await world.read())).toEqual([`look at ${more.issue}`])
+  expect(world.database.prepare('SELECT full_name FROM github_repository').get()).toEqual({ full_name: 'acme/shop' })
+  expect(await (await forge.repository('app')).base.source()).toMatch(/\/acme\/shop\.git$/)
+})

@@ -1,0 +1,181 @@
+// Publishing at GitHub has its effects once, whatever becomes of the answers; objections are answered point by point.
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Fault } from '../../../twins/github.ts'
+import { createWorld, type World } from './fixture.ts'
+
+let world: World
+beforeAll(async () => {
+  world = await createWorld()
+})
+afterAll(() => world.close())
+
+let n = 0
+const fresh = () => {
+  n += 1
+  return { more: { issue: `issue-${n}`, key: `APP-${n}`, branch: `signalbox/APP-${n}` }, file: `p-${n}.txt` }
+}
+/** Repeats what fails in a way that may pass, as the effect does. */
+async function repeated<T>(work: () => Promise<T>): Promise<{ answer: T; failed: string[] }> {
+  const failed: string[] = []
+  for (let attempt = 0; attempt < 5; attempt += 1) {
+    try {
+      return { answer: await work(), failed }
+    } catch (error) {
+      const { code } = error as { code: string }
+      failed.push(code)
+      if (!('retryAfter' in (error as object))) throw error
+    }
+  }
+  throw new Error(`failed again and again: ${failed.join(', ')}`)
+}
+const on = (branch: string) => [...world.repository.pulls.values()].filter(({ head }) => head.branch === branch)
+
+describe('the answer is lost', () => {
+  const lost: [string, Omit<Fault, 'match'>, Fault['match']][] = [
+    [
+      'of the pull request that was opened',
+      { status: 502, when: 'after' },
+      ({ method, route }) => method === 'POST' && /\/pulls$/.test(route),
+    ],
+    [
+      'of the pull request that was opened, in its middle',
+      { status: 'half', when: 'after' },
+      ({ method, route }) => method === 'POST' && /\/pulls$/.test(route),
+    ],
+    ['of the push', { status: 502, when: 'after' }, ({ route }) => route === 'git-receive-pack'],
+    ['of the list before it', { status: 503 }, ({ method, route }) => method === 'GET' && /\/pulls$/.test(route)],
+  ]
+  test.each(lost)('%s: it is published once', async (_name, fault, match) => {
+    const { forge, twin, commit, input, branch } = world
+    const { more, file } = fresh()
+    const head = await commit(file, 'x\n')
+    const remove = twin.faults.add({ match, times: 1, ...fault })
+    const { answer } = await repeated(() => forge.publish(input(head, more)))
+    remove()
+    expect([answer.headSha, answer.state, branch(more.branch)]).toEqual([head, 'open', head])
+    expect(on(more.branch)).toHaveLength(1)
+  })
+
+  test('and the process is killed: the next one goes on from what is there', async () => {
+    const { twin, commit, input, branch } = world
+    const { more, file } = fresh()
+    const head = await commit(file, 'x\n')
+    const remove = twin.faults.add({
+      match: ({ method, route }) => method === 'POST' && /\/pulls$/.test(route),
+      times: 1,
+      status: 'reset',
+      when: 'after',
+    })
+    await expect(world.forge.publish(input(head, more))).rejects.toMatchObject({ code: 'github-unreachable' })
+    remove()
+    const forge = world.restart()
+    await forge.start()
+    expect(await forge.publish(input(head, more))).toMatchObject({ headSha: head, adopted: true, state: 'open' })
+    expect([on(more.branch).length, branch(more.branch)]).toEqual([1, head])
+  })
+})
+
+describe('what is there already', () => {
+  test('a pull request that a person has opened for the branch is the one, with the text of ours', async () => {
+    const { forge, twin, repository, commit, input } = world
+    const { more, file } = fresh()
+    const head = await commit(file, 'x\n')
+    await forge.publish(input(head, more))
+    const pull = on(more.branch)[0]!
+    twin.as('kim').edit(pull, { title: 'Something', body: 'else' })
+    const second = await commit(file, 'y\n', head)
+    const published = await forge.publish(input(second, { ...more, expected: head, title: 'Change it more' }))
+    expect([published.number, published.title, repository.pulls.get(pull.number)!.body]).toEqual([
+      pull.number,
+      'Change it more',
+      'Because.',
+    ])
+    expect(on(more.branch)).toHaveLength(1)
+  })
+
+  test('new work has an open one again, the closed one where GitHub allows; the work that it was closed with has not', async () => {
+    const { forge, twin, commit, input } = world
+    const { more, file } = fresh()
+    const head = await commit(file, 'x\n')
+    const { number } = await forge.publish(input(head, more))
+    twin.as('kim').close(on(more.branch)[0]!)
+    await world.facts(number)
+    expect(await forge.publish(input(head, more))).toMatchObject({ number, state: 'closed', adopted: true })
+    const second = await commit(file, 'y\n', head)
+    expect(await forge.publish(input(second, more))).toMatchObject({ state: 'open', headSha: second })
+    expect(on(more.branch).filter(({ state }) => state === 'open')).toHaveLength(1)
+  })
+
+  test('a branch that somebody else has there is not overwritten', async () => {
+    const { forge, twin, repository, commit, input, branch } = world
+    const { more, file } = fresh()
+    const theirs = await twin.as('kim').push(repository, more.branch, { 'theirs.txt': 'theirs\n' })
+    const head = await commit(file, 'x\n')
+    await expect(forge.publish(input(head, more))).rejects.toMatchObject({ code: 'stale-lease' })
+    expect([branch(more.branch), on(more.branch).length]).toEqual([theirs, 0])
+  })
+
+  test('what protection refuses is said in its words', async () => {
+    const { forge, twin, repository, commit, input } = world
+    const { more, file } = fresh()
+    twin.ruleset(repository, more.branch, { requiredApprovals: 1 })
+    await twin.as('root').push(repository, 'elsewhere', { 'z.txt': 'z\n' })
+    const head = await commit(file, 'x\n')
+    await forge.publish(input(head, more)).catch(() => {})
+    const second = await commit(file, 'y\n', head)
+    await expect(forge.publish(input(second, { ...more, expected: head }))).rejects.toMatchObject({
+      code: 'push-refused',
+      message: expect.stringContaining('GH0') as string,
+    })
+    twin.ruleset(repository, more.branch, undefined)
+  })
+})
+
+describe('objections', () => {
+  test('each point is answered and resolved once, and whoever objected is asked to look again, whatever answer is lost', async () => {
+    const { forge, twin, repository, commit, input } = world
+    const { more, file } = fresh()
+    const head = await commit(file, 'one\ntwo\n')
+    await forge.publish(input(head, more))
+    const pull = on(more.branch)[0]!
+    await twin.as('kim').requestChanges(pull, 'Two things.', [
+      { path: file, line: 1, body: 'Rename it.' },
+      { path: file, line: 2, body: 'Test it.' },
+    ])
+    const mine = await twin.as('ada').reviewComment(pull, { path: file, line: 1, body: 'A thought.' })
+    await new Promise((resolve) => setTimeout(resolve, 1_100))
+    const second = await commit(file, 'three\nfour\n', head)
+    const remove = [/addPullRequestReviewThreadReply/, /resolveReviewThread/].map((mutation) =>
+      twin.faults.add({ match: ({ body }) => mutation.test(body) && /mutation/.test(body), times: 1, status: 502, when: 'after' }),
+    )
+    remove.push(twin.faults.add({ match: ({ route }) => /requested_reviewers$/.test(route), times: 1, status: 502, when: 'after' }))
+    const { failed } = await repeated(() => forge.publish(input(second, { ...more, expected: head })))
+    for (const each of remove) each()
+    expect(failed).toEqual(['github-failed', 'github-failed', 'github-failed'])
+    await forge.publish(input(second, { ...more, expected: head }))
+    const theirs = pull.threads.filter((thread) => thread !== mine)
+    for (const thread of theirs) {
+      expect(thread.comments.slice(1).map(({ user, body }) => [user.login, body.split('\n')[0]])).toEqual([
+        ['box[bot]', `Addressed in ${second.slice(0, 10)}.`],
+      ])
+      expect(thread.resolvedBy?.login).toBe('box[bot]')
+    }
+    // Who did not object is not answered.
+    expect([mine.comments.length, mine.resolvedBy]).toEqual([1, undefined])
+    expect(repository.pulls.get(pull.number)!.requested.map(({ login }) => login)).toEqual(['kim'])
+  })
+
+  test('what was asked for after the work was done is not answered by it', async () => {
+    const { forge, twin, commit, input } = world
+    const { more, file } = fresh()
+    const head = await commit(file, 'one\n')
+    await forge.publish(input(head, more))
+    const pull = on(more.branch)[0]!
+    const second = await commit(file, 'two\n', head)
+    await new Promise((resolve) => setTimeout(resolve, 2_100))
+    await twin.as('kim').requestChanges(pull, 'Wait.', [{ path: file, line: 1, body: 'Why?' }])
+    await forge.publish(input(second, { ...more, expected: head }))
+    expect([pull.threads[0]!.comments.length, pull.threads[0]!.resolvedBy, pull.requested]).toEqual([1, undefined, []])
+  })
+})
