@@ -137,11 +137,11 @@ export function createThreads(options: { repositories: GithubRepositories; loade
     },
 
     /**
-     * After a publication: what was objected to on the head before it is answered point by point, in the words of `answers` where there are
-     * some, and whoever objected is asked to look again. Idempotent.
+     * After a publication: what was objected to on the head before it is answered point by point, in the words of the request's `answers`
+     * where there are some, and whoever objects still is asked to look again. Idempotent.
      */
-    async answerObjections(request: PublishInput, number: number, answers: readonly ThreadAnswer[] = []): Promise<void> {
-      const { project, head, expected } = request
+    async answerObjections(request: PublishInput, number: number): Promise<void> {
+      const { project, head, expected, answers = [] } = request
       if (expected === null || expected === head) return
       const seen = await loader.pullRequest(project, number)
       if (seen === null || seen.state !== 'OPEN') return
@@ -151,19 +151,21 @@ export function createThreads(options: { repositories: GithubRepositories; loade
       const answered = objectionsOf(seen, head).filter(
         ({ author: by, submittedAt }) => by !== null && !isSelf(by, self) && (submittedAt ?? 0) <= begun + 1_000,
       )
-      if (answered.length === 0) return
+      if (answered.length === 0 && answers.length === 0) return
       const objectors = new Set(answered.map(({ author: by }) => by!.login))
       const { threads, requested } = await read(project, seen.id)
+      const texts = new Map(answers.map(({ id, body }) => [id, body]))
       const theirs = threads.filter(({ isResolved, first: { nodes } }) => {
         const [opening] = nodes
-        return !isResolved && opening?.author != null && objectors.has(opening.author.login) && opening.originalCommit?.oid !== head
+        if (isResolved || opening === undefined || opening.originalCommit?.oid === head) return false
+        // Also of one who has approved meanwhile: what the agent has answered is answered.
+        return texts.has(opening.id) || (opening.author !== null && objectors.has(opening.author.login))
       })
-      const texts = new Map(answers.map(({ thread: id, text }) => [id, text]))
       await answerThreads(
         project,
         theirs,
         head,
-        theirs.map(({ id }) => ({ thread: id, text: texts.get(id) ?? `Addressed in ${head.slice(0, 10)}.` })),
+        theirs.map(({ id, first }) => ({ thread: id, text: texts.get(first.nodes[0]!.id) ?? `Addressed in ${head.slice(0, 10)}.` })),
       )
       const people = answered.flatMap(({ author: by }) => (by!.__typename === 'User' && !requested.has(by!.login) ? [by!.login] : []))
       await askAgain(project, number, [...new Set(people)])

@@ -30,7 +30,7 @@ export function verdictsOf(
     if (isObjection(review)) {
       const comments: Finding[] = review.comments.nodes
         .filter(({ id }) => !settled.has(id))
-        .map(({ path, line, originalLine, body }) => ({ path, line: line ?? originalLine, body }))
+        .map(({ id, path, line, originalLine, body }) => ({ path, line: line ?? originalLine, body, id }))
       // What it was said of is gone where a branch was replaced: then it is said of what there is.
       const headSha = review.commit?.oid ?? seen.headRefOid
       return [{ ...said(review), verdict: 'changes_requested', headSha, body: review.body, comments, observedAt: at(review) }]
