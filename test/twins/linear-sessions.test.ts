@@ -109,12 +109,59 @@ test('a mention starts a session with the thread before it, and a reply in the t
       origin: { type: 'Team', team: { id: acme.team('ENG').id, key: 'ENG', name: 'Engineering', displayName: 'Engineering' } },
     },
   ])
-  expect(created.promptContext).toContain('@signalbox have a look')
+  expect(created.promptContext).toContain('@signalbox have a look</comment>\n</primary-directive-thread>')
   expect(created.promptContext).not.toContain('Page nobody.')
   const [prompted] = receiver.bodies('AgentSessionEvent', 'prompted')
   expect(prompted.agentActivity.content).toEqual({ type: 'prompt', body: 'It is the red one.' })
   expect(acme.comments(issue).find(({ id }) => id === prompted.agentActivity.sourceCommentId)?.body).toBe('It is the red one.')
   expect(receiver.bodies('AppUserNotification').map(({ action }) => action)).toEqual(['issueCommentMention'])
+})
+
+test('the agent is told of the issue and all its threads, its own first', async () => {
+  const parent = alice.createIssue({ title: 'Light <the> house', description: 'All of it.' })
+  const issue = alice.createIssue({ title: 'Fix the lamp', parent, labels: ['bug'] })
+  const other = acme.as('bob').comment(issue, 'Mind the "fuse" & the wire.')
+  const session = alice.delegate(issue)
+  await twin.idle()
+  const [{ promptContext }] = receiver.bodies('AgentSessionEvent', 'created')
+  const at = (iso: string): string => iso.replace('T', ' ').slice(0, 19)
+  expect(promptContext).toBe(`<issue identifier="ENG-2">
+<title>Fix the lamp</title>
+<team name="Engineering"/>
+<label>bug</label>
+<parent-issue identifier="ENG-1">
+<title>Light &lt;the&gt; house</title>
+<description>All of it.</description>
+</parent-issue>
+</issue>
+
+<primary-directive-thread comment-id="${session.commentId}">
+<comment author="Linear" created-at="${at(session.createdAt)}">This thread is for an agent session with signalbox.</comment>
+</primary-directive-thread>
+
+<other-thread comment-id="${other.id}">
+<comment author="Bob" created-at="${at(other.createdAt)}">Mind the "fuse" &amp; the wire.</comment>
+</other-thread>
+
+<guidance>
+<guidance-rule origin="workspace">Write tests.</guidance-rule>
+<guidance-rule origin="team" team-name="Engineering">Be brief.</guidance-rule>
+</guidance>`)
+})
+
+test('the app is told of reactions to what it wrote and to its issues, and not of its own', async () => {
+  const issue = alice.createIssue({ title: 'Fix the lamp', delegate: true })
+  const made = await (await client.createComment({ issueId: issue.id, body: 'On it.' })).comment
+  alice.react(made!, 'tada')
+  alice.react(issue, 'eyes')
+  await client.createReaction({ issueId: issue.id, emoji: 'rocket' })
+  await twin.idle()
+  const told = receiver.bodies('AppUserNotification').map(({ action, notification }) => [action, notification.reactionEmoji])
+  expect(told).toEqual([
+    ['issueAssignedToYou', undefined],
+    ['issueCommentReaction', 'tada'],
+    ['issueEmojiReaction', 'eyes'],
+  ])
 })
 
 test('what the agent says to people stands in the thread, and what it thinks does not', async () => {
@@ -123,7 +170,7 @@ test('what the agent says to people stands in the thread, and what it thinks doe
   await thought(session.id)
   await client.createAgentActivity({ agentSessionId: session.id, content: { type: 'response', body: 'It shines.' } })
   const [root, ...replies] = acme.comments(issue)
-  expect(root!.isArtificialAgentSessionRoot).toBe(true)
+  expect(root).toMatchObject({ isArtificialAgentSessionRoot: true, userId: null })
   expect(replies.map(({ body, userId, parentId }) => [body, userId, parentId])).toEqual([['It shines.', acme.appUser.id, root!.id]])
 })
 
@@ -160,6 +207,7 @@ test('plan and links of a session are set, and links of others are kept', async 
     'Argument Validation Error',
   )
   expect(session.plan).toEqual(plan)
+  await expect(client.updateAgentSession(session.id, { externalUrls: [link('a'), link('a')] })).rejects.toThrow('is there twice')
 })
 
 test('activities are filtered and paged', async () => {
