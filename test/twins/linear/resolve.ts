@@ -15,7 +15,8 @@ import {
 import { toConnection, type PageArguments } from './connections.ts'
 import { notModelled } from './errors.ts'
 import { isVisible, readField, type Viewer } from './fields.ts'
-import { passes } from './filters.ts'
+import { passes, type Reader } from './filters.ts'
+import { assertModelled } from './modelled.ts'
 import { mutations } from './mutations.ts'
 import { queries } from './queries.ts'
 import type { AnyRecord, RecordName } from './records.ts'
@@ -45,6 +46,7 @@ export const resolveField: GraphQLFieldResolver<unknown, Viewer> = (source, args
   let value: unknown
   if (parentType.name === 'Query') value = (queries[fieldName] ?? missing(`the query ${fieldName}`))(args, viewer)
   else if (parentType.name === 'Mutation') {
+    assertModelled(fieldName, args['input'])
     value = (mutations[fieldName] ?? missing(`the mutation ${fieldName}`))(args, viewer)
   } else if (isRecord(source)) value = readField(source, fieldName, viewer)
   else value = (source as Loose)[fieldName]
@@ -73,7 +75,11 @@ function filtered(
   const argument = parentType.getFields()[fieldName]!.args.find(({ name }) => name === 'filter')
   const type = argument && getNamedType(argument.type)
   if (!isInputObjectType(type)) throw notModelled(`a filter of ${parentType.name}.${fieldName}`)
-  return records.filter((record) => passes(type, filter, record, (from, field) => readField(from, field, viewer)))
+  const reader: Reader = {
+    read: (record, field) => readField(record, field, viewer),
+    now: viewer.workspace.timers.now(),
+  }
+  return records.filter((record) => passes(type, filter, record, reader))
 }
 
 /** Nothing, in the form that the schema demands. A thing of its own (a `Node`) is never invented. */

@@ -85,6 +85,8 @@ async function handle(
   const started = performance.now()
   const url = new URL(request.url ?? '/', 'http://127.0.0.1')
   const body = await readBody(request)
+  // Who went away before everything was said wants no answer.
+  if (!body) return
   const call = url.pathname === '/graphql' && request.method === 'POST' ? readCall(body) : undefined
   const prepared = typeof call === 'object' ? prepare(call) : undefined
   const viewer = served.tokens.authenticate(request.headers.authorization)
@@ -117,7 +119,7 @@ async function handle(
     } else if (call === 'malformed') reply = json(400, { errors: [{ message: 'The body is no GraphQL request.' }] })
     else reply = otherwise(served, uploads, request, url, body)
   }
-  if (fault) reply = toBroken(fault, reply, response)
+  if (fault) reply = toBroken(seen.path, fault, reply, response)
   log.status = reply?.status
   log.duration = performance.now() - started
   if (reply) send(response, reply)
@@ -187,7 +189,7 @@ function limitHeaders({ requests, complexity }: Buckets, cost: number): Record<s
 }
 
 /** What the fault leaves of the answer; undefined when the client gets none or only a part. */
-function toBroken(fault: Fault, reply: Reply | undefined, response: ServerResponse): Reply | undefined {
+function toBroken(path: string, fault: Fault, reply: Reply | undefined, response: ServerResponse): Reply | undefined {
   const status = fault.status ?? 500
   if (status === 'timeout') return undefined
   if (status === 'reset') {
@@ -200,7 +202,7 @@ function toBroken(fault: Fault, reply: Reply | undefined, response: ServerRespon
     response.write(whole.subarray(0, Math.ceil(whole.length / 2)), () => response.socket?.destroy())
     return undefined
   }
-  const { contentType, text } = faultBody(status)
+  const { contentType, text } = faultBody(path, status)
   return { status, contentType, text, ...(fault.retryAfter !== undefined && { headers: { 'Retry-After': String(fault.retryAfter) } }) }
 }
 
@@ -209,8 +211,13 @@ function send(response: ServerResponse, { status, contentType = 'application/jso
   response.writeHead(status, { 'Content-Type': contentType, ...headers }).end(text)
 }
 
-async function readBody(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  for await (const chunk of request) chunks.push(chunk as Buffer)
-  return Buffer.concat(chunks)
+/** The whole body; undefined when the client broke off. */
+function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = []
+    request.on('data', (chunk: Buffer) => void chunks.push(chunk))
+    request.on('end', () => resolve(Buffer.concat(chunks)))
+    request.on('close', () => resolve(undefined))
+    request.on('error', () => resolve(undefined))
+  })
 }

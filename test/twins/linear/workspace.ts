@@ -45,6 +45,8 @@ export interface Workspace {
   timers: Timers
   app: Installation | undefined
   guidance: GuidanceRule[]
+  /** The status of every project: what is planned. */
+  plannedId: string
   announce(what: Announcement): void
 }
 
@@ -105,6 +107,7 @@ export function createWorkspace(options: WorkspaceOptions, around: Surroundings)
     timers: around.timers,
     app: undefined,
     guidance: options.guidance ?? [],
+    plannedId: randomUUID(),
     announce: (what) => around.announce(workspace, what),
   }
   for (const name of options.people ?? ['alice', 'bob']) addPerson(workspace, name)
@@ -166,6 +169,7 @@ export function installApp(workspace: Workspace, name: string, scopes: Iterable<
       active: true,
       admin: false,
     })
+  workspace.store.change(user, { active: true })
   workspace.app = { user, scopes: new Set(scopes), teamIds: teamIds && new Set(teamIds) }
   return workspace.app
 }
