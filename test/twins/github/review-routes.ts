@@ -3,7 +3,7 @@
 import { reviewCommentJson, reviewJson } from './pull-json.ts'
 import { commentLine, createReview, dismissReview, reply } from './reviews.ts'
 import type { LineComment } from './reviews.ts'
-import { created, notFound, ok, optionalText, page, serveIn, text } from './routing.ts'
+import { created, notFound, ok, optionalText, page, serveIn, text, timeOf } from './routing.ts'
 import type { RepositoryCall } from './routing.ts'
 import { Refusal } from './state.ts'
 import type { PullRequest, Review, ReviewComment } from './state.ts'
@@ -74,6 +74,16 @@ serveIn('PUT /repos/{owner}/{repo}/pulls/{pull_number}/reviews/{review_id}/dismi
 serveIn('GET /repos/{owner}/{repo}/pulls/{pull_number}/comments', 'pull_requests:read', (call) =>
   page(call, commentsOf(call.pull()), (comment) => reviewCommentJson(call.world, comment)),
 )
+
+/** Of all pull requests, those that changed since a time, the oldest first. */
+serveIn('GET /repos/{owner}/{repo}/pulls/comments', 'pull_requests:read', (call) => {
+  const from = timeOf(call.query.get('since')) ?? 0
+  const all = [...call.repository.pulls.values()].flatMap((pull) => commentsOf(pull))
+  const changed = all.filter(({ updatedAt }) => Math.floor(updatedAt / 1000) * 1000 >= from)
+  const sign = call.query.get('direction') === 'desc' ? -1 : 1
+  const key = (comment: (typeof all)[number]) => (call.query.get('sort') === 'updated' ? comment.updatedAt : comment.id)
+  return page(call, changed.sort((a, b) => sign * (key(a) - key(b))), (comment) => reviewCommentJson(call.world, comment))
+})
 
 serveIn('POST /repos/{owner}/{repo}/pulls/{pull_number}/comments', 'pull_requests:write', async (call) => {
   const { world } = call
