@@ -82,7 +82,11 @@ serveIn('GET /repos/{owner}/{repo}/pulls/comments', 'pull_requests:read', (call)
   const changed = all.filter(({ updatedAt }) => Math.floor(updatedAt / 1000) * 1000 >= from)
   const sign = call.query.get('direction') === 'desc' ? -1 : 1
   const key = (comment: (typeof all)[number]) => (call.query.get('sort') === 'updated' ? comment.updatedAt : comment.id)
-  return page(call, changed.sort((a, b) => sign * (key(a) - key(b))), (comment) => reviewCommentJson(call.world, comment))
+  return page(
+    call,
+    changed.sort((a, b) => sign * (key(a) - key(b))),
+    (comment) => reviewCommentJson(call.world, comment),
+  )
 })
 
 serveIn('POST /repos/{owner}/{repo}/pulls/{pull_number}/comments', 'pull_requests:write', async (call) => {
