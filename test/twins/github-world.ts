@@ -45,6 +45,7 @@ export const EVENTS = [
   'repository',
   'repository_ruleset',
   'branch_protection_rule',
+  'deployment_status',
 ]
 
 export interface Received {

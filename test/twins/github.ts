@@ -102,9 +102,10 @@ export async function createGithubTwin(options: GithubTwinOptions) {
     setRole(repository: Repository, login: string, role: Role): void {
       repository.roles.set(ensureAccount(world, login).login, role)
     },
-    /** What CI says of every commit of a pull request, a merge group or the default branch. */
-    ci(repository: Repository, ci: Ci | undefined): void {
+    /** What CI says of every commit of a pull request, a merge group, and of pushes to `branches` (the default branch when not given). */
+    ci(repository: Repository, ci: Ci | undefined, branches?: (branch: string) => boolean): void {
       repository.ci = ci
+      if (branches !== undefined) repository.ciBranches = branches
     },
     protect: (repository: Repository, branch: string, rules: Rules | undefined): void =>
       protect(world, repository, branch, 'protection', rules, repository.owner),

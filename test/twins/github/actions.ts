@@ -59,6 +59,7 @@ async function startRun(
   workflow.runs.push(run)
   repository.runs.set(id, run)
   tellRun(world, run, 'requested')
+  tellRun(world, run, 'in_progress')
   for (const plan of plans) startJob(world, run, plan)
 }
 
@@ -129,10 +130,11 @@ export function logOf(job: Job): string {
     .join('\n')
 }
 
-function tellRun(world: World, run: WorkflowRun, action: 'requested' | 'completed'): void {
+function tellRun(world: World, run: WorkflowRun, action: 'requested' | 'in_progress' | 'completed'): void {
   announce(world, run.repository, 'workflow_run', action, run.actor, () => ({
     workflow: workflowJson(world, run.repository, run.workflow),
-    workflow_run: workflowRunJson(world, run),
+    // A run that has just been asked for has no jobs yet, whose state would be its own.
+    workflow_run: { ...workflowRunJson(world, run), ...(action === 'completed' ? {} : { status: action, conclusion: null }) },
   }))
 }
 

@@ -1,40 +1,17 @@
 // One bare repository on disk: the git commands that the twin needs, with caches for what never changes (commits, comparisons).
 
-import { spawn, spawnSync } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
+import { parseChanges, parseCommit } from './git-output.ts'
+import type { FileChange, PersonAt } from './git-output.ts'
+import { ENVIRONMENT, ObjectReader, runGit } from './git-process.ts'
+import type { RunOptions } from './git-process.ts'
 import type { CommitInfo } from './state.ts'
-
-const ENVIRONMENT = {
-  PATH: process.env['PATH'],
-  HOME: '/nonexistent',
-  GIT_CONFIG_NOSYSTEM: '1',
-  GIT_AUTHOR_NAME: 'GitHub',
-  GIT_AUTHOR_EMAIL: 'noreply@github.com',
-  GIT_COMMITTER_NAME: 'GitHub',
-  GIT_COMMITTER_EMAIL: 'noreply@github.com',
-}
-
-export interface FileChange {
-  filename: string
-  previous: string | undefined
-  status: 'added' | 'removed' | 'modified' | 'renamed'
-  additions: number
-  deletions: number
-  sha: string
-  patch: string
-}
 
 export interface Comparison {
   mergeBase: string | undefined
   ahead: string[]
   behind: number
   files: FileChange[]
-}
-
-export interface PersonAt {
-  name: string
-  email: string
-  at: number
 }
 
 /** What a push brought: the commits, oldest first, and whether some were taken away. */
@@ -57,7 +34,7 @@ export class Git {
 
   /** Makes the repository on disk. */
   async init(defaultBranch: string): Promise<void> {
-    await run(undefined, ['init', '-q', '--bare', `--initial-branch=${defaultBranch}`, this.folder])
+    await runGit(undefined, ['init', '-q', '--bare', `--initial-branch=${defaultBranch}`, this.folder])
     await this.run(['config', 'http.receivepack', 'true'])
     await this.run(['config', 'uploadpack.allowAnySHA1InWant', 'true'])
     await this.run(['config', 'gc.auto', '0'])
@@ -65,7 +42,7 @@ export class Git {
   }
 
   run(args: string[], options: RunOptions = {}): Promise<string> {
-    return run(this.folder, args, options)
+    return runGit(this.folder, args, options)
   }
 
   async commit(sha: string): Promise<CommitInfo> {
@@ -226,151 +203,4 @@ function remembered<T>(cache: Map<string, Promise<T>>, key: string, make: () => 
   cache.set(key, made)
   made.catch(() => cache.delete(key))
   return made
-}
-
-interface RunOptions {
-  input?: string
-  env?: Record<string, string>
-  /** Exit codes that are answers. */
-  accept?: number[]
-  onCode?: (code: number) => void
-}
-
-async function run(cwd: string | undefined, args: string[], options: RunOptions = {}): Promise<string> {
-  const child = spawn('git', args, { cwd, env: { ...ENVIRONMENT, ...options.env }, stdio: ['pipe', 'pipe', 'pipe'] })
-  const out: Buffer[] = []
-  const err: Buffer[] = []
-  child.stdout.on('data', (chunk: Buffer) => out.push(chunk))
-  child.stderr.on('data', (chunk: Buffer) => err.push(chunk))
-  // A child that ends before it has read everything tells by its exit code.
-  child.stdin.on('error', () => {})
-  child.stdin.end(options.input ?? '')
-  const code = await new Promise<number>((resolve, reject) => {
-    child.on('error', reject)
-    child.on('close', (status) => resolve(status ?? -1))
-  })
-  options.onCode?.(code)
-  if (code !== 0 && !options.accept?.includes(code)) {
-    throw new Error(`git ${args.join(' ')} ended with ${code}: ${Buffer.concat(err).toString().trim()}`)
-  }
-  return Buffer.concat(out).toString()
-}
-
-function parseCommit(sha: string, text: string): CommitInfo {
-  const end = text.indexOf('\n\n')
-  const info: CommitInfo = {
-    sha,
-    tree: '',
-    parents: [],
-    message: text.slice(end + 2).replace(/\n$/, ''),
-    author: nobody(),
-    committer: nobody(),
-  }
-  for (const line of text.slice(0, end).split('\n')) {
-    const [key, ...rest] = line.split(' ')
-    const value = rest.join(' ')
-    if (key === 'tree') info.tree = value
-    else if (key === 'parent') info.parents.push(value)
-    else if (key === 'author' || key === 'committer') info[key] = parsePerson(value)
-  }
-  return info
-}
-
-const nobody = () => ({ name: '', email: '', at: 0 })
-
-function parsePerson(text: string): PersonAt {
-  const match = /^(.*) <(.*)> (\d+) [+-]\d+$/.exec(text)
-  return match === null ? nobody() : { name: match[1]!, email: match[2]!, at: Number(match[3]) * 1000 }
-}
-
-function parseChanges(text: string): FileChange[] {
-  const files: FileChange[] = []
-  // With -z, raw entries come first, then the numbers, then a zero byte and the patches.
-  const parts = text.split('\0')
-  let index = 0
-  const kinds = { A: 'added', D: 'removed', R: 'renamed' } as const
-  while (parts[index]?.startsWith(':')) {
-    const [, , oldSha, newSha, status] = parts[index]!.split(' ')
-    const letter = status![0]!
-    const renamed = letter === 'R'
-    const first = parts[index + 1]!
-    files.push({
-      filename: renamed ? parts[index + 2]! : first,
-      previous: renamed ? first : undefined,
-      status: kinds[letter as 'A'] ?? 'modified',
-      additions: 0,
-      deletions: 0,
-      sha: letter === 'D' ? oldSha! : newSha!,
-      patch: '',
-    })
-    index += renamed ? 3 : 2
-  }
-  for (const file of files) {
-    const [added, removed] = parts[index]!.split('\t')
-    file.additions = Number(added) || 0
-    file.deletions = Number(removed) || 0
-    index += file.previous === undefined ? 1 : 3
-  }
-  const patches = parts
-    .slice(index)
-    .join('\0')
-    .replace(/^\0/, '')
-    .split(/^diff --git .*\n/m)
-    .slice(1)
-  files.forEach((file, i) => {
-    const patch = patches[i] ?? ''
-    const start = patch.search(/^@@ /m)
-    file.patch = start === -1 ? '' : patch.slice(start).replace(/\n$/, '')
-  })
-  return files
-}
-
-/** `git cat-file --batch`: a question and an answer at a time, in order. */
-class ObjectReader {
-  readonly #child: ChildProcess
-  #waiting: ((value: Buffer | undefined) => void)[] = []
-  #buffer: Buffer = Buffer.alloc(0)
-
-  constructor(folder: string, ended: () => void) {
-    this.#child = spawn('git', ['cat-file', '--batch'], { cwd: folder, env: ENVIRONMENT, stdio: ['pipe', 'pipe', 'ignore'] })
-    this.#child.stdin!.on('error', () => {})
-    this.#child.stdout!.on('data', (chunk: Buffer) => this.#take(chunk))
-    const end = () => {
-      ended()
-      for (const resolve of this.#waiting.splice(0)) resolve(undefined)
-    }
-    this.#child.on('error', end)
-    this.#child.on('close', end)
-  }
-
-  read(name: string): Promise<Buffer | undefined> {
-    return new Promise((resolve) => {
-      this.#waiting.push(resolve)
-      this.#child.stdin!.write(`${name}\n`)
-    })
-  }
-
-  #take(chunk: Buffer): void {
-    this.#buffer = this.#buffer.length === 0 ? chunk : Buffer.concat([this.#buffer, chunk])
-    while (this.#waiting.length > 0) {
-      const end = this.#buffer.indexOf(10)
-      if (end === -1) return
-      const header = this.#buffer.subarray(0, end).toString()
-      const size = /^[0-9a-f]{40} \w+ (\d+)$/.exec(header)
-      if (size === null) {
-        this.#buffer = this.#buffer.subarray(end + 1)
-        this.#waiting.shift()!(undefined)
-        continue
-      }
-      const length = Number(size[1])
-      if (this.#buffer.length < end + 1 + length + 1) return
-      const body = Buffer.from(this.#buffer.subarray(end + 1, end + 1 + length))
-      this.#buffer = this.#buffer.subarray(end + 2 + length)
-      this.#waiting.shift()!(body)
-    }
-  }
-
-  close(): void {
-    this.#child.stdin!.end()
-  }
 }

@@ -69,14 +69,14 @@ export async function land(world: World, pull: PullRequest, base: string, sha: s
   const { repository } = pull
   const ref = branchRef(pull.base.branch)
   if (repository.refs.get(ref) !== base || pull.state === 'closed')
-    throw new Refusal(409, 'Base branch was modified. Review and try the merge again.')
+    throw new Refusal(405, 'Base branch was modified. Review and try the merge again.')
   // The ref is told before git has moved it, so that nobody else builds on the commit that is about to be passed.
   repository.refs.set(ref, sha)
   try {
     await repository.git.updateRef(ref, sha, base)
   } catch {
     repository.refs.set(ref, (await repository.git.refs([ref])).get(ref) ?? base)
-    throw new Refusal(409, 'Base branch was modified. Review and try the merge again.')
+    throw new Refusal(405, 'Base branch was modified. Review and try the merge again.')
   }
   await finishMerge(world, pull, sha, by)
   await refMoved(world, repository, ref, base, sha, by)

@@ -2,7 +2,7 @@
 
 import { runCi } from './actions.ts'
 import { finishMerge } from './merging.ts'
-import { closePull, fetchFork, tellPull, touch } from './pulls.ts'
+import { closePull, editPull, fetchFork, tellPull, touch } from './pulls.ts'
 import { rulesFor } from './protection.ts'
 import { removeFromQueue } from './queue.ts'
 import { associatedPulls, codeOwners } from './repositories.ts'
@@ -20,10 +20,23 @@ export async function pullsAfterPush(
   by: Account,
 ): Promise<void> {
   const heads = associatedPulls(repository, branch)
-  if (sha === undefined) for (const pull of heads) closePull(world, pull, by)
-  else {
+  if (sha === undefined) {
+    for (const pull of heads) closePull(world, pull, by)
+    baseGone(world, repository, branch, by)
+  } else {
     for (const pull of heads) await headMoved(world, pull, sha, forced, by)
     await noticeMerged(world, repository, branch, old, sha, by)
+  }
+}
+
+/** Pull requests into a branch that is deleted go on to where the branch itself was merged, or close. */
+function baseGone(world: World, repository: Repository, branch: string, by: Account): void {
+  const merged = repository.byHead.get(`${repository.owner.login}:${branch}`)?.findLast((pull) => pull.mergedAt !== undefined)
+  for (const pull of repository.pulls.values()) {
+    if (pull.state === 'closed' || pull.base.branch !== branch) continue
+    if (merged !== undefined && repository.refs.has(`refs/heads/${merged.base.branch}`))
+      editPull(world, pull, { base: merged.base.branch }, by)
+    else closePull(world, pull, by)
   }
 }
 

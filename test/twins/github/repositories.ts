@@ -92,6 +92,7 @@ async function bareRepository(world: World, owner: Account, name: string, defaul
     comments: new Map(),
     queues: new Map(),
     ci: undefined,
+    ciBranches: (branch) => branch === defaultBranch,
   }
   world.repositories.set(`${owner.login}/${name}`.toLowerCase(), repository)
   world.repositoryById.set(id, repository)
@@ -179,7 +180,7 @@ export async function refMoved(
   announce(world, repository, 'push', undefined, by, () => pushPayload(world, repository, ref, old, sha, by, arrival.forced, commits))
   if (type !== 'branch') return
   await pullsAfterPush(world, repository, short, old, sha, arrival.forced, by)
-  if (sha !== undefined && short === repository.defaultBranch) runCi(world, repository, sha, { branch: short, event: 'push' }, by)
+  if (sha !== undefined && repository.ciBranches(short)) runCi(world, repository, sha, { branch: short, event: 'push' }, by)
 }
 
 type Arrived = { sha: string; added: string[]; removed: string[]; modified: string[]; info: Awaited<ReturnType<Git['commit']>> }

@@ -1,7 +1,7 @@
 // How a repository and its commits are told.
 
 import { accountJson, repoApi, repoHtml } from './account-json.ts'
-import type { FileChange } from './git.ts'
+import type { FileChange } from './git-output.ts'
 import type { CommitInfo, Repository, Role, World } from './state.ts'
 import { fullName, iso } from './state.ts'
 

@@ -1,12 +1,13 @@
 // The HTTP server: every call is logged, authenticated, counted, perhaps failed, answered, and held against the published schema.
 
-import { createHash } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { authenticate, actorOf, canSee, demand } from './auth.ts'
 import type { Credential } from './auth.ts'
-import { messageOf, wait } from './faults.ts'
-import type { Fault, RequestRecord } from './faults.ts'
+import { answering, fail, send } from './answers.ts'
+import type { Exchange } from './answers.ts'
+import { wait } from './faults.ts'
+import type { RequestRecord } from './faults.ts'
 import { executeGraphql } from './graphql.ts'
 import { serveGit } from './git-http.ts'
 import type { RateLimits } from './rate-limit.ts'
@@ -33,17 +34,6 @@ export interface TwinServer {
 }
 
 const KEPT_BODIES = 2_000
-
-interface Exchange {
-  world: World
-  twin: TwinServer
-  limits: RateLimits
-  request: IncomingMessage
-  response: ServerResponse
-  record: RequestRecord
-  url: URL
-  body: Buffer
-}
 
 export function createTwinServer(world: World, limits: RateLimits): TwinServer {
   const twin: TwinServer = { server: createServer(), requests: [], latency: 0 }
@@ -99,7 +89,7 @@ async function exchange(
   response.setHeader('Date', new Date(world.clock.now()).toUTCString())
   response.setHeader('X-GitHub-Request-Id', `TWIN:${twin.requests.length.toString(16).toUpperCase()}`)
   if (twin.latency > 0) await wait(twin.latency)
-  const it: Exchange = { world, twin, limits, request, response, record, url, body }
+  const it: Exchange = { world, limits, request, response, record, url, body }
   if (git !== null) return gitExchange(it)
   if (url.pathname.startsWith('/_logs/')) return serveLog(world, url.pathname, response)
   if (url.pathname === '/api/graphql') return graphqlExchange(it)
@@ -218,73 +208,6 @@ function parseBody(body: Buffer): Record<string, unknown> {
   if (Array.isArray(parsed)) return { items: parsed }
   if (parsed === null || typeof parsed !== 'object') throw new Refusal(400, 'Body should be a JSON object')
   return parsed as Record<string, unknown>
-}
-
-async function answering(work: () => Promise<Answer>): Promise<Answer> {
-  try {
-    return await work()
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error
-    return {
-      status: error.status,
-      headers: error.headers,
-      body: {
-        message: error.message,
-        ...(error.errors === undefined ? {} : { errors: error.errors }),
-        documentation_url: 'https://docs.github.com/rest',
-        status: String(error.status),
-      },
-    }
-  }
-}
-
-function send(it: Exchange, answer: Answer): void {
-  const { response, request } = it
-  const body = answer.body === undefined ? '' : JSON.stringify(answer.body)
-  const headers: Record<string, string> = {
-    'Content-Type': 'application/json; charset=utf-8',
-    'X-GitHub-Media-Type': 'github.v3; format=json',
-    ...answer.headers,
-  }
-  if (answer.status === 200 && request.method === 'GET') {
-    const etag = `W/"${createHash('sha256').update(body).digest('hex')}"`
-    headers['ETag'] = etag
-    if (request.headers['if-none-match'] === etag) {
-      delete headers['Content-Type']
-      response.writeHead(304, headers).end()
-      return
-    }
-  }
-  if (answer.body === undefined) delete headers['Content-Type']
-  else headers['Content-Length'] = String(Buffer.byteLength(body))
-  response.writeHead(answer.status, headers).end(request.method === 'HEAD' ? undefined : body)
-}
-
-/** Answers as the fault says. `answer` is what would have been said. */
-function fail(it: Exchange, fault: Fault, answer: Answer | undefined): void {
-  const { response, record } = it
-  if (fault.status === 'timeout') return
-  if (fault.status === 'reset') {
-    record.status = 0
-    it.request.socket.resetAndDestroy()
-    return
-  }
-  if (fault.status === 'half') {
-    record.status = 0
-    const body = JSON.stringify(answer?.body ?? { message: 'half of an answer' })
-    response.writeHead(answer?.status ?? 200, {
-      'Content-Type': 'application/json; charset=utf-8',
-      'Content-Length': String(Buffer.byteLength(body)),
-    })
-    response.write(body.slice(0, Math.floor(body.length / 2)), () => it.request.socket.destroy())
-    return
-  }
-  const headers: Record<string, string> = fault.retryAfter === undefined ? {} : { 'Retry-After': String(fault.retryAfter) }
-  send(it, {
-    status: fault.status,
-    headers,
-    body: { message: messageOf(fault), documentation_url: 'https://docs.github.com/rest', status: String(fault.status) },
-  })
 }
 
 async function graphqlExchange(it: Exchange): Promise<void> {

@@ -1,5 +1,7 @@
 // What the twin remembers: plain objects with indexes, kept in memory; only git objects and refs are on disk.
 
+import type { CheckRun, CheckSuite, Ci, Job, Status, Workflow, WorkflowRun } from './check-state.ts'
+import type { IssueComment, Label, PullRequest, QueueEntry, Review, Thread } from './pull-state.ts'
 import type { Git } from './git.ts'
 import type { Webhooks } from './webhooks.ts'
 import type { Faults } from './faults.ts'
@@ -146,233 +148,8 @@ export interface Repository {
   comments: Map<number, IssueComment>
   queues: Map<string, QueueEntry[]>
   ci: Ci | undefined
-}
-
-export interface Label {
-  id: number
-  nodeId: string
-  name: string
-  color: string
-}
-
-export interface PullRequest {
-  id: number
-  nodeId: string
-  repository: Repository
-  number: number
-  title: string
-  body: string | null
-  author: Account
-  state: 'open' | 'closed'
-  draft: boolean
-  createdAt: number
-  updatedAt: number
-  closedAt: number | undefined
-  mergedAt: number | undefined
-  mergedBy: Account | undefined
-  mergeSha: string | undefined
-  head: { repository: Repository | undefined; owner: Account; branch: string; sha: string }
-  base: { branch: string; sha: string }
-  /** When mergeability is known again after a push. */
-  mergeableAt: number
-  labels: Label[]
-  requested: Account[]
-  codeOwners: Set<string>
-  reviews: Review[]
-  threads: Thread[]
-  comments: IssueComment[]
-  autoMerge: { by: Account; method: 'merge' | 'squash' | 'rebase'; title: string | null; message: string | null; at: number } | undefined
-  queueEntry: QueueEntry | undefined
-  timeline: TimelineEvent[]
-}
-
-export interface TimelineEvent {
-  id: string
-  type: 'AddedToMergeQueueEvent' | 'RemovedFromMergeQueueEvent' | 'HeadRefForcePushedEvent'
-  at: number
-  actor: Account
-  reason?: string
-  before?: string
-  after?: string
-}
-
-export interface Review {
-  id: number
-  nodeId: string
-  pull: PullRequest
-  user: Account
-  state: 'APPROVED' | 'CHANGES_REQUESTED' | 'COMMENTED' | 'DISMISSED' | 'PENDING'
-  body: string
-  sha: string
-  at: number
-  updatedAt: number
-}
-
-export interface Thread {
-  id: string
-  pull: PullRequest
-  path: string
-  line: number
-  startLine: number | undefined
-  /** The file's text at the commented line when the thread began: it is outdated once another is there. */
-  outdated: boolean
-  resolvedBy: Account | undefined
-  comments: ReviewComment[]
-}
-
-export interface ReviewComment {
-  id: number
-  nodeId: string
-  thread: Thread
-  review: Review
-  user: Account
-  body: string
-  sha: string
-  hunk: string
-  replyTo: ReviewComment | undefined
-  at: number
-  updatedAt: number
-}
-
-export interface IssueComment {
-  id: number
-  nodeId: string
-  repository: Repository
-  pull: PullRequest
-  user: Account
-  app: App | undefined
-  body: string
-  at: number
-  updatedAt: number
-  reactions: { id: number; user: Account; content: string; at: number }[]
-}
-
-export type Conclusion = 'success' | 'failure' | 'neutral' | 'cancelled' | 'skipped' | 'timed_out' | 'action_required' | 'stale'
-export type CheckStatus = 'queued' | 'in_progress' | 'completed'
-
-export interface Annotation {
-  path: string
-  start_line: number
-  end_line: number
-  annotation_level: 'notice' | 'warning' | 'failure'
-  message: string
-  title?: string
-}
-
-export interface CheckRun {
-  id: number
-  nodeId: string
-  repository: Repository
-  suite: CheckSuite
-  app: App
-  sha: string
-  name: string
-  status: CheckStatus
-  conclusion: Conclusion | null
-  startedAt: number
-  completedAt: number | undefined
-  externalId: string
-  detailsUrl: string | undefined
-  title: string | null
-  summary: string | null
-  text: string | null
-  annotations: Annotation[]
-}
-
-export interface CheckSuite {
-  id: number
-  nodeId: string
-  repository: Repository
-  app: App
-  sha: string
-  branch: string
-  before: string
-  createdAt: number
-  updatedAt: number
-  run: WorkflowRun | undefined
-  checks: CheckRun[]
-  commit: CommitInfo
-}
-
-export interface Status {
-  id: number
-  nodeId: string
-  sha: string
-  context: string
-  state: 'error' | 'failure' | 'pending' | 'success'
-  description: string | null
-  targetUrl: string | null
-  creator: Account
-  at: number
-}
-
-export interface Workflow {
-  id: number
-  nodeId: string
-  name: string
-  path: string
-  runs: WorkflowRun[]
-}
-
-export interface WorkflowRun {
-  id: number
-  nodeId: string
-  repository: Repository
-  workflow: Workflow
-  suite: CheckSuite
-  event: string
-  branch: string
-  sha: string
-  number: number
-  attempt: number
-  actor: Account
-  createdAt: number
-  updatedAt: number
-  title: string
-  jobs: Job[]
-}
-
-export interface Job {
-  id: number
-  run: WorkflowRun
-  check: CheckRun
-  plan: CheckPlan
-  attempt: number
-  steps: { name: string; conclusion: Conclusion }[]
-}
-
-/** What CI says of one commit: one job, with the check run that reports it. */
-export interface CheckPlan {
-  name: string
-  conclusion?: Conclusion
-  /** Milliseconds of the twin's clock until it completes; 0 when not given. */
-  delay?: number
-  steps?: { name: string; conclusion?: Conclusion }[]
-  annotations?: Annotation[]
-  log?: string
-  summary?: string
-  /** Fails at the first attempt and passes when it is run again. */
-  flaky?: boolean
-}
-
-export interface CiEvent {
-  branch: string
-  event: 'push' | 'pull_request' | 'merge_group'
-}
-
-export type Ci = (sha: string, read: (path: string) => string | null, event: CiEvent) => CheckPlan[] | Promise<CheckPlan[]>
-
-export interface QueueEntry {
-  id: string
-  pull: PullRequest
-  base: string
-  enqueuer: Account
-  at: number
-  jump: boolean
-  /** The commit that is tested, once it is made, and the one that it stands on. */
-  group: { sha: string; ref: string; on: string } | undefined
-  state: 'QUEUED' | 'AWAITING_CHECKS' | 'MERGEABLE' | 'UNMERGEABLE' | 'LOCKED'
-  cancelTimeout: (() => void) | undefined
+  /** The branches whose pushes CI runs for by themselves. */
+  ciBranches: (branch: string) => boolean
 }
 
 export interface CommitInfo {
@@ -383,6 +160,9 @@ export interface CommitInfo {
   author: { name: string; email: string; at: number }
   committer: { name: string; email: string; at: number }
 }
+
+export type * from './pull-state.ts'
+export type * from './check-state.ts'
 
 /** One twin's whole world; the modules beside this file are what it does. */
 export interface World {

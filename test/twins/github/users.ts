@@ -3,6 +3,8 @@
 import { rerequest } from './actions.ts'
 import { addStatus, createCheckRun, createSuite } from './checks.ts'
 import type { CheckInput } from './checks.ts'
+import { tellDeployment } from './deployments.ts'
+import type { DeploymentState } from './deployments.ts'
 import { mergePull, tryAutoMerge } from './merging.ts'
 import type { MergeInput } from './merging.ts'
 import {
@@ -104,6 +106,8 @@ export function createUser(world: World, account: Account) {
     fork: (repository: Repository): Promise<Repository> => forkRepository(world, repository, account),
     status: (repository: Repository, sha: string, context: string, state: Status['state']): Promise<Status> =>
       addStatus(world, repository, sha, { context, state, description: null, targetUrl: null }, account),
+    deployment: (repository: Repository, sha: string, environment: string, state: DeploymentState): void =>
+      tellDeployment(world, repository, sha, environment, state, account),
     /** The button beside a check: a job of Actions runs again, an App is asked to. */
     rerun: (check: CheckRun): void => rerequest(world, check),
     /** A check run of another App than the one under test. */

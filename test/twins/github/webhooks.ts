@@ -34,7 +34,7 @@ type Disturbance = { match: Predicate; left: number; kind: 'drop' | 'duplicate' 
 
 /** GitHub gives a receiver ten seconds. */
 const PATIENCE = 10_000
-const KEPT_BODIES = 5_000
+const KEPT_BODIES = 2_000
 
 export class Webhooks {
   readonly deliveries: Delivery[] = []

@@ -1,0 +1,92 @@
+// Git processes: one for a command, and one that stays for reading objects.
+
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+
+export const ENVIRONMENT = {
+  PATH: process.env['PATH'],
+  HOME: '/nonexistent',
+  GIT_CONFIG_NOSYSTEM: '1',
+  GIT_AUTHOR_NAME: 'GitHub',
+  GIT_AUTHOR_EMAIL: 'noreply@github.com',
+  GIT_COMMITTER_NAME: 'GitHub',
+  GIT_COMMITTER_EMAIL: 'noreply@github.com',
+}
+
+export interface RunOptions {
+  input?: string
+  env?: Record<string, string>
+  /** Exit codes that are answers. */
+  accept?: number[]
+  onCode?: (code: number) => void
+}
+
+export async function runGit(cwd: string | undefined, args: string[], options: RunOptions = {}): Promise<string> {
+  const child = spawn('git', args, { cwd, env: { ...ENVIRONMENT, ...options.env }, stdio: ['pipe', 'pipe', 'pipe'] })
+  const out: Buffer[] = []
+  const err: Buffer[] = []
+  child.stdout.on('data', (chunk: Buffer) => out.push(chunk))
+  child.stderr.on('data', (chunk: Buffer) => err.push(chunk))
+  // A child that ends before it has read everything tells by its exit code.
+  child.stdin.on('error', () => {})
+  child.stdin.end(options.input ?? '')
+  const code = await new Promise<number>((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (status) => resolve(status ?? -1))
+  })
+  options.onCode?.(code)
+  if (code !== 0 && !options.accept?.includes(code)) {
+    throw new Error(`git ${args.join(' ')} ended with ${code}: ${Buffer.concat(err).toString().trim()}`)
+  }
+  return Buffer.concat(out).toString()
+}
+
+/** `git cat-file --batch`: a question and an answer at a time, in order. */
+export class ObjectReader {
+  readonly #child: ChildProcess
+  #waiting: ((value: Buffer | undefined) => void)[] = []
+  #buffer: Buffer = Buffer.alloc(0)
+
+  constructor(folder: string, ended: () => void) {
+    this.#child = spawn('git', ['cat-file', '--batch'], { cwd: folder, env: ENVIRONMENT, stdio: ['pipe', 'pipe', 'ignore'] })
+    this.#child.stdin!.on('error', () => {})
+    this.#child.stdout!.on('data', (chunk: Buffer) => this.#take(chunk))
+    const end = () => {
+      ended()
+      for (const resolve of this.#waiting.splice(0)) resolve(undefined)
+    }
+    this.#child.on('error', end)
+    this.#child.on('close', end)
+  }
+
+  read(name: string): Promise<Buffer | undefined> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve)
+      this.#child.stdin!.write(`${name}\n`)
+    })
+  }
+
+  #take(chunk: Buffer): void {
+    this.#buffer = this.#buffer.length === 0 ? chunk : Buffer.concat([this.#buffer, chunk])
+    while (this.#waiting.length > 0) {
+      const end = this.#buffer.indexOf(10)
+      if (end === -1) return
+      const header = this.#buffer.subarray(0, end).toString()
+      const size = /^[0-9a-f]{40} \w+ (\d+)$/.exec(header)
+      if (size === null) {
+        this.#buffer = this.#buffer.subarray(end + 1)
+        this.#waiting.shift()!(undefined)
+        continue
+      }
+      const length = Number(size[1])
+      if (this.#buffer.length < end + 1 + length + 1) return
+      const body = Buffer.from(this.#buffer.subarray(end + 1, end + 1 + length))
+      this.#buffer = this.#buffer.subarray(end + 2 + length)
+      this.#waiting.shift()!(body)
+    }
+  }
+
+  close(): void {
+    this.#child.stdin!.end()
+  }
+}
