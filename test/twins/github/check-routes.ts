@@ -1,5 +1,6 @@
 // Operations on check runs, suites and statuses of commits.
 
+import { rerequest } from './actions.ts'
 import { checkRunJson, statusJson, suiteJson } from './check-json.ts'
 import { repoApi } from './account-json.ts'
 import { addStatus, createCheckRun, createSuite, latestChecks, latestStatuses, updateCheckRun } from './checks.ts'
@@ -176,4 +177,13 @@ serveIn('POST /repos/{owner}/{repo}/statuses/{sha}', 'statuses:write', async (ca
     targetUrl: optionalText(call, 'target_url') ?? null,
   }
   return created(statusJson(world, repository, await addStatus(world, repository, sha, input, call.actor())))
+})
+
+/** The App of the suite is asked to check once more. */
+serveIn('POST /repos/{owner}/{repo}/check-suites/{check_suite_id}/rerequest', 'checks:write', (call) => {
+  const id = Number(call.params['check_suite_id'])
+  const suite = [...call.repository.suites.values()].flat().find((each) => each.id === id)
+  if (suite === undefined) throw notFound()
+  for (const check of suite.checks) rerequest(call.world, check)
+  return created({})
 })

@@ -86,6 +86,20 @@ serveIn('GET /repos/{owner}/{repo}/pulls/{pull_number}/comments', 'pull_requests
   page(call, commentsOf(call.pull()), (comment) => reviewCommentJson(call.world, comment)),
 )
 
+/** Of all pull requests, those that changed since a time, the oldest first. */
+serveIn('GET /repos/{owner}/{repo}/pulls/comments', 'pull_requests:read', (call) => {
+  const from = timeOf(call.query.get('since')) ?? 0
+  const all = [...call.repository.pulls.values()].flatMap((pull) => commentsOf(pull))
+  const changed = all.filter(({ updatedAt }) => Math.floor(updatedAt / 1000) * 1000 >= from)
+  const sign = call.query.get('direction') === 'desc' ? -1 : 1
+  const key = (comment: (typeof all)[number]) => (call.query.get('sort') === 'updated' ? comment.updatedAt : comment.id)
+  return page(
+    call,
+    changed.sort((a, b) => sign * (key(a) - key(b))),
+    (comment) => reviewCommentJson(call.world, comment),
+  )
+})
+
 serveIn('POST /repos/{owner}/{repo}/pulls/{pull_number}/comments', 'pull_requests:write', async (call) => {
   const { world } = call
   const comment = await commentLine(

@@ -69,11 +69,14 @@ function add(operation: Operation, permission: string | undefined, handle: Route
   table.push({ operation, method, pattern: new RegExp(`^${source}$`), names, permission, handle })
 }
 
+/** How much of a template is no parameter. */
+const fixed = ({ operation }: Route): number => operation.replaceAll(/\{\w+\}/g, '').length
+
 /** The operation that a method and path mean. Of several, the one with the longest template: it says most. */
 export function findRoute(method: string, path: string): { route: Route; params: Record<string, string> } | undefined {
   let best: { route: Route; params: Record<string, string> } | undefined
   for (const route of table) {
-    if (route.method !== method || (best !== undefined && best.route.operation.length >= route.operation.length)) continue
+    if (route.method !== method || (best !== undefined && fixed(best.route) >= fixed(route))) continue
     const match = route.pattern.exec(path)
     if (match === null) continue
     best = { route, params: Object.fromEntries(route.names.map((name, index) => [name, decodeURIComponent(match[index + 1]!)])) }

@@ -156,9 +156,9 @@ describe('comments', () => {
     ;(await forge.inlet.catchUp(signal)).seen()
     world.clock.ahead = 0
     twin.as('kim').comment(pull, '@box once more')
-    const [byWebhook] = factsIn(await world.read())
+    const byWebhook = factsIn(await world.read()).find(({ event }) => event['text'] === 'once more')
     const first = await forge.inlet.catchUp(signal)
-    const found = factsIn(first.notices).find(({ event }) => event.text === 'once more')
+    const found = factsIn(first.notices).find(({ event }) => event['text'] === 'once more')
     expect(found).toMatchObject({
       key: byWebhook!.key,
       issue: byWebhook!.issue,
