@@ -1,0 +1,80 @@
+// Decides whether a record passes one of Linear's filters, following the schema's own input types.
+
+import { getNamedType, isInputObjectType, type GraphQLInputObjectType } from 'graphql'
+import { notModelled } from './errors.ts'
+import type { AnyRecord } from './records.ts'
+
+type Loose = Record<string, unknown>
+
+/** Reads a field of a record for a filter: a value, a record, or a list of records; undefined for an unknown field. */
+export type ReadField = (record: AnyRecord, field: string) => unknown
+
+export function passes(type: GraphQLInputObjectType, filter: Loose, record: AnyRecord | undefined, read: ReadField): boolean {
+  return Object.entries(filter).every(([name, wanted]) => {
+    if (wanted === undefined || wanted === null) return true
+    if (name === 'and') return (wanted as Loose[]).every((part) => passes(type, part, record, read))
+    if (name === 'or') return (wanted as Loose[]).some((part) => passes(type, part, record, read))
+    if (name === 'null') return (record === undefined) === wanted
+    if (!record) return false
+    const value = read(record, name)
+    if (value === undefined) throw notModelled(`the field ${name} of the filter ${type.name}`)
+    const inner = getNamedType(type.getFields()[name]!.type)
+    if (!isInputObjectType(inner)) throw notModelled(`the filter ${type.name}.${name}`)
+    if (inner.name.endsWith('Comparator')) return compares(wanted as Loose, value)
+    if (Array.isArray(value)) return passesList(inner, wanted as Loose, value as AnyRecord[], read)
+    return passes(inner, wanted as Loose, (value ?? undefined) as AnyRecord | undefined, read)
+  })
+}
+
+function passesList(type: GraphQLInputObjectType, filter: Loose, records: AnyRecord[], read: ReadField): boolean {
+  const { some, every, length, and, or, ...direct } = filter
+  const inner = (name: string) => getNamedType(type.getFields()[name]!.type) as GraphQLInputObjectType
+  if (some && !records.some((record) => passes(inner('some'), some as Loose, record, read))) return false
+  if (every && !records.every((record) => passes(inner('every'), every as Loose, record, read))) return false
+  if (length && !compares(length as Loose, records.length)) return false
+  if (and && !(and as Loose[]).every((part) => passesList(type, part, records, read))) return false
+  if (or && !(or as Loose[]).some((part) => passesList(type, part, records, read))) return false
+  return Object.keys(direct).length === 0 || records.some((record) => passes(type, direct, record, read))
+}
+
+function compares(comparator: Loose, value: unknown): boolean {
+  return Object.entries(comparator).every(([operator, wanted]) => {
+    if (wanted === undefined) return true
+    const test = operators[operator]
+    if (!test) throw notModelled(`the comparison ${operator}`)
+    return test(value, wanted)
+  })
+}
+
+const text = (value: unknown): string => (typeof value === 'string' ? value : '')
+const lower = (value: unknown): string => text(value).toLowerCase()
+const isDate = (value: unknown): value is string => typeof value === 'string' && /^\d{4}-\d\d-\d\d/.test(value)
+
+/** Dates are compared as times, for `Z` and `+00:00` are the same. */
+const comparable = (value: unknown): string | number => (isDate(value) ? Date.parse(value) : (value as string | number))
+const same = (a: unknown, b: unknown): boolean => comparable(a) === comparable(b)
+const ordered = (test: (a: string | number, b: string | number) => boolean) => (value: unknown, wanted: unknown) =>
+  value !== null && test(comparable(value), comparable(wanted))
+
+const operators: Record<string, (value: unknown, wanted: unknown) => boolean> = {
+  eq: same,
+  neq: (value, wanted) => !same(value, wanted),
+  in: (value, wanted) => (wanted as unknown[]).some((item) => same(value, item)),
+  nin: (value, wanted) => !(wanted as unknown[]).some((item) => same(value, item)),
+  null: (value, wanted) => (value === null) === wanted,
+  lt: ordered((a, b) => a < b),
+  lte: ordered((a, b) => a <= b),
+  gt: ordered((a, b) => a > b),
+  gte: ordered((a, b) => a >= b),
+  eqIgnoreCase: (value, wanted) => lower(value) === lower(wanted),
+  neqIgnoreCase: (value, wanted) => lower(value) !== lower(wanted),
+  contains: (value, wanted) => text(value).includes(text(wanted)),
+  containsIgnoreCase: (value, wanted) => lower(value).includes(lower(wanted)),
+  notContains: (value, wanted) => !text(value).includes(text(wanted)),
+  notContainsIgnoreCase: (value, wanted) => !lower(value).includes(lower(wanted)),
+  startsWith: (value, wanted) => text(value).startsWith(text(wanted)),
+  startsWithIgnoreCase: (value, wanted) => lower(value).startsWith(lower(wanted)),
+  notStartsWith: (value, wanted) => !text(value).startsWith(text(wanted)),
+  endsWith: (value, wanted) => text(value).endsWith(text(wanted)),
+  notEndsWith: (value, wanted) => !text(value).endsWith(text(wanted)),
+}
