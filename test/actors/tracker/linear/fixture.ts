@@ -17,6 +17,7 @@ import type { ProjectConfig } from '../../../../src/config.ts'
 import { openDatabase, type SqliteDatabase } from '../../../../src/persistence/database.ts'
 import { createFactOutbox } from '../../../../src/persistence/fact-outbox.ts'
 import { realClock, type Clock } from '../../../twins/linear/clock.ts'
+import { linearSchema } from '../../../twins/linear/schema.ts'
 import { createReceiver } from '../../../twins/linear/receiver.ts'
 import { createLinearTwin, type LinearTwin, type LinearTwinOptions } from '../../../twins/linear/twin.ts'
 import type { WorkspaceTwin } from '../../../twins/linear/workspace-twin.ts'
@@ -66,6 +67,8 @@ export function projectsOf(all: Record<string, unknown>[]): ProjectConfig[] {
 
 export async function createBench(options: BenchOptions = {}): Promise<Bench> {
   const clock = options.clock ?? realClock
+  // It is derived by the first call else, which takes longer than some tests wait for an answer.
+  linearSchema()
   const twin = await createLinearTwin({ clock, ...options.twin })
   onTestFinished(() => twin.close())
   const receiver = await createReceiver()
