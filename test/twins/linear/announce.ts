@@ -27,7 +27,7 @@ export interface Change {
 
 export function announceChange(workspace: Workspace, { action, record, by, updatedFrom }: Change): void {
   const { data, issue, teamId } = describe(workspace, record)
-  const identifier = issue && workspace.store.identifier(issue)
+  const identifier = issue && issue.identifier
   const url = issue && identifier ? issueUrl(workspace, identifier, issue.title) : `${workspace.url}/settings/labels`
   workspace.announce({
     type: record.__typename,

@@ -38,7 +38,7 @@ function teamChild({ store }: Workspace, id: string): Body {
 }
 
 export function issueChild(workspace: Workspace, issue: IssueRecord): Body {
-  const identifier = workspace.store.identifier(issue)
+  const identifier = issue.identifier
   return {
     id: issue.id,
     identifier,
@@ -171,7 +171,7 @@ export function reactionBody(workspace: Workspace, reaction: ReactionRecord): Bo
 }
 
 export const sessionUrl = (workspace: Workspace, session: SessionRecord): string =>
-  `${issueUrl(workspace, workspace.store.identifier(workspace.store.get('Issue', session.issueId)), '')}#agent-session-${session.slugId}`
+  `${issueUrl(workspace, workspace.store.get('Issue', session.issueId).identifier, '')}#agent-session-${session.slugId}`
 
 export function sessionBody(workspace: Workspace, session: SessionRecord): Body {
   const { store } = workspace

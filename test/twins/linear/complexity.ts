@@ -25,6 +25,7 @@ export function complexityOf(
   operation: OperationDefinitionNode,
   variables: Record<string, unknown>,
 ): number {
+  const given = { ...variables }
   const fragments = new Map<string, FragmentDefinitionNode>()
   for (const definition of document.definitions) {
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition)
@@ -52,13 +53,16 @@ export function complexityOf(
           continue
         }
         const size = selection.arguments?.find(({ name }) => name.value === 'first' || name.value === 'last')
-        const page = size && valueFromASTUntyped(size.value, variables)
+        const page = size && valueFromASTUntyped(size.value, given)
         total += inside * (typeof page === 'number' ? page : usualPage)
       }
     }
     return total
   }
 
+  for (const { variable, defaultValue } of operation.variableDefinitions ?? []) {
+    if (defaultValue) given[variable.name.value] ??= valueFromASTUntyped(defaultValue)
+  }
   const root = operation.operation === 'mutation' ? schema.getMutationType() : schema.getQueryType()
   return Math.ceil(cost(operation.selectionSet, root ?? undefined))
 }

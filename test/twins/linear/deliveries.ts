@@ -92,22 +92,25 @@ export function createDeliveries(timers: Timers, report: (problem: string) => vo
   function dispatch(delivery: Delivery): void {
     const copies = [...doubled].some((which) => which(delivery)) ? 2 : 1
     for (let copy = 0; copy < copies; copy++) {
+      // Only the first of them is tried again: the second is Linear's mistake and not its promise.
+      const round = copy === 0 ? 0 : undefined
       let wait = shuffled ? Math.floor(shuffled.random() * shuffled.within) : 0
       for (const { ms, which } of delayed) if (which(delivery)) wait += ms
-      if (wait > 0) timers.after(wait, () => void attempt(delivery))
-      else void attempt(delivery)
+      if (wait > 0) timers.after(wait, () => void attempt(delivery, round))
+      else void attempt(delivery, round)
     }
   }
 
-  function attempt(delivery: Delivery): Promise<void> {
+  /** `round` counts the attempts of Linear's schedule, to which an extra one does not belong. */
+  function attempt(delivery: Delivery, round?: number): Promise<void> {
     const running = post(delivery, secrets.get(delivery)!, timers, closing.signal).then((made) => {
       onTheWay.delete(running)
       delivery.attempts.push(made)
       if (made.status === 200) delivery.outcome = 'delivered'
-      if (delivery.outcome === 'delivered') return
-      const wait = retryAfter[delivery.attempts.length - 1]
+      if (delivery.outcome === 'delivered' || round === undefined) return
+      const wait = retryAfter[round]
       delivery.outcome = wait === undefined ? 'failed' : 'retrying'
-      if (wait !== undefined && !closing.signal.aborted) timers.after(wait, () => void attempt(delivery))
+      if (wait !== undefined && !closing.signal.aborted) timers.after(wait, () => void attempt(delivery, round + 1))
     })
     onTheWay.add(running)
     return running

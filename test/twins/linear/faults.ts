@@ -68,8 +68,13 @@ const errors: Record<number, { message: string; type: string; code: string }> = 
   500: { message: 'Internal server error', type: 'internal error', code: 'INTERNAL_SERVER_ERROR' },
 }
 
+const oauthErrors: Record<number, string> = { 401: 'invalid_client', 403: 'access_denied', 429: 'slow_down', 500: 'server_error' }
+
 /** What Linear answers with a status: its errors, or a page of the machine in front of it. */
-export function faultBody(status: number): { contentType: string; text: string } {
+export function faultBody(path: string, status: number): { contentType: string; text: string } {
+  if (path.startsWith('/oauth/') && status < 502) {
+    return { contentType: 'application/json', text: JSON.stringify({ error: oauthErrors[status] ?? 'invalid_request' }) }
+  }
   const error = errors[status]
   if (!error) return { contentType: 'text/html', text: `<html><body><h1>${status}</h1></body></html>` }
   const { message, type, code } = error

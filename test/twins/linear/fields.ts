@@ -97,15 +97,14 @@ const computed: { [Name in RecordName]?: Fields<Name> } = {
     issues: (label, viewer) => list(viewer, 'Issue', (issue: Records['Issue']) => issue.labelIds.includes(label.id)),
   },
   Issue: {
-    identifier: (issue, { workspace }) => workspace.store.identifier(issue),
-    url: (issue, { workspace }) => issueUrl(workspace, workspace.store.identifier(issue), issue.title),
-    branchName: (issue, { workspace, user }) => {
+    url: (issue, { workspace }) => issueUrl(workspace, issue.identifier, issue.title),
+    branchName: (issue, { user }) => {
       const slug = issue.title
         .toLowerCase()
         .replaceAll(/[^a-z0-9]+/g, '-')
         .replaceAll(/^-|-$/g, '')
         .slice(0, 60)
-      return `${user.displayName}/${workspace.store.identifier(issue).toLowerCase()}${slug && `-${slug}`}`
+      return `${user.displayName}/${issue.identifier.toLowerCase()}${slug && `-${slug}`}`
     },
     priorityLabel: (issue) => priorityLabels[issue.priority],
     prioritySortOrder: (issue) => issue.sortOrder,
@@ -129,7 +128,7 @@ const computed: { [Name in RecordName]?: Fields<Name> } = {
       JSON.stringify({ type: 'doc', content: [{ type: 'paragraph', content: [{ type: 'text', text: comment.body }] }] }),
     url: (comment, { workspace }) => {
       const issue = workspace.store.get('Issue', comment.issueId)
-      return `${issueUrl(workspace, workspace.store.identifier(issue), issue.title)}#comment-${comment.id.slice(0, 8)}`
+      return `${issueUrl(workspace, issue.identifier, issue.title)}#comment-${comment.id.slice(0, 8)}`
     },
     botActor: (comment, viewer) => bot(comment.createAsUser, viewer),
     children: (comment, { workspace }) => workspace.store.by('Comment', 'parentId', comment.id),

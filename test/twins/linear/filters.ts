@@ -20,6 +20,7 @@ export function passes(type: GraphQLInputObjectType, filter: Loose, record: AnyR
     if (value === undefined) throw notModelled(`the field ${name} of the filter ${type.name}`)
     const inner = getNamedType(type.getFields()[name]!.type)
     if (!isInputObjectType(inner)) throw notModelled(`the filter ${type.name}.${name}`)
+    if (inner.name === 'IssueIdComparator') return comparesId(wanted as Loose, [record.id, String(read(record, 'identifier'))])
     if (inner.name.endsWith('Comparator')) return compares(wanted as Loose, value)
     if (Array.isArray(value)) return passesList(inner, wanted as Loose, value as AnyRecord[], read)
     return passes(inner, wanted as Loose, (value ?? undefined) as AnyRecord | undefined, read)
@@ -37,9 +38,18 @@ function passesList(type: GraphQLInputObjectType, filter: Loose, records: AnyRec
   return Object.keys(direct).length === 0 || records.some((record) => passes(type, direct, record, read))
 }
 
+/** An issue answers to its UUID and to its identifier. */
+function comparesId(comparator: Loose, ids: string[]): boolean {
+  return Object.entries(comparator).every(([operator, wanted]) => {
+    const answers = ids.map((id) => compares({ [operator]: wanted }, id))
+    return operator === 'neq' || operator === 'nin' ? answers.every(Boolean) : answers.some(Boolean)
+  })
+}
+
 function compares(comparator: Loose, value: unknown): boolean {
   return Object.entries(comparator).every(([operator, wanted]) => {
     if (wanted === undefined) return true
+    if (isDate(value) && typeof wanted === 'string' && !isDate(wanted)) throw notModelled(`a duration in a filter (${wanted})`)
     const test = operators[operator]
     if (!test) throw notModelled(`the comparison ${operator}`)
     return test(value, wanted)

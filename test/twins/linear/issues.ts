@@ -3,7 +3,7 @@
 import { announceChange, notifyApp } from './announce.ts'
 import { invalidInput } from './errors.ts'
 import { startSession } from './sessions.ts'
-import { statesOf, type Workspace } from './workspace.ts'
+import { canSeeTeam, statesOf, type Workspace } from './workspace.ts'
 import type { IssueRecord, StateRecord, UserRecord } from './records.ts'
 
 /** The fields of Linear's `IssueCreateInput` and `IssueUpdateInput` that the twin acts on. */
@@ -47,6 +47,7 @@ export function createIssue(workspace: Workspace, by: UserRecord, input: NewIssu
   const issue = store.add(
     'Issue',
     {
+      identifier: `${team.key}-${number}`,
       number,
       title: input.title,
       description: null,
@@ -125,7 +126,7 @@ function checkedFields(workspace: Workspace, teamId: string, input: IssueInput, 
   }
   if (input.projectId !== undefined) fields.projectId = input.projectId && store.get('Project', input.projectId).id
   if (input.parentId !== undefined) fields.parentId = input.parentId && checkedParent(workspace, input.parentId, issue)
-  Object.assign(fields, checkedPeople(workspace, input), checkedLabels(workspace, teamId, input, issue))
+  Object.assign(fields, checkedPeople(workspace, teamId, input), checkedLabels(workspace, teamId, input, issue))
   if (typeof input.trashed === 'boolean') {
     fields.trashed = input.trashed || null
     fields.archivedAt = input.trashed ? now(workspace) : null
@@ -150,7 +151,7 @@ function checkedParent(workspace: Workspace, parentId: string, issue?: IssueReco
   return parent.id
 }
 
-function checkedPeople({ store, app }: Workspace, input: IssueInput): Fields {
+function checkedPeople({ store, app }: Workspace, teamId: string, input: IssueInput): Fields {
   const fields: Fields = {}
   if (input.assigneeId !== undefined) {
     const assignee = input.assigneeId ? store.get('User', input.assigneeId) : undefined
@@ -161,8 +162,11 @@ function checkedPeople({ store, app }: Workspace, input: IssueInput): Fields {
   if (input.delegateId !== undefined) fields.delegateId = input.delegateId && store.get('User', input.delegateId).id
   if (fields.delegateId) {
     const user = store.get('User', fields.delegateId)
-    if (!user.app || !user.active || user.id !== app?.user.id || !app.scopes.has('app:assignable')) {
-      throw invalidInput('Invalid delegate', `${user.name} cannot be delegated to: it is no app with the scope app:assignable.`)
+    if (!user.app || !user.active || user.id !== app?.user.id || !app.scopes.has('app:assignable') || !canSeeTeam(app, teamId)) {
+      throw invalidInput(
+        'Invalid delegate',
+        `${user.name} cannot be delegated to: it is no app with the scope app:assignable and access to the team.`,
+      )
     }
   }
   return fields
@@ -199,9 +203,10 @@ function moveToTeam(workspace: Workspace, issue: IssueRecord, teamId: string): F
   store.change(team, { issueCount: number })
   return {
     teamId: team.id,
+    identifier: `${team.key}-${number}`,
     number,
     stateId: state.id,
-    previousIdentifiers: [...issue.previousIdentifiers, store.identifier(issue)],
+    previousIdentifiers: [...issue.previousIdentifiers, issue.identifier],
     labelIds: issue.labelIds.filter((id) => store.get('IssueLabel', id).teamId === null),
   }
 }
@@ -219,5 +224,16 @@ export function unarchiveIssue(workspace: Workspace, by: UserRecord, issue: Issu
 /** A deleted issue lies in the trash for a while, where it is still found by its id; `forever` removes it at once. */
 export function deleteIssue(workspace: Workspace, by: UserRecord, issue: IssueRecord, forever = false): void {
   updateIssue(workspace, by, issue, { trashed: true })
-  if (forever) workspace.store.remove(issue)
+  if (!forever) return
+  const { store } = workspace
+  for (const session of store.by('AgentSession', 'issueId', issue.id)) {
+    for (const activity of store.by('AgentActivity', 'agentSessionId', session.id)) store.remove(activity)
+    store.remove(session)
+  }
+  for (const comment of store.by('Comment', 'issueId', issue.id)) store.remove(comment)
+  for (const attachment of store.by('Attachment', 'issueId', issue.id)) store.remove(attachment)
+  for (const relation of store.by('IssueRelation', 'issueId', issue.id)) store.remove(relation)
+  for (const relation of store.by('IssueRelation', 'relatedIssueId', issue.id)) store.remove(relation)
+  for (const child of store.by('Issue', 'parentId', issue.id)) store.change(child, { parentId: null })
+  store.remove(issue)
 }

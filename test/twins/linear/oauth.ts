@@ -2,6 +2,7 @@
 // https://linear.app/developers/oauth-2-0-authentication
 
 import { createHash, randomBytes } from 'node:crypto'
+import type { AppRegistration } from './app-registration.ts'
 import type { Timers } from './clock.ts'
 import type { Tokens, TokenPair } from './tokens.ts'
 import { installApp, type Workspace } from './workspace.ts'
@@ -18,14 +19,6 @@ const knownScopes = new Set([
   'app:assignable',
   'app:mentionable',
 ])
-
-/** The app as it is registered with Linear. */
-export interface AppRegistration {
-  clientId: string
-  clientSecret: string
-  name: string
-  redirectUris: string[]
-}
 
 export interface OAuthAnswer {
   status: number

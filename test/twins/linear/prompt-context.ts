@@ -11,12 +11,12 @@ export function promptContext(workspace: Workspace, issue: IssueRecord, source: 
   const parent = store.find('Issue', issue.parentId)
   const team = store.get('Team', issue.teamId)
   const lines = [
-    `<issue identifier="${store.identifier(issue)}">`,
+    `<issue identifier="${issue.identifier}">`,
     `<title>${escape(issue.title)}</title>`,
     ...(issue.description ? [`<description>${escape(issue.description)}</description>`] : []),
     `<team name="${escape(team.name)}"/>`,
     ...issue.labelIds.map((id) => `<label>${escape(store.get('IssueLabel', id).name)}</label>`),
-    ...(parent ? [`<parent-issue identifier="${store.identifier(parent)}"><title>${escape(parent.title)}</title></parent-issue>`] : []),
+    ...(parent ? [`<parent-issue identifier="${parent.identifier}"><title>${escape(parent.title)}</title></parent-issue>`] : []),
     '</issue>',
   ]
   if (source) {

@@ -60,6 +60,8 @@ export interface LabelRecord extends BaseRecord {
 
 export interface IssueRecord extends BaseRecord {
   __typename: 'Issue'
+  /** The team's key and the number. */
+  identifier: string
   number: number
   title: string
   description: string | null

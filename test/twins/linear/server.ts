@@ -117,7 +117,7 @@ async function handle(
     } else if (call === 'malformed') reply = json(400, { errors: [{ message: 'The body is no GraphQL request.' }] })
     else reply = otherwise(served, uploads, request, url, body)
   }
-  if (fault) reply = toBroken(fault, reply, response)
+  if (fault) reply = toBroken(seen.path, fault, reply, response)
   log.status = reply?.status
   log.duration = performance.now() - started
   if (reply) send(response, reply)
@@ -187,7 +187,7 @@ function limitHeaders({ requests, complexity }: Buckets, cost: number): Record<s
 }
 
 /** What the fault leaves of the answer; undefined when the client gets none or only a part. */
-function toBroken(fault: Fault, reply: Reply | undefined, response: ServerResponse): Reply | undefined {
+function toBroken(path: string, fault: Fault, reply: Reply | undefined, response: ServerResponse): Reply | undefined {
   const status = fault.status ?? 500
   if (status === 'timeout') return undefined
   if (status === 'reset') {
@@ -200,7 +200,7 @@ function toBroken(fault: Fault, reply: Reply | undefined, response: ServerRespon
     response.write(whole.subarray(0, Math.ceil(whole.length / 2)), () => response.socket?.destroy())
     return undefined
   }
-  const { contentType, text } = faultBody(status)
+  const { contentType, text } = faultBody(path, status)
   return { status, contentType, text, ...(fault.retryAfter !== undefined && { headers: { 'Retry-After': String(fault.retryAfter) } }) }
 }
 

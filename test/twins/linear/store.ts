@@ -36,7 +36,6 @@ export interface Store {
   remove(record: { __typename: RecordName; id: string }): void
   /** An issue by its UUID, its identifier, or an identifier that it once had. */
   issue(idOrKey: string): IssueRecord
-  identifier(issue: IssueRecord): string
   /** Counts the changes; Linear's `lastSyncId`. */
   readonly syncId: number
 }
@@ -47,7 +46,7 @@ export function createStore(now: () => number): Store {
   const tables = new Map<RecordName, Map<string, BaseRecord>>()
   const indexes = new Map<string, Map<string, Set<BaseRecord>>>()
   const formerIdentifiers = new Map<string, string>()
-  const numbers = new Map<string, string>()
+  const identifiers = new Map<string, string>()
   let syncId = 0
 
   function table(name: RecordName): Map<string, BaseRecord> {
@@ -71,9 +70,8 @@ export function createStore(now: () => number): Store {
     }
     if (name === 'Issue') {
       const issue = record as IssueRecord
-      const key = `${issue.teamId}/${issue.number}`
-      if (how === 'add') numbers.set(key, issue.id)
-      else numbers.delete(key)
+      if (how === 'add') identifiers.set(issue.identifier, issue.id)
+      else identifiers.delete(issue.identifier)
       for (const former of issue.previousIdentifiers) formerIdentifiers.set(former, issue.id)
     }
   }
@@ -133,14 +131,11 @@ export function createStore(now: () => number): Store {
       table(record.__typename).delete(record.id)
       syncId++
     },
-    identifier: (issue) => `${store.get('Team', issue.teamId).key}-${issue.number}`,
     issue(idOrKey) {
       const byId = store.find('Issue', idOrKey)
       if (byId) return byId
-      const [, key, number] = /^([A-Za-z0-9]+)-(\d+)$/.exec(idOrKey) ?? []
-      const team = key && store.all('Team').find((candidate) => candidate.key === key.toUpperCase())
-      const id = (team && numbers.get(`${team.id}/${number}`)) || formerIdentifiers.get(idOrKey.toUpperCase())
-      return store.get('Issue', id)
+      const key = idOrKey.toUpperCase()
+      return store.get('Issue', identifiers.get(key) ?? formerIdentifiers.get(key))
     },
   }
   return store

@@ -1,6 +1,7 @@
 // Puts the twin together: workspaces, app, server, webhooks and faults, on the clock that it was given.
 
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
+import { registerApp, type AppRegistration } from './app-registration.ts'
 import { createTimers, realClock, type Clock } from './clock.ts'
 import { createDeliveries, type Delivery, type WebhookControls } from './deliveries.ts'
 import { createFaults, type Faults } from './faults.ts'
@@ -19,24 +20,12 @@ export interface LinearTwinOptions {
   /** Teams and people of the one workspace acme. */
   teams?: WorkspaceOptions['teams']
   people?: string[]
-  app?: Partial<AppOptions>
+  app?: Partial<AppRegistration>
   limits?: Partial<Limits>
   /** Milliseconds that a used refresh token still answers the pair it has answered. */
   refreshGrace?: number
   /** The port; any free one when left out. */
   port?: number
-}
-
-export interface AppOptions {
-  clientId: string
-  clientSecret: string
-  name: string
-  redirectUris: string[]
-  /** Where Linear sends the app's webhooks; nowhere until it is set. */
-  webhookUrl: string | undefined
-  webhookSecret: string
-  /** What is sent beside what every agent gets; all of it when left out. */
-  resourceTypes: string[] | undefined
 }
 
 export interface ApproveOptions {
@@ -54,7 +43,7 @@ export interface LinearTwin {
   /** For `new LinearClient({ apiUrl })`. */
   readonly apiUrl: string
   /** The app as it is registered; a test may set where its webhooks go. */
-  readonly app: AppOptions
+  readonly app: AppRegistration
   workspace(name?: string): WorkspaceTwin
   /** Does with the page of `/oauth/authorize` what a person does, and answers the address it leads back to. */
   readonly oauth: { approve(url: string, options?: ApproveOptions): Promise<string> }
@@ -75,16 +64,7 @@ export async function createLinearTwin(options: LinearTwinOptions = {}): Promise
   const timers = createTimers(options.clock ?? realClock)
   const problems: string[] = []
   const report = (problem: string): void => void problems.push(problem)
-  const app: AppOptions = {
-    clientId: randomBytes(16).toString('hex'),
-    clientSecret: randomBytes(16).toString('hex'),
-    name: 'Signalbox',
-    redirectUris: ['http://127.0.0.1/oauth/linear/callback'],
-    webhookUrl: undefined,
-    webhookSecret: `lin_wh_${randomBytes(24).toString('base64url')}`,
-    resourceTypes: undefined,
-    ...options.app,
-  }
+  const app = registerApp(options.app)
   const appWebhookId = randomUUID()
   const tokens = createTokens(timers, options.refreshGrace ?? 30 * 60_000)
   const deliveries = createDeliveries(timers, report)

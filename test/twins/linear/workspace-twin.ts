@@ -1,6 +1,7 @@
 // A workspace in the hands of a test: its people, its issues and sessions, and what its administrators do with the app.
+// The records are those of the twin itself: they change as things happen, and a test only reads them.
 
-import type { AppOptions } from './twin.ts'
+import type { AppRegistration } from './app-registration.ts'
 import type { Buckets } from './graphql-endpoint.ts'
 import { createPerson, type IssueLike, type Person } from './people.ts'
 import type { Tokens, TokenPair } from './tokens.ts'
@@ -50,7 +51,7 @@ export interface WorkspaceTwin {
 
 interface Parts {
   workspace: Workspace
-  app: AppOptions
+  app: AppRegistration
   tokens: Tokens
   buckets(): Buckets
 }
@@ -120,7 +121,7 @@ export function createWorkspaceTwin({ workspace, app, tokens, buckets }: Parts):
     sessions: (issue) => store.by('AgentSession', 'issueId', issueOf(issue).id),
     activities: (session) => store.by('AgentActivity', 'agentSessionId', session.id),
     revoke() {
-      appUser()
+      const user = appUser()
       tokens.revokeAll(workspace)
       workspace.announce({
         type: 'OAuthApp',
@@ -130,6 +131,7 @@ export function createWorkspaceTwin({ workspace, app, tokens, buckets }: Parts):
         body: { createdAt: createdAt(), oauthClientId: app.clientId },
       })
       workspace.app = undefined
+      store.change(user, { active: false })
     },
     changeTeamAccess(keys) {
       const { id } = appUser()

@@ -166,6 +166,7 @@ export function installApp(workspace: Workspace, name: string, scopes: Iterable<
       active: true,
       admin: false,
     })
+  workspace.store.change(user, { active: true })
   workspace.app = { user, scopes: new Set(scopes), teamIds: teamIds && new Set(teamIds) }
   return workspace.app
 }
