@@ -93,6 +93,8 @@ export function createCatchUp(options: {
     const notices: Notice[] = []
     for (const session of found.toSorted((one, other) => one.createdAt - other.createdAt)) {
       if (sessionRows.byId(session.id) !== undefined || ['complete', 'error'].includes(session.status)) continue
+      // An issue that was over before we came is nobody's wish.
+      if (session.issue != null && rows.byId(session.issue.id) === undefined && isClosed(session.issue.state.type)) continue
       const opening = {
         id: session.id,
         issue: session.issue?.id ?? null,

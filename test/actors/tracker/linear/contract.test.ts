@@ -13,7 +13,7 @@ trackerContract('linear', async () => {
       for (const blocker of blockedBy) ann.block(blocker, issue)
       ann.delegate(issue)
       await bench.told()
-      return { id: issue.id, key: workspace.state.store.identifier(issue) }
+      return { id: issue.id, key: issue.identifier }
     },
     async remove(id) {
       ann.remove(id)
