@@ -7,7 +7,7 @@ import type { Notice } from '../../ports.ts'
 import type { LinearCalls } from './client.ts'
 import { listComments } from './documents/comment.ts'
 import { listDelegated } from './documents/issue.ts'
-import type { Page } from './documents/operation.ts'
+import { oldestFirst, type Page } from './documents/operation.ts'
 import { listPrompts, listSessions, type ListedSession } from './documents/session.ts'
 import type { Farewell } from './farewell.ts'
 import { messageOf } from './inlet.ts'
@@ -91,7 +91,7 @@ export function createCatchUp(options: {
       after = agentSessions.pageInfo.endCursor
     }
     const notices: Notice[] = []
-    for (const session of found.toSorted((one, other) => one.createdAt - other.createdAt)) {
+    for (const session of oldestFirst(found)) {
       if (sessionRows.byId(session.id) !== undefined || ['complete', 'error'].includes(session.status)) continue
       // An issue that was over before we came is nobody's wish.
       if (session.issue != null && rows.byId(session.issue.id) === undefined && isClosed(session.issue.state.type)) continue
@@ -115,7 +115,7 @@ export function createCatchUp(options: {
     const filter = { type: { eq: 'prompt' }, createdAt: { gte: iso(from) } }
     const found = await calls.pages(id, listPrompts, { filter }, { priority: 'polling', signal }, (answer) => answer.agentActivities)
     const notices: Notice[] = []
-    for (const activity of found.toSorted((one, other) => one.createdAt - other.createdAt)) {
+    for (const activity of oldestFirst(found)) {
       const session = sessionRows.byId(activity.agentSession.id)
       if (session === undefined || activity.user?.id === us) continue
       const prompt = {
@@ -136,16 +136,14 @@ export function createCatchUp(options: {
     const from = since(id, 'comments') ?? now() - firstLook
     const filter = { createdAt: { gte: iso(from) }, issue: { delegate: { id: { eq: workspace.app_user } } } }
     const found = await calls.pages(id, listComments, { filter }, { priority: 'polling', signal }, (answer) => answer.comments)
-    return found
-      .toSorted((one, other) => one.createdAt - other.createdAt)
-      .flatMap((comment) => {
-        const row = comment.issue == null ? undefined : rows.byId(comment.issue.id)
-        const project = projects.find((one) => one.id === row?.project)
-        if (row === undefined || project === undefined) return []
-        const said = { id: comment.id, body: comment.body, issue: row.id, at: comment.createdAt, author: comment.user ?? null }
-        const message = messageOf(workspace, said, (author) => isTrusted(project, toActor(author)), 'poll')
-        return message === null ? [] : [message]
-      })
+    return oldestFirst(found).flatMap((comment) => {
+      const row = comment.issue == null ? undefined : rows.byId(comment.issue.id)
+      const project = projects.find((one) => one.id === row?.project)
+      if (row === undefined || project === undefined) return []
+      const said = { id: comment.id, body: comment.body, issue: row.id, at: comment.createdAt, author: comment.user ?? null }
+      const message = messageOf(workspace, said, (author) => isTrusted(project, toActor(author)), 'poll')
+      return message === null ? [] : [message]
+    })
   }
 
   const parts = { issues: delegations, sessions: newSessions, prompts, comments }

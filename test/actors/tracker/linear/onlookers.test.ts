@@ -59,7 +59,7 @@ describe('progress', () => {
     const said = saidIn(bench.workspace, session)
     await say('ENG-99')
     bench.workspace.exhaust('requests')
-    await expect(bench.tracker.facts({ project: 'app', issue: bench.workspace.issues()[0]!.id })).rejects.toThrow()
+    await expect(bench.tracker.facts({ project: 'app', issue: bench.workspace.issues()[0]!.id })).rejects.toThrow('limits')
     await say()
     expect(saidIn(bench.workspace, session)).toEqual(said)
   })
