@@ -94,6 +94,7 @@ export function createLinearTracker(options: LinearTrackerOptions): LinearTracke
   const sessionReader = createSessionReader({ ...shared, connectUrl })
   const catchUp = createCatchUp({ ...shared, sessionReader, isTerminal: options.isTerminal })
   const heartbeat = createHeartbeat({ ...shared, after, isTerminal: options.isTerminal })
+  const { progress, ended } = createProgress(shared)
   const report = createReports({ ...shared, workflow, url: options.url, pullRequest: options.pullRequest })
 
   return {
@@ -101,7 +102,7 @@ export function createLinearTracker(options: LinearTrackerOptions): LinearTracke
     inlet: createInlet({ ...shared, sessionReader, catchUp, after }),
     projectOf: (issue) => rows.byId(issue)?.project,
     ...createRequests({ ...shared, outbox }),
-    progress: createProgress(shared),
+    progress,
     report,
     promptContext: createPromptContext({ ...shared, apiUrl: settings.apiUrl, timeout }),
     async facts({ issue }) {
@@ -118,7 +119,10 @@ export function createLinearTracker(options: LinearTrackerOptions): LinearTracke
       rows.pruneRequests(now() - requestsFor)
       heartbeat.start()
     },
-    stop: heartbeat.stop,
+    async stop() {
+      await heartbeat.stop()
+      await ended()
+    },
     connect: oauth.connect,
     finish: oauth.finish,
     connection: oauth.connection,

@@ -70,7 +70,9 @@ export function createCatchUp(options: {
       gone.push(...ids.filter((one) => !still.has(one)))
     }
     const notices: Notice[] = []
-    for (const issue of [...unknown.map((one) => one.id), ...gone]) {
+    // Whoever was to be told of these may have ended before.
+    const unheard = rows.unannounced(id)
+    for (const issue of new Set([...unknown.map((one) => one.id), ...gone, ...unheard])) {
       const sight = await issues.look(id, issue, how)
       if (sight.kind === 'here' || sight.kind === 'gone') notices.push(...newsOf(sight, 'poll', null))
     }
@@ -92,7 +94,7 @@ export function createCatchUp(options: {
     }
     const notices: Notice[] = []
     for (const session of oldestFirst(found)) {
-      if (sessionRows.byId(session.id) !== undefined || ['complete', 'error'].includes(session.status)) continue
+      if (sessionRows.byId(session.id)?.opened === 1 || ['complete', 'error'].includes(session.status)) continue
       // An issue that was over before we came is nobody's wish.
       if (session.issue != null && rows.byId(session.issue.id) === undefined && isClosed(session.issue.state.type)) continue
       const opening = {
@@ -167,6 +169,7 @@ export function createCatchUp(options: {
     }
     const seen = (): void => {
       for (const { workspace, name, at } of cursors) rows.setCursor(workspace, name, at)
+      for (const notice of notices) if (notice.kind === 'fact') rows.announce(notice.issue)
     }
     return { notices, seen }
   }

@@ -125,6 +125,13 @@ export function createSessionReader(options: {
   }
 
   async function opened(workspace: WorkspaceRow, opening: Opening, source: Source, signal?: AbortSignal): Promise<Notice[]> {
+    const notices = await open(workspace, opening, source, signal)
+    // Only now: what could not be dealt with is found again by asking.
+    sessionRows.setOpened(opening.id)
+    return notices
+  }
+
+  async function open(workspace: WorkspaceRow, opening: Opening, source: Source, signal?: AbortSignal): Promise<Notice[]> {
     const { id, issue, creator, at, context } = opening
     sessionRows.add({ id, workspace: workspace.id, issue, creator: creator?.name ?? null, at, context })
     const session = sessionRows.byId(id)!

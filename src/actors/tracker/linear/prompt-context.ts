@@ -98,7 +98,10 @@ export function createPromptContext(options: {
       .slice(-mostComments)
       .map(({ user, createdAt, body }) => ({ author: user?.name ?? 'somebody', at: createdAt, body }))
     const images = [issue.description ?? '', ...comments.map(({ body }) => body)].flatMap(imagesIn)
-    const attached = issue.attachments.toSorted((one, other) => one.updatedAt - other.updatedAt).map(({ title, url }) => ({ title, url }))
+    const attached = issue.attachments
+      .toReversed()
+      .toSorted((one, other) => one.updatedAt - other.updatedAt)
+      .map(({ title, url }) => ({ title, url }))
     const every = [...new Map([...images, ...attached].map((one) => [one.url, one])).values()]
     const attachments: PromptContext['attachments'] = []
     for (const one of every) {

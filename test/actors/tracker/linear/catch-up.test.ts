@@ -101,6 +101,22 @@ describe('catching up', () => {
     expect(await catchUp(bench)).toEqual([])
   })
 
+  test('tells of a delegation until it is written down, and answers a session whose beginning failed', async () => {
+    const { bench, ann } = await begin()
+    const issue = ann.createIssue({ title: 'An issue', delegate: true })
+    expect(typesOf(await catchUp(bench, false))).toContain('tracker.delegated')
+    bench.reopen()
+    const again = await catchUp(bench)
+    expect(again).toMatchObject([{ kind: 'fact', issue: issue.id, event: { title: 'An issue', delegated: true } }])
+    expect(await catchUp(bench)).toEqual([])
+    const session = ann.mention(ann.createIssue('A thought'), 'could you?')
+    bench.twin.faults.add({ match: ({ operation }) => operation === 'SignalboxIssue', status: 503 })
+    await catchUp(bench)
+    expect(session.status).toBe('pending')
+    await catchUp(bench)
+    expect(session.status).toBe('awaitingInput')
+  })
+
   test('goes on with the rest where a part cannot be asked, which is asked again', async () => {
     const { bench, ann } = await begin({ twin: { workspaces: [{ name: 'acme' }, { name: 'beta' }] } })
     await bench.connect('beta')
