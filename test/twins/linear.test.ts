@@ -1,8 +1,12 @@
 // The Linear twin as Linear's own SDK sees it: what is read and written is true, and what is wrong is refused in Linear's form.
 
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { AgentActivitySignal, InvalidInputLinearError, IssueRelationType, LinearClient } from '@linear/sdk'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { queries } from './linear/queries.ts'
 import { createReceiver, type Receiver } from './linear/receiver.ts'
+import { sdkFolder } from './linear/sdk-types.ts'
 import { createLinearTwin, type LinearTwin, type WorkspaceTwin } from './linear.ts'
 
 let twin: LinearTwin
@@ -123,6 +127,45 @@ test('a delegation starts a session, which its activities move', async () => {
   await twin.idle()
   const [prompted] = receiver.bodies('AgentSessionEvent', 'prompted')
   expect(prompted.agentActivity).toMatchObject({ content: { type: 'prompt', body: 'The red one.' }, signal: null })
+})
+
+test('whatever the twin models is answered in full, for every field that the SDK asks for', async () => {
+  const alice = acme.as('alice')
+  acme.addProject('Lights')
+  const issue = alice.createIssue({ title: 'Fix the lamp', delegate: true, labels: ['bug'], dueDate: '2026-12-24' })
+  alice.block(issue, alice.createIssue({ title: 'Child', parent: issue }))
+  const comment = alice.comment(issue, 'It flickers.')
+  alice.react(comment, 'eyes')
+  alice.attach(issue, { url: 'https://example.com/log' })
+  const [session] = acme.sessions(issue)
+  alice.prompt(session!, 'Well?')
+  const source = readFileSync(join(sdkFolder(), 'index.mjs'), 'utf8')
+  const ids: Record<string, string> = {
+    agentSession: session!.id,
+    agentActivity: acme.activities(session!)[0]!.id,
+    attachment: acme.attachments(issue)[0]!.id,
+    comment: comment.id,
+    issue: issue.id,
+    issueLabel: issue.labelIds[0]!,
+    issueRelation: acme.state.store.all('IssueRelation')[0]!.id,
+    project: acme.state.store.all('Project')[0]!.id,
+    team: issue.teamId,
+    user: alice.user.id,
+    workflowState: issue.stateId,
+    webhook: (await (await client.createWebhook({ url: receiver.url, resourceTypes: ['Project'], allPublicTeams: true })).webhook)!.id,
+  }
+  const asked = new Set<string>()
+  for (const [, text] of source.matchAll(/new TypedDocumentString\(`(\s*query [^]*?)`/g)) {
+    const [, name] = /^[^{]*\{\s*(\w+)/.exec(text!)!
+    // A query inside a query, as for the comments of an issue, has the field of the one as its root, too.
+    if (!Object.hasOwn(queries, name!)) continue
+    asked.add(name!)
+    const response = await client.client
+      .rawRequest(text!, { id: ids[name!], url: 'https://example.com/log' })
+      .catch((error: unknown) => error)
+    expect(response, `${name}: ${twin.problems.join()}`).not.toBeInstanceOf(Error)
+  }
+  expect([...asked].sort()).toEqual(Object.keys(queries).sort())
 })
 
 test('an id that the client chose is kept, and refused the second time', async () => {

@@ -20,7 +20,8 @@ type Entity = IssueRecord | CommentRecord | LabelRecord | AttachmentRecord | Rea
 export interface Change {
   action: 'create' | 'update' | 'remove'
   record: Entity
-  by: UserRecord
+  /** Who has done it; nobody when it was Linear itself. */
+  by: UserRecord | undefined
   /** The values that the changed fields had. */
   updatedFrom?: Record<string, unknown> | undefined
 }
@@ -35,7 +36,7 @@ export function announceChange(workspace: Workspace, { action, record, by, updat
     teamId: teamId ?? undefined,
     body: {
       createdAt: new Date(workspace.timers.now()).toISOString(),
-      actor: actorBody(workspace, by),
+      ...(by && { actor: actorBody(workspace, by) }),
       data,
       url: record.__typename === 'Comment' ? `${url}#comment-${record.id.slice(0, 8)}` : url,
       ...(updatedFrom && { updatedFrom }),
@@ -72,15 +73,22 @@ export type NotificationType =
   | 'issueAssignedToYou'
   | 'issueUnassignedFromYou'
   | 'issueCommentMention'
+  | 'issueCommentReaction'
+  | 'issueEmojiReaction'
   | 'issueMention'
   | 'issueNewComment'
   | 'issueStatusChanged'
 
+export interface Notification {
+  type: NotificationType
+  issue: IssueRecord
+  by: UserRecord
+  comment?: CommentRecord
+  emoji?: string
+}
+
 /** What Linear puts into the inbox of the app's user; nobody is told of what they did themselves. */
-export function notifyApp(
-  workspace: Workspace,
-  { type, issue, by, comment }: { type: NotificationType; issue: IssueRecord; by: UserRecord; comment?: CommentRecord },
-): void {
+export function notifyApp(workspace: Workspace, { type, issue, by, comment, emoji }: Notification): void {
   const app = workspace.app
   if (!app || by.id === app.user.id) return
   const at = new Date(workspace.timers.now()).toISOString()
@@ -103,6 +111,7 @@ export function notifyApp(
         actor: userBody(workspace, by),
         issueId: issue.id,
         issue: issueWithDescription(workspace, issue),
+        ...(emoji !== undefined && { reactionEmoji: emoji }),
         ...(comment && { commentId: comment.id, comment: commentChild(comment) }),
       },
     },

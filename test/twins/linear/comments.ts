@@ -1,6 +1,6 @@
 // Comments, reactions and what they tell the webhooks of; what a comment means to an agent is told in `conversation.ts`.
 
-import { announceChange } from './announce.ts'
+import { announceChange, notifyApp } from './announce.ts'
 import { forbidden, invalidInput } from './errors.ts'
 import type { Workspace } from './workspace.ts'
 import type { CommentRecord, IssueRecord, ReactionRecord, UserRecord } from './records.ts'
@@ -14,8 +14,11 @@ export interface NewComment {
   createAsUser?: string | null
 }
 
-/** Adds a comment. A reply belongs to the thread that the comment it answers belongs to: threads are one level deep. */
-export function addComment(workspace: Workspace, by: UserRecord, input: NewComment, isArtificialAgentSessionRoot = false): CommentRecord {
+/**
+ * Adds a comment, by nobody when Linear itself opens the thread of a session. A reply belongs to the thread that the
+ * comment it answers belongs to: threads are one level deep.
+ */
+export function addComment(workspace: Workspace, by: UserRecord | undefined, input: NewComment): CommentRecord {
   const { store } = workspace
   if (!input.body?.trim()) throw invalidInput('Argument Validation Error', 'body should not be empty.')
   const answered = input.parentId ? store.get('Comment', input.parentId) : undefined
@@ -30,13 +33,13 @@ export function addComment(workspace: Workspace, by: UserRecord, input: NewComme
       body: input.body,
       issueId,
       parentId: answered ? (answered.parentId ?? answered.id) : null,
-      userId: by.id,
+      userId: by?.id ?? null,
       editedAt: null,
       quotedText: input.quotedText ?? null,
       resolvedAt: null,
       resolvingUserId: null,
       createAsUser: input.createAsUser ?? null,
-      isArtificialAgentSessionRoot,
+      isArtificialAgentSessionRoot: by === undefined,
     },
     input.id,
   )
@@ -92,6 +95,13 @@ export function addReaction(workspace: Workspace, by: UserRecord, input: NewReac
     input.id,
   )
   announceChange(workspace, { action: 'create', record: reaction, by })
+  const comment = store.find('Comment', reaction.commentId)
+  const issue = store.get('Issue', reaction.issueId ?? comment?.issueId)
+  if (comment && comment.userId === workspace.app?.user.id) {
+    notifyApp(workspace, { type: 'issueCommentReaction', issue, by, comment, emoji: reaction.emoji })
+  } else if (!comment && issue.delegateId === workspace.app?.user.id) {
+    notifyApp(workspace, { type: 'issueEmojiReaction', issue, by, emoji: reaction.emoji })
+  }
   return reaction
 }
 

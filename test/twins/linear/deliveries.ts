@@ -195,6 +195,7 @@ function post(delivery: Delivery, secret: string, timers: Timers, signal: AbortS
       headers: {
         'Content-Type': 'application/json; charset=utf-8',
         'Content-Length': body.length,
+        'Accept-Charset': 'utf-8',
         'User-Agent': 'Linear-Webhook',
         'Linear-Delivery': delivery.id,
         'Linear-Event': delivery.type,

@@ -88,6 +88,15 @@ const computed: { [Name in RecordName]?: Fields<Name> } = {
   },
   Project: {
     url: (project, { workspace }) => `${workspace.url}/project/${project.slugId}`,
+    status: (_, { workspace }) => ({
+      __typename: 'ProjectStatus',
+      id: workspace.plannedId,
+      createdAt: workspace.createdAt,
+      updatedAt: workspace.createdAt,
+      name: 'Planned',
+      type: 'planned',
+      color: '#bec2c8',
+    }),
     teams: (project, { workspace }) => project.teamIds.map((id) => workspace.store.get('Team', id)),
     issues: (project, viewer) => list(viewer, 'Issue', (issue: Records['Issue']) => issue.projectId === project.id),
   },

@@ -113,7 +113,8 @@ export async function answer(
       if (error.extensions['statusCode'] === 500) report(error.message)
       return error
     }
-    if (!error.originalError && !error.path) return asQueryError(error, 'BAD_USER_INPUT')
+    // What has no place in the answer has failed before anything was done: a variable does not fit.
+    if (!error.path) return asQueryError(error, 'BAD_USER_INPUT')
     report(`${error.path?.join('.')}: ${error.originalError?.stack ?? error.message}`)
     return failed(error)
   })

@@ -15,7 +15,7 @@ import {
 import { toConnection, type PageArguments } from './connections.ts'
 import { notModelled } from './errors.ts'
 import { isVisible, readField, type Viewer } from './fields.ts'
-import { passes } from './filters.ts'
+import { passes, type Reader } from './filters.ts'
 import { mutations } from './mutations.ts'
 import { queries } from './queries.ts'
 import type { AnyRecord, RecordName } from './records.ts'
@@ -73,7 +73,11 @@ function filtered(
   const argument = parentType.getFields()[fieldName]!.args.find(({ name }) => name === 'filter')
   const type = argument && getNamedType(argument.type)
   if (!isInputObjectType(type)) throw notModelled(`a filter of ${parentType.name}.${fieldName}`)
-  return records.filter((record) => passes(type, filter, record, (from, field) => readField(from, field, viewer)))
+  const reader: Reader = {
+    read: (record, field) => readField(record, field, viewer),
+    now: viewer.workspace.timers.now(),
+  }
+  return records.filter((record) => passes(type, filter, record, reader))
 }
 
 /** Nothing, in the form that the schema demands. A thing of its own (a `Node`) is never invented. */

@@ -1,6 +1,7 @@
 // Linear's GraphQL schema, derived from the types of `@linear/sdk`, so that a query which Linear would refuse is refused here.
 
 import { buildSchema, GraphQLError, GraphQLScalarType, type GraphQLSchema } from 'graphql'
+import { durationOf } from './filters.ts'
 import { readDeclarations, type Declarations, type DeclaredType } from './sdk-types.ts'
 
 let cached: GraphQLSchema | undefined
@@ -9,7 +10,7 @@ let cached: GraphQLSchema | undefined
 export function linearSchema(): GraphQLSchema {
   if (!cached) {
     cached = buildSchema(toSdl(readDeclarations()))
-    checkDates(cached)
+    formScalars(cached)
   }
   return cached
 }
@@ -78,14 +79,32 @@ function toSdl(declared: Declarations): string {
   return text.join('\n')
 }
 
-/** A date that is none is refused as Linear refuses it; the types say nothing about the form of a scalar. */
-function checkDates(schema: GraphQLSchema): void {
-  for (const name of ['DateTime', 'TimelessDate']) {
-    const scalar = schema.getType(name)
-    if (!(scalar instanceof GraphQLScalarType)) throw new Error(`The schema has no scalar ${name}.`)
-    scalar.coerceInputValue = (value) => {
-      if (typeof value === 'string' && !Number.isNaN(Date.parse(value))) return value
+function scalarOf(schema: GraphQLSchema, name: string): GraphQLScalarType {
+  const scalar = schema.getType(name)
+  if (!(scalar instanceof GraphQLScalarType)) throw new Error(`The schema has no scalar ${name}.`)
+  return scalar
+}
+
+/**
+ * The form of the scalars, about which the types say nothing: a date that is none is refused, and `JSON` is a text that
+ * holds JSON, as the SDK reads it, while a `JSONObject` is the object itself.
+ */
+function formScalars(schema: GraphQLSchema): void {
+  for (const name of ['DateTime', 'TimelessDate', 'DateTimeOrDuration', 'TimelessDateOrDuration']) {
+    const isDuration = (value: string): boolean => name.endsWith('OrDuration') && durationOf(value) !== undefined
+    scalarOf(schema, name).coerceInputValue = (value) => {
+      if (typeof value === 'string' && (isDuration(value) || !Number.isNaN(Date.parse(value)))) return value
       throw new GraphQLError(`${name} cannot represent an invalid date-time-string ${String(value)}.`)
+    }
+  }
+  const json = scalarOf(schema, 'JSON')
+  json.coerceOutputValue = (value) => JSON.stringify(value)
+  json.coerceInputValue = (value) => {
+    if (typeof value !== 'string') return value
+    try {
+      return JSON.parse(value)
+    } catch {
+      throw new GraphQLError(`JSON cannot represent the value ${value}.`)
     }
   }
 }

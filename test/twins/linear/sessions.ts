@@ -48,7 +48,7 @@ export function startSession(workspace: Workspace, { issue, by, source, external
   if (!app) throw invalidInput('No agent is installed in this workspace.')
   const root = source
     ? (store.find('Comment', source.parentId) ?? source)
-    : addComment(workspace, by, { issueId: issue.id, body: `This thread is for an agent session with ${app.user.displayName}.` }, true)
+    : addComment(workspace, undefined, { issueId: issue.id, body: `This thread is for an agent session with ${app.user.displayName}.` })
   const session = store.add('AgentSession', {
     slugId: randomBytes(6).toString('hex'),
     status: 'pending',
@@ -72,7 +72,7 @@ export function startSession(workspace: Workspace, { issue, by, source, external
   })
   waitForStaleness(workspace, session)
   announceSession(workspace, 'created', session, {
-    promptContext: promptContext(workspace, issue, source),
+    promptContext: promptContext(workspace, issue, root),
     guidance: guidanceBody(workspace, issue.teamId),
     ...(source && { previousComments: threadBefore(workspace, source).map((comment) => commentChild(comment)) }),
   })
@@ -175,9 +175,16 @@ export interface SessionChange {
   dismissedAt?: string | null
 }
 
+/** A URL is given once; one that the session has already gets the new label. */
+function assertDistinct(items: ExternalUrl[]): void {
+  const twice = items.find((item, at) => items.findIndex(({ url }) => url === item.url) !== at)
+  if (twice) throw invalidInput('Argument Validation Error', `externalUrls: ${twice.url} is there twice.`)
+}
+
 const stepStates = ['pending', 'inProgress', 'completed', 'canceled']
 
 export function updateSession(workspace: Workspace, session: SessionRecord, change: SessionChange): SessionRecord {
+  for (const given of [change.externalUrls, change.addedExternalUrls]) assertDistinct(given ?? [])
   const urls = new Map((change.externalUrls ?? session.externalUrls).map((item) => [item.url, item]))
   for (const item of change.addedExternalUrls ?? []) urls.set(item.url, item)
   for (const url of change.removedExternalUrls ?? []) urls.delete(url)

@@ -42,6 +42,7 @@ interface Family {
 }
 
 /**
+ * Linear's pages say that a refresh token is rotated, and leave open what a repeated one is answered with. Therefore
  * `grace` is for how many milliseconds a used refresh token still answers the same pair, for a client that did not get
  * the first answer. After that it is void.
  */
@@ -55,7 +56,12 @@ export function createTokens({ now }: Timers, grace: number): Tokens {
     const refreshToken = `lin_refresh_${randomBytes(24).toString('hex')}`
     access.set(accessToken, { family, expires: now() + lifetime })
     refreshes.set(refreshToken, { family })
-    return { accessToken, refreshToken, expiresIn: lifetime / 1000, scopes: family.grant.scopes }
+    return {
+      accessToken,
+      refreshToken, // Linear counts the second in which the token was made.
+      expiresIn: lifetime / 1000 - 1,
+      scopes: family.grant.scopes,
+    }
   }
 
   const asViewer = ({ workspace, user, scopes }: Grant): Viewer => ({ workspace, user, scopes: new Set(scopes) })

@@ -45,6 +45,8 @@ export interface Workspace {
   timers: Timers
   app: Installation | undefined
   guidance: GuidanceRule[]
+  /** The status of every project: what is planned. */
+  plannedId: string
   announce(what: Announcement): void
 }
 
@@ -105,6 +107,7 @@ export function createWorkspace(options: WorkspaceOptions, around: Surroundings)
     timers: around.timers,
     app: undefined,
     guidance: options.guidance ?? [],
+    plannedId: randomUUID(),
     announce: (what) => around.announce(workspace, what),
   }
   for (const name of options.people ?? ['alice', 'bob']) addPerson(workspace, name)
