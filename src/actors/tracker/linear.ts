@@ -66,13 +66,12 @@ export interface LinearTracker extends Tracker {
   connection: (state: string) => Connection
   /** Whoever has let us in, and whether that is still so. */
   workspaces: () => WorkspaceHealth[]
+  /** Forgets what was carried out and which sessions had ended before `time` (epoch ms), and answers how much. */
+  prune: (time: number) => number
   promptContext: (request: { issue: string; folder: string }) => Promise<PromptContext>
   progress: NonNullable<Tracker['progress']>
   inlet: NonNullable<Tracker['inlet']>
 }
-
-/** What has been carried out is remembered as long as it may be asked for again. */
-const requestsFor = 30 * 24 * 3_600_000
 
 export function createLinearTracker(options: LinearTrackerOptions): LinearTracker {
   const { settings, projects, database, now, after, wake, timeout } = options
@@ -116,13 +115,13 @@ export function createLinearTracker(options: LinearTrackerOptions): LinearTracke
 
     start() {
       if (workspaces.all().length > 0) workspaces.encryptAnew()
-      rows.pruneRequests(now() - requestsFor)
       heartbeat.start()
     },
     async stop() {
       await heartbeat.stop()
       await ended()
     },
+    prune: (time) => rows.pruneRequests(time) + sessionRows.prune(time),
     connect: oauth.connect,
     finish: oauth.finish,
     connection: oauth.connection,

@@ -53,6 +53,10 @@ export function createSessionRows({ database, now }: { database: SqliteDatabase;
   const setPlan = database.prepare<[string, string]>('UPDATE linear_session SET plan = ? WHERE id = ?')
   const setUrls = database.prepare<[string, string]>('UPDATE linear_session SET urls = ? WHERE id = ?')
 
+  const prune = database.prepare<[number]>(
+    "DELETE FROM linear_session WHERE last_activity_at < ? AND state IN ('complete', 'error', 'gone')",
+  )
+
   return {
     byId: (id: string) => byId.get(id),
     /** The one in which a person spoke last comes first. */
@@ -76,6 +80,7 @@ export function createSessionRows({ database, now }: { database: SqliteDatabase;
     setPrompted: (id: string, at: number) => void setPrompted.run(at, id),
     setAwaits: (id: string, awaits: SessionRow['awaits']) => void setAwaits.run(awaits, id),
     setPlan: (id: string, plan: string) => void setPlan.run(plan, id),
+    prune: (before: number) => prune.run(before).changes,
     setUrls: (id: string, urls: string) => void setUrls.run(urls, id),
   }
 }

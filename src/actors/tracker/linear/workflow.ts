@@ -33,9 +33,9 @@ export function createWorkflow(options: {
 
   /** A label of the team or of the workspace, made where there is none and we may; null where we may not. */
   async function labelOf(workspace: string, team: string, name: string): Promise<string | null> {
-    const filter = { name: { eqIgnoreCase: name } }
+    const filter = { name: { eqIgnoreCase: name }, or: [{ team: { id: { eq: team } } }, { team: { null: true } }] }
     const { issueLabels } = await calls.call(workspace, findLabel, { filter }, how)
-    const found = issueLabels.nodes.find((label) => label.team == null || label.team.id === team)
+    const found = issueLabels.nodes[0]
     if (found !== undefined) return found.id
     const id = uuidOf('label', team, name)
     try {

@@ -87,6 +87,15 @@ describe('asked for here', () => {
     expect(bench.logged.some((line) => line.includes('could not be shown'))).toBe(true)
   })
 
+  test('what was carried out long ago is forgotten', async () => {
+    const { bench, issue, tracker, calls } = await begin()
+    await tracker.cancel(issue.id, { key: 'old' })
+    expect(tracker.prune(Date.now() - 1_000)).toBe(0)
+    expect(tracker.prune(Date.now() + 1_000)).toBe(1)
+    await tracker.cancel(issue.id, { key: 'old' })
+    expect([calls('issueUpdate'), bench.recorded().length]).toEqual([1, 2])
+  })
+
   test('of an issue that is not known nothing is done', async () => {
     const { tracker } = await begin()
     for (const act of [tracker.delegate, tracker.undelegate, tracker.cancel])

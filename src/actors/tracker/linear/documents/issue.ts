@@ -161,9 +161,9 @@ export const listStates = operation(
 
 export const findLabel = operation(
   `query SignalboxLabel($filter: IssueLabelFilter!) {
-    issueLabels(filter: $filter, first: 20) { nodes { id name team { id } } ${pageFields} }
+    issueLabels(filter: $filter, first: 1) { nodes { ${labelFields} } ${pageFields} }
   }`,
-  z.object({ issueLabels: page(label.extend({ team: z.object({ id: z.string() }).nullish() })) }),
+  z.object({ issueLabels: page(label) }),
 )
 
 export const makeLabel = {
