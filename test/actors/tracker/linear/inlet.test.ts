@@ -156,6 +156,11 @@ describe('who may', () => {
     bob.prompt(session, 'Really')
     await bench.told()
     expect(saidIn(bench.workspace, session).filter((said) => said.includes('Only some people'))).toHaveLength(1)
+    const report = { project: 'app', issue: issue.id, key: 'ENG-1', kind: 'question', phase: 'awaiting_input', text: 'Which?' } as const
+    await bench.tracker.report(report, 'question')
+    bench.workspace.as('carol').prompt(session, 'Mine')
+    await bench.told()
+    expect(session.status).toBe('awaitingInput')
     ann.prompt(session, 'Do this')
     expect(factsOf(await bench.told(), 'tracker.prompted')).toMatchObject([{ event: { text: 'Do this' } }])
   })
