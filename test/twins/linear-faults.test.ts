@@ -124,7 +124,13 @@ test('a query that Linear would refuse is refused in its form', async () => {
 
 test('what the twin does not know is a problem of the twin, of which the test hears', async () => {
   expect((await post({ query: '{ initiatives { nodes { id } } }' })).status).toBe(500)
-  expect(twin.problems).toEqual(['The Linear twin does not know the query initiatives.'])
+  const issue = acme.as('alice').createIssue('Fix the lamp')
+  await expect(client.updateIssue(issue.id, { title: 'Later', snoozedUntilAt: new Date() })).rejects.toMatchObject({ status: 500 })
+  expect(issue.title).toBe('Fix the lamp')
+  expect(twin.problems).toEqual([
+    'The Linear twin does not know the query initiatives.',
+    'The Linear twin does not know the field snoozedUntilAt of issueUpdate.',
+  ])
   await expect(twin.close()).rejects.toThrow('does not know the query initiatives')
   twin.problems.length = 0
 })

@@ -25,7 +25,6 @@ beforeEach(async () => {
 })
 
 afterEach(async () => {
-  await twin.idle()
   await receiver.close()
   await twin.close()
 })
@@ -80,7 +79,7 @@ test('the walk through OAuth leads back with the state, and its tokens are those
   expect(back.searchParams.get('state')).toBe('state-1')
   const { status, body } = await exchange(back.searchParams.get('code')!)
   expect(status).toBe(200)
-  expect(body).toMatchObject({ token_type: 'Bearer', expires_in: 86_399, scope: 'read write app:assignable' })
+  expect(body).toMatchObject({ token_type: 'Bearer', expires_in: 86_400, scope: 'read write app:assignable' })
   const other = await install('globex')
   const [here, there] = await Promise.all([clientOf(body.access_token).viewer, clientOf(other.access_token).viewer])
   expect(here).toMatchObject({ id: twin.workspace('acme').appUser.id, app: true })

@@ -35,7 +35,6 @@ beforeEach(async () => {
 })
 
 afterEach(async () => {
-  await twin.idle()
   await receiver.close()
   await twin.close()
 })

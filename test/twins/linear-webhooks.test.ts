@@ -30,7 +30,6 @@ beforeEach(async () => {
 })
 
 afterEach(async () => {
-  await twin.idle()
   await receiver.close()
   await twin.close()
 })
@@ -128,7 +127,7 @@ test('an answer that takes longer than five seconds is none, and the retry may s
   acme.as('alice').createIssue('Fix the lamp')
   await expect.poll(() => receiver.received.length).toBe(1)
   await clock.advance(5_000)
-  await twin.idle()
+  await expect.poll(() => twin.deliveries[0]!.attempts.length).toBe(1)
   expect(twin.deliveries[0]).toMatchObject({ outcome: 'retrying', attempts: [{ status: undefined, error: 'No answer within 5 seconds.' }] })
   receiver.answer = 200
   await clock.advance(minute)

@@ -16,6 +16,7 @@ import { toConnection, type PageArguments } from './connections.ts'
 import { notModelled } from './errors.ts'
 import { isVisible, readField, type Viewer } from './fields.ts'
 import { passes, type Reader } from './filters.ts'
+import { assertModelled } from './modelled.ts'
 import { mutations } from './mutations.ts'
 import { queries } from './queries.ts'
 import type { AnyRecord, RecordName } from './records.ts'
@@ -45,6 +46,7 @@ export const resolveField: GraphQLFieldResolver<unknown, Viewer> = (source, args
   let value: unknown
   if (parentType.name === 'Query') value = (queries[fieldName] ?? missing(`the query ${fieldName}`))(args, viewer)
   else if (parentType.name === 'Mutation') {
+    assertModelled(fieldName, args['input'])
     value = (mutations[fieldName] ?? missing(`the mutation ${fieldName}`))(args, viewer)
   } else if (isRecord(source)) value = readField(source, fieldName, viewer)
   else value = (source as Loose)[fieldName]

@@ -59,7 +59,7 @@ export function createTokens({ now }: Timers, grace: number): Tokens {
     return {
       accessToken,
       refreshToken, // Linear counts the second in which the token was made.
-      expiresIn: lifetime / 1000 - 1,
+      expiresIn: lifetime / 1000,
       scopes: family.grant.scopes,
     }
   }
