@@ -58,6 +58,7 @@ export function createCatchUp(options: {
     const filter = { delegate: { id: { eq: us } }, ...(from === null ? {} : { updatedAt: { gte: iso(from) } }) }
     const delegated = await calls.pages(id, listDelegated, { filter }, how, (answer) => answer.issues)
     const unknown = delegated.filter((issue) => {
+      if (issue.trashed) return false
       const row = rows.byId(issue.id)
       return row === undefined ? !isClosed(issue.state.type) : row.delegated === 0 || row.removed_at !== null
     })
@@ -66,7 +67,7 @@ export function createCatchUp(options: {
     for (let at = 0; at < believed.length; at += batch) {
       const ids = believed.slice(at, at + batch).map((row) => row.id)
       const found = await calls.pages(id, listDelegated, { filter: { id: { in: ids } } }, how, (answer) => answer.issues)
-      const still = new Set(found.filter(({ delegate }) => delegate?.id === us).map((issue) => issue.id))
+      const still = new Set(found.filter(({ delegate, trashed }) => delegate?.id === us && !trashed).map((issue) => issue.id))
       gone.push(...ids.filter((one) => !still.has(one)))
     }
     const notices: Notice[] = []

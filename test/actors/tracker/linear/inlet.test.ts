@@ -189,6 +189,19 @@ describe('who may', () => {
     expect(typesOf(await bench.told())).toContain('tracker.delegated')
     expect(await bench.tracker.facts({ project: 'app', issue: issue.id })).toMatchObject({ delegated: true })
   })
+
+  test('is asked of the issue’s history where nobody has told of the delegation', async () => {
+    const { bench, ann, bob, issue } = await begin(rules)
+    const isOurs = async () => (await bench.tracker.facts({ project: 'app', issue: issue.id }))!.delegated
+    bench.twin.app.webhookUrl = undefined
+    ann.undelegate(issue)
+    expect(await isOurs()).toBe(false)
+    bob.delegate(issue)
+    expect(await isOurs()).toBe(false)
+    ann.undelegate(issue)
+    ann.delegate(issue)
+    expect(await isOurs()).toBe(true)
+  })
 })
 
 describe('which project', () => {

@@ -114,13 +114,14 @@ export type Place = z.infer<typeof getPlace.answer>['issue']
 
 export const listDelegated = operation(
   `query SignalboxDelegated($filter: IssueFilter!, $after: String) {
-    issues(filter: $filter, first: 50, after: $after, orderBy: updatedAt) { nodes { id updatedAt delegate { id } state { type } } ${pageFields} }
+    issues(filter: $filter, first: 50, after: $after, orderBy: updatedAt, includeArchived: true) { nodes { id updatedAt trashed delegate { id } state { type } } ${pageFields} }
   }`,
   z.object({
     issues: page(
       z.object({
         id: z.string(),
         updatedAt: time,
+        trashed: z.boolean().nullish(),
         delegate: z.object({ id: z.string() }).nullish(),
         state: z.object({ type: z.string() }),
       }),
