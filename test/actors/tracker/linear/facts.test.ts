@@ -79,6 +79,19 @@ describe('facts', () => {
     expect(times).toEqual([...new Set(times)].toSorted((one, other) => one - other))
   })
 
+  test('have an archived part and a blocker that is, too, and none that lies in the bin', async () => {
+    const { bench, ann, issue, facts } = await begin()
+    const [done, binned] = ['Done', 'Binned'].map((title) => ann.createIssue({ title, parent: issue }))
+    const blocker = ann.createIssue('Before')
+    ann.block(blocker, issue)
+    ann.moveState(done!, 'Done')
+    bench.workspace.state.store.change(done!, { archivedAt: new Date().toISOString() })
+    expect((await facts()).children.map(({ key }) => key)).toEqual(['ENG-2', 'ENG-3'])
+    ann.remove(binned!)
+    ann.remove(blocker)
+    expect(await facts()).toMatchObject({ children: [{ key: 'ENG-2', state: 'completed' }], blockedBy: [] })
+  })
+
   test('take a pull request for the issue’s own only where somebody has said so', async () => {
     const { ann, issue, facts } = await begin()
     ann.attach(issue, { url: 'https://github.com/acme/app/pull/1', linkKind: 'links' })
