@@ -144,6 +144,20 @@ describe('a comment', () => {
   })
 })
 
+describe('in a session', () => {
+  test('our own words are no message, nor is what is said to another agent', async () => {
+    const { bench, ann, session } = await begin()
+    ann.prompt(session, 'Use the old parser')
+    const prompt = (await bench.deliveries()).find(({ event }) => event === 'AgentSessionEvent')!
+    const read = (body: string) => bench.tracker.inlet.read({ ...prompt, body })
+    expect(typesOf(await read(prompt.body))).toEqual(['tracker.prompted'])
+    expect(await read(prompt.body.replace('"type":"prompt"', '"type":"thought"'))).toEqual([])
+    expect(await read(prompt.body.replaceAll(ann.user.id, bench.workspace.appUser.id))).toEqual([])
+    const other = prompt.body.replaceAll(`"appUserId":"${bench.workspace.appUser.id}"`, '"appUserId":"another"')
+    expect(await read(other)).toEqual([])
+  })
+})
+
 describe('who may', () => {
   const rules = { projects: [{ id: 'app', trustedActors: { emails: ['alice@ACME.example'] } }] }
 
