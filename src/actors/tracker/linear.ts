@@ -64,6 +64,8 @@ export interface LinearTracker extends Tracker {
   }) => Promise<{ workspace: { id: string; name: string } }>
   /** How an attempt to let us in stands. Throws FatalError `unknown-state`. */
   connection: (state: string) => Connection
+  /** Gives the workspace's tokens back, so that nobody can use them any more. Throws FatalError `linear-unauthorized` for an unknown one. */
+  disconnect: (workspace: string) => Promise<void>
   /** Whoever has let us in, and whether that is still so. */
   workspaces: () => WorkspaceHealth[]
   /** Forgets what was carried out and which sessions had ended before `time` (epoch ms), and answers how much. */
@@ -125,6 +127,10 @@ export function createLinearTracker(options: LinearTrackerOptions): LinearTracke
     connect: oauth.connect,
     finish: oauth.finish,
     connection: oauth.connection,
+    async disconnect(workspace) {
+      await endpoint.revoke(workspaces.root(workspace))
+      workspaces.setHealth(workspace, 'revoked', 'It was disconnected here.')
+    },
     workspaces: workspaces.health,
   }
 }

@@ -159,7 +159,8 @@ export function createSessionReader(options: {
       return newsOf(sight, source, creator?.name ?? null)
     }
     const author = creator?.name ?? null
-    const isHandover = mention === null && sight.facts.delegated
+    // A session that we have opened ourselves begins nothing.
+    const isHandover = mention === null && sight.facts.delegated && creator?.id !== workspace.app_user
     const news = isHandover ? [whole(sight, 'tracker.delegated', source, author)] : newsOf(sight, source, author)
     if (mention === null) return news
     if (!sight.facts.delegated) await offer(session, sight.row.key, '')

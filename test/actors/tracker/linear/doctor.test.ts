@@ -95,5 +95,7 @@ describe('doctor', () => {
     bench.database.prepare("UPDATE linear_workspace SET scopes = 'read,write'").run()
     expect(await problems(bench)).toContain('fail acme: scopes')
     expect(await problems(bench, { now: () => Date.now() - 10 * 60_000 })).toContain('fail acme: clock')
+    bench.twin.faults.add({ match: ({ path, operation }) => path === '/graphql' && operation === undefined, status: 'timeout' })
+    expect(await problems(bench, { timeout: 300 })).toContain('warn acme: clock')
   })
 })

@@ -218,6 +218,21 @@ describe('tokens', () => {
     expect(bench.twin.requests).toHaveLength(asked)
   })
 
+  test('a workspace that is disconnected here gives its tokens back, also where the answer is lost', async () => {
+    const bench = await createBench()
+    const issue = await delegated(bench)
+    const match = ({ path }: { path: string }) => path === '/oauth/revoke'
+    bench.twin.faults.add({ match, status: 503 })
+    await expect(bench.tracker.disconnect(bench.workspace.id)).rejects.toMatchObject({ code: 'linear-failed' })
+    expect(await bench.tracker.facts({ project: 'app', issue })).not.toBeNull()
+    await bench.tracker.disconnect(bench.workspace.id)
+    expect(bench.tracker.workspaces()).toMatchObject([{ health: 'revoked' }])
+    await expect(bench.tracker.facts({ project: 'app', issue })).rejects.toMatchObject({ code: 'linear-unauthorized' })
+    await expect(bench.tracker.disconnect('unknown')).rejects.toMatchObject({ code: 'linear-unauthorized' })
+    await bench.connect()
+    expect(await bench.tracker.facts({ project: 'app', issue })).not.toBeNull()
+  })
+
   test('access to teams that is taken and given back is shown', async () => {
     const bench = await createBench({ twin: { teams: [{ key: 'ENG' }, { key: 'OPS' }] } })
     await delegated(bench)

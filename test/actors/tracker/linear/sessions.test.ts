@@ -179,6 +179,28 @@ describe('work is shown in it', () => {
     expect((session.plan as { status: string }[]).map(({ status }) => status)).toEqual(['completed', 'completed', 'completed'])
   })
 
+  test.each(['agentActivityCreate', 'agentSessionUpdate', 'issueUpdate', 'issueLabelCreate', 'attachmentCreate'])(
+    'where the answer to %s is lost the report is made again, and all of it is there once',
+    async (field) => {
+      const { bench, issue, session, report } = await begin()
+      bench.pullRequests.set(issue.id, 'https://github.com/acme/app/pull/7')
+      await report({ kind: 'state', phase: 'implementing', text: 'On it' })
+      bench.workspace.attachments(issue).map((attachment) => bench.workspace.state.store.remove(attachment))
+      bench.database.prepare("DELETE FROM linear_request WHERE key LIKE 'attachment:%'").run()
+      session.externalUrls = []
+      bench.database.prepare("UPDATE linear_session SET urls = '[]'").run()
+      bench.twin.faults.add({ match: ({ fields }) => fields.includes(field), when: 'after', status: 'reset' })
+      const question = { kind: 'question', phase: 'awaiting_input', text: 'Which?' } as const
+      await expect(report(question, 'asked')).rejects.toMatchObject({ code: 'linear-unreachable' })
+      await report(question, 'asked')
+      expect(textOf(bench, session).slice(1)).toEqual(['action: On it (ENG-1)', 'elicitation: Which?'])
+      expect(session.externalUrls).toHaveLength(2)
+      expect(bench.workspace.labelsOf(issue)).toEqual(['needs-human'])
+      expect(bench.workspace.attachments(issue)).toHaveLength(1)
+      expect(bench.twin.faults.pending).toBe(0)
+    },
+  )
+
   test('a failure and a call for help are errors; the plan keeps what was done', async () => {
     const { bench, issue, session, report } = await begin()
     await report({ kind: 'state', phase: 'pr_open', text: 'Open' })
