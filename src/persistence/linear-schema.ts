@@ -49,6 +49,8 @@ CREATE TABLE linear_issue (
   removed_at INTEGER,
   -- The workflow state that we have moved it to; another one was chosen by a person.
   moved_to TEXT,
+  -- The one that we are moving it to: whether that has happened is not known where the answer was lost.
+  moving_to TEXT,
   status_comment TEXT,
   status_text TEXT
 ) STRICT, WITHOUT ROWID;

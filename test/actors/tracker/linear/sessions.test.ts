@@ -228,6 +228,22 @@ describe('work is shown in it', () => {
     expect(bench.workspace.stateOf(issue).name).toBe('Done')
   })
 
+  test('a column that we have moved it to is known for ours, also where the answer was lost', async () => {
+    const { bench, issue, report } = await begin()
+    await report({ kind: 'state', phase: 'implementing', text: 'On it' })
+    const match = ({ fields }: { fields: string[] }) => fields.includes('issueUpdate')
+    bench.twin.faults.add({ match, when: 'after', status: 'reset' })
+    const open = { kind: 'state', phase: 'pr_open', text: 'Open' } as const
+    await expect(report(open, 'open')).rejects.toMatchObject({ code: 'linear-unreachable' })
+    await report(open, 'open')
+    expect(bench.workspace.stateOf(issue).name).toBe('In Review')
+    bench.twin.faults.add({ match, status: 503 })
+    const red = { kind: 'state', phase: 'repairing_ci', text: 'Red' } as const
+    await expect(report(red, 'red')).rejects.toMatchObject({ code: 'linear-failed' })
+    await report(red, 'red')
+    expect(bench.workspace.stateOf(issue).name).toBe('In Progress')
+  })
+
   test('what is as it should be is not written again', async () => {
     const { bench, report } = await begin()
     await report({ kind: 'state', phase: 'implementing', text: 'On it' })
