@@ -44,9 +44,13 @@ CREATE TABLE linear_issue (
   -- A digest of what was seen, and when it became so: what has not changed does not look newer.
   digest TEXT NOT NULL,
   observed_at INTEGER NOT NULL,
+  -- Whether it is certain that its actor has been told of it.
+  announced INTEGER NOT NULL DEFAULT 0 CHECK (announced IN (0, 1)),
   removed_at INTEGER,
   -- The workflow state that we have moved it to; another one was chosen by a person.
   moved_to TEXT,
+  -- The one that we are moving it to: whether that has happened is not known where the answer was lost.
+  moving_to TEXT,
   status_comment TEXT,
   status_text TEXT
 ) STRICT, WITHOUT ROWID;
@@ -67,6 +71,8 @@ CREATE TABLE linear_session (
   issue TEXT,
   state TEXT NOT NULL,
   creator TEXT,
+  -- Whether its beginning has been dealt with.
+  opened INTEGER NOT NULL DEFAULT 0 CHECK (opened IN (0, 1)),
   -- What is awaited in it that no issue's actor has asked: a project, or a delegation.
   awaits TEXT,
   -- The last words that we have said in it and that stay.

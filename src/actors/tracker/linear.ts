@@ -64,15 +64,16 @@ export interface LinearTracker extends Tracker {
   }) => Promise<{ workspace: { id: string; name: string } }>
   /** How an attempt to let us in stands. Throws FatalError `unknown-state`. */
   connection: (state: string) => Connection
+  /** Gives the workspace's tokens back, so that nobody can use them any more. Throws FatalError `linear-unauthorized` for an unknown one. */
+  disconnect: (workspace: string) => Promise<void>
   /** Whoever has let us in, and whether that is still so. */
   workspaces: () => WorkspaceHealth[]
+  /** Forgets what was carried out and which sessions had ended before `time` (epoch ms), and answers how much. */
+  prune: (time: number) => number
   promptContext: (request: { issue: string; folder: string }) => Promise<PromptContext>
   progress: NonNullable<Tracker['progress']>
   inlet: NonNullable<Tracker['inlet']>
 }
-
-/** What has been carried out is remembered as long as it may be asked for again. */
-const requestsFor = 30 * 24 * 3_600_000
 
 export function createLinearTracker(options: LinearTrackerOptions): LinearTracker {
   const { settings, projects, database, now, after, wake, timeout } = options
@@ -94,6 +95,7 @@ export function createLinearTracker(options: LinearTrackerOptions): LinearTracke
   const sessionReader = createSessionReader({ ...shared, connectUrl })
   const catchUp = createCatchUp({ ...shared, sessionReader, isTerminal: options.isTerminal })
   const heartbeat = createHeartbeat({ ...shared, after, isTerminal: options.isTerminal })
+  const { progress, ended } = createProgress(shared)
   const report = createReports({ ...shared, workflow, url: options.url, pullRequest: options.pullRequest })
 
   return {
@@ -101,7 +103,7 @@ export function createLinearTracker(options: LinearTrackerOptions): LinearTracke
     inlet: createInlet({ ...shared, sessionReader, catchUp, after }),
     projectOf: (issue) => rows.byId(issue)?.project,
     ...createRequests({ ...shared, outbox }),
-    progress: createProgress(shared),
+    progress,
     report,
     promptContext: createPromptContext({ ...shared, apiUrl: settings.apiUrl, timeout }),
     async facts({ issue }) {
@@ -115,13 +117,20 @@ export function createLinearTracker(options: LinearTrackerOptions): LinearTracke
 
     start() {
       if (workspaces.all().length > 0) workspaces.encryptAnew()
-      rows.pruneRequests(now() - requestsFor)
       heartbeat.start()
     },
-    stop: heartbeat.stop,
+    async stop() {
+      await heartbeat.stop()
+      await ended()
+    },
+    prune: (time) => rows.pruneRequests(time) + sessionRows.prune(time),
     connect: oauth.connect,
     finish: oauth.finish,
     connection: oauth.connection,
+    async disconnect(workspace) {
+      await endpoint.revoke(workspaces.root(workspace))
+      workspaces.setHealth(workspace, 'revoked', 'It was disconnected here.')
+    },
     workspaces: workspaces.health,
   }
 }

@@ -1,5 +1,6 @@
 // What Linear's schema shows of a record beyond what is remembered of it: computed values, what it points to, what belongs to it.
 
+import { historyOf } from './issue-history.ts'
 import { priorityLabels, sessionUrl, userUrl } from './bodies.ts'
 import { canSeeTeam, issueUrl, statesOf, type Workspace } from './workspace.ts'
 import type { AnyRecord, RecordName, Records, UserRecord } from './records.ts'
@@ -118,6 +119,7 @@ const computed: { [Name in RecordName]?: Fields<Name> } = {
     priorityLabel: (issue) => priorityLabels[issue.priority],
     prioritySortOrder: (issue) => issue.sortOrder,
     botActor: (issue, viewer) => bot(issue.createAsUser, viewer),
+    history: (issue) => historyOf(issue),
     labels: (issue, { workspace }) => issue.labelIds.map((id) => workspace.store.get('IssueLabel', id)),
     subscribers: (issue, { workspace }) => issue.subscriberIds.map((id) => workspace.store.get('User', id)),
     children: (issue, { workspace }) => workspace.store.by('Issue', 'parentId', issue.id),

@@ -2,6 +2,7 @@
 
 import { announceChange, notifyApp } from './announce.ts'
 import { invalidInput } from './errors.ts'
+import { rememberDelegation } from './issue-history.ts'
 import { startSession } from './sessions.ts'
 import { canSeeTeam, statesOf, type Workspace } from './workspace.ts'
 import type { IssueRecord, StateRecord, UserRecord } from './records.ts'
@@ -76,7 +77,10 @@ export function createIssue(workspace: Workspace, by: UserRecord, input: NewIssu
   )
   store.change(team, { issueCount: number })
   announceChange(workspace, { action: 'create', record: issue, by })
-  if (issue.delegateId) delegated(workspace, issue, by)
+  if (issue.delegateId) {
+    noteDelegation(workspace, issue, by, null)
+    delegated(workspace, issue, by)
+  }
   return issue
 }
 
@@ -88,6 +92,7 @@ export function updateIssue(workspace: Workspace, by: UserRecord, issue: IssueRe
   if (!updatedFrom) return issue
   announceChange(workspace, { action: issue.trashed && 'trashed' in updatedFrom ? 'remove' : 'update', record: issue, by, updatedFrom })
   if ('delegateId' in updatedFrom) {
+    noteDelegation(workspace, issue, by, updatedFrom['delegateId'] as string | null)
     if (updatedFrom['delegateId'] === workspace.app?.user.id) notifyApp(workspace, { type: 'issueUnassignedFromYou', issue, by })
     if (issue.delegateId) delegated(workspace, issue, by)
   }
@@ -95,6 +100,11 @@ export function updateIssue(workspace: Workspace, by: UserRecord, issue: IssueRe
     notifyApp(workspace, { type: 'issueStatusChanged', issue, by })
   }
   return issue
+}
+
+function noteDelegation({ store, timers }: Workspace, issue: IssueRecord, actor: UserRecord, before: string | null): void {
+  const at = new Date(timers.now()).toISOString()
+  rememberDelegation(issue, { at, actor, from: store.find('User', before), to: store.find('User', issue.delegateId) })
 }
 
 function delegated(workspace: Workspace, issue: IssueRecord, by: UserRecord): void {

@@ -7,7 +7,7 @@ import type { Notice } from '../../ports.ts'
 import type { LinearCalls } from './client.ts'
 import { listComments } from './documents/comment.ts'
 import { listDelegated } from './documents/issue.ts'
-import type { Page } from './documents/operation.ts'
+import { oldestFirst, type Page } from './documents/operation.ts'
 import { listPrompts, listSessions, type ListedSession } from './documents/session.ts'
 import type { Farewell } from './farewell.ts'
 import { messageOf } from './inlet.ts'
@@ -58,6 +58,7 @@ export function createCatchUp(options: {
     const filter = { delegate: { id: { eq: us } }, ...(from === null ? {} : { updatedAt: { gte: iso(from) } }) }
     const delegated = await calls.pages(id, listDelegated, { filter }, how, (answer) => answer.issues)
     const unknown = delegated.filter((issue) => {
+      if (issue.trashed) return false
       const row = rows.byId(issue.id)
       return row === undefined ? !isClosed(issue.state.type) : row.delegated === 0 || row.removed_at !== null
     })
@@ -66,11 +67,13 @@ export function createCatchUp(options: {
     for (let at = 0; at < believed.length; at += batch) {
       const ids = believed.slice(at, at + batch).map((row) => row.id)
       const found = await calls.pages(id, listDelegated, { filter: { id: { in: ids } } }, how, (answer) => answer.issues)
-      const still = new Set(found.filter(({ delegate }) => delegate?.id === us).map((issue) => issue.id))
+      const still = new Set(found.filter(({ delegate, trashed }) => delegate?.id === us && !trashed).map((issue) => issue.id))
       gone.push(...ids.filter((one) => !still.has(one)))
     }
     const notices: Notice[] = []
-    for (const issue of [...unknown.map((one) => one.id), ...gone]) {
+    // Whoever was to be told of these may have ended before.
+    const unheard = rows.unannounced(id)
+    for (const issue of new Set([...unknown.map((one) => one.id), ...gone, ...unheard])) {
       const sight = await issues.look(id, issue, how)
       if (sight.kind === 'here' || sight.kind === 'gone') notices.push(...newsOf(sight, 'poll', null))
     }
@@ -91,8 +94,10 @@ export function createCatchUp(options: {
       after = agentSessions.pageInfo.endCursor
     }
     const notices: Notice[] = []
-    for (const session of found.toSorted((one, other) => one.createdAt - other.createdAt)) {
-      if (sessionRows.byId(session.id) !== undefined || ['complete', 'error'].includes(session.status)) continue
+    for (const session of oldestFirst(found)) {
+      if (sessionRows.byId(session.id)?.opened === 1 || ['complete', 'error'].includes(session.status)) continue
+      // An issue that was over before we came is nobody's wish.
+      if (session.issue != null && rows.byId(session.issue.id) === undefined && isClosed(session.issue.state.type)) continue
       const opening = {
         id: session.id,
         issue: session.issue?.id ?? null,
@@ -113,7 +118,7 @@ export function createCatchUp(options: {
     const filter = { type: { eq: 'prompt' }, createdAt: { gte: iso(from) } }
     const found = await calls.pages(id, listPrompts, { filter }, { priority: 'polling', signal }, (answer) => answer.agentActivities)
     const notices: Notice[] = []
-    for (const activity of found.toSorted((one, other) => one.createdAt - other.createdAt)) {
+    for (const activity of oldestFirst(found)) {
       const session = sessionRows.byId(activity.agentSession.id)
       if (session === undefined || activity.user?.id === us) continue
       const prompt = {
@@ -134,16 +139,14 @@ export function createCatchUp(options: {
     const from = since(id, 'comments') ?? now() - firstLook
     const filter = { createdAt: { gte: iso(from) }, issue: { delegate: { id: { eq: workspace.app_user } } } }
     const found = await calls.pages(id, listComments, { filter }, { priority: 'polling', signal }, (answer) => answer.comments)
-    return found
-      .toSorted((one, other) => one.createdAt - other.createdAt)
-      .flatMap((comment) => {
-        const row = comment.issue == null ? undefined : rows.byId(comment.issue.id)
-        const project = projects.find((one) => one.id === row?.project)
-        if (row === undefined || project === undefined) return []
-        const said = { id: comment.id, body: comment.body, issue: row.id, at: comment.createdAt, author: comment.user ?? null }
-        const message = messageOf(workspace, said, (author) => isTrusted(project, toActor(author)), 'poll')
-        return message === null ? [] : [message]
-      })
+    return oldestFirst(found).flatMap((comment) => {
+      const row = comment.issue == null ? undefined : rows.byId(comment.issue.id)
+      const project = projects.find((one) => one.id === row?.project)
+      if (row === undefined || project === undefined) return []
+      const said = { id: comment.id, body: comment.body, issue: row.id, at: comment.createdAt, author: comment.user ?? null }
+      const message = messageOf(workspace, said, (author) => isTrusted(project, toActor(author)), 'poll')
+      return message === null ? [] : [message]
+    })
   }
 
   const parts = { issues: delegations, sessions: newSessions, prompts, comments }
@@ -167,6 +170,7 @@ export function createCatchUp(options: {
     }
     const seen = (): void => {
       for (const { workspace, name, at } of cursors) rows.setCursor(workspace, name, at)
+      for (const notice of notices) if (notice.kind === 'fact') rows.announce(notice.issue)
     }
     return { notices, seen }
   }

@@ -73,8 +73,13 @@ export function toFailure(what: string, { status, headers, body }: Refusal, now:
   return new FatalError('linear-refused', `Linear has refused it (${what}): ${words}`)
 }
 
-export const toUnreachable = (what: string, error: unknown): RetryableError =>
-  new RetryableError('linear-unreachable', `Linear could not be reached (${what}).`, { cause: error, retryAfter: 5_000 })
+/** There was no answer, or only a part of one. */
+export function toUnreachable(what: string, error: unknown): RetryableError {
+  const isPart = error instanceof SyntaxError || (error instanceof TypeError && error.message === 'terminated')
+  const options = { cause: error, retryAfter: 5_000 }
+  if (isPart) return new RetryableError('linear-failed', `Linear's answer was cut off (${what}).`, options)
+  return new RetryableError('linear-unreachable', `Linear could not be reached (${what}).`, options)
+}
 
 export const toNonsense = (what: string, issues: readonly { path: PropertyKey[]; message: string }[]): ProtocolError => {
   const details = issues.slice(0, 3).map(({ path, message }) => `${path.map(String).join('.')}: ${message}`)

@@ -43,6 +43,13 @@ export interface Opening {
 const workOnIt = 'Work on it'
 const notNow = 'Not now'
 
+/** An answer that leaves a session in the state in which it was spoken to. */
+const answerTypes: Partial<Record<SessionRow['state'], 'elicitation' | 'response'>> = {
+  awaitingInput: 'elicitation',
+  complete: 'response',
+  error: 'response',
+}
+
 export const toActor = (person: Person | null): Actor | null => (person === null ? null : { ...person, name: person.name ?? undefined })
 
 /** By which one message is told once: in a session it is a comment, too. */
@@ -89,6 +96,13 @@ export function createSessionReader(options: {
     return found === null || text === null ? null : { id: found.id, text }
   }
 
+  /** Who speaks to us of an issue that is not ours is asked whether it is to be. */
+  function offer(session: SessionRow, key: string, occasion: string): Promise<void> {
+    sessionRows.setAwaits(session.id, 'delegation')
+    const body = `${key} is not delegated to me. Shall I work on it?`
+    return say(session, `delegation:${occasion}`, { content: { type: 'elicitation', body }, options: [workOnIt, notNow] })
+  }
+
   /** Says in the session why nothing is begun. */
   async function decline(session: SessionRow, sight: Sight, occasion = ''): Promise<void> {
     if (sight.kind === 'gone')
@@ -98,11 +112,7 @@ export function createSessionReader(options: {
       const body = `Only some people may have Signalbox work on the project ${sight.project}, and you are not among them. Ask one of them to delegate the issue.`
       return say(session, 'untrusted', { content: { type: 'response', body } })
     }
-    if (sight.kind === 'unrelated') {
-      sessionRows.setAwaits(session.id, 'delegation')
-      const body = `${sight.issue.identifier} is not delegated to me. Shall I work on it?`
-      return say(session, `delegation:${occasion}`, { content: { type: 'elicitation', body }, options: [workOnIt, notNow] })
-    }
+    if (sight.kind === 'unrelated') return offer(session, sight.issue.identifier, occasion)
     if (sight.kind !== 'stray') return
     log(strayText(sight), sight.issue.id)
     if (sight.candidates.length === 0) return say(session, `stray:${occasion}`, { content: { type: 'response', body: strayText(sight) } })
@@ -125,6 +135,13 @@ export function createSessionReader(options: {
   }
 
   async function opened(workspace: WorkspaceRow, opening: Opening, source: Source, signal?: AbortSignal): Promise<Notice[]> {
+    const notices = await open(workspace, opening, source, signal)
+    // Only now: what could not be dealt with is found again by asking.
+    sessionRows.setOpened(opening.id)
+    return notices
+  }
+
+  async function open(workspace: WorkspaceRow, opening: Opening, source: Source, signal?: AbortSignal): Promise<Notice[]> {
     const { id, issue, creator, at, context } = opening
     sessionRows.add({ id, workspace: workspace.id, issue, creator: creator?.name ?? null, at, context })
     const session = sessionRows.byId(id)!
@@ -142,9 +159,12 @@ export function createSessionReader(options: {
       return newsOf(sight, source, creator?.name ?? null)
     }
     const author = creator?.name ?? null
-    const isHandover = mention === null && sight.facts.delegated
+    // A session that we have opened ourselves begins nothing.
+    const isHandover = mention === null && sight.facts.delegated && creator?.id !== workspace.app_user
     const news = isHandover ? [whole(sight, 'tracker.delegated', source, author)] : newsOf(sight, source, author)
-    if (mention === null || mention.text === '' || !mayPrompt(sight.row.project, creator)) return news
+    if (mention === null) return news
+    if (!sight.facts.delegated) await offer(session, sight.row.key, '')
+    if (mention.text === '' || !mayPrompt(sight.row.project, creator)) return news
     return [
       ...news,
       prompted(issue, { text: mention.text, author, via: 'session', observedAt: at, source }, `linear:comment:${mention.id}`),
@@ -202,10 +222,11 @@ export function createSessionReader(options: {
       return project === undefined || mayPrompt(project, prompt.author) ? stopped(session, prompt, source) : []
     }
     if (isNew) sessionRows.setState(session.id, 'active')
-    const known = session.awaits === null ? rows.byId(session.issue) : undefined
+    const row = rows.byId(session.issue)
     const news: Notice[] = []
-    let project = known?.project
-    if (known === undefined) {
+    let project = row?.project
+    if (row !== undefined && (row.delegated === 1 || session.awaits === null)) sessionRows.setAwaits(session.id, null)
+    else {
       if (session.awaits === 'delegation' && prompt.text.trim().toLowerCase() === notNow.toLowerCase()) {
         sessionRows.setAwaits(session.id, null)
         await say(session, `not-now:${prompt.id}`, { content: { type: 'response', body: 'All right.' } })
@@ -226,9 +247,10 @@ export function createSessionReader(options: {
     if (prompt.text.trim() === '') return news
     if (!mayPrompt(project!, prompt.author)) {
       const body = `Only some people may tell Signalbox what to do in the project ${project}, and ${author ?? 'you'} is not among them.`
-      await say(session, `untrusted:${prompt.author?.id ?? ''}`, { content: { type: 'thought', body } })
+      await say(session, `untrusted:${prompt.author?.id ?? ''}`, { content: { type: answerTypes[session.state] ?? 'thought', body } })
       return news
     }
+    if (rows.byId(session.issue)?.delegated === 0) await offer(session, rows.byId(session.issue)!.key, prompt.id)
     return [
       ...news,
       prompted(session.issue, { text: prompt.text, author, via: 'session', observedAt: prompt.at, source }, promptKey(prompt)),

@@ -40,7 +40,7 @@ export function messageOf(
 }
 
 /** Between the attempts to answer a new session, ms. */
-const acknowledgementPauses = [300, 1_500, 3_000]
+const acknowledgementPauses = [200, 800, 2_500]
 
 export function createInlet(options: {
   rows: IssueRows

@@ -45,7 +45,14 @@ export async function fetchIssue(calls: LinearCalls, workspace: string, id: stri
     calls.pages(workspace, getMoreRelations, { id }, options, (answer) => answer.issue.part, inverseRelations),
     calls.pages(workspace, getMoreAttachments, { id }, options, (answer) => answer.issue.part, attachments),
   ])
-  return { ...rest, labels: all[0], children: all[1], relations: all[2], attachments: all[3] }
+  // What lies in the bin is no part of anything, and blocks nobody.
+  return {
+    ...rest,
+    labels: all[0],
+    children: all[1].filter(({ trashed }) => !trashed),
+    relations: all[2].filter((relation) => !relation.issue.trashed),
+    attachments: all[3],
+  }
 }
 
 const byKey = (one: { key: string }, other: { key: string }): number => (one.key < other.key ? -1 : Number(one.key > other.key))

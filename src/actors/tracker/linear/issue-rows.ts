@@ -12,8 +12,10 @@ export interface IssueRow {
   trusted: 0 | 1
   digest: string
   observed_at: number
+  announced: 0 | 1
   removed_at: number | null
   moved_to: string | null
+  moving_to: string | null
   status_comment: string | null
   status_text: string | null
 }
@@ -26,14 +28,19 @@ export function createIssueRows({ database, now }: { database: SqliteDatabase; n
   const ofWorkspace = database.prepare<[string], IssueRow>(
     'SELECT * FROM linear_issue WHERE workspace = ? AND removed_at IS NULL ORDER BY id',
   )
-  const save = database.prepare<[IssueRow]>(
+  const save = database.prepare<[Omit<IssueRow, 'announced' | 'moving_to'>]>(
     `INSERT INTO linear_issue (id, project, workspace, team, key, delegated, trusted, digest, observed_at, removed_at, moved_to, status_comment, status_text)
      VALUES (@id, @project, @workspace, @team, @key, @delegated, @trusted, @digest, @observed_at, @removed_at, @moved_to, @status_comment, @status_text)
      ON CONFLICT (id) DO UPDATE SET project = @project, workspace = @workspace, team = @team, key = @key, delegated = @delegated,
        trusted = @trusted, digest = @digest, observed_at = @observed_at, removed_at = @removed_at`,
   )
-  const setMove = database.prepare<[string, string]>('UPDATE linear_issue SET moved_to = ? WHERE id = ?')
+  const setMove = database.prepare<[string, string]>('UPDATE linear_issue SET moved_to = ?, moving_to = NULL WHERE id = ?')
+  const setMoving = database.prepare<[string, string]>('UPDATE linear_issue SET moving_to = ? WHERE id = ?')
   const setStatus = database.prepare<[string, string, string]>('UPDATE linear_issue SET status_comment = ?, status_text = ? WHERE id = ?')
+  const unannounced = database.prepare<[string], { id: string }>(
+    'SELECT id FROM linear_issue WHERE workspace = ? AND announced = 0 AND delegated = 1 AND removed_at IS NULL ORDER BY id',
+  )
+  const announce = database.prepare<[string]>('UPDATE linear_issue SET announced = 1 WHERE id = ?')
   const remove = database.prepare<[number, number, string]>('UPDATE linear_issue SET removed_at = ?, observed_at = ? WHERE id = ?')
   const clearRelations = database.prepare<[string]>('DELETE FROM linear_relation WHERE issue = ?')
   const addRelation = database.prepare<[string, string]>('INSERT OR IGNORE INTO linear_relation (issue, other) VALUES (?, ?)')
@@ -55,8 +62,12 @@ export function createIssueRows({ database, now }: { database: SqliteDatabase; n
     byKey: (project: string, key: string) => byKey.get(project, key),
     ofWorkspace: (workspace: string) => ofWorkspace.all(workspace),
     /** What we have done to it stays as it is written. */
-    save: (row: Omit<IssueRow, 'moved_to' | 'status_comment' | 'status_text'>) =>
+    save: (row: Omit<IssueRow, 'announced' | 'moved_to' | 'moving_to' | 'status_comment' | 'status_text'>) =>
       void save.run({ ...row, moved_to: null, status_comment: null, status_text: null }),
+    /** Issues of whose beginning nobody may have heard. */
+    unannounced: (workspace: string) => unannounced.all(workspace).map(({ id }) => id),
+    announce: (id: string) => void announce.run(id),
+    setMoving: (id: string, state: string) => void setMoving.run(state, id),
     setMove: (id: string, state: string) => void setMove.run(state, id),
     setStatus: (id: string, comment: string, text: string) => void setStatus.run(comment, text, id),
     /** Answers when it was removed, later than all that was seen of it. */

@@ -100,7 +100,7 @@ export function createIssues(options: {
     // What we delegate to ourselves was asked for here, by somebody who may.
     if (delegator?.id === appUser) return true
     if (delegator !== undefined) return isTrusted(project, delegator)
-    if (row?.delegated) return row.trusted === 1
+    if (row?.delegated && row.trusted) return true
     return isTrusted(project, await delegatorOf(workspace, issue.id, appUser, { priority, signal }))
   }
 

@@ -39,8 +39,9 @@ export function createProgress(options: {
 }) {
   const { rows, sessionRows, sessions, calls, now, log } = options
   const lastAt = new Map<string, number>()
+  const underWay = new Set<Promise<void>>()
 
-  return function progress({ project, key, runId, line }: { project: string; key: string; runId: string; line: string }): void {
+  function progress({ project, key, runId, line }: { project: string; key: string; runId: string; line: string }): void {
     const row = rows.byKey(project, key)
     const session = row === undefined ? undefined : sessionRows.ofIssue(row.id)[0]
     if (row === undefined || session === undefined || now() - (lastAt.get(session.id) ?? 0) < pause) return
@@ -48,8 +49,12 @@ export function createProgress(options: {
     if (content === null || !calls.hasRoom(row.workspace)) return
     lastAt.set(session.id, now())
     const id = uuidOf('progress', session.id, runId, String(now()), line)
-    sessions
+    const saying = sessions
       .mention(session, { id, content, ephemeral: true })
       .catch((error: unknown) => log(`A line of progress was left out: ${toErrorData(error).message}`, row.id))
+      .finally(() => underWay.delete(saying))
+    underWay.add(saying)
   }
+
+  return { progress, ended: async (): Promise<void> => void (await Promise.allSettled(underWay)) }
 }

@@ -6,6 +6,7 @@ import { SignalboxError, toErrorData } from '../../../errors.ts'
 import type { PromptContext } from '../../ports.ts'
 import type { LinearCalls } from './client.ts'
 import { listComments } from './documents/comment.ts'
+import { oldestFirst } from './documents/operation.ts'
 import { fetchIssue } from './issue-facts.ts'
 import { toFailure, toUnreachable } from './failures.ts'
 import { uuidOf } from './ids.ts'
@@ -92,13 +93,15 @@ export function createPromptContext(options: {
       fetchIssue(calls, row.workspace, id, how),
       calls.pages(row.workspace, listComments, { filter: { issue: { id: { eq: id } } } }, how, (answer) => answer.comments),
     ])
-    const comments = all
+    const comments = oldestFirst(all)
       .filter(({ user, isArtificialAgentSessionRoot }) => user?.id !== us && !isArtificialAgentSessionRoot)
-      .toSorted((one, other) => one.createdAt - other.createdAt)
       .slice(-mostComments)
       .map(({ user, createdAt, body }) => ({ author: user?.name ?? 'somebody', at: createdAt, body }))
     const images = [issue.description ?? '', ...comments.map(({ body }) => body)].flatMap(imagesIn)
-    const attached = issue.attachments.map(({ title, url }) => ({ title, url }))
+    const attached = issue.attachments
+      .toReversed()
+      .toSorted((one, other) => one.updatedAt - other.updatedAt)
+      .map(({ title, url }) => ({ title, url }))
     const every = [...new Map([...images, ...attached].map((one) => [one.url, one])).values()]
     const attachments: PromptContext['attachments'] = []
     for (const one of every) {

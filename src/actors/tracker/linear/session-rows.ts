@@ -11,6 +11,7 @@ export interface SessionRow {
   issue: string | null
   state: SessionState
   creator: string | null
+  opened: 0 | 1
   awaits: 'project' | 'delegation' | null
   said: string | null
   plan: string | null
@@ -45,11 +46,16 @@ export function createSessionRows({ database, now }: { database: SqliteDatabase;
   const setState = database.prepare<[SessionState, number, string]>(
     'UPDATE linear_session SET state = ?, last_activity_at = max(last_activity_at, ?) WHERE id = ?',
   )
+  const setOpened = database.prepare<[string]>('UPDATE linear_session SET opened = 1 WHERE id = ?')
   const setSaid = database.prepare<[string, string]>('UPDATE linear_session SET said = ? WHERE id = ?')
   const setPrompted = database.prepare<[number, string]>('UPDATE linear_session SET prompted_at = max(prompted_at, ?) WHERE id = ?')
   const setAwaits = database.prepare<[SessionRow['awaits'], string]>('UPDATE linear_session SET awaits = ? WHERE id = ?')
   const setPlan = database.prepare<[string, string]>('UPDATE linear_session SET plan = ? WHERE id = ?')
   const setUrls = database.prepare<[string, string]>('UPDATE linear_session SET urls = ? WHERE id = ?')
+
+  const prune = database.prepare<[number]>(
+    "DELETE FROM linear_session WHERE last_activity_at < ? AND state IN ('complete', 'error', 'gone')",
+  )
 
   return {
     byId: (id: string) => byId.get(id),
@@ -69,10 +75,12 @@ export function createSessionRows({ database, now }: { database: SqliteDatabase;
       insert.run({ ...session, state: 'pending', context: JSON.stringify(session.context ?? {}) })
     },
     setState: (id: string, state: SessionState) => void setState.run(state, now(), id),
+    setOpened: (id: string) => void setOpened.run(id),
     setSaid: (id: string, text: string) => void setSaid.run(text, id),
     setPrompted: (id: string, at: number) => void setPrompted.run(at, id),
     setAwaits: (id: string, awaits: SessionRow['awaits']) => void setAwaits.run(awaits, id),
     setPlan: (id: string, plan: string) => void setPlan.run(plan, id),
+    prune: (before: number) => prune.run(before).changes,
     setUrls: (id: string, urls: string) => void setUrls.run(urls, id),
   }
 }

@@ -14,15 +14,15 @@ export interface Move {
 const stay = (label: Move['label'] = null): Move => ({ to: null, label })
 
 /**
- * `movedTo` is the state that we have moved the issue to last: another one was chosen by a person, whose word stands for what is
+ * `ours` are the states that we have moved the issue to last: any other was chosen by a person, whose word stands for what is
  * closed, and for what is already the right kind.
  */
-export function moveOf(stage: Stage, at: WorkflowState, states: readonly WorkflowState[], movedTo: string | null): Move {
+export function moveOf(stage: Stage, at: WorkflowState, states: readonly WorkflowState[], ours: readonly (string | null)[]): Move {
   const ofType = (...types: string[]): WorkflowState[] =>
     states.filter(({ type }) => types.includes(type)).toSorted((one, other) => one.position - other.position)
   const to = (state: WorkflowState | undefined, label: Move['label'] = null): Move =>
     state === undefined || state.id === at.id ? stay(label) : { to: state, label }
-  const isOurs = at.id === movedTo
+  const isOurs = ours.includes(at.id)
   if (isClosed(at.type) && !isOurs) return stay()
 
   const started = ofType('started')

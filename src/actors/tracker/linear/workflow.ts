@@ -33,9 +33,9 @@ export function createWorkflow(options: {
 
   /** A label of the team or of the workspace, made where there is none and we may; null where we may not. */
   async function labelOf(workspace: string, team: string, name: string): Promise<string | null> {
-    const filter = { name: { eqIgnoreCase: name } }
+    const filter = { name: { eqIgnoreCase: name }, or: [{ team: { id: { eq: team } } }, { team: { null: true } }] }
     const { issueLabels } = await calls.call(workspace, findLabel, { filter }, how)
-    const found = issueLabels.nodes.find((label) => label.team == null || label.team.id === team)
+    const found = issueLabels.nodes[0]
     if (found !== undefined) return found.id
     const id = uuidOf('label', team, name)
     try {
@@ -55,8 +55,10 @@ export function createWorkflow(options: {
     async show(row: IssueRow, stage: Stage): Promise<void> {
       const { issue: place } = await calls.call(row.workspace, getPlace, { id: row.id }, how)
       if (place.trashed) return
+      // The answer to the last move was lost, and the move was not.
+      if (row.moving_to === place.state.id) rows.setMove(row.id, place.state.id)
       const states = await statesOf(row.workspace, place.team.id)
-      const { to, label } = moveOf(stage, place.state, states, row.moved_to)
+      const { to, label } = moveOf(stage, place.state, states, [row.moved_to, row.moving_to])
       const isOn = (name: string) => place.labels.nodes.filter((one) => one.name.toLowerCase() === name)
       const missing = label === null || isOn(label).length > 0 ? null : await labelOf(row.workspace, place.team.id, label)
       const over = labelNames.filter((name) => name !== label).flatMap((name) => isOn(name).map(({ id }) => id))
@@ -66,6 +68,7 @@ export function createWorkflow(options: {
         ...(over.length === 0 ? {} : { removedLabelIds: over }),
       }
       if (Object.keys(input).length === 0) return
+      if (to !== null) rows.setMoving(row.id, to.id)
       await calls.call(row.workspace, updateIssue, { id: row.id, input }, how)
       if (to !== null) rows.setMove(row.id, to.id)
     },

@@ -52,6 +52,8 @@ export interface Workspaces {
   need: (id: string) => WorkspaceRow
   save: (workspace: { id: string; name: string; urlKey: string; appUser: string; appName: string }, tokens: Tokens) => void
   setHealth: (id: string, health: Health, reason: string | null) => void
+  /** The token that all others of the workspace hang on. */
+  root: (id: string) => string
   /** A token that is good for some minutes yet. Throws what a refresh does. */
   token: (id: string) => Promise<string>
   /** A token to use instead of `refused`, which Linear did not take. */
@@ -166,6 +168,10 @@ export function createWorkspaces(options: {
       upsert.run({ ...seal(id, tokens), ...identity })
     },
     setHealth,
+    root(id) {
+      const row = need(id)
+      return vault.open(row.refresh_token ?? row.access_token, id)
+    },
     async token(id) {
       const row = need(id)
       if (row.health === 'revoked') throw new FatalError('linear-unauthorized', `${row.name} has taken Signalbox out. ${remedies.revoked}`)

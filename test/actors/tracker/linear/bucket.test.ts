@@ -72,6 +72,15 @@ describe('the turns of a workspace', () => {
     await Promise.all([...calls, ...late])
   })
 
+  test('a person goes first also where all have waited for the same pause to end', async () => {
+    const { clock, bucket, started } = create()
+    bucket.refuse(clock.time + 2_000, true)
+    const calls = (['polling', 'report', 'human'] as const).map((priority) => bucket.run(priority, async () => void started.push(priority)))
+    await clock.pass(2_000)
+    await Promise.all(calls)
+    expect(started).toEqual(['human', 'report', 'polling'])
+  })
+
   test('polls that are under way leave a place for reports and persons', async () => {
     const { started, ends, ask } = create()
     const polls = Array.from({ length: 30 }, (_, index) => ask('polling', `poll ${index}`))

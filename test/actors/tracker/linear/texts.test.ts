@@ -133,7 +133,7 @@ describe('where an issue is shown', () => {
   const duplicate = state('duplicate', 'duplicate', 8)
   const team = [canceled, review, doing, testing, triage, done, backlog, todo, duplicate]
   const move = (stage: Parameters<typeof moveOf>[0], at: WorkflowState, movedTo: string | null = null, states = team) => {
-    const { to, label } = moveOf(stage, at, states, movedTo)
+    const { to, label } = moveOf(stage, at, states, [movedTo])
     return [to?.id ?? null, label]
   }
 

@@ -6,7 +6,14 @@ import { found, operation, page, success, time, user } from './operation.ts'
 export const state = z.object({ id: z.string(), name: z.string(), type: z.string(), position: z.number() })
 export type WorkflowState = z.infer<typeof state>
 
-const related = z.object({ id: z.string(), identifier: z.string(), updatedAt: time, state: z.object({ type: z.string() }) })
+const related = z.object({
+  id: z.string(),
+  identifier: z.string(),
+  updatedAt: time,
+  /** In the bin. */
+  trashed: z.boolean().nullish(),
+  state: z.object({ type: z.string() }),
+})
 const label = z.object({ id: z.string(), name: z.string() })
 const child = related
 const relation = z.object({ id: z.string(), type: z.string(), updatedAt: time, issue: related })
@@ -44,7 +51,7 @@ const issue = z.object({
 export type LinearIssue = z.infer<typeof issue>
 
 const pageFields = 'pageInfo { hasNextPage endCursor }'
-const relatedFields = 'id identifier updatedAt state { type }'
+const relatedFields = 'id identifier updatedAt trashed state { type }'
 const labelFields = 'id name'
 const relationFields = `id type updatedAt issue { ${relatedFields} }`
 const attachmentFields = 'id title url sourceType metadata updatedAt'
@@ -60,7 +67,7 @@ export const getIssue = operation(
       parent { ${relatedFields} }
       delegate { id }
       labels(first: 50) { nodes { ${labelFields} } ${pageFields} }
-      children(first: 50) { nodes { ${relatedFields} } ${pageFields} }
+      children(first: 50, includeArchived: true) { nodes { ${relatedFields} } ${pageFields} }
       inverseRelations(first: 50) { nodes { ${relationFields} } ${pageFields} }
       attachments(first: 50) { nodes { ${attachmentFields} } ${pageFields} }
     }
@@ -77,7 +84,7 @@ export const getMoreLabels = operation(
 
 export const getMoreChildren = operation(
   `query SignalboxIssueChildren($id: String!, $after: String) {
-    issue(id: $id) { part: children(first: 100, after: $after) { nodes { ${relatedFields} } ${pageFields} } }
+    issue(id: $id) { part: children(first: 100, after: $after, includeArchived: true) { nodes { ${relatedFields} } ${pageFields} } }
   }`,
   z.object({ issue: z.object({ part: page(child) }) }),
 )
@@ -114,13 +121,14 @@ export type Place = z.infer<typeof getPlace.answer>['issue']
 
 export const listDelegated = operation(
   `query SignalboxDelegated($filter: IssueFilter!, $after: String) {
-    issues(filter: $filter, first: 50, after: $after, orderBy: updatedAt) { nodes { id updatedAt delegate { id } state { type } } ${pageFields} }
+    issues(filter: $filter, first: 50, after: $after, orderBy: updatedAt, includeArchived: true) { nodes { id updatedAt trashed delegate { id } state { type } } ${pageFields} }
   }`,
   z.object({
     issues: page(
       z.object({
         id: z.string(),
         updatedAt: time,
+        trashed: z.boolean().nullish(),
         delegate: z.object({ id: z.string() }).nullish(),
         state: z.object({ type: z.string() }),
       }),
@@ -161,9 +169,9 @@ export const listStates = operation(
 
 export const findLabel = operation(
   `query SignalboxLabel($filter: IssueLabelFilter!) {
-    issueLabels(filter: $filter, first: 20) { nodes { id name team { id } } ${pageFields} }
+    issueLabels(filter: $filter, first: 1) { nodes { ${labelFields} } ${pageFields} }
   }`,
-  z.object({ issueLabels: page(label.extend({ team: z.object({ id: z.string() }).nullish() })) }),
+  z.object({ issueLabels: page(label) }),
 )
 
 export const makeLabel = {

@@ -22,6 +22,10 @@ export interface Page<T> {
   pageInfo: z.infer<typeof pageInfo>
 }
 
+/** Oldest first. Linear answers the newest first, which is all that is known of those with the same time. */
+export const oldestFirst = <T extends { createdAt: number }>(nodes: readonly T[]): T[] =>
+  nodes.toReversed().toSorted((one, other) => one.createdAt - other.createdAt)
+
 export const user = z.object({ id: z.string(), name: z.string(), displayName: z.string().optional(), email: z.string().nullish() })
 
 /** The answer to the question whether something is there. */

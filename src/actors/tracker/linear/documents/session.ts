@@ -27,7 +27,7 @@ const session = z.object({
   updatedAt: time,
   appUser: z.object({ id: z.string() }),
   creator: user.nullish(),
-  issue: z.object({ id: z.string() }).nullish(),
+  issue: z.object({ id: z.string(), state: z.object({ type: z.string() }) }).nullish(),
   sourceComment: z.object({ id: z.string(), body: z.string() }).nullish(),
   comment: z.object({ id: z.string(), body: z.string() }).nullish(),
 })
@@ -38,7 +38,7 @@ export const listSessions = operation(
   `query SignalboxSessions($after: String) {
     agentSessions(first: 50, after: $after, orderBy: updatedAt) {
       nodes {
-        id status createdAt updatedAt appUser { id } creator { id name displayName email } issue { id }
+        id status createdAt updatedAt appUser { id } creator { id name displayName email } issue { id state { type } }
         sourceComment { id body } comment { id body }
       }
       pageInfo { hasNextPage endCursor }

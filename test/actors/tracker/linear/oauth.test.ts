@@ -1,0 +1,248 @@
+// Letting us in, and what becomes of the tokens.
+
+import { describe, expect, test } from 'vitest'
+import { createVirtualClock } from '../../../twins/linear/clock.ts'
+import { callback, createBench, secret, type Bench } from './fixture.ts'
+
+interface Row {
+  id: string
+  access_token: string
+  refresh_token: string
+  expires_at: number
+  health: string
+}
+const rowsOf = (bench: Bench): Row[] => bench.database.prepare('SELECT * FROM linear_workspace ORDER BY name').all() as Row[]
+const tokenCalls = (bench: Bench) => bench.twin.requests.filter(({ path }) => path === '/oauth/token').length
+
+async function delegated(bench: Bench): Promise<string> {
+  const ann = bench.workspace.as('alice')
+  const issue = ann.createIssue('An issue')
+  ann.delegate(issue)
+  await bench.told()
+  return issue.id
+}
+
+describe('connecting a workspace', () => {
+  test('asks for what an agent needs, with a state and PKCE, and ends with the workspace connected', async () => {
+    const bench = await createBench({ connect: false })
+    const { url, state } = bench.tracker.connect()
+    const asked = Object.fromEntries(new URL(url).searchParams)
+    expect(asked).toMatchObject({
+      response_type: 'code',
+      client_id: bench.twin.app.clientId,
+      redirect_uri: callback,
+      scope: 'read,write,app:assignable,app:mentionable',
+      actor: 'app',
+      code_challenge_method: 'S256',
+      state,
+    })
+    expect(Buffer.from(state, 'base64url')).toHaveLength(32)
+    expect(bench.tracker.connection(state)).toEqual({ status: 'pending' })
+    const back = new URL(await bench.twin.oauth.approve(url))
+    const { workspace } = await bench.tracker.finish({ code: back.searchParams.get('code')!, state })
+    expect(workspace).toEqual({ id: bench.workspace.id, name: 'acme' })
+    expect(bench.tracker.connection(state)).toEqual({ status: 'done', workspace })
+    expect(bench.tracker.workspaces()).toMatchObject([
+      {
+        id: bench.workspace.id,
+        urlKey: 'acme',
+        health: 'ok',
+        reason: null,
+        remedy: null,
+        scopes: ['read', 'write', 'app:assignable', 'app:mentionable'],
+      },
+    ])
+    const dump = JSON.stringify(bench.database.prepare('SELECT * FROM linear_workspace JOIN linear_oauth').all())
+    expect(dump).not.toContain('lin_oauth_')
+    expect(dump).not.toContain('lin_refresh_')
+  })
+
+  test('several workspaces are told apart', async () => {
+    const bench = await createBench({ twin: { workspaces: [{ name: 'acme' }, { name: 'beta' }] } })
+    await bench.connect('beta')
+    expect(
+      bench.tracker
+        .workspaces()
+        .map(({ name }) => name)
+        .toSorted(),
+    ).toEqual(['acme', 'beta'])
+    for (const name of ['acme', 'beta']) {
+      const workspace = bench.twin.workspace(name)
+      const issue = workspace.as('alice').createIssue(`In ${name}`)
+      workspace.as('alice').delegate(issue)
+      await bench.told()
+      expect(await bench.tracker.facts({ project: 'app', issue: issue.id })).toMatchObject({ title: `In ${name}`, delegated: true })
+    }
+  })
+
+  test('a state is good once, for a quarter of an hour, and only where we have made it', async () => {
+    const clock = createVirtualClock()
+    const bench = await createBench({ connect: false, clock })
+    const unknown = { code: 'unknown-state' }
+    await expect(bench.tracker.finish({ code: 'x', state: 'made up' })).rejects.toMatchObject(unknown)
+    expect(() => bench.tracker.connection('made up')).toThrow(/signalbox connect linear/)
+    const first = await bench.connect()
+    await expect(bench.tracker.finish({ code: 'x', state: first })).rejects.toMatchObject(unknown)
+    const { url, state } = bench.tracker.connect()
+    await clock.advance(15 * 60_000)
+    const code = new URL(await bench.twin.oauth.approve(url)).searchParams.get('code')!
+    await expect(bench.tracker.finish({ code, state })).rejects.toMatchObject(unknown)
+    expect(bench.tracker.connection(state)).toMatchObject({ status: 'failed' })
+  })
+
+  test('a refusal and a wrong code say what happened, and the CLI hears of it', async () => {
+    const bench = await createBench({ connect: false })
+    const denied = bench.tracker.connect()
+    const back = new URL(await bench.twin.oauth.approve(denied.url, { deny: true }))
+    await expect(bench.tracker.finish({ state: denied.state, error: back.searchParams.get('error')! })).rejects.toMatchObject({
+      code: 'linear-refused',
+    })
+    expect(bench.tracker.connection(denied.state)).toMatchObject({ status: 'failed', reason: expect.stringContaining('access_denied') })
+    const wrong = bench.tracker.connect()
+    await expect(bench.tracker.finish({ code: 'wrong', state: wrong.state })).rejects.toMatchObject({ code: 'linear-unauthorized' })
+    // A code that was made for another attempt does not fit our proof.
+    const [one, other] = [bench.tracker.connect(), bench.tracker.connect()]
+    const code = new URL(await bench.twin.oauth.approve(one.url)).searchParams.get('code')!
+    await expect(bench.tracker.finish({ code, state: other.state })).rejects.toMatchObject({ code: 'linear-unauthorized' })
+    expect(bench.tracker.workspaces()).toEqual([])
+  })
+
+  test.each([500, 'timeout', 'reset', 'half'] as const)('an exchange that ends in %s can be begun anew', async (status) => {
+    const bench = await createBench({ connect: false, tracker: { timeout: 300 } })
+    bench.twin.faults.add({ match: ({ path }) => path === '/oauth/token', status })
+    await expect(bench.connect()).rejects.toMatchObject({ name: 'RetryableError' })
+    await bench.connect()
+    expect(bench.tracker.workspaces()).toHaveLength(1)
+  })
+
+  test('without an application or a key for the tokens nothing is begun', async () => {
+    const bench = await createBench({ connect: false })
+    const codeOf = (work: () => unknown) => {
+      try {
+        return work()
+      } catch (error) {
+        return (error as { code: string }).code
+      }
+    }
+    expect(codeOf(() => bench.reopen({ clientSecret: null }).connect())).toBe('no-linear-app')
+    expect(codeOf(() => bench.reopen({ tokenKey: null }).connect())).toBe('no-token-key')
+  })
+})
+
+describe('tokens', () => {
+  test('a token that is about to end is refreshed once, however many ask, and the new refresh token is kept', async () => {
+    const clock = createVirtualClock()
+    const bench = await createBench({ clock, twin: { refreshGrace: 0 } })
+    const issue = await delegated(bench)
+    const before = rowsOf(bench)[0]!
+    const exchanged = tokenCalls(bench)
+    await clock.advance(24 * 3_600_000 - 4 * 60_000)
+    await Promise.all(Array.from({ length: 5 }, () => bench.tracker.facts({ project: 'app', issue })))
+    expect(tokenCalls(bench)).toBe(exchanged + 1)
+    const after = rowsOf(bench)[0]!
+    expect(after.refresh_token).not.toBe(before.refresh_token)
+    expect(after.expires_at).toBeGreaterThan(clock.now() + 23 * 3_600_000)
+    await clock.advance(24 * 3_600_000 - 60_000)
+    expect(await bench.tracker.facts({ project: 'app', issue })).not.toBeNull()
+    expect(tokenCalls(bench)).toBe(exchanged + 2)
+  })
+
+  test('a token that Linear refuses is replaced and the call made again, once for all that were refused', async () => {
+    const bench = await createBench()
+    const issue = await delegated(bench)
+    const exchanged = tokenCalls(bench)
+    bench.twin.faults.add({ match: ({ path }) => path === '/graphql', status: 401, times: 3 })
+    const looks = ['a', 'b', 'c'].map(async () => bench.tracker.promptContext({ issue, folder: '/nowhere' }))
+    await Promise.all(looks)
+    expect(tokenCalls(bench)).toBe(exchanged + 1)
+  })
+
+  test('where Linear refuses a fresh token too, the workspace is to be connected again, and works when it is', async () => {
+    const bench = await createBench()
+    const issue = await delegated(bench)
+    bench.twin.faults.add({ match: ({ path }) => path === '/graphql', status: 401, times: 2 })
+    await expect(bench.tracker.facts({ project: 'app', issue })).rejects.toMatchObject({
+      code: 'linear-unauthorized',
+      message: expect.stringContaining('signalbox connect linear'),
+    })
+    expect(bench.tracker.workspaces()).toMatchObject([
+      { health: 'unauthorized', remedy: expect.stringContaining('signalbox connect linear') },
+    ])
+    await bench.connect()
+    expect(bench.tracker.workspaces()).toMatchObject([{ health: 'ok', reason: null, remedy: null }])
+    expect(await bench.tracker.facts({ project: 'app', issue })).not.toBeNull()
+  })
+
+  test('a refresh that fails for a moment is no loss; one that is refused is', async () => {
+    const bench = await createBench({ tracker: { timeout: 300 } })
+    const issue = await delegated(bench)
+    bench.database.prepare('UPDATE linear_workspace SET expires_at = ?').run(Date.now())
+    const match = ({ path }: { path: string }) => path === '/oauth/token'
+    for (const status of [503, 'timeout', 'reset'] as const) {
+      bench.twin.faults.add({ match, status })
+      await expect(bench.tracker.facts({ project: 'app', issue })).rejects.toMatchObject({ name: 'RetryableError' })
+      expect(bench.tracker.workspaces()).toMatchObject([{ health: 'ok' }])
+    }
+    // Linear has rotated the token and its answer was lost: asked again, it gives the same pair.
+    bench.twin.faults.add({ match, status: 'reset', when: 'after' })
+    await expect(bench.tracker.facts({ project: 'app', issue })).rejects.toMatchObject({ name: 'RetryableError' })
+    expect(await bench.tracker.facts({ project: 'app', issue })).not.toBeNull()
+    bench.workspace.revoke()
+    bench.database.prepare('UPDATE linear_workspace SET expires_at = ?').run(Date.now())
+    await expect(bench.tracker.facts({ project: 'app', issue })).rejects.toMatchObject({ code: 'linear-unauthorized' })
+    expect(bench.tracker.workspaces()).toMatchObject([{ health: 'unauthorized' }])
+  })
+
+  test('with a new key they are encrypted anew at the start; without the former one it says so', async () => {
+    const bench = await createBench()
+    const issue = await delegated(bench)
+    const before = rowsOf(bench)[0]!
+    expect(() => bench.reopen({ tokenKey: secret('new') }).start()).toThrow(/formerTokenKeys/)
+    bench.reopen({ tokenKey: secret('new'), formerTokenKeys: [bench.settings.tokenKey!] }).start()
+    const after = rowsOf(bench)[0]!
+    expect(after.access_token.split('.')[1]).not.toBe(before.access_token.split('.')[1])
+    expect(after.refresh_token.split('.')[1]).toBe(after.access_token.split('.')[1])
+    const tracker = bench.reopen({ tokenKey: secret('new') })
+    tracker.start()
+    expect(await tracker.facts({ project: 'app', issue })).not.toBeNull()
+  })
+
+  test('a workspace that has taken us out is shown so, and is not asked any more', async () => {
+    const bench = await createBench()
+    const issue = await delegated(bench)
+    bench.workspace.revoke()
+    expect(await bench.told()).toEqual([])
+    expect(bench.tracker.workspaces()).toMatchObject([{ health: 'revoked', reason: 'acme has taken Signalbox out.' }])
+    const asked = bench.twin.requests.length
+    await expect(bench.tracker.facts({ project: 'app', issue })).rejects.toMatchObject({ code: 'linear-unauthorized' })
+    expect(bench.twin.requests).toHaveLength(asked)
+  })
+
+  test('a workspace that is disconnected here gives its tokens back, also where the answer is lost', async () => {
+    const bench = await createBench()
+    const issue = await delegated(bench)
+    const match = ({ path }: { path: string }) => path === '/oauth/revoke'
+    bench.twin.faults.add({ match, status: 503 })
+    await expect(bench.tracker.disconnect(bench.workspace.id)).rejects.toMatchObject({ code: 'linear-failed' })
+    expect(await bench.tracker.facts({ project: 'app', issue })).not.toBeNull()
+    await bench.tracker.disconnect(bench.workspace.id)
+    expect(bench.tracker.workspaces()).toMatchObject([{ health: 'revoked' }])
+    await expect(bench.tracker.facts({ project: 'app', issue })).rejects.toMatchObject({ code: 'linear-unauthorized' })
+    await expect(bench.tracker.disconnect('unknown')).rejects.toMatchObject({ code: 'linear-unauthorized' })
+    await bench.connect()
+    expect(await bench.tracker.facts({ project: 'app', issue })).not.toBeNull()
+  })
+
+  test('access to teams that is taken and given back is shown', async () => {
+    const bench = await createBench({ twin: { teams: [{ key: 'ENG' }, { key: 'OPS' }] } })
+    await delegated(bench)
+    bench.workspace.changeTeamAccess(['OPS'])
+    await bench.told()
+    expect(bench.tracker.workspaces()).toMatchObject([
+      { health: 'permissions_changed', reason: expect.stringContaining('ENG-1'), remedy: expect.stringContaining('Applications') },
+    ])
+    bench.workspace.changeTeamAccess(['OPS', 'ENG'])
+    await bench.told()
+    expect(bench.tracker.workspaces()).toMatchObject([{ health: 'ok' }])
+  })
+})

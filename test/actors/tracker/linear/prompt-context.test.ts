@@ -1,0 +1,124 @@
+// What an agent is given of an issue besides its text.
+
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { createBench, type Bench } from './fixture.ts'
+
+const png = Buffer.from('89504e470d0a1a0a', 'hex')
+
+async function upload(bench: Bench, bytes: Buffer, contentType = 'image/png'): Promise<string> {
+  const url = `${bench.twin.url}/uploads/${bench.workspace.id}/${Math.random()}`
+  const stored = await fetch(url, { method: 'PUT', headers: { 'content-type': contentType }, body: new Uint8Array(bytes) })
+  expect(stored.status).toBe(200)
+  return url
+}
+
+function folderOfTest(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'signalbox-images-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  return join(folder, 'attachments')
+}
+
+async function begin(description: string | ((bench: Bench) => Promise<string>) = 'Text') {
+  const guidance = [{ body: 'Write tests.' }, { body: 'Use tabs.', team: 'ENG' }]
+  const bench = await createBench({ twin: { workspaces: [{ name: 'acme', guidance }] } })
+  const ann = bench.workspace.as('alice')
+  const text = typeof description === 'string' ? description : await description(bench)
+  const issue = ann.createIssue({ title: 'An issue', description: text, estimate: 3, dueDate: '2030-01-31' })
+  ann.delegate(issue)
+  await bench.told()
+  return {
+    bench,
+    ann,
+    issue,
+    folder: folderOfTest(),
+    context: (folder: string) => bench.tracker.promptContext({ issue: issue.id, folder }),
+  }
+}
+
+describe('the context of a prompt', () => {
+  test('has guidance with its origin, what people have said, and the issue’s estimate and date', async () => {
+    const { bench, ann, issue, folder, context } = await begin()
+    ann.comment(issue, 'First')
+    bench.workspace.as('bob').comment(issue, 'Second')
+    await bench.tracker.comment(issue.id, 'Our own')
+    const { guidance, comments, attachments, estimate, dueDate } = await context(folder)
+    expect(guidance).toEqual(
+      expect.arrayContaining([
+        { origin: 'the workspace', body: 'Write tests.' },
+        { origin: bench.workspace.team('ENG').name, body: 'Use tabs.' },
+      ]),
+    )
+    expect(comments.map(({ author, body }) => [author, body])).toEqual([
+      ['Alice', 'First'],
+      ['Bob', 'Second'],
+    ])
+    expect(comments[0]!.at).toBeLessThanOrEqual(Date.now())
+    expect([attachments, estimate, dueDate]).toEqual([[], 3, '2030-01-31'])
+    expect(existsSync(folder)).toBe(false)
+  })
+
+  test('has every comment, however many, the newest ones where there are very many', async () => {
+    const { ann, issue, folder, context } = await begin()
+    for (let count = 0; count < 130; count++) ann.comment(issue, `Comment ${count}`)
+    const { comments } = await context(folder)
+    expect([comments.length, comments.at(0)!.body, comments.at(-1)!.body]).toEqual([100, 'Comment 30', 'Comment 129'])
+  })
+
+  test('has images of text, comments and attachments as files, fetched with our token', async () => {
+    const { bench, ann, issue, folder, context } = await begin(async (made) => `See ![a picture](${await upload(made, png)})`)
+    ann.comment(issue, `And ![](${await upload(bench, png, 'image/jpeg')} "title")`)
+    ann.attach(issue, { url: await upload(bench, png), title: 'Attached' })
+    ann.attach(issue, { url: 'https://docs.example/spec', title: 'Specification' })
+    const { attachments } = await context(folder)
+    expect(attachments.map(({ title, path }) => [title, path?.split('.').at(-1) ?? null])).toEqual([
+      ['a picture', 'png'],
+      ['image', 'jpg'],
+      ['Attached', 'png'],
+      ['Specification', null],
+    ])
+    for (const { path } of attachments.filter((one) => one.path !== null)) {
+      expect(path!.startsWith(`${folder}/`)).toBe(true)
+      expect(readFileSync(path!)).toEqual(png)
+      expect(statSync(path!).mode & 0o777).toBe(0o600)
+    }
+  })
+
+  test('gives our token to nobody but Linear, and goes without what is too large, no image, or cannot be had', async () => {
+    const asked: (string | undefined)[] = []
+    const stranger = createServer((request, response) => {
+      asked.push(request.headers.authorization)
+      response.writeHead(200, { 'content-type': 'image/png' }).end(png)
+    })
+    await new Promise<void>((resolve) => stranger.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => void stranger.close())
+    const foreign = `http://127.0.0.1:${(stranger.address() as AddressInfo).port}/a.png`
+    const { bench, ann, issue, folder, context } = await begin(`![foreign](${foreign})`)
+    ann.attach(issue, { url: await upload(bench, Buffer.alloc(10 * 1024 * 1024 + 1)), title: 'Too large' })
+    ann.attach(issue, { url: await upload(bench, Buffer.from('<html>'), 'text/html'), title: 'No image' })
+    ann.attach(issue, { url: `${bench.twin.url}/uploads/a/b`, title: 'Missing' })
+    const { attachments } = await context(folder)
+    expect(attachments.map(({ path }) => path)).toEqual([null, null, null, null])
+    expect(asked).toEqual([])
+    expect(bench.logged.some((line) => line.includes('An image could not be fetched'))).toBe(true)
+  })
+
+  test('has twenty images at most', async () => {
+    const { folder, context } = await begin(async (bench) => {
+      const urls = await Promise.all(Array.from({ length: 22 }, () => upload(bench, png)))
+      return urls.map((url) => `![x](${url})`).join('\n')
+    })
+    const { attachments } = await context(folder)
+    expect(attachments.map(({ path }) => path !== null)).toEqual([...Array.from({ length: 20 }, () => true), false, false])
+  })
+
+  test('has an image also where the token has ended meanwhile', async () => {
+    const { bench, folder, context } = await begin(async (made) => `![x](${await upload(made, png)})`)
+    bench.twin.faults.add({ match: ({ path }) => path.startsWith('/uploads/'), status: 401 })
+    expect((await context(folder)).attachments[0]!.path).not.toBeNull()
+  })
+})
