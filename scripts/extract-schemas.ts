@@ -34,6 +34,12 @@ const PATCHES: Record<string, Json> = {
   'GET /app/installations 200': { type: 'array', items: { $ref: '#/components/schemas/installation' } },
 }
 
+/** Properties of components that may be null as well, where the published description does not say so. */
+const NULLABLE: Record<string, string[]> = {
+  // Of a comment on a line that is not there any more; the deliveries' description says so.
+  'pull-request-review-comment': ['line', 'position'],
+}
+
 function cutRest(document: JsonObject) {
   const operations: Record<string, Record<string, Json>> = {}
   for (const name of OPERATIONS) {
@@ -73,6 +79,7 @@ function reached(document: JsonObject, roots: Json[]): Record<string, Json> {
       if (!(name in found)) {
         const schema = at(document, 'components', 'schemas', name)
         if (schema === undefined) throw new Error(`${ref} leads nowhere.`)
+        for (const property of NULLABLE[name] ?? []) Object.assign(at(schema, 'properties', property)!, { nullable: true })
         found[name] = convert(schema)
         visit(found[name])
       }

@@ -30,7 +30,7 @@ export async function both({ webhooks = true, ci, more = {} }: { webhooks?: bool
   const redWhenBad: Ci = (_sha, read) => [
     { name: 'test', delay: 50, conclusion: read('work.txt')?.includes('bad') ? 'failure' : 'success', log: 'expected good, found bad\n' },
   ]
-  github.ci(repository, async (sha, read, event) => (isTested(event) ? (ci ?? redWhenBad)(sha, read, event) : []))
+  github.ci(repository, ci ?? redWhenBad, isTested)
   github.protect(repository, 'main', { requiredChecks: [{ context: 'test' }], requiredApprovals: 1, bypass: ['signalbox[bot]'] })
   const secret = 'the secret of the hook'
   const registered = github.createApp({
@@ -95,8 +95,10 @@ export function people({ acme, github, repository }: BothWorld, issue: { id: str
     for (const pull of repository.pulls.values()) {
       if (pull.state !== 'open' || !isGreen(pull) || pull.reviews.some(({ sha, user }) => sha === pull.head.sha && user.login === 'rob'))
         continue
-      if (pull.reviews.length > 0) await rob.approve(pull)
-      else await rob.requestChanges(pull, 'Nearly.', [{ path: 'work.txt', line: 1, body: 'Say that it is very good.' }])
+      // Not before each of his points has its answer.
+      if (pull.threads.length > 0) {
+        if (pull.threads.every(({ resolvedBy }) => resolvedBy !== undefined)) await rob.approve(pull)
+      } else await rob.requestChanges(pull, 'Nearly.', [{ path: 'work.txt', line: 1, body: 'Say that it is very good.' }])
     }
   }
 }

@@ -2,7 +2,7 @@
 
 import { afterEach } from 'vitest'
 import { join } from 'node:path'
-import { createGithubTwin, type Ci, type CiEvent, type GithubTwin, type PullRequest, type Repository } from '../twins/github.ts'
+import { createGithubTwin, type Ci, type GithubTwin, type PullRequest, type Repository } from '../twins/github.ts'
 import { createWorld, freePort, until, type ProjectOptions, type World } from './harness.ts'
 
 const open: (() => Promise<unknown>)[] = []
@@ -31,9 +31,8 @@ export const events = [
   ...['check_run', 'check_suite', 'status', 'workflow_run', 'merge_group', 'repository', 'repository_ruleset', 'branch_protection_rule'],
 ]
 
-/** As a workflow that runs for pull requests, the base branch and what is to land. */
-export const isTested = ({ event, branch }: CiEvent): boolean =>
-  event !== 'push' || branch === 'main' || branch.startsWith('signalbox/landing/')
+/** A workflow that runs for pushes to these, and for pull requests. */
+export const isTested = (branch: string): boolean => branch === 'main' || branch.startsWith('signalbox/landing/')
 
 /** Alice and rob may write, rita only reads. CI passes at once unless it is told otherwise. */
 export async function hosted(
@@ -53,7 +52,7 @@ export async function hosted(
     files: { 'README.md': '# app\n', 'notes.txt': 'one\n' },
     roles: { alice: 'write', rob: 'write', root: 'admin', rita: 'read' },
   })
-  twin.ci(repository, async (sha, read, event) => (isTested(event) ? (options.ci?.(sha, read, event) ?? [{ name: 'test' }]) : []))
+  twin.ci(repository, options.ci ?? (() => [{ name: 'test' }]), isTested)
   const secret = 'the secret of the hook'
   const url = `http://127.0.0.1:${port}/webhooks/github`
   const registered = twin.createApp({ ...app, events, ...(webhooks ? { webhook: { url, secret } } : {}) })
