@@ -30,7 +30,10 @@ export async function createReview(world: World, pull: PullRequest, input: Revie
   if (user === pull.author && input.event === 'REQUEST_CHANGES') throw refuse('Can not request changes on your own pull request')
   if (input.event !== 'APPROVE' && (input.body ?? '') === '' && (input.comments ?? []).length === 0) throw refuse("Body can't be blank")
   if (pull.state === 'closed' && input.event !== 'COMMENT') throw refuse('Can not review a closed pull request')
-  const places = await Promise.all((input.comments ?? []).map((comment) => hunkOf(pull, comment)))
+  const places = await Promise.all((input.comments ?? []).map((comment) => hunkOf(pull, comment))).catch((error: unknown) => {
+    // With a review, its words come alone.
+    throw error instanceof Refusal ? refuse('Line could not be resolved') : error
+  })
   const review = addReview(world, pull, STATES[input.event], input.body ?? '', input.sha ?? pull.head.sha, user)
   pull.requested = pull.requested.filter((account) => account !== user)
   tellReview(world, review, 'submitted', user)

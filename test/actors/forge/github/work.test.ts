@@ -7,7 +7,7 @@ import { createWorld, type World } from './fixture.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await createWorld({ project: { deploy: { workflow: 'deploy.yml', timeout: '1s' } } })
+  world = await createWorld({ project: { deploy: { workflow: 'ci.yml', timeout: '10s' } } })
 })
 afterAll(() => world.close())
 
@@ -202,7 +202,48 @@ test('checks of other Apps are asked to run once more', async () => {
 })
 
 describe('a deployment', () => {
-  test('without a workflow of that name, or a run of it, there is none to be had', async () => {
-    await expect(world.forge.deployment({ project: 'app', sha: world.branch('main')! })).rejects.toMatchObject({ code: 'no-deployment' })
+  const watched = (sha: string, signal?: AbortSignal) =>
+    world.forge.deployment({ project: 'app', sha, ...(signal === undefined ? {} : { signal }) })
+  const pushed = (conclusion: 'success' | 'failure' | null) => {
+    world.twin.ci(world.repository, () => [
+      {
+        name: 'ship',
+        ...(conclusion === null ? { delay: 3_600_000 } : { conclusion }),
+        steps: [{ name: 'Upload', conclusion: conclusion ?? 'success' }],
+      },
+    ])
+    return world.twin.as('root').push(world.repository, 'main', { 'version.txt': `${Math.random()}` })
+  }
+
+  test('is the run of its workflow for the landed commit: well ended, or where it failed', async () => {
+    const good = await pushed('success')
+    expect(await watched(good)).toMatchObject({ state: 'succeeded', reason: '', url: expect.stringContaining('/actions/runs/') as string })
+    const bad = await pushed('failure')
+    expect(await watched(bad)).toMatchObject({ state: 'failed', reason: "ci.yml ended with failure: ship, step 'Upload'" })
+  })
+
+  test('that does not end in time has failed, one that is not wanted any more is left alone', async () => {
+    const sha = await pushed(null)
+    const leaving = new AbortController()
+    const left = watched(sha, leaving.signal)
+    setTimeout(() => leaving.abort(), 100)
+    await expect(left).rejects.toMatchObject({ code: 'called-off' })
+    const late = watched(sha)
+    setTimeout(() => (world.clock.ahead += 11_000), 100)
+    expect(await late).toMatchObject({ state: 'failed', reason: expect.stringContaining('has not ended within') as string })
+    world.clock.ahead = 0
+  })
+
+  test('that nothing runs for, or that is no workflow, is none', async () => {
+    const none = watched('0'.repeat(40))
+    setTimeout(() => (world.clock.ahead += 11_000), 100)
+    await expect(none).rejects.toMatchObject({ code: 'no-deployment' })
+    world.clock.ahead = 0
+    const other = await createWorld({ project: { deploy: { workflow: 'ship.yml' } } })
+    await expect(other.forge.deployment({ project: 'app', sha: other.branch('main')! })).rejects.toMatchObject({
+      code: 'no-deployment',
+      message: expect.stringContaining('ship.yml') as string,
+    })
+    await other.close()
   })
 })
