@@ -189,6 +189,23 @@ test('the same seed shuffles in the same way', async () => {
   expect(await order(2)).not.toEqual(first)
 })
 
+test('a delivery is sent once more by hand, and what was held comes out shuffled', async () => {
+  const alice = acme.as('alice')
+  alice.createIssue('first')
+  await twin.idle()
+  await twin.webhooks.redeliver(twin.deliveries[0]!)
+  expect(titles()).toEqual(['first', 'first'])
+  expect(twin.deliveries[0]!.attempts.map(({ status }) => status)).toEqual([200, 200])
+  twin.webhooks.pause()
+  for (const name of 'abcd') alice.createIssue(name)
+  const stop = twin.webhooks.shuffle(1, 1)
+  twin.webhooks.resume()
+  stop()
+  await twin.idle()
+  expect(titles().slice(2).sort()).toEqual([...'abcd'])
+  expect(twin.deliveries.every(({ outcome }) => outcome === 'delivered')).toBe(true)
+})
+
 test('a webhook of the workspace hears of its types and its team, beside the app', async () => {
   twin.app.webhookUrl = undefined
   const client = new LinearClient({ apiKey: acme.apiKey('alice'), apiUrl: twin.apiUrl })

@@ -85,6 +85,8 @@ async function handle(
   const started = performance.now()
   const url = new URL(request.url ?? '/', 'http://127.0.0.1')
   const body = await readBody(request)
+  // Who went away before everything was said wants no answer.
+  if (!body) return
   const call = url.pathname === '/graphql' && request.method === 'POST' ? readCall(body) : undefined
   const prepared = typeof call === 'object' ? prepare(call) : undefined
   const viewer = served.tokens.authenticate(request.headers.authorization)
@@ -209,8 +211,13 @@ function send(response: ServerResponse, { status, contentType = 'application/jso
   response.writeHead(status, { 'Content-Type': contentType, ...headers }).end(text)
 }
 
-async function readBody(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  for await (const chunk of request) chunks.push(chunk as Buffer)
-  return Buffer.concat(chunks)
+/** The whole body; undefined when the client broke off. */
+function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = []
+    request.on('data', (chunk: Buffer) => void chunks.push(chunk))
+    request.on('end', () => resolve(Buffer.concat(chunks)))
+    request.on('close', () => resolve(undefined))
+    request.on('error', () => resolve(undefined))
+  })
 }
