@@ -9,6 +9,7 @@ export interface HistoryEntry {
   createdAt: string
   updatedAt: string
   archivedAt: null
+  issue: IssueRecord
   actor: UserRecord
   fromDelegate: UserRecord | null
   toDelegate: UserRecord | null
@@ -28,6 +29,7 @@ export function rememberDelegation(
     createdAt: at,
     updatedAt: at,
     archivedAt: null,
+    issue,
     actor,
     fromDelegate: from ?? null,
     toDelegate: to ?? null,

@@ -157,6 +157,8 @@ export function createInlet(options: {
       const opening = openingOf(event)
       const { id, issue, creator, at, context } = opening
       sessionRows.add({ id, workspace: workspace.id, issue, creator: creator?.name ?? null, at, context })
+      // Told of it again, it has been answered, and may have ended since.
+      if (sessionRows.byId(id)!.state !== 'pending') return
       const body = 'Received; looking at what is to be done.'
       const saying = { id: uuidOf('acknowledgement', id), content: { type: 'thought' as const, body }, ephemeral: true }
       await persistently(() => sessions.sayFirst({ id, workspace: workspace.id }, saying))

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import { FatalError, ProtocolError, RetryableError } from '../../../../src/errors.ts'
 import type { Fault } from '../../../twins/linear/faults.ts'
-import { createBench, type BenchOptions } from './fixture.ts'
+import { createBench, impatient, type BenchOptions } from './fixture.ts'
 
 async function begin(options: BenchOptions = {}) {
   const bench = await createBench(options)
@@ -11,6 +11,7 @@ async function begin(options: BenchOptions = {}) {
   const issue = ann.createIssue('An issue')
   ann.delegate(issue)
   await bench.told()
+  bench.reopen({}, impatient)
   const look = () => bench.tracker.facts({ project: 'app', issue: issue.id })
   const failure = async (fault: Fault = {}): Promise<Error & { code: string; retryAfter?: number }> => {
     if (fault.status !== undefined) bench.twin.faults.add(fault)
@@ -43,7 +44,7 @@ describe('a call that fails', () => {
     [{ status: 422 }, FatalError, 'linear-refused'],
     [{ status: 409 }, FatalError, 'linear-refused'],
   ] as const)('%j', async (fault, Kind, code) => {
-    const { failure } = await begin({ tracker: { timeout: 300 } })
+    const { failure } = await begin()
     const error = await failure(fault)
     expect(error).toBeInstanceOf(Kind)
     expect(error.code).toBe(code)

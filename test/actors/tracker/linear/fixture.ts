@@ -31,10 +31,12 @@ export interface BenchOptions {
   projects?: Record<string, unknown>[]
   clock?: Clock
   settings?: Partial<LinearSettings>
-  tracker?: Partial<LinearTrackerOptions>
   /** Left out: the one workspace is connected at once. */
   connect?: boolean
 }
+
+/** For calls that are not answered: long enough for those that are, on a machine that is busy. */
+export const impatient = { timeout: 700 }
 
 export interface Bench {
   twin: LinearTwin
@@ -56,7 +58,7 @@ export interface Bench {
   /** Walks through OAuth as a person does. */
   connect: (workspace?: string) => Promise<string>
   /** The tracker anew on the same database. */
-  reopen: (settings?: Partial<LinearSettings>) => LinearTracker
+  reopen: (settings?: Partial<LinearSettings>, options?: Partial<LinearTrackerOptions>) => LinearTracker
 }
 
 export function projectsOf(all: Record<string, unknown>[]): ProjectConfig[] {
@@ -95,7 +97,7 @@ export async function createBench(options: BenchOptions = {}): Promise<Bench> {
   const pullRequests = new Map<string, string>()
   const terminal = new Set<string>()
   const outbox = createFactOutbox({ database, now: clock.now, wake: () => {} })
-  const open = (changed: Partial<LinearSettings> = {}): LinearTracker => {
+  const open = (changed: Partial<LinearSettings> = {}, more: Partial<LinearTrackerOptions> = {}): LinearTracker => {
     const opened = createLinearTracker({
       settings: { ...settings, ...changed },
       projects,
@@ -108,7 +110,7 @@ export async function createBench(options: BenchOptions = {}): Promise<Bench> {
       pullRequest: (issue) => pullRequests.get(issue) ?? null,
       isTerminal: (issue) => terminal.has(issue),
       log: (level, message) => void logged.push(`${level}: ${message}`),
-      ...options.tracker,
+      ...more,
     })
     onTestFinished(() => opened.stop())
     return opened
@@ -154,8 +156,8 @@ export async function createBench(options: BenchOptions = {}): Promise<Bench> {
       await bench.tracker.finish({ code: back.searchParams.get('code') ?? undefined, state: back.searchParams.get('state')! })
       return state
     },
-    reopen(changed) {
-      bench.tracker = open(changed)
+    reopen(changed, more) {
+      bench.tracker = open(changed, more)
       return bench.tracker
     },
   }

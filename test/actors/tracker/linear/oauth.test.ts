@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { createVirtualClock } from '../../../twins/linear/clock.ts'
-import { callback, createBench, secret, type Bench } from './fixture.ts'
+import { callback, createBench, impatient, secret, type Bench } from './fixture.ts'
 
 interface Row {
   id: string
@@ -108,7 +108,9 @@ describe('connecting a workspace', () => {
   })
 
   test.each([500, 'timeout', 'reset', 'half'] as const)('an exchange that ends in %s can be begun anew', async (status) => {
-    const bench = await createBench({ connect: false, tracker: { timeout: 300 } })
+    const bench = await createBench()
+    bench.reopen({}, impatient)
+    bench.database.prepare('DELETE FROM linear_workspace').run()
     bench.twin.faults.add({ match: ({ path }) => path === '/oauth/token', status })
     await expect(bench.connect()).rejects.toMatchObject({ name: 'RetryableError' })
     await bench.connect()
@@ -174,8 +176,9 @@ describe('tokens', () => {
   })
 
   test('a refresh that fails for a moment is no loss; one that is refused is', async () => {
-    const bench = await createBench({ tracker: { timeout: 300 } })
+    const bench = await createBench()
     const issue = await delegated(bench)
+    bench.reopen({}, impatient)
     bench.database.prepare('UPDATE linear_workspace SET expires_at = ?').run(Date.now())
     const match = ({ path }: { path: string }) => path === '/oauth/token'
     for (const status of [503, 'timeout', 'reset'] as const) {

@@ -18,11 +18,12 @@ async function begin(clock: VirtualClock = createVirtualClock()) {
 
 /** Until everything that was begun has reached the twin. */
 async function settle(bench: Bench): Promise<void> {
-  for (let quiet = 0, before = -1; quiet < 2;) {
-    await new Promise((resolve) => setTimeout(resolve, 15))
-    const now = bench.twin.requests.filter(({ status }) => status !== undefined).length
-    quiet = now === before ? quiet + 1 : 0
-    before = now
+  for (let quiet = 0, before = -1; quiet < 3;) {
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    const { requests } = bench.twin
+    const isBusy = requests.some(({ status }) => status === undefined)
+    quiet = !isBusy && requests.length === before ? quiet + 1 : 0
+    before = requests.length
   }
 }
 

@@ -290,6 +290,21 @@ describe('it ends from outside', () => {
     expect(session.status).toBe('complete')
   })
 
+  test('a session that is told of again when it has ended stays so', async () => {
+    const { bench, ann, session, report } = await begin()
+    const again = ann.delegate(ann.createIssue('Another'))
+    const deliveries = await bench.deliveries()
+    const created = deliveries.find(({ event }) => event === 'AgentSessionEvent')!
+    await bench.tracker.inlet.acknowledge!(created)
+    await report({ kind: 'state', phase: 'done', text: 'Landed' })
+    bench.database.prepare("UPDATE linear_session SET state = 'complete' WHERE id = ?").run(again.id)
+    const asked = bench.twin.requests.length
+    await bench.tracker.inlet.acknowledge!(created)
+    expect(bench.twin.requests).toHaveLength(asked)
+    expect(session.status).toBe('complete')
+    expect(bench.database.prepare('SELECT state FROM linear_session WHERE id = ?').get(again.id)).toEqual({ state: 'complete' })
+  })
+
   test('who speaks of an issue that was taken back is asked whether it is ours again, and is heard when it is', async () => {
     const { bench, ann, issue, session } = await begin()
     ann.undelegate(issue)
