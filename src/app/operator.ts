@@ -11,6 +11,7 @@ import type { issueMachine } from '../machines/issue/machine.ts'
 import type { runMachine } from '../machines/run/machine.ts'
 import { runTypes } from '../machines/vocabulary.ts'
 import type { SqliteDatabase } from '../persistence/database.ts'
+import type { Deliveries } from '../persistence/deliveries.ts'
 import { findIssue, type IssueKey } from '../persistence/issue-keys.ts'
 import type { StoreReader } from '../persistence/store.ts'
 import type { Action, App } from './contract.ts'
@@ -26,7 +27,7 @@ export function createOperator({
   embedded,
   agents,
   warn,
-  now,
+  done,
   settled,
 }: {
   system: ActorSystem<typeof definitions>
@@ -38,7 +39,8 @@ export function createOperator({
   embedded: LocalForge | null
   agents: ReadonlyMap<string, Agent>
   warn: (issue: string, message: string) => void
-  now: () => number
+  /** What has been done, by the request's key. */
+  done: Pick<Deliveries, 'tell' | 'wasTold'>
   /** Resolves when every fact that is known has reached its actor. */
   settled: () => Promise<void>
 }): App['act'] {
@@ -148,9 +150,8 @@ export function createOperator({
     const { context, value } = contextOf(known.issue)
     const usual = acceptedActions(context, isTerminal(value))
     const accepted = faultedAt(`issue/${known.issue}`).length > 0 ? [...new Set([...usual, 'retry' as const])] : usual
-    const repeated =
-      idempotencyKey !== undefined &&
-      database.prepare('SELECT 1 FROM tracker_request WHERE key = ?').get(`action:${known.issue}:${idempotencyKey}`)
+    const name = idempotencyKey === undefined ? null : `action:${known.issue}:${idempotencyKey}`
+    const repeated = name !== null && done.wasTold(name)
     if (repeated) return
     if (!accepted.includes(action.action)) {
       throw Object.assign(
@@ -163,10 +164,6 @@ export function createOperator({
     }
     await perform(known, action, context, idempotencyKey)
     await settled()
-    if (idempotencyKey !== undefined) {
-      database
-        .prepare('INSERT OR IGNORE INTO tracker_request (key, issue, at) VALUES (?, ?, ?)')
-        .run(`action:${known.issue}:${idempotencyKey}`, known.issue, now())
-    }
+    if (name !== null) done.tell(name)
   }
 }

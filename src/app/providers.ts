@@ -38,6 +38,8 @@ export interface Providers {
   /** What they do by themselves begins, and ends. */
   start: () => void
   stop: () => Promise<void>
+  /** Forgets what they remembered before a time (epoch ms), and answers how much. */
+  prune: (before: number) => number
 }
 
 export async function createProviders(host: ProvidersHost): Promise<Providers> {
@@ -58,6 +60,7 @@ export async function createProviders(host: ProvidersHost): Promise<Providers> {
     authorisations: new Map(linear === null ? [] : [['linear', linear]]),
     start: () => linear?.start(),
     stop: async () => linear?.stop(),
+    prune: (before) => linear?.prune(before) ?? 0,
   }
 }
 

@@ -233,7 +233,13 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       forget(
         clock.now() - config.store.retention,
         {
-          ...{ sweep: system.sweep, prune: outbox.prune, pruneDeliveries: deliveries.prune, database, dataFolder: config.dataFolder },
+          ...{
+            sweep: system.sweep,
+            prune: (time) => outbox.prune(time) + providers.prune(time),
+            pruneDeliveries: deliveries.prune,
+            database,
+            dataFolder: config.dataFolder,
+          },
           pause: () => new Promise((resolve) => clock.defer(resolve)),
         },
         () => phase === 'stopped' || stopping !== undefined,
@@ -257,7 +263,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     ...{ system, store, database, tracker, forge, embedded: providers.embedded.forge },
     agents,
     warn,
-    now: clock.now,
+    done: deliveries,
     settled,
   })
   const capacity = system.ref<typeof capacityMachine>('capacity/main')

@@ -35,7 +35,7 @@ export async function checkTracker(config: Config): Promise<Finding[]> {
   const database = await openLinear(config.store.path)
   try {
     const found = await checkLinear({
-      ...{ settings: tracker, projects, database, now: Date.now },
+      ...{ settings: tracker, projects, database, webhooks, now: Date.now },
       after: (ms, callback) => {
         const timer = setTimeout(callback, ms)
         return () => clearTimeout(timer)

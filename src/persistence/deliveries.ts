@@ -86,8 +86,9 @@ export function createDeliveries({
     /** It could not be handled now. */
     postponed: (seq: number, error: string): void =>
       void sql('UPDATE delivery SET attempts = attempts + 1, error = ? WHERE seq = ?').run(error, seq),
-    /** Notes that something of this name has been told; false when it was noted before. To be called in a transaction. */
+    /** Notes that something of this name has been told, or done; false when it was noted before. */
     tell: (key: string): boolean => sql('INSERT INTO told (key, at) VALUES (?, ?) ON CONFLICT DO NOTHING').run(key, now()).changes === 1,
+    wasTold: (key: string): boolean => sql('SELECT 1 FROM told WHERE key = ?').get(key) !== undefined,
     /** Forgets up to `limit` of each kind that ended before `time` (epoch ms); answers how many rows went. */
     prune: (time: number, limit: number): number =>
       sql('DELETE FROM delivery WHERE seq IN (SELECT seq FROM delivery WHERE handled_at < ? LIMIT ?)').run(time, limit).changes +

@@ -110,7 +110,7 @@ async function checkWebhook(
 ): Promise<GithubFinding[]> {
   const what = 'GitHub webhook'
   if (settings.webhookSecret === null)
-    return [warn(what, 'forge.webhookSecret is not set: its route is closed', 'Set it, here and at GitHub, or set webhooks to false.')]
+    return [fail(what, 'forge.webhookSecret is not set: its route is closed', 'Set it, here and at GitHub, or set webhooks to false.')]
   // Whoever speaks with a user's token has its hooks in each repository, where we may not look.
   if (!repositories.isApp) return []
   const rest = (name: string): CallOptions => ({ what: name })

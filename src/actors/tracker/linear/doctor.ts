@@ -26,6 +26,8 @@ export interface CheckLinearOptions {
   after: (ms: number, callback: () => void) => () => void
   /** Where Linear is to post its webhooks; null where it cannot reach us. */
   webhookUrl: string | null
+  /** Whether they are wanted. */
+  webhooks: boolean
   timeout?: number
 }
 
@@ -80,7 +82,7 @@ export async function checkLinear(options: CheckLinearOptions): Promise<Check[]>
   return checks
 }
 
-function checkSettings({ settings, webhookUrl }: CheckLinearOptions): Check[] {
+function checkSettings({ settings, webhookUrl, webhooks }: CheckLinearOptions): Check[] {
   const { clientId, clientSecret, webhookSecret, tokenKey } = settings
   return [
     clientId === null || clientSecret === null
@@ -93,11 +95,17 @@ function checkSettings({ settings, webhookUrl }: CheckLinearOptions): Check[] {
     tokenKey === null
       ? fail('token key', 'tracker.tokenKey is not set: no workspace can be connected.', 'Set it to a long random text, and keep it.')
       : pass('token key', 'Tokens are encrypted.'),
-    webhookSecret === null
-      ? warn(
+    ...(webhooks ? checkAddress(webhookSecret !== null, webhookUrl) : []),
+  ]
+}
+
+function checkAddress(hasSecret: boolean, webhookUrl: string | null): Check[] {
+  return [
+    !hasSecret
+      ? fail(
           'webhook secret',
           'tracker.webhookSecret is not set: the webhook route is closed, and a new session is noticed by polling alone, which is too late for Linear.',
-          "Set it to the signing secret of the webhook in the application's settings.",
+          "Set it to the signing secret of the webhook in the application's settings, or webhooks to false.",
         )
       : pass('webhook secret', 'Webhooks are verified.'),
     webhookUrl === null

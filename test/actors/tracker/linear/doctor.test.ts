@@ -17,6 +17,7 @@ function check(bench: Bench, options: Partial<CheckLinearOptions> = {}) {
       return () => clearTimeout(timer)
     },
     webhookUrl,
+    webhooks: true,
     ...options,
   })
 }
@@ -46,7 +47,7 @@ describe('doctor', () => {
     expect(await problems(bench, { settings, webhookUrl: null })).toEqual([
       'fail OAuth application',
       'fail token key',
-      'warn webhook secret',
+      'fail webhook secret',
       'warn webhook address',
     ])
     expect(await problems(bench)).toEqual(['fail workspaces'])
