@@ -54,7 +54,7 @@ function cutRest(document: JsonObject) {
     }
     operations[name] = responses
   }
-  return { operations, schemas: reached(document, [...Object.values(operations), { $ref: '#/components/schemas/basic-error' }]) }
+  return share({ operations, schemas: reached(document, [...Object.values(operations), { $ref: '#/components/schemas/basic-error' }]) })
 }
 
 function cutWebhooks(document: JsonObject) {
@@ -64,7 +64,7 @@ function cutWebhooks(document: JsonObject) {
     if (schema === undefined) throw new Error(`The delivery ${name} is not in the published description.`)
     deliveries[name] = convert(schema)
   }
-  return { deliveries, schemas: reached(document, Object.values(deliveries)) }
+  return share({ deliveries, schemas: reached(document, Object.values(deliveries)) })
 }
 
 /** Every component that `roots` lead to, converted. */
@@ -117,6 +117,55 @@ function convert(schema: Json): Json {
   if (Array.isArray(result['enum']) && !result['enum'].includes(null)) result['enum'] = [...result['enum'], null]
   return result
 }
+
+/**
+ * Writes what is said more than once only once. The published deliveries spell out a user a thousand times: compiling every one of them takes
+ * a test process seconds.
+ */
+function share<T extends Record<string, Record<string, Json>>>(
+  groups: T & { schemas: Record<string, Json> },
+): T & { schemas: Record<string, Json> } {
+  const times = new Map<string, number>()
+  const each = (value: Json, visit: (schema: JsonObject) => void): void => {
+    if (value === null || typeof value !== 'object') return
+    for (const inner of Array.isArray(value) ? value : Object.values(value)) each(inner, visit)
+    if (isShareable(value)) visit(value)
+  }
+  each(groups as Json, (schema) => {
+    const text = JSON.stringify(schema)
+    times.set(text, (times.get(text) ?? 0) + 1)
+  })
+  const shared = new Map<string, { name: string; schema: Json }>()
+  const replace = (value: Json, top: boolean): Json => {
+    if (value === null || typeof value !== 'object') return value
+    if (Array.isArray(value)) return value.map((inner) => replace(inner, false))
+    const text = isShareable(value) && !top ? JSON.stringify(value) : ''
+    const known = shared.get(text)
+    if (known !== undefined) return { $ref: `#/components/schemas/${known.name}` }
+    const replaced = Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, replace(inner, false)]))
+    if ((times.get(text) ?? 0) < 2) return replaced
+    const name = `shared-${shared.size + 1}`
+    shared.set(text, { name, schema: replaced })
+    return { $ref: `#/components/schemas/${name}` }
+  }
+  const result = Object.fromEntries(
+    Object.entries(groups).map(([group, schemas]) => [
+      group,
+      Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, replace(schema, true)])),
+    ]),
+  ) as typeof groups
+  for (const { name, schema } of shared.values()) result.schemas[name] = schema
+  return result
+}
+
+/** Short ones are not worth a name. */
+const isShareable = (value: Json): value is JsonObject =>
+  value !== null &&
+  typeof value === 'object' &&
+  !Array.isArray(value) &&
+  (typeof value['type'] === 'string' || Array.isArray(value['type'])) &&
+  value['properties'] !== undefined &&
+  JSON.stringify(value).length > 300
 
 /** JSON with a line for every schema, so that a change of one is a change of one line. */
 function printByLine(value: Record<string, Record<string, Record<string, Json>>>): string {

@@ -49,7 +49,7 @@ function load(extracted: Extracted): Schemas {
 }
 
 function compiler(schemas: Record<string, object>) {
-  const ajv = new Ajv({ strict: false, allErrors: false, logger: false, validateFormats: true })
+  const ajv = new Ajv({ strict: false, logger: false, inlineRefs: false, validateSchema: false, code: { optimize: false } })
   ;(addFormats as unknown as (ajv: Ajv) => void)(ajv)
   ajv.addSchema({ $id: 'published', components: { schemas } })
   const compiled = new Map<string, ValidateFunction>()
