@@ -201,6 +201,14 @@ describe('reviews', () => {
   })
 })
 
+test('what is asked about at once is one question', async () => {
+  const all = [await opened(), await opened(), await opened()]
+  const asked = world.twin.requests.length
+  const facts = await Promise.all(all.map(({ number }) => world.facts(number)))
+  expect(facts.map(({ headSha }) => headSha)).toEqual(all.map(({ head }) => head))
+  expect(world.twin.requests.slice(asked).filter(({ body }) => body.includes('fragment facts'))).toHaveLength(1)
+})
+
 describe('the pull request itself', () => {
   test('a head that somebody else has pushed is known, and in our own repository', async () => {
     const { twin, repository, forge } = world

@@ -189,6 +189,20 @@ describe('objections', () => {
     expect(repository.pulls.get(pull.number)!.requested.map(({ login }) => login)).toEqual(['kim'])
   })
 
+  test('that GitHub does not let us answer keep nothing from being published', async () => {
+    const { forge, twin, commit, input, logged } = world
+    const { more, file } = fresh()
+    const head = await commit(file, 'one\n')
+    await forge.publish(input(head, more))
+    await twin.as('kim').requestChanges(on(more.branch)[0]!, 'No.', [{ path: file, line: 1, body: 'Why?' }])
+    await new Promise((resolve) => setTimeout(resolve, 1_100))
+    const second = await commit(file, 'two\n', head)
+    const remove = twin.faults.add({ match: ({ body }) => body.includes('addPullRequestReviewThreadReply'), status: 403 })
+    expect(await forge.publish(input(second, { ...more, expected: head }))).toMatchObject({ headSha: second })
+    remove()
+    expect(logged.join()).toContain('GitHub forbids the answer in a review thread')
+  })
+
   test('what was asked for after the work was done is not answered by it', async () => {
     const { forge, twin, commit, input } = world
     const { more, file } = fresh()
