@@ -29,7 +29,7 @@ CREATE TABLE github_pull_request (
   head_sha TEXT NOT NULL,
   head_seen_at INTEGER NOT NULL,
   former_head TEXT,
-  -- Since when approvals count; null while they do not.
+  -- Since when approvals count, by GitHub's time; -1 while they do not.
   approved_at INTEGER,
   -- The verdicts that were told last, as JSON.
   reviews TEXT NOT NULL DEFAULT '[]',

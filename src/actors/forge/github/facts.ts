@@ -61,9 +61,8 @@ export function createFacts(options: {
 
   async function checksOf(row: PullRequestRow, seen: SeenPullRequest, contexts: SeenContext[]): Promise<PullRequestFacts['checks']> {
     const { project, number } = row
-    const { headSeenAt } = mirror.seen(project, number)
     const rules = await required.of(project, seen.baseRefName)
-    const standing = settle(contexts, rules, now() - headSeenAt)
+    const standing = settle(contexts, rules, now() - mirror.headSeenAt(project, number))
     const found = await Promise.all(standing.failed.map((context) => failures.of(project, context)))
     const { state, names, observedAt } = standing
     return { headSha: row.head_sha, state, names, failures: found.map((failure) => records.marked(project, failure)), observedAt }

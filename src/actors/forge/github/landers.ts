@@ -80,8 +80,7 @@ export function createLanders(options: {
 
   const isExternalKnown = async (project: string): Promise<boolean> => {
     if (cursors.get(`lander ${project}`) !== null) return true
-    const rules = await required.of(project, (await open(project)).base.name)
-    return rules?.some(({ name }) => name === configured(project).checks.queue) ?? false
+    return required.hasLander(project, (await open(project)).base.name)
   }
 
   async function kindOf(project: string): Promise<LanderKind> {

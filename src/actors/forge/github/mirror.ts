@@ -28,13 +28,6 @@ export interface Sighting {
   updatedAt: number
 }
 
-export interface Seen {
-  /** When the present head was seen first, by our clock. */
-  headSeenAt: number
-  /** Since when approvals count; null while they do not. */
-  approvedAt: number | null
-}
-
 interface SeenRow {
   head_sha: string
   head_seen_at: number
@@ -45,6 +38,9 @@ interface SeenRow {
   /** GitHub's time of what was seen last. */
   updated_at: number
 }
+
+/** In place of a time: approvals do not count at present. */
+const leftOut = -1
 
 /** GitHub may tell of the head that we have replaced for so long, in milliseconds. */
 const lag = 2 * 60_000
@@ -209,18 +205,17 @@ export function createMirror(options: {
       })
     },
 
-    seen(project: string, number: number): Seen {
-      const row = get.get(project, number)
-      return { headSeenAt: row?.head_seen_at ?? now(), approvedAt: row?.approved_at ?? null }
-    },
+    /** When the present head was seen first, by our clock. */
+    headSeenAt: (project: string, number: number): number => get.get(project, number)?.head_seen_at ?? now(),
 
-    /** Since when approvals count: those that had been left out count from now on. `at`: GitHub's time of what is seen. */
+    /** Since when approvals count, by GitHub's time: those that had been left out count from now on. `at`: its time of what is seen. */
     approvals(project: string, number: number, areCounted: boolean, at: number): number {
       const known = get.get(project, number)
       if (known === undefined) return 0
-      const next = areCounted ? (known.approved_at ?? (known.reviews === '[]' ? 0 : Math.max(now(), at + 1))) : null
+      const since = known.approved_at === leftOut ? at + 1 : (known.approved_at ?? 0)
+      const next = areCounted ? since : leftOut
       if (next !== known.approved_at) write.run({ project, number, ...known, approved_at: next })
-      return next ?? 0
+      return next
     },
 
     reviewsOf: (project: string, number: number): PullRequestFacts['reviews'] =>

@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import type { ProjectConfig } from '../../../config.ts'
 import { FatalError } from '../../../errors.ts'
+import { ownName } from './own-check.ts'
 import type { GithubRepositories } from './repositories.ts'
 import type { Required } from './standing.ts'
 
@@ -74,19 +75,31 @@ export function createRequiredChecks(options: {
     return rules.size === 0 ? null : [...rules.values()]
   }
 
+  async function all(project: string, branch: string): Promise<Required[] | null> {
+    const key = `${project} ${branch}`
+    const found = known.get(key)
+    if (found !== undefined && now() - found.at < kept) return found.rules
+    const rules = ask(project, branch)
+    known.set(key, { at: now(), rules })
+    rules.catch(() => known.delete(key))
+    return rules
+  }
+
   return {
-    /** Null: nothing is required. */
+    /** Null: nothing is required. What the lander and we ourselves report says nothing about a change: it is not waited for. */
     async of(project: string, branch: string): Promise<Required[] | null> {
-      const configured = projects.find(({ id }) => id === project)?.checks.required ?? null
+      const { required: configured, queue } = projects.find(({ id }) => id === project)!.checks
       if (configured !== null) return configured.map((name) => ({ name, app: null }))
-      const key = `${project} ${branch}`
-      const found = known.get(key)
-      if (found !== undefined && now() - found.at < kept) return found.rules
-      const rules = ask(project, branch)
-      known.set(key, { at: now(), rules })
-      rules.catch(() => known.delete(key))
-      return rules
+      const rules = (await all(project, branch))?.filter(({ name }) => name !== queue && name !== ownName) ?? []
+      return rules.length === 0 ? null : rules
     },
+
+    /** Whether the base asks for the word of an external lander. */
+    async hasLander(project: string, branch: string): Promise<boolean> {
+      const { queue } = projects.find(({ id }) => id === project)!.checks
+      return (await all(project, branch))?.some(({ name }) => name === queue) ?? false
+    },
+
     /** The rules of a repository have changed. */
     forget(project: string): void {
       for (const key of known.keys()) if (key.startsWith(`${project} `)) known.delete(key)

@@ -37,7 +37,11 @@ export function createReruns(options: {
     const suites = new Set(red.flatMap(({ checkSuite: { workflowRun, databaseId } }) => (workflowRun === null ? [databaseId] : [])))
     // One that runs already, by an earlier request of ours or by a person, is what was asked for.
     const unlessRunning = (error: unknown): void => {
-      if (!(error instanceof FatalError) || !/already running|in progress|cannot be retried|not rerequestable|already been/i.test(error.message)) throw error
+      if (
+        !(error instanceof FatalError) ||
+        !/already running|in progress|cannot be retried|not rerequestable|already been/i.test(error.message)
+      )
+        throw error
     }
     for (const run_id of workflows)
       await request('POST /repos/{owner}/{repo}/actions/runs/{run_id}/rerun-failed-jobs', { ...place, run_id }, z.unknown(), {

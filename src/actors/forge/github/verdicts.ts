@@ -41,7 +41,19 @@ export function verdictsOf(
   })
   const dismissed = seen.dismissed.nodes.flatMap((review): Verdicts => {
     if (review.commit === null || isSelf(review.author, self)) return []
-    return [{ ...said(review), verdict: 'dismissed', headSha: review.commit.oid, body: '', comments: [], observedAt: review.updatedAt }]
+    const { oid } = review.commit
+    // Whoever has spoken again since has not been silenced.
+    if (standing.some(({ reviewer, headSha }) => reviewer === said(review).reviewer && headSha === oid)) return []
+    return [
+      {
+        ...said(review),
+        verdict: 'dismissed',
+        headSha: review.commit.oid,
+        body: '',
+        comments: [],
+        observedAt: Math.max(review.updatedAt, approvedAt),
+      },
+    ]
   })
   const all = [...standing, ...dismissed, ...own].toSorted((a, b) => a.observedAt - b.observedAt)
   return all.flatMap((review) => {

@@ -141,6 +141,24 @@ describe('reviews', () => {
     ])
   })
 
+  test('an approval that was not enough for a while counts anew, as something that is new', async () => {
+    const { twin, repository } = world
+    const rules = (requiredApprovals: number) =>
+      twin.ruleset(repository, 'main', { requiredChecks: [{ context: 'unit' }, { context: 'legacy' }], requiredApprovals })
+    const { number, pull } = await opened()
+    await twin.as('kim').approve(pull)
+    await twin.as('ada').approve(pull)
+    const before = await world.facts(number)
+    rules(3)
+    const between = await world.facts(number)
+    rules(2)
+    const after = await world.facts(number)
+    await world.read()
+    expect([before, between, after].map(({ reviews }) => reviews.length)).toEqual([2, 0, 2])
+    expect(after.reviews[0]!.observedAt).toBeGreaterThan(between.observedAt)
+    expect((await world.facts(number)).reviews).toEqual(after.reviews)
+  })
+
   test('two objections are two, with what is said of each line, until each is answered', async () => {
     const { twin } = world
     const { number, head, pull, file } = await opened()
@@ -181,6 +199,14 @@ describe('reviews', () => {
       `approved ${head}`,
     ])
   })
+})
+
+test('what is asked about at once is one question', async () => {
+  const all = [await opened(), await opened(), await opened()]
+  const asked = world.twin.requests.length
+  const facts = await Promise.all(all.map(({ number }) => world.facts(number)))
+  expect(facts.map(({ headSha }) => headSha)).toEqual(all.map(({ head }) => head))
+  expect(world.twin.requests.slice(asked).filter(({ body }) => body.includes('fragment facts'))).toHaveLength(1)
 })
 
 describe('the pull request itself', () => {

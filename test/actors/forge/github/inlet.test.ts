@@ -76,6 +76,22 @@ describe('webhooks', () => {
     expect(forge.isInFlight('app', more.branch)).toBe(false)
   })
 
+  test('of a head that we have pushed over do not bring it back', async () => {
+    const { forge } = world
+    n += 1
+    const more = { issue: `issue-${n}`, key: `APP-${n}`, branch: `signalbox/APP-${n}` }
+    const first = await world.commit(`i-${n}.txt`, 'one\n')
+    await forge.publish(world.input(first, more))
+    const second = await world.commit(`i-${n}.txt`, 'two\n', first)
+    await forge.publish(world.input(second, { ...more, expected: first }))
+    // Only now what was told of the first one is read.
+    const [fact] = factsIn(await world.read())
+    expect(fact).toMatchObject({ event: { type: 'pr.opened', headSha: first } })
+    const third = await world.commit(`i-${n}.txt`, 'three\n', second)
+    expect(await forge.publish(world.input(third, { ...more, expected: second }))).toMatchObject({ headSha: third })
+    expect((await world.facts([...world.repository.pulls.keys()].at(-1))).headSha).toBe(third)
+  })
+
   test('of reviews, checks and statuses have the forge asked, our own check has not', async () => {
     const { twin, repository, forge } = world
     const { head, pull, issue, more } = await opened()

@@ -192,8 +192,11 @@ test('an external lander is known by its check, and is not told anything', async
   const root = twin.as('root')
   const check = await root.check(repository, steward, head, { name: 'merge-steward/queue', status: 'in_progress' })
   expect((await world.facts()).queue).toMatchObject({ state: 'queued', headSha: head })
-  // It is no check of the change.
-  expect((await world.facts()).checks.names).toEqual([])
+  // It is no check of the change, also where the base asks for it: else nothing would ever be handed to the lander.
+  twin.ruleset(repository, 'main', { requiredChecks: [{ context: 'merge-steward/queue' }, { context: 'unit' }] })
+  await world.read()
+  await root.status(repository, head, 'unit', 'success')
+  expect((await world.facts()).checks).toMatchObject({ state: 'passed', names: ['unit'] })
   await forge.requestLanding(request)
   await forge.withdrawLanding({ ...request, reason: 'stopped' })
   expect(queued).toEqual([])

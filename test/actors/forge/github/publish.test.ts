@@ -36,15 +36,15 @@ describe('the answer is lost', () => {
     [
       'of the pull request that was opened',
       { status: 502, when: 'after' },
-      ({ method, route }) => method === 'POST' && /\/pulls$/.test(route),
+      ({ method, route }) => method === 'POST' && route.endsWith('/pulls'),
     ],
     [
       'of the pull request that was opened, in its middle',
       { status: 'half', when: 'after' },
-      ({ method, route }) => method === 'POST' && /\/pulls$/.test(route),
+      ({ method, route }) => method === 'POST' && route.endsWith('/pulls'),
     ],
     ['of the push', { status: 502, when: 'after' }, ({ route }) => route === 'git-receive-pack'],
-    ['of the list before it', { status: 503 }, ({ method, route }) => method === 'GET' && /\/pulls$/.test(route)],
+    ['of the list before it', { status: 503 }, ({ method, route }) => method === 'GET' && route.endsWith('/pulls')],
   ]
   test.each(lost)('%s: it is published once', async (_name, fault, match) => {
     const { forge, twin, commit, input, branch } = world
@@ -62,7 +62,7 @@ describe('the answer is lost', () => {
     const { more, file } = fresh()
     const head = await commit(file, 'x\n')
     const remove = twin.faults.add({
-      match: ({ method, route }) => method === 'POST' && /\/pulls$/.test(route),
+      match: ({ method, route }) => method === 'POST' && route.endsWith('/pulls'),
       times: 1,
       status: 'reset',
       when: 'after',
@@ -92,6 +92,29 @@ describe('what is there already', () => {
       'Because.',
     ])
     expect(on(more.branch)).toHaveLength(1)
+  })
+
+  test('somebody is quicker: theirs is the one', async () => {
+    const { forge, commit, input, twin, repository } = world
+    const { more, file } = fresh()
+    const head = await commit(file, 'x\n')
+    let opening: Promise<unknown> | undefined
+    const remove = twin.faults.add({
+      status: 500,
+      match({ method, route }) {
+        if (method === 'GET' && route.endsWith('/pulls'))
+          opening ??= twin.as('kim').open(repository, { head: more.branch, base: 'main', title: 'Quicker', body: '' })
+        return false
+      },
+    })
+    // Between our look and our own opening there is time for theirs.
+    twin.latency = 200
+    const published = await forge.publish(input(head, more))
+    twin.latency = 0
+    remove()
+    await opening
+    expect(on(more.branch)).toMatchObject([{ number: published.number, author: { login: 'kim' }, title: 'Change it' }])
+    expect(published).toMatchObject({ adopted: true, headSha: head })
   })
 
   test('new work has an open one again, the closed one where GitHub allows; the work that it was closed with has not', async () => {
@@ -149,7 +172,7 @@ describe('objections', () => {
     const remove = [/addPullRequestReviewThreadReply/, /resolveReviewThread/].map((mutation) =>
       twin.faults.add({ match: ({ body }) => mutation.test(body) && /mutation/.test(body), times: 1, status: 502, when: 'after' }),
     )
-    remove.push(twin.faults.add({ match: ({ route }) => /requested_reviewers$/.test(route), times: 1, status: 502, when: 'after' }))
+    remove.push(twin.faults.add({ match: ({ route }) => route.endsWith('requested_reviewers'), times: 1, status: 502, when: 'after' }))
     const { failed } = await repeated(() => forge.publish(input(second, { ...more, expected: head })))
     for (const each of remove) each()
     expect(failed).toEqual(['github-failed', 'github-failed', 'github-failed'])
@@ -164,6 +187,20 @@ describe('objections', () => {
     // Who did not object is not answered.
     expect([mine.comments.length, mine.resolvedBy]).toEqual([1, undefined])
     expect(repository.pulls.get(pull.number)!.requested.map(({ login }) => login)).toEqual(['kim'])
+  })
+
+  test('that GitHub does not let us answer keep nothing from being published', async () => {
+    const { forge, twin, commit, input, logged } = world
+    const { more, file } = fresh()
+    const head = await commit(file, 'one\n')
+    await forge.publish(input(head, more))
+    await twin.as('kim').requestChanges(on(more.branch)[0]!, 'No.', [{ path: file, line: 1, body: 'Why?' }])
+    await new Promise((resolve) => setTimeout(resolve, 1_100))
+    const second = await commit(file, 'two\n', head)
+    const remove = twin.faults.add({ match: ({ body }) => body.includes('addPullRequestReviewThreadReply'), status: 403 })
+    expect(await forge.publish(input(second, { ...more, expected: head }))).toMatchObject({ headSha: second })
+    remove()
+    expect(logged.join()).toContain('GitHub forbids the answer in a review thread')
   })
 
   test('what was asked for after the work was done is not answered by it', async () => {

@@ -129,6 +129,18 @@ describe('what reviewers have said', () => {
     const pull = seen(null, [review('box', 'APPROVED', { author: bot })], [review('kim', 'DISMISSED', { updatedAt: 300 })])
     expect(read(pull)).toEqual([['kim', 'dismissed', 'head']])
   })
+  test('who has approved again after a dismissal has approved, and a dismissal is never before what it takes back', () => {
+    const dismissed = review('kim', 'DISMISSED', { updatedAt: 300 })
+    const again = verdictsOf(seen('APPROVED', [review('kim', 'APPROVED', { submittedAt: 400 })], [dismissed]), {
+      self,
+      settled: new Set(),
+      approvedAt: 900,
+      own: [],
+    })
+    expect(again.map(({ verdict }) => verdict)).toEqual(['approved'])
+    const [taken] = verdictsOf(seen('APPROVED', [], [dismissed]), { self, settled: new Set(), approvedAt: 900, own: [] })
+    expect(taken).toMatchObject({ verdict: 'dismissed', observedAt: 900 })
+  })
   test('a point whose thread was resolved is not made again', () => {
     const nodes = ['a', 'b'].map((id) => ({ id, path: 'x.ts', line: null, originalLine: 3, body: id }))
     const [told] = verdictsOf(seen(null, [review('kim', 'CHANGES_REQUESTED', { comments: { nodes } })]), {
