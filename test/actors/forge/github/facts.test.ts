@@ -171,7 +171,7 @@ describe('reviews', () => {
         reviewer: 'kim',
         verdict: 'changes_requested',
         body: 'Not so.',
-        comments: [{ path: file, line: 1, body: 'Rename it.' }],
+        comments: [{ path: file, line: 1, body: 'Rename it.', id: expect.any(String) as string }],
         headSha: head,
       },
       { reviewer: 'ada', verdict: 'changes_requested', body: 'Nor so.', comments: [], headSha: head },

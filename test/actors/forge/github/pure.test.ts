@@ -149,7 +149,7 @@ describe('what reviewers have said', () => {
       approvedAt: 0,
       own: [],
     })
-    expect(told!.comments).toEqual([{ path: 'x.ts', line: 3, body: 'b' }])
+    expect(told!.comments).toEqual([{ path: 'x.ts', line: 3, body: 'b', id: 'b' }])
   })
 })
 
