@@ -133,6 +133,8 @@ describe('the REST operations of the GitHub twin', () => {
     })
     await octokit.pulls.createReplyForReviewComment({ ...pull, comment_id: line.id, body: 'Unchanged.' })
     const { data: all } = await octokit.pulls.listReviewComments(pull)
+    const { data: everywhere } = await octokit.pulls.listReviewCommentsForRepo({ ...at, sort: 'updated', direction: 'desc' })
+    expect(everywhere.map(({ id }) => id).toSorted()).toEqual(all.map(({ id }) => id).toSorted())
     expect(all.map((each) => [each.body, each.in_reply_to_id])).toEqual([
       ['Why five?', undefined],
       ['And this?', undefined],
@@ -179,7 +181,10 @@ describe('the REST operations of the GitHub twin', () => {
     expect((await octokit.checks.listAnnotations({ ...at, check_run_id: failed.id })).data.map((each) => each.message)).toEqual([
       'wrong price',
     ])
-    expect((await octokit.checks.listSuitesForRef(ref)).data.total_count).toBe(2)
+    const { data: suites } = await octokit.checks.listSuitesForRef(ref)
+    expect(suites.total_count).toBe(2)
+    const own = suites.check_suites.find(({ app }) => app?.slug === 'signalbox')!
+    expect((await octokit.checks.rerequestSuite({ ...at, check_suite_id: own.id })).status).toBe(201)
     await octokit.repos.createCommitStatus({ ...at, sha: head, state: 'pending', context: 'preview' })
     await octokit.repos.createCommitStatus({ ...at, sha: head, state: 'success', context: 'preview', target_url: 'https://example.com' })
     expect((await octokit.repos.getCombinedStatusForRef(ref)).data).toMatchObject({ state: 'success', total_count: 1 })

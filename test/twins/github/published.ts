@@ -46,7 +46,6 @@ export const OPERATIONS = [
   'GET /repos/{owner}/{repo}/pulls/{pull_number}/reviews/{review_id}',
   'GET /repos/{owner}/{repo}/pulls/{pull_number}/reviews/{review_id}/comments',
   'PUT /repos/{owner}/{repo}/pulls/{pull_number}/reviews/{review_id}/dismissals',
-  'GET /repos/{owner}/{repo}/pulls/comments',
   'GET /repos/{owner}/{repo}/pulls/{pull_number}/comments',
   'POST /repos/{owner}/{repo}/pulls/{pull_number}/comments',
   'POST /repos/{owner}/{repo}/pulls/{pull_number}/comments/{comment_id}/replies',

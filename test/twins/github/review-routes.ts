@@ -71,17 +71,6 @@ serveIn('PUT /repos/{owner}/{repo}/pulls/{pull_number}/reviews/{review_id}/dismi
   return ok(reviewJson(call.world, review))
 })
 
-serveIn('GET /repos/{owner}/{repo}/pulls/comments', 'pull_requests:read', (call) => {
-  const from = timeOf(call.query.get('since')) ?? 0
-  const key = (comment: ReviewComment) => (call.query.get('sort') === 'updated' ? comment.updatedAt : comment.id)
-  const sign = call.query.get('direction') === 'desc' ? -1 : 1
-  const comments = [...call.repository.pulls.values()]
-    .flatMap(commentsOf)
-    .filter((comment) => Math.floor(comment.updatedAt / 1000) * 1000 >= from)
-    .sort((a, b) => sign * (key(a) - key(b)))
-  return page(call, comments, (comment) => reviewCommentJson(call.world, comment))
-})
-
 serveIn('GET /repos/{owner}/{repo}/pulls/{pull_number}/comments', 'pull_requests:read', (call) =>
   page(call, commentsOf(call.pull()), (comment) => reviewCommentJson(call.world, comment)),
 )

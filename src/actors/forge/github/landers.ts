@@ -198,7 +198,11 @@ export function createLanders(options: {
     async queueOf(row: PullRequestRow, seen: SeenPullRequest, contexts: readonly SeenContext[]): Promise<Queue> {
       const own = pullRequests.queue(row)
       const found = await seenQueue(row, seen, contexts)
-      return found === null || found.observedAt < own.observedAt ? own : found
+      if (found === null) return own
+      // GitHub tells the time in seconds: what stands in the queue stands there, also where it was given back in the same second.
+      if (found.state === 'queued' && own.state !== 'queued')
+        return { ...found, observedAt: Math.max(found.observedAt, own.observedAt + 1) }
+      return found.observedAt < own.observedAt ? own : found
     },
 
     /** Idempotent by head. What GitHub refuses gives it back, with GitHub's words. */
