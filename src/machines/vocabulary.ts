@@ -35,22 +35,6 @@ export const phases = [
 ] as const
 export type Phase = (typeof phases)[number]
 
-/** How a phase looks from outside: somebody works or is waited for, a person is asked, or it is over, well or not. */
-export const outlooks = {
-  delegated: 'going',
-  implementing: 'going',
-  pr_open: 'going',
-  changes_requested: 'going',
-  repairing_ci: 'going',
-  awaiting_queue: 'going',
-  repairing_queue: 'going',
-  deploying: 'going',
-  awaiting_input: 'asking',
-  escalated: 'asking',
-  failed: 'given up',
-  done: 'over',
-} as const satisfies Record<Phase, 'going' | 'asking' | 'given up' | 'over'>
-
 export const authorities = ['acting', 'observing', 'stopped'] as const
 export type Authority = (typeof authorities)[number]
 

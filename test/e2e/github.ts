@@ -36,13 +36,14 @@ export const isTested = (branch: string): boolean => branch === 'main' || branch
 
 /** Alice and rob may write, rita only reads. CI passes at once unless it is told otherwise. */
 export async function hosted(
-  options: { webhooks?: boolean; project?: Partial<ProjectOptions>; more?: object; token?: boolean; ci?: Ci } = {},
+  options: { webhooks?: boolean; project?: Partial<ProjectOptions>; more?: object; token?: boolean; ci?: Ci; second?: boolean } = {},
 ): Promise<GithubWorld> {
   const { webhooks = true } = options
   const port = await freePort()
+  const first = { id: 'app', review: 'human' as const, ...options.project, more: { repo: 'acme/app', ...options.project?.more } }
   const world = createWorld({
     port,
-    projects: [{ id: 'app', review: 'human', ...options.project, more: { repo: 'acme/app', ...options.project?.more } }],
+    projects: [first, ...(options.second ? [{ id: 'web', review: 'human' as const, more: { repo: 'acme/web' } }] : [])],
   })
   open.push(() => world.close())
   const twin = await createGithubTwin({ folder: join(world.folder, 'github') })
@@ -53,6 +54,10 @@ export async function hosted(
     roles: { alice: 'write', rob: 'write', root: 'admin', rita: 'read' },
   })
   twin.ci(repository, options.ci ?? (() => [{ name: 'test' }]), isTested)
+  if (options.second) {
+    const other = await twin.createRepository({ name: 'acme/web', files: { 'README.md': '# web\n' }, roles: { alice: 'write' } })
+    twin.ci(other, () => [{ name: 'test' }], isTested)
+  }
   const secret = 'the secret of the hook'
   const url = `http://127.0.0.1:${port}/webhooks/github`
   const registered = twin.createApp({ ...app, events, ...(webhooks ? { webhook: { url, secret } } : {}) })

@@ -34,6 +34,8 @@ function seenBy({ acme, repository, github }: BothWorld, issue: { id: string }) 
       comments: pulls.flatMap(({ comments }) => comments.map(({ body }) => body.replace(/ on [0-9a-f]{10}[^]*/, ''))),
       branches: [...repository.refs.keys()].filter((ref) => ref.startsWith('refs/heads/')),
       shown: shown.map(({ status, conclusion }) => [status, conclusion]),
+      // At heads that were left it is over.
+      left: [...repository.checks.values()].flat().filter(({ name, status }) => name === 'Signalbox' && status !== 'completed').length,
       work: repository.git.readFile(repository.refs.get('refs/heads/main')!, 'work.txt'),
     },
     problems: github.problems,
@@ -87,6 +89,7 @@ test('every webhook', async () => {
       threads: [[['signalbox[bot]', ['Say that it is very good.', 'It says so now.']]]],
       work: 'very good blue\n',
       shown: [['completed', 'success']],
+      left: 0,
     },
   })
   expected = same(all)

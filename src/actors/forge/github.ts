@@ -148,7 +148,7 @@ export function createGithubForge(options: GithubForgeOptions): GithubForge {
     deployment: createDeployments({ repositories, projects, watch, now }),
     adopt: createAdoption({ repositories, pullRequests, pulls, branches, mirror, open, isOver }),
     submitReview: createAgentReviews({ repositories, pullRequests, pulls, reviews }),
-    tell: createShown({ repositories, pullRequests, inTurn, log }),
+    tell: createShown({ repositories, pullRequests, inTurn, cursors, log }),
     runCandidateChecks: createCandidateChecks({
       ...{ repositories, projects, open, branches, checks, loader, records, pullRequests, required, failures, watch, now },
     }),

@@ -2,9 +2,10 @@
 
 import { z } from 'zod'
 import { FatalError } from '../../../errors.ts'
-import { outlooks } from '../../../machines/vocabulary.ts'
+import { stageOf, type Stage } from '../../../machines/issue/stage.ts'
 import type { ForgeReport } from '../../ports.ts'
 import type { PullRequests } from '../pull-requests.ts'
+import type { Cursors } from './cursors.ts'
 import type { InTurn } from './in-turn.ts'
 import { marker } from './markers.ts'
 import { ownName } from './own-check.ts'
@@ -21,8 +22,16 @@ const statusSchema = z.object({ context: z.string(), state: z.string(), descript
 
 const commentSchema = z.object({ body: z.string().nullish() })
 
-const conclusions = { going: null, asking: 'action_required', 'given up': 'neutral', over: 'success' } as const
-const statuses = { going: 'pending', asking: 'failure', 'given up': 'success', over: 'success' } as const
+const going = { conclusion: null, status: 'pending' } as const
+const shownAs: Record<Stage, { conclusion: 'action_required' | 'neutral' | 'success' | null; status: 'pending' | 'failure' | 'success' }> =
+  {
+    waiting: going,
+    working: going,
+    reviewing: going,
+    needs_human: { conclusion: 'action_required', status: 'failure' },
+    failed: { conclusion: 'neutral', status: 'success' },
+    done: { conclusion: 'success', status: 'success' },
+  }
 const longestTitle = 120
 const longestDescription = 140
 const longestSummary = 60_000
@@ -34,9 +43,10 @@ export function createShown(options: {
   repositories: GithubRepositories
   pullRequests: PullRequests
   inTurn: InTurn
+  cursors: Cursors
   log: (level: 'warn', line: Record<string, unknown>, message: string) => void
 }) {
-  const { repositories, pullRequests, inTurn, log } = options
+  const { repositories, pullRequests, inTurn, cursors, log } = options
   /** Projects where we have said that nothing can be shown. */
   const silent = new Set<string>()
 
@@ -45,7 +55,7 @@ export function createShown(options: {
     const place = await repositories.at(project)
     const { request, pages } = repositories.client(project)
     const what = `the check run ${ownName}`
-    const conclusion = conclusions[outlooks[phase]]
+    const conclusion = shownAs[stageOf(phase)].conclusion
     const title = cut(kind === 'question' ? 'A question is open' : firstLine(text), longestTitle)
     const summary = cut(text === '' ? title : text, longestSummary)
     const wanted = {
@@ -67,22 +77,52 @@ export function createShown(options: {
       (known.conclusion ?? null) === conclusion &&
       known.output?.title === title &&
       known.output.summary === summary
-    if (isSame) return
     // What has ended stays so: the next one counts in its place.
-    if (known === undefined || (known.status === 'completed' && conclusion === null)) {
-      await request('POST /repos/{owner}/{repo}/check-runs', { ...place, ...wanted, head_sha: headSha }, z.unknown(), { what })
-    } else {
-      await request('PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}', { ...place, ...wanted, check_run_id: known.id }, z.unknown(), {
-        what,
-      })
+    const isNew = known === undefined || (known.status === 'completed' && conclusion === null && !isSame)
+    const made = isNew
+      ? await request('POST /repos/{owner}/{repo}/check-runs', { ...place, ...wanted, head_sha: headSha }, runSchema, { what })
+      : known
+    if (!isNew && !isSame) {
+      const target = { ...place, ...wanted, check_run_id: known.id }
+      await request('PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}', target, z.unknown(), { what })
     }
+    // Also where it was made before: a kill may have come between the two.
+    await leave(issue, place, project, headSha, made.id)
+  }
+
+  /** What was shown at a head that the branch has left is over there. */
+  async function leave(
+    issue: string,
+    place: { owner: string; repo: string },
+    project: string,
+    headSha: string,
+    made: number,
+  ): Promise<void> {
+    const name = `shown ${issue}`
+    const [head, id] = cursors.get(name)?.split(' ') ?? []
+    if (head !== undefined && head !== headSha) {
+      const output = { title: 'The branch has moved on', summary: `It is shown at ${headSha.slice(0, 10)}.` }
+      await repositories
+        .client(project)
+        .request(
+          'PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}',
+          { ...place, check_run_id: Number(id), status: 'completed', conclusion: 'neutral', output },
+          z.unknown(),
+          { what: `the check run ${ownName}` },
+        )
+        .catch((error: unknown) => {
+          // It went with its commit.
+          if (!(error instanceof FatalError)) throw error
+        })
+    }
+    cursors.set(name, `${headSha} ${made}`)
   }
 
   async function showStatus({ project, phase, text, kind }: ForgeReport, headSha: string): Promise<void> {
     const target = { ...(await repositories.at(project)), sha: headSha }
     const { request, pages } = repositories.client(project)
     const what = `the status ${ownName}`
-    const state = statuses[outlooks[phase]]
+    const state = shownAs[stageOf(phase)].status
     const description = cut(`${kind === 'question' ? 'A question is open: ' : ''}${firstLine(text)}`, longestDescription)
     const [known] = (await pages('GET /repos/{owner}/{repo}/commits/{sha}/statuses', target, statusSchema, { what, most: 3 })).filter(
       ({ context }) => context === ownName,
