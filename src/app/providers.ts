@@ -85,6 +85,7 @@ async function createGithub(host: ProvidersHost): Promise<Forge | null> {
   return createGithubForge({
     ...{ settings: config.forge, projects: config.projects, webhooks: config.webhooks, folder: config.dataFolder },
     ...{ database, now, after, wake, isOver, requestQueue, withdrawQueue, log },
+    ...(config.webhooks ? {} : { pause: config.polling.shortest }),
   })
 }
 

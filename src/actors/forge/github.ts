@@ -61,6 +61,8 @@ export interface GithubForgeOptions {
   /** Whether an issue is over, so that its pull request may become another's. */
   isOver: (issue: string) => boolean
   log: (level: 'info' | 'warn' | 'error', line: Record<string, unknown>, message: string) => void
+  /** Milliseconds between two looks at something that is waited for. Default 15,000: webhooks tell of it. */
+  pause?: number | undefined
   /** Milliseconds for one call of GitHub. Default 15,000. */
   timeout?: number | undefined
 }
@@ -72,7 +74,22 @@ export interface GithubForge extends Forge {
 
 /** Throws ConfigurationError `github-credentials`, `not-at-github`. */
 export function createGithubForge(options: GithubForgeOptions): GithubForge {
-  const { settings, projects, webhooks, database, folder, now, after, wake, requestQueue, withdrawQueue, isOver, log, timeout } = options
+  const {
+    settings,
+    projects,
+    webhooks,
+    database,
+    folder,
+    now,
+    after,
+    wake,
+    requestQueue,
+    withdrawQueue,
+    isOver,
+    log,
+    pause = 15_000,
+    timeout,
+  } = options
   const repositories = createGithubRepositories({ settings, projects, database, now, timeout })
   // A repository that cannot be one of GitHub's is a mistake of the configuration: nothing starts.
   for (const { id } of projects) repositories.configuredName(id)
@@ -145,12 +162,12 @@ export function createGithubForge(options: GithubForgeOptions): GithubForge {
     findConflict,
     isInFlight: (project, branch) => pullRequests.openOn(project, branch) !== undefined,
     rerunChecks: createReruns({ repositories, loader, pullRequests, queueCheck }),
-    deployment: createDeployments({ repositories, projects, watch, now }),
+    deployment: createDeployments({ repositories, projects, watch, pause, now }),
     adopt: createAdoption({ repositories, pullRequests, pulls, branches, mirror, open, isOver }),
     submitReview: createAgentReviews({ repositories, pullRequests, pulls, reviews }),
     tell: createShown({ repositories, pullRequests, inTurn, cursors, log }),
     runCandidateChecks: createCandidateChecks({
-      ...{ repositories, projects, open, branches, checks, loader, records, pullRequests, required, failures, watch, now },
+      ...{ repositories, projects, open, branches, checks, loader, records, pullRequests, required, failures, watch, pause, now },
     }),
     requestLanding: landers.request,
     withdrawLanding: landers.withdraw,

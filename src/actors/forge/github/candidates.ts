@@ -17,8 +17,6 @@ import type { RequiredChecks } from './required.ts'
 import { nameOf, settle, type Required } from './standing.ts'
 import type { Watch } from './watch.ts'
 
-/** Milliseconds between two looks. */
-const pause = 15_000
 /** Milliseconds in which something that is required must have been heard of: else no workflow runs on that branch. */
 const hearing = 10 * 60_000
 const longest = 3 * 3_600_000
@@ -35,9 +33,11 @@ export function createCandidateChecks(options: {
   required: RequiredChecks
   failures: Failures
   watch: Watch
+  /** Milliseconds between two looks. */
+  pause: number
   now: () => number
 }): LandingPlace['runCandidateChecks'] {
-  const { repositories, projects, open, branches, checks, loader, records, pullRequests, required, failures, watch, now } = options
+  const { repositories, projects, open, branches, checks, loader, records, pullRequests, required, failures, watch, pause, now } = options
 
   const marked = (project: string, result: CheckResult): CheckResult => ({
     ...result,

@@ -23,17 +23,17 @@ const jobSchema = z.object({
   steps: z.array(z.object({ name: z.string(), conclusion: z.string().nullable() })).default([]),
 })
 
-/** Milliseconds between two looks. */
-const pause = 15_000
 const passing = new Set(['success', 'neutral', 'skipped'])
 
 export function createDeployments(options: {
   repositories: GithubRepositories
   projects: readonly Pick<ProjectConfig, 'id' | 'deploy'>[]
   watch: Watch
+  /** Milliseconds between two looks. */
+  pause: number
   now: () => number
 }) {
-  const { repositories, projects, watch, now } = options
+  const { repositories, projects, watch, pause, now } = options
 
   /** By its file, or by its name. */
   async function idOf(project: string, workflow: string): Promise<number> {
