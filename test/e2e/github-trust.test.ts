@@ -100,7 +100,7 @@ test('a token that is revoked in the middle of a run: a person is told what to d
 test('a branch that is deleted under us closes its pull request, and the work begins anew', async () => {
   const { world, twin, repository, pullOf } = await hosted()
   await world.start()
-  const key = await world.submit(plainWork)
+  const key = await world.submit(plainWork.replaceAll('$SIGNALBOX_ISSUE.txt', '$SIGNALBOX_RUN_ID.txt'))
   const pull = await pullOf(key)
   await world.untilIssue(key, ({ pr, run }) => pr?.checks === 'passed' && run === null)
   await twin.as('root').deleteBranch(repository, pull.head.branch)

@@ -36,7 +36,7 @@ function load(extracted: Extracted): Schemas {
       let schema = responses[status]
       // Codes that GitHub gives everywhere are not listed with every operation; their body is always an error of the basic form.
       if (schema === undefined && status >= 400) schema = { $ref: '#/components/schemas/basic-error' }
-      if (schema === undefined) return status === 304 || status === 301 ? undefined : `${operation} has no answer with status ${status}`
+      if (schema === undefined) return [301, 304, 307].includes(status) ? undefined : `${operation} has no answer with status ${status}`
       if (schema === null) return body === undefined ? undefined : `${operation} ${status} has no body`
       return rest(`${operation} ${status}`, schema, body)
     },

@@ -131,9 +131,16 @@ export function createBranches(database: SqliteDatabase) {
 function toPushError(error: unknown, branch: string): unknown {
   if (!(error instanceof FatalError) || error.code !== 'git-failed') return error
   const words = /(?:fatal|remote|error): ([^\n]+)/.exec(error.message)?.[1] ?? error.message
-  const isForbidden =
-    /returned error: 40[13]|Authentication failed|Permission to \S+ denied|could not read Username|terminal prompts disabled|Write access to repository not granted/i
+  // Git asks for a name where a token is not taken.
+  const isUnauthorized = /returned error: 401|Authentication failed|could not read Username|terminal prompts disabled/i
+  const isForbidden = /returned error: 403|Permission to \S+ denied|Write access to repository not granted/i
   const isGone = /returned error: 404|not found/i
+  if (isUnauthorized.test(error.message))
+    return new FatalError(
+      'github-unauthorized',
+      `GitHub does not accept our credentials at ${branch}. Check forge.token, or forge.appId and forge.privateKey; \`signalbox doctor\` tries them.`,
+      { cause: error },
+    )
   if (isForbidden.test(error.message))
     return new FatalError(
       'github-forbidden',
