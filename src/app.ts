@@ -18,6 +18,7 @@ export function openReader(config: Config): Reader {
     database: store.database,
     kinds: resolveKinds(definitions, new Set()),
     worktreeOf: worktreeFinder(config.dataFolder),
+    hosted: config.forge.kind !== 'local',
     close: () => store.close(),
   })
 }

@@ -17,6 +17,7 @@ import type { StoreReader } from '../persistence/store.ts'
 import type { Action, App } from './contract.ts'
 import type { definitions } from './definitions.ts'
 import { readIntent } from './intents.ts'
+import { nameOf } from './providers.ts'
 
 export function createOperator({
   system,
@@ -59,7 +60,10 @@ export function createOperator({
   function ours(action: Action['action'], { pr }: IssueContext): LocalForge {
     if (embedded !== null) return embedded
     const where = pr === null ? 'there' : `at ${pr.url}`
-    throw new FatalError('not-embedded', `'${action.replaceAll('_', '-')}' is for the embedded forge; with ${forge.kind}, do it ${where}.`)
+    throw new FatalError(
+      'not-embedded',
+      `'${action.replaceAll('_', '-')}' is for the embedded forge; with ${nameOf(forge.kind)}, do it ${where}.`,
+    )
   }
 
   /** The actors of an issue, itself and its runs, that cannot go on. */
@@ -148,11 +152,14 @@ export function createOperator({
     const known = findIssue(database, key)
     await settled()
     const { context, value } = contextOf(known.issue)
-    const usual = acceptedActions(context, isTerminal(value))
+    const usual = acceptedActions(context, isTerminal(value), embedded === null)
     const accepted = faultedAt(`issue/${known.issue}`).length > 0 ? [...new Set([...usual, 'retry' as const])] : usual
     const name = idempotencyKey === undefined ? null : `action:${known.issue}:${idempotencyKey}`
     const repeated = name !== null && done.wasTold(name)
     if (repeated) return
+    // What is done elsewhere is said before what would be accepted here.
+    if (embedded === null && acceptedActions(context, isTerminal(value)).includes(action.action) && !accepted.includes(action.action))
+      ours(action.action, context)
     if (!accepted.includes(action.action)) {
       throw Object.assign(
         new FatalError(

@@ -8,6 +8,9 @@ import { discoverBase } from '../actors/workspace/base.ts'
 import type { Config } from '../config.ts'
 import type { SqliteDatabase } from '../persistence/database.ts'
 
+/** As people write it. */
+export const nameOf = (kind: string): string => ({ github: 'GitHub', linear: 'Linear' })[kind] ?? kind
+
 export interface ProvidersHost {
   config: Config
   database: SqliteDatabase

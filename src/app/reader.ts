@@ -34,12 +34,14 @@ export interface ReaderOptions {
   kinds: ReadonlyMap<string, Kind>
   /** The worktree of an issue, when there is one. */
   worktreeOf: (project: string, key: string) => string | null
+  /** Whether pull requests are at a forge elsewhere. */
+  hosted: boolean
   close: () => void
 }
 
 const iso = (at: number): string => new Date(at).toISOString()
 
-export function createReader({ store, database, kinds, worktreeOf, close }: ReaderOptions): Reader {
+export function createReader({ store, database, kinds, worktreeOf, hosted, close }: ReaderOptions): Reader {
   const machines = new Map<number, MachineRow>()
   const machineOf = (id: number): MachineRow => {
     if (!machines.has(id)) for (const machine of store.state().machines) machines.set(machine.id, machine)
@@ -162,7 +164,7 @@ export function createReader({ store, database, kinds, worktreeOf, close }: Read
           timers: store.timersOf(root.id).map(({ name, due }) => ({ name, due })),
           now: root.updatedAt,
         }),
-        actions: acceptedActions(view(root).context as IssueContext, isTerminal(view(root).value)),
+        actions: acceptedActions(view(root).context as IssueContext, isTerminal(view(root).value), hosted),
         key: document.key,
         phase: document.phase,
         authority: document.authority,

@@ -32,7 +32,7 @@ import { createLiveHub } from './live.ts'
 import { createOperator } from './operator.ts'
 import { tellPolicies } from './policies.ts'
 import { projectOf } from './policy.ts'
-import { createProviders, type Providers } from './providers.ts'
+import { createProviders, nameOf, type Providers } from './providers.ts'
 import { createReader, worktreeFinder } from './reader.ts'
 import { createLook, reconcile, type Reconciling } from './reconciliation.ts'
 import { forget } from './retention.ts'
@@ -251,7 +251,9 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     turnLag: lag.turn,
   })
 
-  const reader = createReader({ store, database, kinds: system.kinds, worktreeOf: worktreeFinder(config.dataFolder), close() {} })
+  const hosted = config.forge.kind !== 'local'
+  const worktreeOf = worktreeFinder(config.dataFolder)
+  const reader = createReader({ store, database, kinds: system.kinds, worktreeOf, hosted, close() {} })
   announceHandled(system, hub, reader, database)
 
   const settled = async () => {
@@ -282,7 +284,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     async submit(submission, key) {
       const { tracker: embedded } = providers.embedded
       if (embedded === null)
-        throw new FatalError('not-embedded', `Issues are filed in ${tracker.kind}: file it there, and delegate it to Signalbox.`)
+        throw new FatalError('not-embedded', `Issues are filed in ${nameOf(tracker.kind)}: file it there, and delegate it to Signalbox.`)
       const filed = embedded.submit(submission, key === undefined ? {} : { key })
       await pump.idle()
       return { key: filed.key, url: filed.url }

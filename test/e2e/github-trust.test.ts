@@ -109,3 +109,15 @@ test('a branch that is deleted under us closes its pull request, and the work be
   await twin.as('alice').approve(repository.pulls.get(pr!.number)!)
   await world.untilIssue(key, 'done')
 })
+
+test('what is done at GitHub is not offered here, and says where it is done', async () => {
+  const { world, pullOf } = await hosted()
+  await world.start()
+  const key = await world.submit(plainWork)
+  await pullOf(key)
+  const { body } = await world.ask(`/api/issues/${key}/explain`)
+  expect(body.actions).toContain('close_pull_request')
+  for (const action of ['approve', 'request_changes', 'push', 'dismiss_review']) expect(body.actions).not.toContain(action)
+  const { code, stderr } = await world.run('approve', key)
+  expect([code, stderr]).toEqual([1, expect.stringMatching(/with GitHub, do it at http:\S+\/acme\/app\/pull\/1\./)])
+})

@@ -25,8 +25,11 @@ export const actions = [
 ] as const
 export type ActionName = (typeof actions)[number]
 
-/** `terminal` is whether the active states carry the tag. */
-export function acceptedActions(c: IssueContext, terminal: boolean): ActionName[] {
+/** What people do here only where the forge is the embedded one; another has a place of its own for it. */
+const embeddedOnly: ReadonlySet<ActionName> = new Set(['approve', 'request_changes', 'dismiss_review', 'push'])
+
+/** `terminal` is whether the active states carry the tag; `hosted` whether pull requests are at a forge elsewhere. */
+export function acceptedActions(c: IssueContext, terminal: boolean, hosted = false): ActionName[] {
   const isMerged = c.pr?.state === 'merged'
   const isOpen = openPullRequest(c) !== null && !terminal
   const accepts: Record<ActionName, boolean> = {
@@ -46,5 +49,5 @@ export function acceptedActions(c: IssueContext, terminal: boolean): ActionName[
     reopen_pull_request: c.pr?.state === 'closed' && !terminal,
     push: isOpen,
   }
-  return actions.filter((action) => accepts[action])
+  return actions.filter((action) => accepts[action] && !(hosted && embeddedOnly.has(action)))
 }
