@@ -8,7 +8,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     testTimeout: process.env['SIGNALBOX_NIGHTLY'] ? 3_600_000 : 60_000,
     hookTimeout: 60_000,
-    maxWorkers: 3,
+    maxWorkers: 4,
     // The programs that tests start do not strip the types of the same files again each time.
     env: { NODE_COMPILE_CACHE: resolve(import.meta.dirname, 'node_modules/.cache/node-compile-cache') },
     sequence: { groupOrder: 0 },
