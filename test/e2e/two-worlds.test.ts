@@ -102,6 +102,13 @@ test('none', async () => {
   expect(same(await play({ webhooks: false }))).toEqual(expected)
 })
 
+test('not the one that says that a session was opened', async () => {
+  const arrange = ({ linear }: BothWorld): void => {
+    linear.webhooks.drop(({ type, action }) => type === 'AgentSessionEvent' && action === 'created')
+  }
+  expect(same(await play({ arrange }))).toEqual(expected)
+})
+
 test('all of them twice and out of order', async () => {
   const arrange = ({ linear, github }: BothWorld): void => {
     for (const twin of [linear, github]) {

@@ -7,6 +7,7 @@ import type { LinearCalls } from './client.ts'
 import { createOnce } from './create-once.ts'
 import { makeComment, updateComment } from './documents/comment.ts'
 import { makeAttachment } from './documents/issue.ts'
+import { listSessionsOfIssue } from './documents/session.ts'
 import { ownMark } from './issue-facts.ts'
 import { uuidOf } from './ids.ts'
 import type { IssueRow, IssueRows } from './issue-rows.ts'
@@ -14,6 +15,7 @@ import type { Issues } from './issues.ts'
 import type { SessionRow, SessionRows } from './session-rows.ts'
 import { optionsOf, type ExternalUrl, type PlanStep, type Saying, type Sessions } from './sessions.ts'
 import type { Workflow } from './workflow.ts'
+import type { Workspaces } from './workspaces.ts'
 
 const how = { priority: 'report' as const }
 
@@ -23,13 +25,14 @@ export function createReports(options: {
   sessionRows: SessionRows
   sessions: Sessions
   workflow: Workflow
+  workspaces: Workspaces
   calls: LinearCalls
   /** Our page of an issue; null where people cannot reach it. */
   url: (issue: { project: string; key: string }) => string | null
   /** The address of the issue's pull request. */
   pullRequest: (issue: string) => string | null
 }) {
-  const { rows, issues, sessionRows, sessions, workflow, calls, url, pullRequest } = options
+  const { rows, issues, sessionRows, sessions, workflow, workspaces, calls, url, pullRequest } = options
 
   function urlsOf(row: IssueRow): ExternalUrl[] {
     const page = url(row)
@@ -38,6 +41,20 @@ export function createReports(options: {
       ...(page === null ? [] : [{ label: 'Signalbox', url: page }]),
       ...(change === null ? [] : [{ label: 'Pull request', url: change }]),
     ]
+  }
+
+  /** The issue's sessions. The word that one was opened may be lost or late, so Linear is asked before there is said to be none. */
+  async function sessionsOf(row: IssueRow): Promise<SessionRow[]> {
+    const known = sessionRows.ofIssue(row.id)
+    if (known.length > 0 || row.delegated === 0) return known
+    const us = workspaces.need(row.workspace).app_user
+    const found = await calls.pages(row.workspace, listSessionsOfIssue, { id: row.id }, how, (answer) => answer.issue.sessions)
+    for (const { id, status, createdAt, appUser, creator } of found) {
+      if (appUser.id !== us || status === 'complete' || status === 'error') continue
+      // It stays unopened: what was said with it is still to be read.
+      sessionRows.add({ id, workspace: row.workspace, issue: row.id, creator: creator?.name ?? null, at: createdAt })
+    }
+    return sessionRows.ofIssue(row.id)
   }
 
   /** Says it in the session in which a person spoke last; an end is told in all of them, so that none looks at work for ever. */
@@ -96,7 +113,7 @@ export function createReports(options: {
     const request = `report:${id}`
     const row = issues.need(told.issue)
     if (rows.wasRequested(request) || row.removed_at !== null) return
-    const open = sessionRows.ofIssue(row.id)
+    const open = await sessionsOf(row)
     try {
       await (open.length > 0 ? tellSessions(row, open, told, id) : tellComment(row, told, id))
     } catch (error) {

@@ -145,6 +145,24 @@ describe('without a session', () => {
     expect(edits).toHaveLength(1)
   })
 
+  test('a session whose opening was never told is found before anything is said outside of it, and is opened when it is caught up with', async () => {
+    const bench = await createBench()
+    bench.twin.webhooks.drop(({ type }) => type === 'AgentSessionEvent')
+    const issue = bench.workspace.as('alice').createIssue({ title: 'An issue', delegate: true })
+    await bench.told()
+    const [session] = bench.workspace.sessions(issue)
+    expect(bench.database.prepare('SELECT id FROM linear_session').all()).toEqual([])
+    await bench.tracker.report(
+      { project: 'app', issue: issue.id, key: 'ENG-1', kind: 'question', phase: 'awaiting_input', text: 'Which colour?' },
+      'r1',
+    )
+    expect(saidIn(bench.workspace, session!)).toContain('elicitation: Which colour?')
+    expect(bench.twin.requests.flatMap(({ fields }) => fields)).not.toContain('commentCreate')
+    expect(bench.database.prepare('SELECT id, opened FROM linear_session').all()).toEqual([{ id: session!.id, opened: 0 }])
+    await bench.tracker.inlet.catchUp!(AbortSignal.timeout(5_000))
+    expect(bench.database.prepare('SELECT opened FROM linear_session').all()).toEqual([{ opened: 1 }])
+  })
+
   test('a comment whose making was not answered is made once', async () => {
     const { bench, comments, report } = await beginWithout()
     bench.twin.faults.add({ match: ({ fields }) => fields.includes('commentCreate'), when: 'after', status: 502 })

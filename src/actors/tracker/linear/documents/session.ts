@@ -47,6 +47,21 @@ export const listSessions = operation(
   z.object({ agentSessions: page(session) }),
 )
 
+/** All of one issue's. */
+export const listSessionsOfIssue = operation(
+  `query SignalboxSessionsOfIssue($id: String!, $after: String) {
+    issue(id: $id) {
+      sessions: agentSessions(first: 50, after: $after) {
+        nodes { id status createdAt appUser { id } creator { id name displayName email } }
+        pageInfo { hasNextPage endCursor }
+      }
+    }
+  }`,
+  z.object({
+    issue: z.object({ sessions: page(session.pick({ id: true, status: true, createdAt: true, appUser: true, creator: true })) }),
+  }),
+)
+
 export const listPrompts = operation(
   `query SignalboxPrompts($filter: AgentActivityFilter!, $after: String) {
     agentActivities(filter: $filter, first: 50, after: $after) {
