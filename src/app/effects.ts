@@ -246,6 +246,8 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
     },
 
     'tracker.report': {
+      // A day, at five minutes each: so long a person has to let us in again before something is left unsaid.
+      attempts: 300,
       logic: delivery<TrackerReport>(async ({ report, id }) => {
         await host.tracker().report(report, id)
         await forge().tell?.({ ...report, id })

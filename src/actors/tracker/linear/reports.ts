@@ -1,7 +1,7 @@
 // What the issue's actor reports, as people see it at Linear: in the session where there is one, else in one comment.
 
 import { isGivenUp, stageOf, stepsOf, type Stage } from '../../../machines/issue/stage.ts'
-import { FatalError } from '../../../errors.ts'
+import { FatalError, RetryableError } from '../../../errors.ts'
 import type { TrackerReport } from '../../ports.ts'
 import type { LinearCalls } from './client.ts'
 import { createOnce } from './create-once.ts'
@@ -18,6 +18,9 @@ import type { Workflow } from './workflow.ts'
 import type { Workspaces } from './workspaces.ts'
 
 const how = { priority: 'report' as const }
+
+/** Between two attempts to say something where we are not let in. */
+const untilLetIn = 5 * 60_000
 
 export function createReports(options: {
   rows: IssueRows
@@ -109,7 +112,7 @@ export function createReports(options: {
     rows.rememberRequest(request)
   }
 
-  return async function report(told: TrackerReport, id: string): Promise<void> {
+  async function report(told: TrackerReport, id: string): Promise<void> {
     const request = `report:${id}`
     const row = issues.need(told.issue)
     if (rows.wasRequested(request) || row.removed_at !== null) return
@@ -127,6 +130,16 @@ export function createReports(options: {
       await attach(row)
     }
     rows.rememberRequest(request)
+  }
+
+  return async function reportWhenLetIn(told: TrackerReport, id: string): Promise<void> {
+    try {
+      await report(told, id)
+    } catch (error) {
+      if (!(error instanceof FatalError) || !/-(unauthorized|forbidden)$/.test(error.code)) throw error
+      // A person changes that, by connecting again or by giving access: what was to be said is kept until then.
+      throw new RetryableError(error.code, error.message, { cause: error, retryAfter: untilLetIn })
+    }
   }
 }
 

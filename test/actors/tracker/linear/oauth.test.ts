@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { createVirtualClock } from '../../../twins/linear/clock.ts'
-import { callback, createBench, impatient, secret, type Bench } from './fixture.ts'
+import { callback, createBench, impatient, saidIn, secret, type Bench } from './fixture.ts'
 
 interface Row {
   id: string
@@ -234,6 +234,19 @@ describe('tokens', () => {
     await expect(bench.tracker.disconnect('unknown')).rejects.toMatchObject({ code: 'linear-unauthorized' })
     await bench.connect()
     expect(await bench.tracker.facts({ project: 'app', issue })).not.toBeNull()
+  })
+
+  test('what was to be said while nobody had let us in is kept, and said when somebody has', async () => {
+    const bench = await createBench()
+    const issue = await delegated(bench)
+    const report = () =>
+      bench.tracker.report({ project: 'app', issue, key: 'ENG-1', kind: 'question', phase: 'awaiting_input', text: 'Which colour?' }, 'r1')
+    bench.workspace.revoke()
+    await bench.told()
+    await expect(report()).rejects.toMatchObject({ name: 'RetryableError', code: 'linear-unauthorized', retryAfter: 300_000 })
+    await bench.connect()
+    await report()
+    expect(saidIn(bench.workspace, bench.workspace.sessions({ id: issue })[0]!)).toContain('elicitation: Which colour?')
   })
 
   test('access to teams that is taken and given back is shown', async () => {
