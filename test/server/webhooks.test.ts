@@ -83,7 +83,12 @@ test('F01, W23: a delivery without the right signature leaves nothing behind, an
 
   const said = linearBody()
   const linear = fromLinear(said)
-  for (const signature of ['', 'zz', linear['linear-signature'].replace(/^./, (first) => (first === '0' ? '1' : '0')), `${linear['linear-signature']}0`]) {
+  for (const signature of [
+    '',
+    'zz',
+    linear['linear-signature'].replace(/^./, (first) => (first === '0' ? '1' : '0')),
+    `${linear['linear-signature']}0`,
+  ]) {
     const answer = await tell(server, '/webhooks/linear', { ...linear, 'linear-signature': signature }, said)
     expect([answer.status, answer.body.error.code, answer.stored]).toEqual([401, 'invalid-signature', []])
   }

@@ -206,7 +206,10 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     },
   }
   const { failures } = await world.forge.start()
-  if (failures[0] !== undefined) throw failures[0].error
+  if (failures[0] !== undefined) {
+    await world.close()
+    throw failures[0].error
+  }
   return world
 }
 
