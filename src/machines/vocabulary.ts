@@ -115,3 +115,6 @@ export interface Waiting {
   since: number
   until: number | null
 }
+
+/** Whether an error's code says that a service does not let us in, or not do that: nothing but a person changes it. */
+export const isRefusedAccess = (code: string | null | undefined): boolean => /-(unauthorized|forbidden)$/.test(code ?? '')

@@ -1,5 +1,6 @@
 // When a run may go on, and what its worktree has to show before anything is published.
 
+import { isRefusedAccess } from '../vocabulary.ts'
 import type { ChangeInFlight, RunContext, SessionResult } from './context.ts'
 import { keepsOff, limitOf, reportEvery } from './policy.ts'
 import { verdictOf } from './review.ts'
@@ -65,7 +66,7 @@ export const canStartAfresh = ({ context }: Only): boolean =>
 /** When the worktree is not usable any more: the agent deleted or replaced it. */
 export const isBrokenWorktree = ({ event }: Args): boolean => ['worktree-missing', 'worktree-broken'].includes(codeOf(event) ?? '')
 /** When the forge does not let us in, or not do that: nothing but a person changes it. */
-export const isAccessRefused = ({ event }: Args): boolean => /-(unauthorized|forbidden)$/.test(codeOf(event) ?? '')
+export const isAccessRefused = ({ event }: Args): boolean => isRefusedAccess(codeOf(event))
 /** When the worktree is on another branch than the issue's. */
 export const isOnOtherBranch = ({ context }: Only): boolean => context.inspection !== null && context.inspection.branch !== context.branch
 /** When commits that were published or there before are gone from the branch. */

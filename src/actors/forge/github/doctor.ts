@@ -19,7 +19,7 @@ export interface GithubFinding {
 }
 
 /** Events that are read; without one of them its news comes with the next poll. */
-const events = [
+export const events = [
   'pull_request',
   'pull_request_review',
   'pull_request_review_comment',

@@ -1,6 +1,7 @@
 // What the issue's actor reports, as people see it at Linear: in the session where there is one, else in one comment.
 
 import { isGivenUp, stageOf, stepsOf, type Stage } from '../../../machines/issue/stage.ts'
+import { isRefusedAccess } from '../../../machines/vocabulary.ts'
 import { FatalError, RetryableError } from '../../../errors.ts'
 import type { TrackerReport } from '../../ports.ts'
 import type { LinearCalls } from './client.ts'
@@ -136,7 +137,7 @@ export function createReports(options: {
     try {
       await report(told, id)
     } catch (error) {
-      if (!(error instanceof FatalError) || !/-(unauthorized|forbidden)$/.test(error.code)) throw error
+      if (!(error instanceof FatalError) || !isRefusedAccess(error.code)) throw error
       // A person changes that, by connecting again or by giving access: what was to be said is kept until then.
       throw new RetryableError(error.code, error.message, { cause: error, retryAfter: untilLetIn })
     }

@@ -11,25 +11,11 @@ import type { ProjectConfig } from '../../../../src/config.ts'
 import { configSchema } from '../../../../src/config-schema.ts'
 import { Secret } from '../../../../src/config-values.ts'
 import { createFactOutbox, type FactEvent } from '../../../../src/persistence/fact-outbox.ts'
+import { events } from '../../../../src/actors/forge/github/doctor.ts'
 import { migrations } from '../../../../src/persistence/migrations.ts'
 import { createGithubTwin, type GithubTwin, type PullRequest, type Repository, type Rules } from '../../../twins/github.ts'
 
 export const slug = 'box'
-const events = [
-  'pull_request',
-  'pull_request_review',
-  'pull_request_review_comment',
-  'pull_request_review_thread',
-  'issue_comment',
-  'check_run',
-  'check_suite',
-  'status',
-  'workflow_run',
-  'merge_group',
-  'branch_protection_rule',
-  'repository_ruleset',
-  'repository',
-]
 export const permissions: Permissions = {
   ...{ contents: 'write', pull_requests: 'write', checks: 'write', statuses: 'write', actions: 'write', issues: 'write' },
   ...{ administration: 'read', merge_queues: 'write', workflows: 'write', metadata: 'read' },
