@@ -14,7 +14,7 @@ const tests = new Map(
 
 /** The text under a heading, up to the next one. */
 function section(heading: string): string {
-  const [, after] = document.split(new RegExp(`^#+ ${heading}$`, 'm'))
+  const [, after] = document.split(new RegExp(`^#+ ${heading}$`, 'im'))
   if (after === undefined) throw new Error(`docs/behaviour.md has no heading '${heading}'.`)
   return after.split(/^#+ /m)[0]!
 }
@@ -31,17 +31,21 @@ const rows = (text: string): string[][] =>
 const numbers = (text: string): number[] => [...text.matchAll(/\d+/g)].map(([digits]) => Number(digits))
 const byNumber = (a: number, b: number): number => a - b
 
-const chapters = rows(section('Cases'))
-const known = chapters.flatMap(([, cases]) => numbers(cases!))
-/** In the title of a test. */
-const cited = new Set(
-  [...tests.values()].flatMap((text) =>
-    [...text.matchAll(/['"`][^'"`\n]*\(cases? (\d+(?:, \d+)*)\)/g)].flatMap(([, list]) => numbers(list!)),
-  ),
-)
-const otherwise = rows(section('Decided otherwise'))
-const missing = rows(section('Not built yet'))
-const unclaimed = numbers(section('Not claimed yet'))
+/** One list of cases: its chapters, and the tables of those that no test cites. `word` cites one in the title of a test. */
+function readCases(word: string, heading: string, prefix: string) {
+  const cited = new Set(
+    [...tests.values()].flatMap((text) =>
+      [...text.matchAll(new RegExp(`['"\`][^'"\`\\n]*\\(${word}s? (\\d+(?:, \\d+)*)\\)`, 'g'))].flatMap(([, list]) => numbers(list!)),
+    ),
+  )
+  return {
+    known: rows(section(heading)).flatMap(([, cases]) => numbers(cases!)),
+    cited,
+    otherwise: rows(section(`${prefix}decided otherwise`)),
+    missing: rows(section(`${prefix}not built yet`)),
+    unclaimed: numbers(section(`${prefix}not claimed yet`)),
+  }
+}
 
 describe('the faults of the former system', () => {
   const faults = rows(section('Faults'))
@@ -61,10 +65,15 @@ describe('the faults of the former system', () => {
   )
 })
 
-describe('the cases', () => {
-  it('are 233, each in one chapter', () => {
-    expect(known).toHaveLength(233)
-    expect(new Set(known).size).toBe(233)
+const lists = [
+  { what: 'cases', count: 233, ...readCases('case', 'Cases', '') },
+  { what: 'cases of the edges', count: 253, ...readCases('edge', 'Edges', 'Edges ') },
+]
+
+describe.each(lists)('the $what', ({ count, known, cited, otherwise, missing, unclaimed }) => {
+  it(`are ${count}, each in one chapter`, () => {
+    expect(known).toHaveLength(count)
+    expect(new Set(known).size).toBe(count)
   })
 
   it('that tests cite are all known', () => {
