@@ -110,7 +110,7 @@ describe('what it finds', () => {
     expect(found((await examine()).checks, 'WARN').join()).toContain('other users may change')
   })
 
-  test('a database that is none, and one that another process owns', async () => {
+  test('a database that is none, and one that another process owns (edge 356)', async () => {
     mkdirSync(home.data, { recursive: true, mode: 0o700 })
     writeFileSync(join(home.data, 'signalbox.db'), 'garbage '.repeat(1_000))
     expect(found((await examine()).checks, 'FAIL')[0]).toContain('database: ')

@@ -125,7 +125,7 @@ test('values of a wrong type are refused by the table, not stored', () => {
   store.close()
 })
 
-test('a database of any former schema is brought to the newest', () => {
+test('a database of any former schema is brought to the newest (edge 375)', () => {
   for (let upTo = 0; upTo <= migrations.length; upTo++) {
     const path = join(folder(), 'a.db')
     const partial = new Database(path)
