@@ -163,9 +163,12 @@ describe('a landing', () => {
 })
 
 describe('an issue that its agent found to need no change', () => {
-  it('is told to the tracker as done, and stays so while the tracker is behind (case 296)', () => {
+  it('is told to the tracker as done, and stays so while the tracker is behind (case 296) (edge 264)', () => {
     const said = finished({ outcome: 'no_change', completion: 'done', reason: 'it is there' })
-    expect(play(granted, said).reports('tracker.report')).toMatchObject([{ kind: 'state', phase: 'done' }])
+    expect(play(granted, said).reports('tracker.report')).toMatchObject([
+      { kind: 'comment', text: 'it is there' },
+      { kind: 'state', phase: 'done', text: 'Done without a pull request' },
+    ])
     const behind = playOn(play(granted, said), updated({ state: 'Implementing', stateType: 'started' }), polled())
     expect([phase(behind), runState(behind), behind.reports('tracker.report')]).toEqual(['done', 'idle', []])
   })
