@@ -196,6 +196,19 @@ test('a database of a newer build is refused and left alone; a reader refuses an
   })
 })
 
+test('a database that lacks a table of its version is refused with the file and the table, for reading too (edge 374)', () => {
+  const path = join(folder(), 'a.db')
+  const database = openDatabase(path)
+  database.exec('PRAGMA foreign_keys = OFF; DROP TABLE feed; DROP TABLE tracker_issue')
+  database.close()
+  for (const options of [{}, { readOnly: true }]) {
+    expect(refusal(() => openDatabase(path, options))).toMatchObject({
+      code: 'database-incomplete',
+      message: expect.stringMatching(/a\.db lacks the tables tracker_issue, feed\./) as string,
+    })
+  }
+})
+
 test('a reader reads a consistent state while the owner writes, and cannot write', async () => {
   const path = join(folder(), 'a.db')
   const store = sqliteStore(path)
