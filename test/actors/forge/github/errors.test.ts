@@ -130,6 +130,17 @@ describe('credentials', () => {
     world.clock.ahead = 0
   })
 
+  test('git is given the one that counts now, however long we have been up (edge 317)', async () => {
+    await world.forge.refresh('app')
+    world.twin.revokeTokens()
+    await expect(world.forge.refresh('app')).rejects.toMatchObject({ name: 'FatalError' })
+    const asked = world.twin.requests.length
+    world.clock.ahead += 56 * 60_000
+    await world.forge.refresh('app')
+    world.clock.ahead = 0
+    expect(world.twin.requests.slice(asked).filter(isMint)).toHaveLength(1)
+  })
+
   test('one that is refused is minted once anew', async () => {
     const asked = world.twin.requests.length
     const remove = world.twin.faults.add({ match: isPull, times: 1, status: 401 })
