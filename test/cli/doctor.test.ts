@@ -114,6 +114,9 @@ describe('what it finds', () => {
     mkdirSync(home.data, { recursive: true, mode: 0o700 })
     writeFileSync(join(home.data, 'signalbox.db'), 'garbage '.repeat(1_000))
     expect(found((await examine()).checks, 'FAIL')[0]).toContain('database: ')
+    writeFileSync(join(home.data, 'file'), '')
+    const through = { store: { path: join(home.data, 'file/signalbox.db') } }
+    expect(found((await examine(through)).checks, 'FAIL').join()).toMatch(/database: Cannot write to the data folder .*set store\.path/)
     writeFileSync(join(home.data, 'signalbox.db'), '')
     openDatabase(join(home.data, 'signalbox.db')).close()
     const ownership = takeOwnership(join(home.data, 'signalbox.db'))
