@@ -196,6 +196,13 @@ describe('what it finds', () => {
     })
   })
 
+  test('instructions for every run that are not there', async () => {
+    const project = { id: 'app', repo: '.', ci, prompts: { extra: 'more.md' } }
+    expect(found((await examine({ projects: [project] })).checks, 'FAIL').join()).toMatch(/projects\[0\]\.prompts\.extra: .*more\.md/)
+    writeFileSync(join(home.folder, 'more.md'), 'Use tabs.\n')
+    expect(found((await examine({ projects: [project] })).checks, 'FAIL')).toEqual([])
+  })
+
   test('what is not committed and only lies there is told so', async () => {
     writeFileSync(join(home.folder, 'new.sh'), '', { mode: 0o755 })
     const { checks } = await examine({ agents: { mine: { kind: 'command', command: './new.sh' } } })
