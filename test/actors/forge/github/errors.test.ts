@@ -149,6 +149,15 @@ describe('credentials', () => {
     expect(world.twin.requests.slice(asked).filter(isMint)).toHaveLength(1)
   })
 
+  test('where one is refused, that of git is minted anew too', async () => {
+    await world.forge.refresh('app')
+    world.twin.revokeTokens()
+    await world.forge.decidePublication({ project: 'app', number, headSha: '0'.repeat(40), wanted: false })
+    const asked = world.twin.requests.length
+    await world.forge.refresh('app')
+    expect(world.twin.requests.slice(asked).filter(isMint)).toHaveLength(1)
+  })
+
   test('an installation that lacks what is needed is told by the name of the permission', async () => {
     const poor = await createWorld({ permissions: { ...permissions, pull_requests: 'read' } }).catch((error: unknown) => error)
     expect(poor).toMatchObject({ code: 'github-forbidden', message: expect.stringContaining('pull_requests: write') as string })
