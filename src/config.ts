@@ -71,6 +71,15 @@ export function findConfig(options: ConfigOptions = {}): string {
   )
 }
 
+/** Where this machine reaches the server; an address that stands for all of them is its own. Without a slash at the end. */
+export function localUrl({ host, port }: Pick<Config['server'], 'host' | 'port'>): string {
+  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
+}
+
+/** Where people reach it. Without a slash at the end. */
+export const serverUrl = ({ publicUrl, host, port }: Config['server']): string => publicUrl ?? localUrl({ host, port })
+
 /** Checks the text of a configuration as if it were the content of `file`. Throws ConfigurationError. */
 export function parseConfig(text: string, file: string, environment: Environment = readEnvironment()): Config {
   const root = parseDocument(text, file)

@@ -5,7 +5,7 @@ import type { Authorisation, Forge, Inlet, LandingRequest, Tracker } from '../ac
 import type { LinearTracker } from '../actors/tracker/linear.ts'
 import { createLocalTracker, type LocalTracker } from '../actors/tracker/local.ts'
 import { discoverBase } from '../actors/workspace/base.ts'
-import type { Config } from '../config.ts'
+import { serverUrl, type Config } from '../config.ts'
 import type { SqliteDatabase } from '../persistence/database.ts'
 
 /** As people write it. */
@@ -96,16 +96,15 @@ async function createLinear(host: ProvidersHost): Promise<LinearTracker | null> 
   const { config, database, now, after, wake, isOver, pullRequestOf, log } = host
   if (config.tracker.kind !== 'linear') return null
   const { createLinearTracker } = await import('../actors/tracker/linear.ts')
-  const { publicUrl, host: address, port } = config.server
+  const { publicUrl } = config.server
   return createLinearTracker({
     ...{ settings: config.tracker, projects: config.projects, database, now, after, wake },
     url: ({ key }) => (publicUrl === null ? null : issueUrl(config, key)),
-    callbackUrl: () => `${publicUrl ?? `http://${address}:${port}`}/oauth/linear/callback`,
+    callbackUrl: () => `${serverUrl(config.server)}/oauth/linear/callback`,
     pullRequest: pullRequestOf,
     isTerminal: isOver,
     log: (level, message, issue) => log(level, issue === undefined ? {} : { issue }, message),
   })
 }
 
-const issueUrl = (config: Config, key: string): string =>
-  `${config.server.publicUrl ?? `http://${config.server.host}:${config.server.port}`}/#/issues/${encodeURIComponent(key)}`
+const issueUrl = (config: Config, key: string): string => `${serverUrl(config.server)}/#/issues/${encodeURIComponent(key)}`

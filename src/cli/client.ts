@@ -6,7 +6,7 @@ import { type IncomingMessage, request as httpRequest } from 'node:http'
 import { join } from 'node:path'
 import { text as readText } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
-import { type Config, operatorTokenOf } from '../config.ts'
+import { type Config, localUrl, operatorTokenOf } from '../config.ts'
 import { FatalError, ProtocolError } from '../errors.ts'
 
 export interface Client {
@@ -140,8 +140,7 @@ function addressOf(config: Config): string {
       `server.port is 0 and ${addressFile(config)} names no address: no server runs. Start it with \`signalbox start\`.`,
     )
   }
-  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
-  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
+  return localUrl({ host, port })
 }
 
 /** What the server of this data folder has written about itself. */

@@ -1,6 +1,6 @@
-// Doctor: each project's repository and base branch, and that the commands it names exist.
+// Doctor: each project's repository and base branch, and that the commands and files it names exist.
 
-import { accessSync, constants, existsSync } from 'node:fs'
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { git } from '../actors/git.ts'
 import { childEnvironment, runProcess } from '../actors/process.ts'
@@ -55,8 +55,19 @@ export async function checkCommands(config: Config): Promise<Finding[]> {
       findings.push(warn(`project ${project.id}`, 'it declares no checks: what is approved lands untested', `Set ${key}.ci.command.`))
     if (project.hooks.prepare !== null)
       findings.push(await checkCommand(`${key}.hooks.prepare`, project.hooks.prepare, {}, project, config.dataFolder))
+    if (project.prompts.extra !== null) findings.push(checkInstructions(`${key}.prompts.extra`, project.prompts.extra))
   }
   return findings
+}
+
+/** Every run reads it: without it none begins. */
+function checkInstructions(key: string, file: string): Finding {
+  try {
+    readFileSync(file)
+    return pass(key, file)
+  } catch (error) {
+    return fail(key, sentenceOf(error), 'Write the file, or take the key away.')
+  }
 }
 
 async function checkCommand(key: string, line: string, env: Record<string, string>, project: ProjectConfig, cwd: string): Promise<Finding> {

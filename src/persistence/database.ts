@@ -11,7 +11,7 @@ export type SqliteDatabase = Database.Database
 /**
  * Opens `path`; WAL, `synchronous=FULL`, foreign keys, 5 s busy timeout. Migrates unless `readOnly`. `within` runs in the
  * transaction of the migrations: when it throws, the file is as it was.
- * Throws ConfigurationError `database-unusable` (with what to do) and `database-newer`, and what `within` throws.
+ * Throws ConfigurationError `database-unusable` (with what to do), `database-newer` and `database-incomplete`, and what `within` throws.
  */
 export function openDatabase(
   path: string,
@@ -24,6 +24,7 @@ export function openDatabase(
     database.pragma('foreign_keys = ON')
     if (options.readOnly) {
       checkVersion(database, path)
+      checkTables(database, path)
       return database
     }
     database.pragma('synchronous = FULL')
@@ -81,6 +82,19 @@ function checkVersion(database: SqliteDatabase, path: string): void {
   }
 }
 
+const tables = migrations.flatMap(({ sql }) => [...sql.matchAll(/^CREATE TABLE (\w+)/gm)].map(([, name]) => name!))
+
+/** What was made or restored by halves says so here, and not in the middle of the work. */
+function checkTables(database: SqliteDatabase, path: string): void {
+  const found = new Set(database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").pluck().all())
+  const missing = tables.filter((name) => !found.has(name))
+  if (missing.length === 0) return
+  throw new ConfigurationError(
+    'database-incomplete',
+    `${path} lacks the ${missing.length === 1 ? 'table' : 'tables'} ${missing.join(', ')}. Restore a backup, or set store.path to another file.`,
+  )
+}
+
 /** All pending migrations in one transaction, the version inside it: a kill or a refusal leaves the schema that was there. */
 function upgrade(database: SqliteDatabase, path: string, within?: (database: SqliteDatabase) => void): void {
   if (userVersion(database) > schemaVersion) checkVersion(database, path)
@@ -90,6 +104,7 @@ function upgrade(database: SqliteDatabase, path: string, within?: (database: Sql
       database.exec(migrations[version]!.sql)
       database.pragma(`user_version = ${version + 1}`)
     }
+    checkTables(database, path)
     within?.(database)
     database.exec('COMMIT')
   } catch (error) {

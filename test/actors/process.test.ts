@@ -97,7 +97,7 @@ describe.each([
     await expect(run(command, { cwd })).rejects.toMatchObject({ name: 'FatalError', code })
   })
 
-  test('over its timeout the whole group is ended', async () => {
+  test('over its timeout the whole group is ended (edge 315)', async () => {
     const folder = temporaryFolder()
     const result = await run(`sleep 60 & echo $! > '${folder}/child'; sleep 60`, { timeout: 200 })
     expect(result).toMatchObject({ timedOut: true, aborted: false, signal: 'SIGTERM' })

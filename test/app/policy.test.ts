@@ -39,14 +39,14 @@ test('what tries again has its numbers from the configuration, and by itself the
   expect(changed!.ci!.retry).toEqual({ ...checkRetry, longest: 60_000 })
 })
 
-test('the least configuration gives the policy that the machines have by themselves', () => {
+test('the least configuration gives the policy that the machines have by themselves (edge 299)', () => {
   expect(policyOf(parse())).toEqual({
     ...defaultPolicy,
     ...{ limits: { ...defaultPolicy.limits, ...defaultLimits }, checks: false, agent: 'mine' },
   })
 })
 
-test('a number that is named is the policy, and the others stay', () => {
+test('a number that is named is the policy, and the others stay (edge 299)', () => {
   const { budgets, delays, limits } = policyOf(
     parse(
       { budgets: { interruptions: 1, environment: 2, capacity: null, usd: null }, delays: { longest: '3m' } },

@@ -110,10 +110,13 @@ describe('what it finds', () => {
     expect(found((await examine()).checks, 'WARN').join()).toContain('other users may change')
   })
 
-  test('a database that is none, and one that another process owns', async () => {
+  test('a database that is none, and one that another process owns (edge 356)', async () => {
     mkdirSync(home.data, { recursive: true, mode: 0o700 })
     writeFileSync(join(home.data, 'signalbox.db'), 'garbage '.repeat(1_000))
     expect(found((await examine()).checks, 'FAIL')[0]).toContain('database: ')
+    writeFileSync(join(home.data, 'file'), '')
+    const through = { store: { path: join(home.data, 'file/signalbox.db') } }
+    expect(found((await examine(through)).checks, 'FAIL').join()).toMatch(/database: Cannot write to the data folder .*set store\.path/)
     writeFileSync(join(home.data, 'signalbox.db'), '')
     openDatabase(join(home.data, 'signalbox.db')).close()
     const ownership = takeOwnership(join(home.data, 'signalbox.db'))
@@ -191,6 +194,13 @@ describe('what it finds', () => {
       expect([command, finding?.status]).toEqual([command, status])
       expect(finding?.message).toContain(message)
     })
+  })
+
+  test('instructions for every run that are not there', async () => {
+    const project = { id: 'app', repo: '.', ci, prompts: { extra: 'more.md' } }
+    expect(found((await examine({ projects: [project] })).checks, 'FAIL').join()).toMatch(/projects\[0\]\.prompts\.extra: .*more\.md/)
+    writeFileSync(join(home.folder, 'more.md'), 'Use tabs.\n')
+    expect(found((await examine({ projects: [project] })).checks, 'FAIL')).toEqual([])
   })
 
   test('what is not committed and only lies there is told so', async () => {

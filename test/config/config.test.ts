@@ -96,12 +96,14 @@ describe('what is filled in', () => {
     expect(parseText(`\uFEFF// a\n{ /* b */ ${JSON.stringify(least).slice(1, -1)}, }`).projects[0]!.id).toBe('app')
   })
 
-  test('relative paths start at the file, and ~/ at the home folder', () => {
+  test('relative paths start at the file, and ~/ at the home folder (edge 341)', () => {
     const { store, dataFolder, projects } = parse({ store: { path: 'data/signalbox.db' }, projects: [{ id: 'app', repo: '../app' }] })
     expect(store.path).toBe(join(folder, 'data/signalbox.db'))
     expect(dataFolder).toBe(join(folder, 'data'))
     expect(projects[0]!.repo).toBe(join(dirname(folder), 'app'))
     expect(parse({ store: { path: '~/s.db' } }).store.path).toBe(join(folder, 'home/s.db'))
+    const prompts = { extra: 'prompts/more.md' }
+    expect(parse({ projects: [{ id: 'app', repo: '.', prompts }] }).projects[0]!.prompts.extra).toBe(join(folder, 'prompts/more.md'))
   })
 
   test.each(['https://host/a.git', 'ssh://host/a', 'git@host:a/b.git', 'file:///a/b'])('%s is an address, not a path', (repo) => {
@@ -202,7 +204,7 @@ describe('secrets', () => {
     expect(JSON.stringify(config)).toContain('"operatorToken":"[secret]"')
   })
 
-  test('one that cannot be read stops a start, not the reading of the file', () => {
+  test('one that cannot be read stops a start, not the reading of the file (edge 353)', () => {
     const config = parse({ tracker: { kind: 'linear', clientSecret: '$NOPE', webhookSecret: '$EMPTY' } })
     expect(refusal(() => assertSecrets(config)).message).toContain('tracker.clientSecret: cannot read "$NOPE"')
     const empty = parse({ server: { operatorToken: '$EMPTY' } })
@@ -303,7 +305,7 @@ describe('what is refused', () => {
       'projects[1].repo: is the repository of projects[0] as well',
     ],
     [
-      'one team of Linear for two projects',
+      'one team of Linear for two projects (edge 350)',
       {
         tracker: { kind: 'linear' },
         projects: [
@@ -314,7 +316,7 @@ describe('what is refused', () => {
       'projects[1].tracker.teams: "ENG" is a team of projects[0] as well',
     ],
     [
-      'one project of Linear for two of ours',
+      'one project of Linear for two of ours (edge 350)',
       {
         tracker: { kind: 'linear' },
         projects: [

@@ -33,7 +33,7 @@ describe.concurrent('an agent that changed nothing', () => {
     expect(await world.untilIssue(key, 'done')).toMatchObject({ pr: null })
   })
 
-  it('and has a question, waits for the answer (case 216)', async () => {
+  it('and has a question, waits for the answer (case 216) (edge 263)', async () => {
     const key = await world.submit(whenAsked(answer({ outcome: 'needs_input', summary: 's', question: 'Which of the two?' })))
     expect(reasonOf(await world.untilIssue(key, 'awaiting_input'))).toContain('Which of the two?')
   })

@@ -180,7 +180,7 @@ describe('the server', () => {
     expect(done.attempts['implementation']).toBe(1)
   })
 
-  it('killed takes its agents with it, those in sessions of their own at the next start (case 249)', async () => {
+  it('killed takes its agents with it, those in sessions of their own at the next start (case 249) (edge 233)', async () => {
     world = createWorld()
     await world.start()
     const key = await world.submit(endless)

@@ -20,3 +20,24 @@ test.each([
   await until(() => pull.mergedAt !== undefined, { what: 'GitHub to have merged it', saw: world.log })
   expect(repository.pulls.size).toBe(1)
 })
+
+test('a fetch that fails while a worktree is prepared is made again, and nothing is spent by it (edge 303)', async () => {
+  const { world, twin, pullOf } = await hosted()
+  const met: boolean[] = []
+  let isFiled = false
+  // The start finds the repository out of reach, and so does the first look of the run.
+  twin.faults.add({
+    match: ({ route }) => route === 'git-upload-pack' && !met.includes(true) && met.push(isFiled) > 0,
+    status: 502,
+  })
+  await world.start()
+  expect(met).not.toEqual([])
+  isFiled = true
+  const key = await world.submit(plainWork)
+  await pullOf(key)
+  expect(met.at(-1)).toBe(true)
+  const { attempts, budgets } = await world.issue(key)
+  expect([attempts['implementation'], budgets['runs']?.used]).toEqual([1, 1])
+  const failed = (await world.ask(`/api/issues/${key}/timeline`)).body.entries.filter(({ event }: any) => event.type === 'run.finished')
+  expect(failed.filter(({ event }: any) => event.outcome !== 'completed')).toEqual([])
+})

@@ -125,7 +125,7 @@ test('values of a wrong type are refused by the table, not stored', () => {
   store.close()
 })
 
-test('a database of any former schema is brought to the newest', () => {
+test('a database of any former schema is brought to the newest (edge 375)', () => {
   for (let upTo = 0; upTo <= migrations.length; upTo++) {
     const path = join(folder(), 'a.db')
     const partial = new Database(path)
@@ -194,6 +194,19 @@ test('a database of a newer build is refused and left alone; a reader refuses an
     code: 'database-older',
     message: expect.stringContaining('Start the server once'),
   })
+})
+
+test('a database that lacks a table of its version is refused with the file and the table, for reading too (edge 374)', () => {
+  const path = join(folder(), 'a.db')
+  const database = openDatabase(path)
+  database.exec('PRAGMA foreign_keys = OFF; DROP TABLE feed; DROP TABLE tracker_issue')
+  database.close()
+  for (const options of [{}, { readOnly: true }]) {
+    expect(refusal(() => openDatabase(path, options))).toMatchObject({
+      code: 'database-incomplete',
+      message: expect.stringMatching(/a\.db lacks the tables tracker_issue, feed\./) as string,
+    })
+  }
 })
 
 test('a reader reads a consistent state while the owner writes, and cannot write', async () => {

@@ -72,7 +72,7 @@ test('the token opens them', async () => {
   expect((await get(server, '/api/issues', { authorization: `bearer ${token}` })).status).toBe(200)
 })
 
-test('a server without a token does not start', async () => {
+test('a server without a token does not start (edge 351)', async () => {
   await expect(start({ operatorToken: '' })).rejects.toMatchObject({ code: 'operator-token-missing' })
 })
 
@@ -107,8 +107,10 @@ test('a request without a host is refused', async () => {
   expect(await raw(server, `GET /api/issues HTTP/1.0\r\nAuthorization: Bearer ${token}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 403 /)
 })
 
-test('a wildcard bind answers to the address that was reached, and to no other name', async () => {
+test('a wildcard bind answers to the address that was reached, to no other name, and to nobody without the token (edge 363)', async () => {
   const server = await start({ host: '0.0.0.0' })
+  for (const headers of [{}, { authorization: `Bearer ${token}x` }] as Record<string, string>[])
+    expect(await get(server, '/api/issues', headers)).toMatchObject({ status: 401, body: { error: { code: 'unauthorized' } } })
   expect((await get(server, '/api/issues', { ...bearer, host: `127.0.0.1:${server.port}` })).status).toBe(200)
   expect((await get(server, '/api/issues', { ...bearer, host: `localhost:${server.port}` })).status).toBe(200)
   expect((await get(server, '/api/issues', { ...bearer, host: `192.168.7.7:${server.port}` })).status).toBe(403)

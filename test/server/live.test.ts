@@ -169,7 +169,7 @@ test('nothing is listened to while nobody looks, and numbers from before are the
   await late.next((message) => message.type === 'reset')
 })
 
-test('without a token, a session or the right key there is no feed', async () => {
+test('without a token, a session or the right key there is no feed (edge 366)', async () => {
   const server = await start()
   await expect(connectLive(server, '', {})).rejects.toEqual({ status: 401 })
   await expect(connectLive(server, '', { authorization: 'Bearer wrong' })).rejects.toEqual({ status: 401 })

@@ -113,7 +113,7 @@ test('a point before the first one that is known is 404 and says which is the fi
   })
 })
 
-test('an unknown key is 404 everywhere', async () => {
+test('an unknown key is 404 everywhere (edge 366)', async () => {
   const server = await start()
   for (const path of ['', '/explain', '/timeline', '/snapshot']) {
     expect(await get(server, `/api/issues/NONE-1${path}`)).toMatchObject({ status: 404, body: { error: { code: 'unknown-issue' } } })

@@ -117,6 +117,8 @@ export async function createGithubTwin(options: GithubTwinOptions) {
       install(world, app, ensureAccount(world, owner, 'Organization'), repositories),
     uninstall: (installation: Installation): void => uninstall(world, installation),
     suspend: (installation: Installation, suspended = true): void => suspend(world, installation, suspended),
+    /** What was given out so far is worth nothing any more. */
+    revokeTokens: (): void => world.tokens.clear(),
     setPermissions: (installation: Installation, permissions: Permissions): void => setPermissions(world, installation, permissions),
     setRepositories: (installation: Installation, repositories: Repository[]): void => setRepositories(world, installation, repositories),
     createHook: (repository: Repository, hook: { url: string; secret: string; events: string[] }) =>

@@ -16,7 +16,7 @@ export const run = issueSetup.createStateConfig({
       { guard: 'isCalledOff', target: '.idle', actions: ['settleCalledOff', 'tellRunEnded'] },
       { guard: 'isQuestion', target: '.idle', actions: ['settleWithQuestion', 'tellRunEnded'] },
       { guard: 'isResting', target: '.idle', actions: ['settleResting', 'tellRunEnded'] },
-      { guard: 'isConcluded', target: '.idle', actions: ['settleConcluded', 'tellRunEnded'] },
+      { guard: 'isConcluded', target: '.idle', actions: ['tellConclusion', 'settleConcluded', 'tellRunEnded'] },
       { guard: 'isUnfinished', target: '.idle', actions: ['settleUnfinished', 'tellRunEnded'] },
       { guard: 'isIrreproducible', target: '.idle', actions: ['settleIrreproducible', 'askForRerun', 'tellRunEnded'] },
       { guard: 'isFreeInterruption', target: '.idle', actions: ['settleInterrupted', 'tellRunEnded'] },

@@ -148,7 +148,7 @@ const phaseTexts: Record<Phase, (c: IssueContext) => string> = {
   awaiting_input: (c) => `A question is open: ${c.question?.text ?? ''}`,
   escalated: (c) => `A human is needed: ${escalationText(c)}`,
   failed: () => 'Closed without a landed change',
-  done: (c) => (c.pr?.state === 'merged' ? `${pullRequest(c)} has landed` : 'Done'),
+  done: (c) => (c.pr === null ? 'Done without a pull request' : c.pr.state === 'merged' ? `${pullRequest(c)} has landed` : 'Done'),
 }
 
 /** Why a human is needed. */
@@ -238,7 +238,7 @@ export function statusAnswer(c: IssueContext): IssueReport {
   return { type: 'tracker.report', project: c.project, issue: c.id, key: c.issue.key, kind: 'comment', phase: c.phase, text }
 }
 
-/** What the agent says to people who asked for something that needed no change. */
+/** What the agent says where nothing had to be changed. */
 export const answerTo = (c: IssueContext, summary: string): IssueReport => ({
   type: 'tracker.report',
   project: c.project,

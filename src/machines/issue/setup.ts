@@ -222,6 +222,10 @@ export const issueSetup = setup({
       const { outcome, summary } = event as Of<'run.finished'>
       if (outcome === 'no_change' && isAskedByPeople(c)) enqueue.emit(reports.answerTo(c, summary))
     }),
+    tellConclusion: enqueueActions(({ context: c, event, enqueue }) => {
+      const { reason, summary } = event as Of<'run.finished'>
+      enqueue.emit(reports.answerTo(c, reason || summary))
+    }),
     dropRun: stopChild(({ event }) => (event as unknown as { actorId: string }).actorId),
     tellRunEnded: enqueueActions(({ context: c, event, enqueue }) => {
       const { outcome, reason, summary, runId } = event as Of<'run.finished'>

@@ -67,7 +67,28 @@ it('repairs are told what they must not touch', () => {
   expect(told({ runType: 'ci_repair', protectedPaths: [] })).not.toContain('Do not change')
 })
 
-it('work that follows a closed pull request is told so (case 320)', () => {
+it('a repair for the queue is told to merge the base and to get past its head, be the patch the same or not (edge 326)', () => {
+  const prompt = told({ runType: 'queue_repair', past, pastPatch: 'c'.repeat(40) })
+  expect(prompt).toContain('Merge `origin/trunk` into the branch')
+  expect(prompt).toContain('a new head past aaaaaaaaaa')
+  expect(prompt).not.toMatch(/equivalent|patch id/)
+})
+
+it('the text of the issue is there as it was written, however it is divided (edge 323)', () => {
+  const description = '## Goal\n\nOne word.\n\n## Scope\n\n- `a.ts` only\n\n## Acceptance\n\n1. It compiles.\n\n## Success\n\nNobody asks.'
+  expect(told({ description: `${description}\n` })).toContain(`## Issue\n\n\`\`\`\n${description}\n\`\`\``)
+})
+
+it('what the project and the installation add follows the rules that everybody has (edge 342)', () => {
+  const prompt = told({ workflow: { name: 'WORKFLOW.md', text: 'Run `make`.' }, extra: 'Use tabs.' })
+  expect(prompt.indexOf('## Rules')).toBeGreaterThan(0)
+  expect(prompt.slice(prompt.indexOf('## Rules'))).toMatch(
+    /\n\n## This project's instructions \(WORKFLOW\.md\)\n\nRun `make`\.\n\n## Also\n\nUse tabs\.\n$/,
+  )
+  expect(told({})).not.toMatch(/## Also|instructions \(/)
+})
+
+it('work that follows a closed pull request is told so (case 320) (edge 336)', () => {
   const prompt = told({ replaces: { number: 7, url: 'https://forge/7' } })
   expect(prompt).toContain('Pull request #7 (https://forge/7) is closed or has landed already')
 })
@@ -158,10 +179,11 @@ it('a reviewer is told where the change is, what an answer looks like, and to ch
   expect(told({})).not.toContain('under review')
 })
 
-it('a fix is told which findings of a review have to be answered', () => {
+it('a fix is told who said what, and which findings of a review have to be answered (edge 330)', () => {
   const at = { path: 'a.ts', line: 3, body: 'No.' }
   const comments = [{ ...at, blocking: true }, { ...at, line: null, blocking: false }, at]
-  const prompt = told({ runType: 'review_fix', review: { reviewer: 'grace', body: '', comments, headSha: past } })
+  const prompt = told({ runType: 'review_fix', review: { reviewer: 'grace', body: 'Not yet.', comments, headSha: past } })
+  expect(prompt).toContain('grace on aaaaaaaaaa:\n\n> Not yet.')
   expect(prompt).toContain('- `a.ts:3` (has to change):\n\n  > No.\n- `a.ts` (advice):\n\n  > No.\n- `a.ts:3`:\n\n  > No.')
 })
 

@@ -17,7 +17,7 @@ import { expect, test } from 'vitest'
 import { attempt, commit, makeRepository, read, run, show, temporaryFolder, write } from '../repository.ts'
 import { branch, request, world } from './fixture.ts'
 
-test('a new worktree is on its branch at the head of the base', async () => {
+test('a new worktree is on its branch at the head of the base (edge 302)', async () => {
   const { prepare, path, user } = world()
   const head = run(user, 'rev-parse', 'HEAD')
   expect(await prepare()).toEqual({ path, head, baseHead: head, dirty: [] })
@@ -79,11 +79,13 @@ test('where the commit to start over from has gone with its clone, the branch st
   expect(await prepare({ restartFrom: gone })).toMatchObject({ head: base, dirty: [] })
 })
 
-test('a published branch goes on, also when our clone is gone', async () => {
-  const { prepare, path, publish, clone } = world()
+test('a published branch goes on at its head, wherever the base is, also when our clone is gone (edge 332)', async () => {
+  const { prepare, path, publish, clone, advanceBase } = world()
   await prepare()
   commit(path, { 'work.txt': 'done' })
   const published = publish()
+  const base = advanceBase({ 'other.txt': 'landed' })
+  expect(await prepare()).toMatchObject({ head: published, baseHead: base })
   rmSync(path, { recursive: true })
   rmSync(clone, { recursive: true })
   expect(await prepare()).toMatchObject({ head: published })
@@ -182,16 +184,18 @@ test.each([
   ['rebase', ['rebase', 'origin/trunk']],
   ['cherry-pick', ['cherry-pick', 'origin/trunk']],
   ['revert', ['revert', '--no-edit', 'HEAD~1']],
-])('a %s in progress is ended, and the branch is as it was (case 191)', async (operation, command) => {
-  const { prepare, path, advanceBase, inspect } = world()
+])('a %s in progress is ended, and the branch is as it was (case 191) (edge 305)', async (operation, command) => {
+  const { prepare, path, publish, advanceBase, inspect } = world()
   await prepare()
   commit(path, { 'readme.md': 'ours\n' })
   const work = commit(path, { 'readme.md': 'ours again\n' })
+  publish()
   advanceBase({ 'readme.md': 'theirs\n' })
   await prepare()
   expect(attempt(path, ...command).code).toBe(1)
   expect(await inspect(work)).toMatchObject({ operation })
   expect(await prepare()).toMatchObject({ head: work, dirty: [] })
+  expect(run(path, 'diff', '--stat', `origin/${branch}`)).toBe('')
   expect(await inspect(work)).toMatchObject({ operation: null, branch, head: work })
 })
 

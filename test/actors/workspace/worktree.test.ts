@@ -99,7 +99,7 @@ test('an inspection changes nothing, not even the index', async () => {
   expect(trace(folder)).toBe(before)
 })
 
-test('the patch identity is of the change: the same after a rebase, another for other content, also of binary files (case 317)', async () => {
+test('the patch identity is of the change: the same after a rebase or an amended message, another for other content, also of binary files (case 317) (edge 312)', async () => {
   const { prepare, path, inspect, advanceBase } = world({ 'readme.md': 'hello\n', 'image.bin': Buffer.from([0, 1, 2]) })
   const { head: since } = await prepare()
   commit(path, { 'a.txt': 'a\n', 'image.bin': Buffer.from([0, 3]) })
@@ -110,6 +110,9 @@ test('the patch identity is of the change: the same after a rebase, another for 
   const rebased = await inspect(since)
   expect(rebased.head).not.toBe(first.head)
   expect(rebased).toMatchObject({ patchId: first.patchId, files: first.files, commitsAhead: 1 })
+  run(path, 'commit', '--quiet', '--amend', '--message', 'In other words')
+  const reworded = await inspect(since)
+  expect([reworded.head === rebased.head, reworded.patchId]).toEqual([false, first.patchId])
   write(path, { 'image.bin': Buffer.from([0, 4]) })
   run(path, 'commit', '--quiet', '--all', '--amend', '--no-edit')
   expect((await inspect(since)).patchId).not.toBe(first.patchId)
@@ -503,6 +506,13 @@ test('the hook runs in the worktree with its variables, at every preparation', a
     ]),
   )
   expect(env.some((line) => line.startsWith('VITEST'))).toBe(false)
+})
+
+test('a project without a hook is prepared without one (edge 311)', async () => {
+  const ran = { command: 'mkdir ignored', timeout: 10_000 }
+  const { prepare, path } = world(undefined, { prepareHook: (project) => (project === 'app' ? null : ran) })
+  expect(await prepare()).toMatchObject({ path })
+  expect(existsSync(join(path, 'ignored'))).toBe(false)
 })
 
 test('a hook that fails fails the preparation with its words; the next one goes on', async () => {

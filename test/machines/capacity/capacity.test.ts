@@ -30,7 +30,7 @@ function turns(capacity: Capacity): string[] {
 }
 
 describe('places', () => {
-  it('are granted up to the limit, and the next when one comes back (case 264)', () => {
+  it('are granted up to the limit, and the next when one comes back (case 264) (edge 294)', () => {
     const full = play(2, asked('a'), asked('b'), asked('c'))
     expect([holders(full), granted(full)]).toEqual([['a', 'b'], []])
     expect(granted(playOn(full, released('a')))).toEqual(['c'])

@@ -336,7 +336,7 @@ describe('the actions that are accepted', () => {
 describe('what people are told', () => {
   const kinds = (issue: Issue): string[] => issue.reports('feed.posted').map(({ kind, status }) => `${kind as string} ${status as string}`)
 
-  it('is every phase and every run, once (cases 287, 302)', () => {
+  it('is every phase and every run, once (cases 287, 302) (edge 377)', () => {
     expect(kinds(play())).toEqual(['phase delegated'])
     expect(kinds(play(granted))).toEqual(['run.started implementation', 'phase implementing'])
     expect(kinds(play(...open))).toEqual(['run.finished completed'])
@@ -403,7 +403,7 @@ describe('what people are told', () => {
     expect(String(posted!['summary']).length).toBeLessThanOrEqual(300)
   })
 
-  it('is nothing about phases that are only passed through', () => {
+  it('is nothing about phases that are only passed through (edge 377)', () => {
     const issue = play(granted, opened(), green(), approved(), pushed('B'), published('C'))
     expect(issue.reports('tracker.report').map((report) => report['phase'])).toEqual([])
   })

@@ -120,7 +120,7 @@ describe('a run that was given up', () => {
 })
 
 describe('a repair that does not help', () => {
-  it('is tried as often as the budget says, then a human is asked (case 197)', () => {
+  it('is tried as often as the budget says, then a human is asked (case 197) (edge 300)', () => {
     const limited = { policy: policy({ budgets: { ...defaultPolicy.budgets, ci_repair: 2 } }) }
     const tried = playWith(limited, ...open, red(), granted, published('B'), red('B'), granted, published('C'))
     expect([phase(tried), tried.context.attempts.ci_repair]).toEqual(['pr_open', 2])
@@ -216,10 +216,10 @@ describe('a bug of ours', () => {
 })
 
 describe('an interruption', () => {
-  it('spends nothing, and the next run starts at once from where the interrupted one began', () => {
+  it('spends nothing, and the next run starts at once from where the interrupted one began (edge 227)', () => {
     const issue = play(granted, interrupted)
     expect([runState(issue), issue.context.attempts.implementation, issue.context.spent.runs]).toEqual([{ waiting: 'capacity' }, 0, 0])
-    expect(runInput(granted(issue))).toMatchObject({ runId: 'run-2', attempt: 1, restartFrom: 'base' })
+    expect(runInput(granted(issue))).toMatchObject({ runId: 'run-2', type: 'implementation', attempt: 1, restartFrom: 'base' })
   })
 
   it('costs the time and the tokens that were used', () => {
@@ -299,6 +299,12 @@ describe('an answer of a run that is not the active one', () => {
       const late = issue.send({ type, runId: 'run-0', outcome: 'completed', phase: 'verifying', head: 'Z', ids: [] })
       expect([type, { ...late.context, now: 0, pushed: [] }]).toEqual([type, { ...issue.context, now: 0 }])
     }
+  })
+
+  it('that was released, and says afterwards that it is done, changes nothing (edge 221)', () => {
+    const released = play(granted, stopped, finished({ outcome: 'released' }))
+    const late = released.send({ type: 'run.finished', runId: 'run-1', ...output({ headAfter: 'A', progressed: true }) })
+    expect([late.context, late.value, late.commands]).toEqual([{ ...released.context, now: late.context.now }, released.value, []])
   })
 
   it('that breaks after it has answered changes nothing either', () => {

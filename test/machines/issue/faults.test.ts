@@ -218,7 +218,7 @@ describe('facts', () => {
     }
   })
 
-  it('W7 (case 276): that a poll brings decide in the same step', () => {
+  it('W7 (case 276): that a poll brings decide in the same step (edge 242)', () => {
     const issue = playOn(play(...open, green()), polled({ reviews: [seenReview('approved')], checks: { state: 'passed' } }))
     expect([phase(issue), issue.reports('landing.decided').filter(isWanted).length]).toEqual(['awaiting_queue', 1])
   })
@@ -375,7 +375,7 @@ describe('the end of a turn', () => {
     expect(runState(playOn(late, agentFailed))).toEqual({ waiting: 'backoff' })
   })
 
-  it('W25: that nobody tells of comes by the clock, and frees the place', () => {
+  it('W25: that nobody tells of comes by the clock, and frees the place (edge 252)', () => {
     const silence = runs.runOf({}, runs.prepared, runs.started(), runs.times('runLimit'), runs.silent)
     const issue = playOn(play(granted), finished(runs.answerOf(silence)))
     expect(issue.commands.filter((command) => command.type === 'emit').map(({ event }) => event.type)).toContain('capacity.released')

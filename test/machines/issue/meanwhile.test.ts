@@ -74,7 +74,7 @@ describe('a repair whose reason has gone meanwhile', () => {
     expect(given(play(...repairing, pushed('B'), red('B'), failed('stalled'), granted))).toMatchObject({ type: 'ci_repair', past: 'B' })
   })
 
-  it('of the queue or of the base is no exception', () => {
+  it('of the queue or of the base is no exception (edge 254)', () => {
     const queued = [...open, approved(), green(), entered()]
     const left: Happening = { type: 'queue.left', source: 'system', headSha: 'A' }
     expect(where(play(...queued, evicted(), granted, left, unchanged))).toEqual(['awaiting_queue', 'idle'])

@@ -125,7 +125,7 @@ describe('a question', () => {
 })
 
 describe('a message', () => {
-  it('during a run is offered to it, and stays for the next one', () => {
+  it('during a run is offered to it, and stays for the next one (edge 285)', () => {
     const issue = play(granted, prompted('in English'))
     expect(issue.messages('run-1')).toEqual([{ type: 'run.steer', id: 'message-1', text: 'in English', author: 'ada', via: 'session' }])
     expect(texts(playOn(issue, finished({ headAfter: 'A' }), granted))).toEqual(['in English'])
@@ -141,7 +141,7 @@ describe('a message', () => {
     expect(runState(late)).toBe('idle')
   })
 
-  it('about an open pull request starts a run, and nothing lands before it is done', () => {
+  it('about an open pull request starts a run, and nothing lands before it is done (edge 285)', () => {
     const issue = play(...open, approved(), green(), prompted('and rename it'))
     expect([phase(issue), runState(issue)]).toEqual(['pr_open', { waiting: 'capacity' }])
     expect(issue.reports('landing.decided').filter(isUnwanted)).toHaveLength(1)

@@ -81,6 +81,13 @@ describe('an umbrella', () => {
     expect(phase(playOn(last, nothing))).toBe('done')
   })
 
+  it('waits for no child that was cancelled (edge 284)', () => {
+    const children = [child('APP-2', 'canceled'), child('APP-3', 'started')]
+    const resting = playWith({ issue: { children } }, settled, granted, nothing)
+    expect([runState(resting), waits(resting)]).toEqual(['idle', ['dependency: its child APP-3']])
+    expect(phase(playOn(resting, became('APP-3', 'completed'), granted, nothing))).toBe('done')
+  })
+
   it('looks as often as its children have news, and no attempt is spent by it', () => {
     let issue = playWith(umbrella, settled, granted, nothing)
     for (let i = 0; i < 8; i++) issue = playOn(issue, became('APP-2', i % 2 === 0 ? 'completed' : 'started'), granted, nothing)

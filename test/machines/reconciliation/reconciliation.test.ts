@@ -38,8 +38,10 @@ describe('the pace of asking', () => {
       expect(pause(player.fire('pause').done('ask', answer))).toBe(shortestPause)
   })
 
-  it('falls off while asking fails (case 267)', () => {
-    expect(pause(begin().fire('pause').fail('ask'))).toBe(longer(0, defaultPace))
+  it('falls off while asking fails (case 267) (edge 296)', () => {
+    const failed = begin().fire('pause').fail('ask')
+    expect(pause(failed)).toBe(longer(0, defaultPace))
+    expect(turn(failed.fire('pause'))).toBeDefined()
   })
 
   it('asks about everyone again only after a while, however often it looks', () => {

@@ -356,7 +356,7 @@ describe('a repair', () => {
     expect(play({ type: 'ci_repair' }, ...verifying, (run) => run.done('verify', old)).value).toBe('publishing')
   })
 
-  it('that takes a commit back or touches protected paths goes to a human, with what it was (case 213)', () => {
+  it('that takes a commit back or touches protected paths goes to a human, with what it was (case 213) (edge 260)', () => {
     const reverted = output(play({ type: 'queue_repair' }, ...verifying, inspected({ reverts: ['Revert "A thing"'] })))
     expect(reverted).toMatchObject({ outcome: 'failed', failure: 'scope', headAfter: null })
     expect(reverted.reason).toContain('Revert "A thing"')
@@ -588,8 +588,12 @@ describe('a way back', () => {
     expect(output(playOn(fresh, interrupted))).toMatchObject({ outcome: 'interrupted', reason: 'The process that ran it ended.' })
   })
 
-  it('is no fork for an agent that cannot make one', () => {
-    expect(play({}, prepared, threaded, interrupted, lost).value).toEqual({ recovering: 'afresh' })
+  it('is no fork for an agent that cannot make one (edge 215)', () => {
+    const fresh = play({}, prepared, threaded, interrupted, lost)
+    expect([fresh.value, fresh.children.get('session')?.input]).toMatchObject([{ recovering: 'afresh' }, { thread: null }])
+    const begun = playOn(fresh, starts('thread-2'))
+    expect([begun.value, begun.context.thread]).toEqual([at('moving'), 'thread-2'])
+    expect(output(playOn(begun, lost))).toMatchObject({ outcome: 'interrupted' })
   })
 
   it('is looked for when the thread of a later turn is not to be had; the work that was said to be done is looked at', () => {
@@ -834,9 +838,14 @@ describe('a stop', () => {
     expect(output(play({}, ...working, fires('silence'), stop, ended))).toMatchObject(released)
   })
 
-  it('leaves nothing for a late word of the agent', () => {
+  it('leaves nothing for a late word of the agent (edge 278)', () => {
     const run = play({}, ...working, stop)
-    expect(() => run.says('session', { type: 'session.finished', result: {} })).toThrow('no child')
+    for (const late of [
+      { type: 'session.started', thread: 'thread-2' },
+      { type: 'session.finished', result: {} },
+    ])
+      expect(() => run.says('session', late)).toThrow('no child')
+    expect(run.context.thread).toBeNull()
   })
 })
 

@@ -133,8 +133,9 @@ export function createTokens(options: TokenOptions) {
       }
       const mine = known
       const { token: secret } = await mine
+      // What ends one before its time ends all of its installation, and git does not say it so clearly.
       const forget = (): boolean => {
-        if (minted.get(key) === mine) minted.delete(key)
+        if (minted.get(key) === mine) for (const other of minted.keys()) if (other.startsWith(`[${id},`)) minted.delete(other)
         return true
       }
       return { secret, header: `token ${secret}`, forget }

@@ -130,11 +130,31 @@ describe('credentials', () => {
     world.clock.ahead = 0
   })
 
+  test('git is given the one that counts now, however long we have been up (edge 317)', async () => {
+    await world.forge.refresh('app')
+    world.twin.revokeTokens()
+    await expect(world.forge.refresh('app')).rejects.toMatchObject({ name: 'FatalError' })
+    const asked = world.twin.requests.length
+    world.clock.ahead += 56 * 60_000
+    await world.forge.refresh('app')
+    world.clock.ahead = 0
+    expect(world.twin.requests.slice(asked).filter(isMint)).toHaveLength(1)
+  })
+
   test('one that is refused is minted once anew', async () => {
     const asked = world.twin.requests.length
     const remove = world.twin.faults.add({ match: isPull, times: 1, status: 401 })
     await world.forge.decidePublication({ project: 'app', number, headSha: '0'.repeat(40), wanted: false })
     remove()
+    expect(world.twin.requests.slice(asked).filter(isMint)).toHaveLength(1)
+  })
+
+  test('where one is refused, that of git is minted anew too', async () => {
+    await world.forge.refresh('app')
+    world.twin.revokeTokens()
+    await world.forge.decidePublication({ project: 'app', number, headSha: '0'.repeat(40), wanted: false })
+    const asked = world.twin.requests.length
+    await world.forge.refresh('app')
     expect(world.twin.requests.slice(asked).filter(isMint)).toHaveLength(1)
   })
 

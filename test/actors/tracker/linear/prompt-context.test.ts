@@ -62,6 +62,14 @@ describe('the context of a prompt', () => {
     expect(existsSync(folder)).toBe(false)
   })
 
+  test('has what was said in a session, though nobody has told us of it (edge 335)', async () => {
+    const { bench, ann, issue, folder, context } = await begin()
+    bench.twin.app.webhookUrl = undefined
+    ann.prompt(bench.workspace.sessions(issue)[0]!, 'In English, please.')
+    const { comments } = await context(folder)
+    expect(comments.map(({ author, body }) => [author, body])).toEqual([['Alice', 'In English, please.']])
+  })
+
   test('has every comment, however many, the newest ones where there are very many', async () => {
     const { ann, issue, folder, context } = await begin()
     for (let count = 0; count < 130; count++) ann.comment(issue, `Comment ${count}`)

@@ -25,7 +25,7 @@ describe('tokens at rest', () => {
     expect(Buffer.from(sealed.split('.')[2]!, 'base64').toString('latin1')).not.toContain('lin_oauth')
   })
 
-  test('a token of one workspace does not open as that of another, nor one that was changed', () => {
+  test('a token of one workspace does not open as that of another, nor one that was changed (edge 380)', () => {
     const { seal, open } = vault('a key')
     const sealed = seal('token', 'org-1')
     expect(code(() => open(sealed, 'org-2'))).toBe('wrong-token-key')
@@ -43,7 +43,7 @@ describe('tokens at rest', () => {
     expect(next.isOld(next.seal('token', 'org-1'))).toBe(false)
   })
 
-  test('another key and no key are said to be so, with what to do', () => {
+  test('another key and no key are said to be so, with what to do (edge 380)', () => {
     const sealed = vault('old').seal('token', 'org-1')
     expect(code(() => vault('new').open(sealed, 'org-1'))).toBe('wrong-token-key')
     expect(() => vault('new').open(sealed, 'org-1')).toThrow(/formerTokenKeys/)

@@ -21,7 +21,7 @@ import {
   runState,
   type Happening,
 } from '../facts.ts'
-import { given, polled, times, waits } from '../stories.ts'
+import { given, polled, seenReview, times, waits } from '../stories.ts'
 
 const nothing = finished({ outcome: 'no_change', reason: 'green here' })
 
@@ -75,6 +75,12 @@ describe('green checks', () => {
   it('start nothing (case 150)', () => {
     const issue = play(...open, pending(), green())
     expect([phase(issue), runState(issue), issue.reports('capacity.requested')]).toEqual(['pr_open', 'idle', []])
+  })
+
+  it('are seen by a poll where red was known, and what was to be repaired is not (edge 243)', () => {
+    const seen = polled({ reviews: [seenReview('approved')], checks: { state: 'passed' } })
+    const issue = playOn(play(...open, approved(), red()), seen)
+    expect([phase(issue), runState(issue), issue.context.heads['A']?.checks?.state]).toEqual(['awaiting_queue', 'idle', 'passed'])
   })
 
   it('end a repair that has not begun: the change is wanted or waits to be (case 152)', () => {

@@ -102,7 +102,7 @@ describe('blockers', () => {
     expect([runState(issue), waits(issue)]).toEqual([{ waiting: 'dependency' }, ['dependency: blocked by APP-8']])
   })
 
-  it('that were resolved without a word are found so by a poll (case 32)', () => {
+  it('that were resolved without a word are found so by a poll (case 32) (edge 240)', () => {
     const issue = playOn(playWith({ issue: blockers(false) }), polled({ tracker: blockers(true) }))
     expect([places(issue), runState(issue)]).toEqual([1, { waiting: 'capacity' }])
   })

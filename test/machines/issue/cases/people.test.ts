@@ -5,12 +5,15 @@ import { acceptedActions } from '../../../../src/machines/issue/actions.ts'
 import { isTerminal } from '../../../../src/machines/issue/document.ts'
 import type { Event } from '../../player.ts'
 import {
+  agentFailed,
   authority,
   changesRequested,
+  closedAs,
   commented,
   finished,
   granted,
   green,
+  merged,
   open,
   phase,
   play,
@@ -18,15 +21,17 @@ import {
   pr,
   prClosed,
   prompted,
+  red,
   removed,
   retried,
   runState,
   stopped,
   told,
   undelegated,
+  updated,
   type Issue,
 } from '../facts.ts'
-import { given, notes } from '../stories.ts'
+import { given, notes, polled } from '../stories.ts'
 
 const conflict = (headSha = 'A'): Event => ({ type: 'pr.updated', source: 'poll', ...pr(headSha), mergeable: 'conflict' })
 const login = finished({ outcome: 'failed', failure: 'auth', reason: 'log in first' })
@@ -91,14 +96,33 @@ describe('the removal of an issue', () => {
   })
 })
 
+describe('what was said and has started nothing yet', () => {
+  it.each<[string, Event, string]>([
+    ['stopped', stopped, 'stopped'],
+    ['landed', merged(), 'acting'],
+    ['closed', closedAs('done'), 'acting'],
+    ['cancelled in the tracker', updated({ stateType: 'canceled' }), 'acting'],
+  ])('starts nothing any more when the issue is %s, now or later (edges 239, 281)', (_how, end, standing) => {
+    const asked = play(...open, prompted('first'), prompted('second'))
+    expect(runState(asked)).toEqual({ waiting: 'capacity' })
+    const ended = playOn(asked, end)
+    expect([authority(ended), runState(ended), ended.reports('capacity.withdrawn').length]).toEqual([standing, 'idle', 1])
+    const seen = polled({ tracker: { stateType: ended.context.issue.stateType } })
+    for (const later of [granted, red(), seen]) expect(runState(playOn(ended, later))).toBe('idle')
+  })
+})
+
 describe('a retry', () => {
-  it('of what conflicts and is to be changed merges the base again (case 98)', () => {
+  it('of what conflicts and is to be changed merges the base again (case 98) (edge 290)', () => {
     const stuck = play(...open, changesRequested(), conflict(), granted, login)
     expect(phase(stuck)).toBe('escalated')
-    expect(given(playOn(stuck, retried(), granted))).toMatchObject({ type: 'branch_upkeep', conflict: true, review: { body: 'name it' } })
+    const again = playOn(stuck, retried(), granted)
+    expect(given(again)).toMatchObject({ type: 'branch_upkeep', conflict: true, review: { body: 'name it' } })
+    const tried = play(...open, changesRequested(), granted, agentFailed, conflict(), retried(), granted)
+    expect([given(tried).type, tried.context.attempts.review_fix]).toEqual(['branch_upkeep', 0])
   })
 
-  it('after the pull request was closed begins anew (case 99)', () => {
+  it('after the pull request was closed begins anew (case 99) (edge 291)', () => {
     const closed = play(...open, stopped, prClosed)
     expect([authority(closed), runState(closed)]).toEqual(['stopped', 'idle'])
     const again = playOn(closed, retried())

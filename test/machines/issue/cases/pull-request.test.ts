@@ -101,7 +101,7 @@ describe('requested changes', () => {
   describe('during a run that was not told of them', () => {
     const during = [...open, red(), granted, changesRequested()]
 
-    it('start no second run, and are made when this one has ended, also on the head that it pushes (case 126)', () => {
+    it('start no second run, and are made when this one has ended, also on the head that it pushes (case 126) (edge 269)', () => {
       const issue = play(...during)
       expect([runState(issue), issue.children.size, issue.reports('capacity.requested')]).toEqual(['active', 1, []])
       const failed = finished({ outcome: 'failed', failure: 'environment', reason: 'no such command' })
@@ -171,17 +171,17 @@ describe('requested changes', () => {
     expect([runState(playOn(issue, published('B'))), issue.context.attempts.review_fix]).toEqual(['idle', 1])
   })
 
-  it('that are taken back while their fix waits for a place start none; what else waits stays (case 129)', () => {
+  it('that are taken back while their fix waits for a place start none; what else waits stays (case 129) (edge 236)', () => {
     const waiting = play(...open, changesRequested())
     for (const end of [dismissed(), approved(), polled({ reviews: [] })]) {
       const issue = playOn(waiting, end)
       expect([runState(issue), issue.reports('capacity.withdrawn').length, runState(granted(issue))]).toEqual(['idle', 1, 'idle'])
     }
-    expect(given(playOn(waiting, red(), dismissed(), granted)).type).toBe('ci_repair')
+    for (const end of [dismissed(), approved()]) expect(given(playOn(waiting, red(), end, granted)).type).toBe('ci_repair')
     expect(given(playOn(waiting, prClosed, granted)).type).toBe('implementation')
   })
 
-  it('are not made again once they were; a conflict that is left is (case 203)', () => {
+  it('are not made again once they were; a conflict that is left is (case 203) (edge 246)', () => {
     const fixed = play(...open, changesRequested(), granted, published('B'))
     expect(given(playOn(fixed, conflict('B'), granted))).toMatchObject({ type: 'branch_upkeep', review: null })
   })

@@ -79,7 +79,7 @@ describe('an eviction', () => {
 })
 
 describe('a change that is wanted', () => {
-  it('and does not merge is mended for the queue, also when its checks are red (case 179)', () => {
+  it('and does not merge is mended for the queue, also when its checks are red (case 179) (edge 249)', () => {
     const issue = play(...open, approved(), red(), conflict)
     expect([phase(issue), given(granted(issue))]).toMatchObject(['repairing_queue', { type: 'queue_repair', conflict: true }])
   })

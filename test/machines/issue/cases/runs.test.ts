@@ -4,8 +4,10 @@ import { describe, expect, it } from 'vitest'
 import type { Event } from '../../player.ts'
 import {
   approved,
+  authority,
   changesRequested,
   closedAs,
+  commented,
   entered,
   evicted,
   finished,
@@ -15,6 +17,7 @@ import {
   merged,
   open,
   opened,
+  paused,
   phase,
   play,
   playOn,
@@ -24,11 +27,14 @@ import {
   prClosed,
   prompted,
   red,
+  retried,
   runState,
+  stopped,
   updated,
   type Happening,
+  type Issue,
 } from '../facts.ts'
-import { given, polled, seenReview, times } from '../stories.ts'
+import { given, notes, polled, seenReview, times } from '../stories.ts'
 
 const conflict: Event = { type: 'pr.updated', source: 'poll', ...pr(), mergeable: 'conflict' }
 
@@ -42,7 +48,7 @@ describe('a run that is due', () => {
 })
 
 describe('a run that is alive', () => {
-  it('is left alone by polls before it has said anything, and while it says nothing (cases 239, 254)', () => {
+  it('is left alone by polls before it has said anything, and while it says nothing (cases 239, 254) (edge 222)', () => {
     const begun = play(granted)
     const issue = playOn(begun, ...times(10, polled({ after: 60_000 })))
     expect([runState(issue), issue.context.run?.id, [...issue.children.keys()]]).toEqual(['active', 'run-1', ['run-1']])
@@ -65,13 +71,13 @@ describe('a run that is alive', () => {
 })
 
 describe('an interrupted run', () => {
-  it('whose pull request is there already has done its work (case 231)', () => {
+  it('whose pull request is there already has done its work (case 231) (edge 228)', () => {
     const issue = play(granted, opened(), interrupted)
     expect([phase(issue), runState(issue)]).toEqual(['pr_open', 'idle'])
     expect(phase(play(granted, opened(), approved(), green(), interrupted))).toBe('awaiting_queue')
   })
 
-  it('of a repair for the queue is due again (case 233)', () => {
+  it('of a repair for the queue is due again (case 233) (edge 230)', () => {
     const issue = play(...open, approved(), green(), entered(), evicted(), granted, interrupted)
     expect([phase(issue), given(granted(issue))]).toMatchObject(['repairing_queue', { type: 'queue_repair', attempt: 1 }])
   })
@@ -79,9 +85,42 @@ describe('an interrupted run', () => {
   it.each<[string, Happening[]]>([
     ['review_fix', []],
     ['branch_upkeep', [conflict]],
-  ])('that answered a review is due again as %s, with the review (case 234)', (type, more) => {
+  ])('that answered a review is due again as %s, with the review (case 234) (edge 231)', (type, more) => {
     const again = play(...open, changesRequested(), ...more, granted, interrupted, granted)
     expect(given(again)).toMatchObject({ type, attempt: 1, review: { reviewer: 'grace', body: 'name it' } })
+  })
+})
+
+describe('a pause after interruptions', () => {
+  const pausing = play(granted, ...times(5, interrupted, granted), interrupted)
+  const soon = (told: Event): Issue => pausing.send({ ...told, observedAt: pausing.at + 1, at: pausing.at + 1 })
+
+  it('is waited for to its end, whatever is told meanwhile, and the next run is given it (edge 224)', () => {
+    for (const told of [updated(), red(), conflict, commented('in English')]) {
+      const issue = soon(told)
+      expect([runState(issue), issue.reports('capacity.requested'), issue.context.notBefore]).toEqual([
+        { waiting: 'backoff' },
+        [],
+        pausing.context.notBefore,
+      ])
+    }
+    const over = paused(soon(commented('in English')))
+    expect([runState(over), notes(granted(over))]).toEqual([{ waiting: 'capacity' }, ['in English']])
+  })
+
+  it('is over when a person asks for a run', () => {
+    for (const word of [prompted('go on'), retried()]) expect(runState(soon(word))).toEqual({ waiting: 'capacity' })
+  })
+})
+
+describe('a run that is released', () => {
+  it('gives its place back, and what was asked meanwhile is given a new one (edge 287)', () => {
+    const stopping = play(granted, stopped, prompted('go on'))
+    expect([authority(stopping), runState(stopping), stopping.reports('capacity.requested')]).toEqual(['acting', 'stopping', []])
+    const released = playOn(stopping, finished({ outcome: 'released' }))
+    const places = released.commands.flatMap((command) => (command.type === 'emit' ? [command.event.type] : []))
+    expect(places.filter((type) => type.startsWith('capacity.'))).toEqual(['capacity.released', 'capacity.requested'])
+    expect(notes(granted(released))).toEqual(['go on'])
   })
 })
 
@@ -124,9 +163,12 @@ describe('a landing', () => {
 })
 
 describe('an issue that its agent found to need no change', () => {
-  it('is told to the tracker as done, and stays so while the tracker is behind (case 296)', () => {
+  it('is told to the tracker as done, and stays so while the tracker is behind (case 296) (edge 264)', () => {
     const said = finished({ outcome: 'no_change', completion: 'done', reason: 'it is there' })
-    expect(play(granted, said).reports('tracker.report')).toMatchObject([{ kind: 'state', phase: 'done' }])
+    expect(play(granted, said).reports('tracker.report')).toMatchObject([
+      { kind: 'comment', text: 'it is there' },
+      { kind: 'state', phase: 'done', text: 'Done without a pull request' },
+    ])
     const behind = playOn(play(granted, said), updated({ state: 'Implementing', stateType: 'started' }), polled())
     expect([phase(behind), runState(behind), behind.reports('tracker.report')]).toEqual(['done', 'idle', []])
   })
