@@ -186,6 +186,8 @@ export interface Inlet {
    * revoked token). Throws RetryableError, ProtocolError for what makes no sense; what concerns nobody here is an empty list.
    */
   read: (delivery: Delivery, signal?: AbortSignal) => Promise<Notice[]>
+  /** Whether reading `later` says all that reading `earlier`, of the same lane, would: both came before either is read. Contract: pure; never throws. */
+  covers?: (later: Delivery, earlier: Delivery) => boolean
   /** At once when a delivery is stored, before its turn: what a person waits for. Contract: idempotent, never throws. */
   acknowledge?: (delivery: Delivery) => Promise<void>
   /**

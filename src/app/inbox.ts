@@ -6,8 +6,10 @@
 import type { Inlet, Notice } from '../actors/ports.ts'
 import type { Clock } from '../actors/system/index.ts'
 import { RetryableError, toErrorData } from '../errors.ts'
+import type { SqliteDatabase } from '../persistence/database.ts'
 import type { Deliveries, ReceivedDelivery, StoredDelivery } from '../persistence/deliveries.ts'
 import type { FactOutbox } from '../persistence/fact-outbox.ts'
+import { withDelayedDurability } from '../persistence/statements.ts'
 import { createLanes, type Postponement } from './lanes.ts'
 
 export interface Inbox {
@@ -24,6 +26,8 @@ export interface Inbox {
   stop: () => Promise<void>
 }
 
+/** Milliseconds after which what is being acknowledged has its turn. */
+const longestTurn = 3
 /** After about four hours of trying. */
 const lastAttempt = 60
 
@@ -31,6 +35,7 @@ export function createInbox({
   inlets,
   deliveries,
   outbox,
+  database,
   clock,
   look,
   limit,
@@ -40,6 +45,7 @@ export function createInbox({
   inlets: ReadonlyMap<string, Inlet>
   deliveries: Deliveries
   outbox: FactOutbox
+  database: SqliteDatabase
   clock: Clock
   /** Asks about an issue and tells it what it does not know. Rejects with RetryableError when it is to be asked again. */
   look: (issue: string, at: 'forge' | 'tracker') => Promise<void>
@@ -66,6 +72,9 @@ export function createInbox({
     }
   }
 
+  /** The delivery itself is durable: where a power cut takes this back, it is handled again. */
+  const commit = (work: () => void): void => withDelayedDurability(database, () => outbox.transaction(work))
+
   function putAside(delivery: StoredDelivery, error: unknown): void {
     const { message } = toErrorData(error)
     const { provider, id, event, seq } = delivery
@@ -75,9 +84,15 @@ export function createInbox({
 
   async function read(inlet: Inlet, batch: readonly StoredDelivery[]) {
     const known: { delivery: StoredDelivery; notices: Notice[] }[] = []
-    for (const delivery of batch) {
+    let since = performance.now()
+    for (const [n, delivery] of batch.entries()) {
+      if (performance.now() - since > longestTurn) {
+        await new Promise<void>((resolve) => void clock.defer(resolve))
+        since = performance.now()
+      }
       try {
-        known.push({ delivery, notices: await unlessStopped(inlet.read(delivery, ending.signal)) })
+        const isCovered = inlet.covers !== undefined && batch.slice(n + 1).some((later) => inlet.covers!(later, delivery))
+        known.push({ delivery, notices: isCovered ? [] : await unlessStopped(inlet.read(delivery, ending.signal)) })
       } catch (error) {
         const isForNow = error instanceof RetryableError && delivery.attempts + 1 < lastAttempt
         if (isForNow || ending.signal.aborted) return { known, refusal: { delivery, error } }
@@ -92,7 +107,7 @@ export function createInbox({
       const { known, refusal } = await read(inlet, batch)
       const asking = known.filter(({ notices }) => notices.some(({ kind }) => kind === 'look'))
       // Facts are not held up by a question; told once more after a kill, they say nothing new.
-      outbox.transaction(() => {
+      commit(() => {
         for (const entry of known) {
           recordFacts(entry.notices)
           if (!asking.includes(entry)) deliveries.handled(entry.delivery.seq)
@@ -105,7 +120,7 @@ export function createInbox({
           if (!(error instanceof RetryableError)) throw error
           return postpone(asking[0]!.delivery, error)
         }
-        outbox.transaction(() => {
+        commit(() => {
           for (const { delivery } of asking) deliveries.handled(delivery.seq)
         })
       }

@@ -1,7 +1,7 @@
 // Owns the deliveries of one provider that are in memory: those of a lane one after the other, lanes beside each other.
 //
 // Invariants: a lane keeps its order also when something in it has to be tried again; a lane that waits holds up no other; what is not
-// in memory is in the database, and comes when there is room.
+// in memory is in the database, and comes when there is room; one turn of the event loop takes a few of them, so that acknowledging goes on.
 
 import type { Clock } from '../actors/system/index.ts'
 import { pauseBefore } from '../machines/backoff.ts'
@@ -26,6 +26,8 @@ export interface Lanes {
 const lanesAtOnce = 16
 /** Deliveries in memory. */
 const most = 2_000
+/** Of them, read from the database at a time. */
+const pageSize = 50
 /** Of one lane, handled together. */
 const mostTogether = 100
 const retry = { pause: 1_000, longest: 5 * 60_000 }
@@ -56,23 +58,35 @@ export function createLanes({
   let loaded = 0
   let held = 0
   let stopped = false
+  let isDue = false
 
   function load(): void {
-    while (held < most) {
-      const page = next(loaded, Math.min(500, most - held))
-      for (const delivery of page) {
-        const name = laneOf(delivery)
-        const lane = lanes.get(name) ?? { deliveries: [], state: 'ready', cancel: () => {} }
-        if (!lanes.has(name)) {
-          lanes.set(name, lane)
-          ready.push(lane)
-        }
-        lane.deliveries.push(delivery)
+    if (held >= most) return
+    const limit = Math.min(pageSize, most - held)
+    const page = next(loaded, limit)
+    for (const delivery of page) {
+      const name = laneOf(delivery)
+      const lane = lanes.get(name) ?? { deliveries: [], state: 'ready', cancel: () => {} }
+      if (!lanes.has(name)) {
+        lanes.set(name, lane)
+        ready.push(lane)
       }
-      if (page.length === 0) return
-      held += page.length
-      loaded = page.at(-1)!.seq
+      lane.deliveries.push(delivery)
     }
+    if (page.length === 0) return
+    held += page.length
+    loaded = page.at(-1)!.seq
+    if (page.length === limit) wake()
+  }
+
+  /** Whatever comes in one turn of the event loop is looked for once. */
+  function wake(): void {
+    if (isDue || stopped) return
+    isDue = true
+    clock.defer(() => {
+      isDue = false
+      work()
+    })
   }
 
   function work(): void {
@@ -85,7 +99,7 @@ export function createLanes({
       })
       running.add(done)
     }
-    if (running.size > 0) return
+    if (running.size > 0 || isDue) return
     for (const resolve of resting) resolve()
     resting = []
   }
@@ -116,8 +130,9 @@ export function createLanes({
   }
 
   return {
-    wake: work,
-    idle: () => (running.size === 0 && ready.length === 0 ? Promise.resolve() : new Promise((resolve) => void resting.push(resolve))),
+    wake,
+    idle: () =>
+      running.size === 0 && ready.length === 0 && !isDue ? Promise.resolve() : new Promise((resolve) => void resting.push(resolve)),
     async stop() {
       stopped = true
       for (const { cancel } of lanes.values()) cancel()

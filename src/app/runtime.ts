@@ -191,7 +191,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
 
   const deliveries = createDeliveries({ database, now: clock.now, defer: clock.defer })
   inbox = createInbox({
-    ...{ inlets: providers.inlets, deliveries, outbox, clock, look: createLook(reconciling), limit: backlogLimit },
+    ...{ inlets: providers.inlets, deliveries, outbox, database, clock, look: createLook(reconciling), limit: backlogLimit },
     onProblem: ({ code, message, error }) => log('warn', { code, error: toErrorData(error) }, message),
   })
 

@@ -24,6 +24,11 @@ export interface IssueKey {
 
 /** Remembers that `key` names `issue` in `project`; a key given to another issue later means the newer one. */
 export function rememberKey(database: SqliteDatabase, { project, key, issue }: IssueKey): void {
+  // An insert that finds it there writes all the same: the counter of its ids.
+  const known = statement(database, 'SELECT issue FROM issue_key WHERE project = ? AND key = ?').get(project, key) as
+    | { issue: string }
+    | undefined
+  if (known?.issue === issue) return
   statement(
     database,
     `INSERT INTO issue_key (project, key, issue) VALUES (?, ?, ?)

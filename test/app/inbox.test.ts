@@ -28,7 +28,9 @@ afterEach(async () => {
 })
 
 /** A provider whose deliveries are lists of notices, in JSON. */
-function createWorld(options: { read?: Inlet['read']; look?: (issue: string) => Promise<void>; limit?: number } = {}) {
+function createWorld(
+  options: { read?: Inlet['read']; covers?: Inlet['covers']; look?: (issue: string) => Promise<void>; limit?: number } = {},
+) {
   const { now, defer } = realClock
   const outbox = createFactOutbox({ database, now, wake() {} })
   const deliveries = createDeliveries({ database, now, defer })
@@ -38,6 +40,7 @@ function createWorld(options: { read?: Inlet['read']; look?: (issue: string) => 
   const inlet: Inlet = {
     lane: ({ event }) => event,
     read: options.read ?? (async ({ body }) => JSON.parse(body) as Notice[]),
+    ...(options.covers && { covers: options.covers }),
     acknowledge: async ({ id }) => void acknowledged.push(id),
     catchUp: async () => ({ notices: [], seen() {} }),
   }
@@ -45,6 +48,7 @@ function createWorld(options: { read?: Inlet['read']; look?: (issue: string) => 
     inlets: new Map([['github', inlet]]),
     deliveries,
     outbox,
+    database,
     clock: realClock,
     look: async (issue, at) => {
       looks.push(`${at} ${issue}`)
@@ -116,4 +120,20 @@ test('more than may wait is not taken', async () => {
   await take('1', [look('a')])
   await take('2', [look('a')])
   await expect(take('3', [look('a')])).rejects.toMatchObject({ code: 'deliveries-backlogged', retryAfter: 5_000 })
+})
+
+test('what a later delivery of the same lane says as well is not read', async () => {
+  const read: string[] = []
+  const { inbox, take, facts, unhandled } = createWorld({
+    covers: (later, earlier) => later.id.endsWith('*') && earlier.id.endsWith('*'),
+    read: async ({ id, body }) => {
+      read.push(id)
+      return JSON.parse(body) as Notice[]
+    },
+  })
+  await Promise.all(['1*', '2', '3*', '4*'].map((id) => take(id, [says('a', id)])))
+  await inbox.idle()
+  expect(read).toEqual(['2', '4*'])
+  expect(facts()).toEqual(['a tracker.prompted 2', 'a tracker.prompted 4*'])
+  expect(unhandled()).toEqual([])
 })

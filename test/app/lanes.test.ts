@@ -39,25 +39,22 @@ function createWorld(names: string[], handle: (batch: readonly StoredDelivery[],
   })
   return { clock, lanes, batches, memory, add: (name: string) => void stored.push(toDelivery(name)) }
 }
-const turns = async () => {
-  for (let n = 0; n < 20; n++) await Promise.resolve()
-}
-
 test('a lane is handled in its order, one batch after the other, and lanes beside each other', async () => {
   const first = Promise.withResolvers<void>()
-  const { lanes, batches, add } = createWorld(['1a', '2b', '3a'], async (batch) => {
+  const { clock, lanes, batches, add } = createWorld(['1a', '2b', '3a'], async (batch) => {
     if (batch[0]!.id === '1a') await first.promise
     return null
   })
   lanes.wake()
-  await turns()
+  await clock.settle()
   expect(batches).toEqual(['0: 1a 3a', '0: 2b'])
   add('4a')
   add('5b')
   lanes.wake()
-  await turns()
+  await clock.settle()
   expect(batches).toEqual(['0: 1a 3a', '0: 2b', '0: 5b'])
   first.resolve()
+  await clock.settle()
   await lanes.idle()
   expect(batches).toEqual(['0: 1a 3a', '0: 2b', '0: 5b', '0: 4a'])
 })
@@ -68,7 +65,7 @@ test('what could not be handled comes again with all that followed it, later eac
     return from !== undefined && time < 6_000 ? { from, retryAfter: 0 } : null
   })
   lanes.wake()
-  await turns()
+  await clock.settle()
   add('4a')
   add('5b')
   lanes.wake()
@@ -87,9 +84,18 @@ test('a provider that says when it may be asked again is not asked before', asyn
 
 test('many wait in the database, not in memory, and all of them have their turn', async () => {
   const names = Array.from({ length: 5_000 }, (_, n) => `${n + 1}${'abcdefgh'[n % 8]}`)
-  const { lanes, batches, memory } = createWorld(names, async () => null)
+  const going = Promise.withResolvers<void>()
+  const { clock, lanes, batches, memory } = createWorld(names, async () => {
+    await going.promise
+    return null
+  })
   lanes.wake()
-  await lanes.idle()
+  const idle = lanes.idle()
+  await clock.settle()
+  expect(memory.held).toBe(2_000)
+  going.resolve()
+  await clock.settle()
+  await idle
   expect([memory.most, memory.held]).toEqual([2_000, 0])
   expect(batches.flatMap((batch) => batch.split(' ').slice(1))).toHaveLength(5_000)
 })
@@ -101,7 +107,7 @@ test('after a stop nothing more is begun, and what is under way is waited for', 
     return batch[0]!.id === '2b' ? { from: batch[0]!, retryAfter: 1_000 } : null
   })
   lanes.wake()
-  await turns()
+  await clock.settle()
   let isStopped = false
   const stopping = lanes.stop().then(() => (isStopped = true))
   add('3c')

@@ -1,6 +1,7 @@
 // Our rows of GitHub's pull requests, kept as they are seen: what is shared with the embedded forge (sequencing, landing, lookups) reads these.
 
 import type { SqliteDatabase } from '../../../persistence/database.ts'
+import { withDelayedDurability } from '../../../persistence/statements.ts'
 import { git } from '../../git.ts'
 import type { PublishInput, PullRequestFacts } from '../../ports.ts'
 import { patchIdOf } from '../../workspace/inspection.ts'
@@ -197,10 +198,13 @@ export function createMirror(options: {
         if (row.state === 'open' && (row.head_sha !== before.head || row.base_ref !== before.base))
           Object.assign(row, await stackOf(repository, row))
         if (sighting.state === 'merged') await drop(repository, row, row.head_sha)
-        database.transaction(() => {
-          pullRequests.keep(row)
-          noteSight(row, sighting.updatedAt)
-        })()
+        // What is gone after a power cut is seen again.
+        withDelayedDurability(database, () =>
+          database.transaction(() => {
+            pullRequests.keep(row)
+            noteSight(row, sighting.updatedAt)
+          })(),
+        )
         return row
       })
     },

@@ -12,7 +12,7 @@ import { createIssueReader, look, prompted, type Source } from './inlet-issues.t
 import { openingOf, toActor, type Prompt, type SessionReader } from './inlet-sessions.ts'
 import type { IssueRows } from './issue-rows.ts'
 import type { Issues } from './issues.ts'
-import { issueOf, readEvent, subjectOf, type CommentEvent, type Person, type SessionEvent } from './payloads.ts'
+import { covers, issueOf, readEvent, subjectOf, type CommentEvent, type Person, type SessionEvent } from './payloads.ts'
 import { isTrusted } from './routing.ts'
 import type { SessionRows } from './session-rows.ts'
 import type { Sessions } from './sessions.ts'
@@ -149,6 +149,8 @@ export function createInlet(options: {
   }
 
   async function acknowledge(delivery: Delivery): Promise<void> {
+    // What the header calls something else is read in its turn all the same.
+    if (delivery.event !== 'AgentSessionEvent') return
     try {
       const event = readEvent(delivery)
       const workspace = event === null ? undefined : workspaces.find(event.organizationId)
@@ -167,5 +169,5 @@ export function createInlet(options: {
     }
   }
 
-  return { lane: subjectOf, read, acknowledge, catchUp }
+  return { lane: subjectOf, read, covers, acknowledge, catchUp }
 }

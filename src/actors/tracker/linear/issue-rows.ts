@@ -1,6 +1,8 @@
 // Reads and writes what is known here of Linear's issues: whose they are, how they were seen last, and whom they speak of.
 
+import { isDeepStrictEqual } from 'node:util'
 import type { SqliteDatabase } from '../../../persistence/database.ts'
+import { withDelayedDurability } from '../../../persistence/statements.ts'
 
 export interface IssueRow {
   id: string
@@ -20,6 +22,9 @@ export interface IssueRow {
   status_text: string | null
 }
 
+/** What a look says of it; what we have done to it is no part. */
+export type SeenIssue = Omit<IssueRow, 'announced' | 'moved_to' | 'moving_to' | 'status_comment' | 'status_text'>
+
 export type IssueRows = ReturnType<typeof createIssueRows>
 
 export function createIssueRows({ database, now }: { database: SqliteDatabase; now: () => number }) {
@@ -32,7 +37,9 @@ export function createIssueRows({ database, now }: { database: SqliteDatabase; n
     `INSERT INTO linear_issue (id, project, workspace, team, key, delegated, trusted, digest, observed_at, removed_at, moved_to, status_comment, status_text)
      VALUES (@id, @project, @workspace, @team, @key, @delegated, @trusted, @digest, @observed_at, @removed_at, @moved_to, @status_comment, @status_text)
      ON CONFLICT (id) DO UPDATE SET project = @project, workspace = @workspace, team = @team, key = @key, delegated = @delegated,
-       trusted = @trusted, digest = @digest, observed_at = @observed_at, removed_at = @removed_at`,
+       trusted = @trusted, digest = @digest, observed_at = @observed_at, removed_at = @removed_at
+     WHERE project <> @project OR workspace <> @workspace OR team <> @team OR key <> @key OR delegated <> @delegated OR trusted <> @trusted
+       OR digest <> @digest OR observed_at <> @observed_at OR removed_at IS NOT @removed_at`,
   )
   const setMove = database.prepare<[string, string]>('UPDATE linear_issue SET moved_to = ?, moving_to = NULL WHERE id = ?')
   const setMoving = database.prepare<[string, string]>('UPDATE linear_issue SET moving_to = ? WHERE id = ?')
@@ -42,6 +49,7 @@ export function createIssueRows({ database, now }: { database: SqliteDatabase; n
   )
   const announce = database.prepare<[string]>('UPDATE linear_issue SET announced = 1 WHERE id = ?')
   const remove = database.prepare<[number, number, string]>('UPDATE linear_issue SET removed_at = ?, observed_at = ? WHERE id = ?')
+  const relations = database.prepare<[string], { other: string }>('SELECT other FROM linear_relation WHERE issue = ? ORDER BY other')
   const clearRelations = database.prepare<[string]>('DELETE FROM linear_relation WHERE issue = ?')
   const addRelation = database.prepare<[string, string]>('INSERT OR IGNORE INTO linear_relation (issue, other) VALUES (?, ?)')
   const speakers = database.prepare<[string], { issue: string }>(
@@ -61,9 +69,21 @@ export function createIssueRows({ database, now }: { database: SqliteDatabase; n
     byId: (id: string) => byId.get(id),
     byKey: (project: string, key: string) => byKey.get(project, key),
     ofWorkspace: (workspace: string) => ofWorkspace.all(workspace),
-    /** What we have done to it stays as it is written. */
-    save: (row: Omit<IssueRow, 'announced' | 'moved_to' | 'moving_to' | 'status_comment' | 'status_text'>) =>
-      void save.run({ ...row, moved_to: null, status_comment: null, status_text: null }),
+    /**
+     * Keeps how it was seen, and of whom it speaks. What we have done to it stays as it is written; most looks find nothing new, and
+     * write nothing. What is gone after a power cut is seen again.
+     */
+    keep(row: SeenIssue, others: readonly string[]): void {
+      withDelayedDurability(database, () =>
+        database.transaction(() => {
+          save.run({ ...row, moved_to: null, status_comment: null, status_text: null })
+          const known = relations.all(row.id).map(({ other }) => other)
+          if (isDeepStrictEqual(known, [...new Set(others)].toSorted())) return
+          clearRelations.run(row.id)
+          for (const other of others) addRelation.run(row.id, other)
+        })(),
+      )
+    },
     /** Issues of whose beginning nobody may have heard. */
     unannounced: (workspace: string) => unannounced.all(workspace).map(({ id }) => id),
     announce: (id: string) => void announce.run(id),
@@ -76,11 +96,6 @@ export function createIssueRows({ database, now }: { database: SqliteDatabase; n
       remove.run(observedAt, observedAt, row.id)
       return observedAt
     },
-    setRelations: (issue: string, others: readonly string[]): void =>
-      database.transaction(() => {
-        clearRelations.run(issue)
-        for (const other of others) addRelation.run(issue, other)
-      })(),
     /** The issues known here that speak of this one. */
     speakersOf: (other: string) => speakers.all(other).map(({ issue }) => issue),
     cursor: (workspace: string, name: string) => cursor.get(workspace, name)?.at ?? null,

@@ -126,11 +126,13 @@ export function createIssues(options: {
     const digest = digestOf(facts)
     const newest = newestOf(issue)
     const observedAt = Math.max(observedAtOf(before, digest, newest), how.handoverAt === undefined ? 0 : Math.max(how.handoverAt, newest))
-    rows.save({
-      ...{ id, project: project.id, workspace, team: issue.team.id, key: issue.identifier },
-      ...{ delegated: isOurs ? 1 : 0, trusted: trusted ? 1 : 0, digest, observed_at: observedAt, removed_at: null },
-    })
-    rows.setRelations(id, relatedTo(issue))
+    rows.keep(
+      {
+        ...{ id, project: project.id, workspace, team: issue.team.id, key: issue.identifier },
+        ...{ delegated: isOurs ? 1 : 0, trusted: trusted ? 1 : 0, digest, observed_at: observedAt, removed_at: null },
+      },
+      relatedTo(issue),
+    )
     return { kind: 'here', row: rows.byId(id)!, before, facts: { ...facts, observedAt }, issue }
   }
 

@@ -82,10 +82,12 @@ export type LinearEvent = z.infer<typeof known>
 
 const knownTypes: readonly string[] = known.options.map(({ shape }) => shape.type.value)
 
+const outline = z.object({ type: z.string() })
+
 /** A delivery as an event; null for a kind that concerns nobody here. Throws ProtocolError `linear-nonsense`. */
 export function readEvent({ body, id }: Delivery): LinearEvent | null {
   const json = parse(body)
-  const outer = z.object({ type: z.string() }).safeParse(json)
+  const outer = outline.safeParse(json)
   if (!outer.success) throw new ProtocolError('linear-nonsense', `Linear's delivery ${id} does not say what it is about.`)
   if (!knownTypes.includes(outer.data.type)) return null
   const event = known.safeParse(json)
@@ -94,20 +96,41 @@ export function readEvent({ body, id }: Delivery): LinearEvent | null {
   throw new ProtocolError('linear-nonsense', `Linear's delivery ${id} (${outer.data.type}) makes no sense: ${details.join('; ')}`)
 }
 
+const about = z.object({ id: z.string(), issueId: z.string().nullish(), issue: z.object({ id: z.string() }).nullish() })
+const subject = z.object({
+  organizationId: z.string().optional(),
+  agentSession: about.optional(),
+  data: about.optional(),
+  type: z.string().optional(),
+})
+
 /** What a delivery is about, by which deliveries are kept in order. */
 export function subjectOf({ body, id }: Delivery): string {
-  const shape = z.object({
-    organizationId: z.string().optional(),
-    agentSession: z.object({ id: z.string(), issueId: z.string().nullish(), issue: z.object({ id: z.string() }).nullish() }).optional(),
-    data: z.object({ id: z.string(), issueId: z.string().nullish(), issue: z.object({ id: z.string() }).nullish() }).optional(),
-    type: z.string().optional(),
-  })
-  const event = shape.safeParse(parse(body)).data
+  const event = subject.safeParse(parse(body)).data
   if (event === undefined) return id
   const { agentSession, data, type, organizationId } = event
   if (agentSession !== undefined) return issueOf(agentSession) ?? agentSession.id
   if (data !== undefined) return (type === 'Issue' ? data.id : issueOf(data)) ?? data.id
   return organizationId ?? id
+}
+
+const change = issueEvent.extend({ action: z.literal('update') })
+const changes = new WeakMap<Delivery, z.infer<typeof change> | null>()
+
+function changeOf(delivery: Delivery): z.infer<typeof change> | null {
+  const known = changes.get(delivery)
+  if (known !== undefined) return known
+  const read = delivery.event === 'Issue' ? (change.safeParse(parse(delivery.body)).data ?? null) : null
+  changes.set(delivery, read)
+  return read
+}
+
+/** Of two changes of one issue, by one person, the later is enough: the issue itself is asked for. Handing it over or moving it below another is news of its own. */
+export function covers(later: Delivery, earlier: Delivery): boolean {
+  const [one, other] = [changeOf(earlier), changeOf(later)]
+  if (one === null || other === null || one.data.id !== other.data.id) return false
+  const { updatedFrom = {} } = one
+  return one.actor?.id === other.actor?.id && !['delegateId', 'parentId'].some((field) => updatedFrom !== null && field in updatedFrom)
 }
 
 export const issueOf = ({

@@ -41,7 +41,8 @@ export function createSessionRows({ database, now }: { database: SqliteDatabase;
     `INSERT INTO linear_session (id, workspace, issue, state, creator, context, last_activity_at, prompted_at)
      VALUES (@id, @workspace, @issue, @state, @creator, @context, @at, @at)
      ON CONFLICT (id) DO UPDATE SET issue = coalesce(issue, @issue), creator = coalesce(creator, @creator),
-       context = CASE WHEN context = '{}' THEN @context ELSE context END`,
+       context = CASE WHEN context = '{}' THEN @context ELSE context END
+     WHERE (issue IS NULL AND @issue IS NOT NULL) OR (creator IS NULL AND @creator IS NOT NULL) OR (context = '{}' AND @context <> '{}')`,
   )
   const setState = database.prepare<[SessionState, number, string]>(
     'UPDATE linear_session SET state = ?, last_activity_at = max(last_activity_at, ?) WHERE id = ?',
