@@ -81,7 +81,8 @@ export function createInlet(options: {
   }
 
   function readComment(workspace: WorkspaceRow, { action, data }: CommentEvent): Notice[] {
-    const row = data.issueId == null ? undefined : rows.byId(data.issueId)
+    const issue = issueOf(data)
+    const row = issue === null ? undefined : rows.byId(issue)
     if (action !== 'create' || row === undefined || row.removed_at !== null) return []
     const author = data.user ?? (data.userId == null ? null : { id: data.userId })
     const project = projects.find(({ id }) => id === row.project)
