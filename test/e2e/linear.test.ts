@@ -1,5 +1,7 @@
 // Issues of Linear, carried to a landing: the tracker is Linear's twin, the forge the embedded one, the server a real process.
 
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { plainWork, until } from './harness.ts'
 import { connected } from './linear.ts'
@@ -113,6 +115,27 @@ test('an issue waits for what blocks it in Linear, and goes on when that is canc
   await world.untilIssue('ENG-3', ({ run }) => run?.phase === 'working')
   alice.cancel(third)
   await world.untilIssue('ENG-3', ({ phase, run }) => phase === 'failed' && run === null)
+})
+
+test('a run that is about to start asks again: a blocker that nobody has told of holds it back, and costs nothing (case 30)', async () => {
+  const { world, twin } = await connected()
+  const alice = twin.workspace().as('alice')
+  const blocker = alice.createIssue('First')
+  const issue = alice.createIssue('Second')
+  world.setScript('ENG-2', `echo begun >> "$WORLD/begun"; ${plainWork}`)
+  await world.run('pause')
+  alice.delegate(issue)
+  await world.untilIssue('ENG-2', ({ waitsFor }) => waitsFor.some(({ reason }) => reason.startsWith('paused')))
+  const heal = twin.webhooks.drop()
+  alice.block(blocker, issue)
+  await world.run('resume')
+  const held = await world.untilIssue('ENG-2', ({ blockedBy, run }) => blockedBy.length === 1 && run === null)
+  expect(held).toMatchObject({ phase: 'delegated', attempts: { implementation: 0 }, waitsFor: [{ party: 'dependency' }] })
+  expect(existsSync(join(world.folder, 'begun'))).toBe(false)
+  heal()
+  alice.moveState(blocker, 'Done')
+  await world.untilIssue('ENG-2', 'done')
+  expect(existsSync(join(world.folder, 'begun'))).toBe(true)
 })
 
 test('what strangers, we ourselves or the issue say starts nothing; what addresses us in a comment does', async () => {

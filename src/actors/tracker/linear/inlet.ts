@@ -100,10 +100,10 @@ export function createInlet(options: {
       if (workspace.health === 'permissions_changed') workspaces.setHealth(workspace.id, 'ok', null)
       return
     }
-    const reason = `Signalbox was put out of the team of ${lost
-      .slice(0, 5)
-      .map(({ key }) => key)
-      .join(', ')}${lost.length > 5 ? ' and others' : ''}.`
+    const keys = lost.slice(0, 5).map(({ key }) => key)
+    const affected = [...new Set(lost.map(({ project }) => project))].toSorted()
+    const where = `${affected.length === 1 ? 'project' : 'projects'} ${affected.join(', ')}`
+    const reason = `Signalbox was put out of the team of ${keys.join(', ')}${lost.length > 5 ? ' and others' : ''} (${where}).`
     workspaces.setHealth(workspace.id, 'permissions_changed', reason)
     log(`${workspace.name}: ${reason}`)
   }
