@@ -39,7 +39,7 @@ test.each([
   ['too much confidence', `echo '{"intent":"stop","confidence":2}'`, 'invalid-classification', "'confidence'"],
   ['a failure', 'echo no room >&2; exit 3', 'classifier-failed', 'ended with 3: no room'],
   ['a program that is not there', 'no-such-program', 'classifier-failed', '127'],
-])('that answers with %s is told apart (edge 92)', async (_what, command, code, words) => {
+])('that answers with %s is told apart', async (_what, command, code, words) => {
   const { classify } = classifierOf(command)
   await expect(classify()).rejects.toMatchObject({ code, message: expect.stringContaining(words) })
 })
