@@ -49,6 +49,8 @@ export interface EffectsHost {
   onLine: (turn: { project: string; key: string; runId: string; line: string }) => void
   /** One round of asking tracker and forge. */
   reconcile: (turn: ReconciliationContext['turn'], signal: AbortSignal) => Promise<Answer>
+  /** Asks a tracker that is elsewhere about an issue, and tells it what it does not know. Never rejects. */
+  lookAtTracker: (issue: string) => Promise<void>
   /** Whether the issue at this address has claimed a run that has not ended. */
   hasRun: (address: string) => boolean
   after: (ms: number, callback: () => void) => () => void
@@ -84,6 +86,8 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
     prepare: async (input) => {
       // Nor does an agent start beside one that a dead server left behind.
       await host.ready
+      // What nobody has told of yet, a new blocker above all, ends the run before its agent begins.
+      if (input.turn === 1) await host.lookAtTracker(input.issue)
       return prepareRequest(host, await withBase(input))
     },
     onLine: ({ project, issue, runId }, line) => host.onLine({ project, key: issue, runId, line }),

@@ -97,6 +97,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     isOnlyAsked: !config.webhooks && (config.forge.kind !== 'local' || config.tracker.kind !== 'local'),
     onProblem: ({ issue, error }) => log('warn', { issue, error: toErrorData(error) }, `${issue} could not be asked about`),
   }
+  const look = createLook(reconciling)
   const workspace = createWorkspace({
     folder: config.dataFolder,
     env: records.environment,
@@ -127,6 +128,15 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       providers.tracker.progress?.({ project, key, runId, line })
     },
     reconcile: (turn, signal) => reconcile(turn, reconciling, signal),
+    async lookAtTracker(issue) {
+      if (providers.tracker.inlet === undefined) return
+      try {
+        await look(issue, 'tracker')
+      } catch (error) {
+        // A tracker that does not answer keeps no run from its start: what it has to say is told, or asked for, later.
+        log('info', { issue, error: toErrorData(error) }, `${issue} could not be asked about before its run`)
+      }
+    },
     hasRun: (address) => {
       const snapshot = store.actor(address)?.snapshot
       return snapshot != null && (JSON.parse(snapshot) as { context: IssueContext }).context.run !== null
@@ -191,7 +201,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
 
   const deliveries = createDeliveries({ database, now: clock.now, defer: clock.defer })
   inbox = createInbox({
-    ...{ inlets: providers.inlets, deliveries, outbox, database, clock, look: createLook(reconciling), limit: backlogLimit },
+    ...{ inlets: providers.inlets, deliveries, outbox, database, clock, look, limit: backlogLimit },
     onProblem: ({ code, message, error }) => log('warn', { code, error: toErrorData(error) }, message),
   })
 

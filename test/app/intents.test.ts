@@ -8,6 +8,7 @@ import { createAgents } from '../../src/app/agents.ts'
 import { readIntent } from '../../src/app/intents.ts'
 import { parseConfig, readEnvironment } from '../../src/config.ts'
 import type { Intent } from '../../src/machines/issue/intent.ts'
+import { granted, play, prompted } from '../machines/issue/facts.ts'
 import { createPlace } from './app.ts'
 
 const ask = (text: string, answers: { intent: Intent; confidence: number } | Error, via: 'comment' | 'session' = 'session') => {
@@ -21,9 +22,10 @@ const ask = (text: string, answers: { intent: Intent; confidence: number } | Err
 }
 
 describe('what a text asks for', () => {
-  it('is what the classifier is sure of', async () => {
+  it('is what the classifier is sure of, and an instruction where it is not (edge 93)', async () => {
     expect(await ask('Hold your horses', { intent: 'stop', confidence: 0.55 })).toMatchObject({ intent: 'stop', asked: 1 })
     expect(await ask('Hold your horses', { intent: 'stop', confidence: 0.54 })).toMatchObject({ intent: null, asked: 1, warnings: [] })
+    expect(play(granted, prompted('Hold your horses')).messages('run-1')).toMatchObject([{ type: 'run.steer', text: 'Hold your horses' }])
   })
 
   it('takes as much confidence as is configured', async () => {

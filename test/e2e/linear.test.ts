@@ -1,11 +1,13 @@
 // Issues of Linear, carried to a landing: the tracker is Linear's twin, the forge the embedded one, the server a real process.
 
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { plainWork, until } from './harness.ts'
 import { connected } from './linear.ts'
 
 test.each([true, false])(
-  'a delegated issue is acknowledged, carried to a landing, and told of in its session (webhooks: %s)',
+  'a delegated issue is acknowledged, carried to a landing, and told of in its session (webhooks: %s) (edge 30)',
   async (webhooks) => {
     const { world, twin } = await connected({ webhooks })
     const acme = twin.workspace()
@@ -73,7 +75,7 @@ printf '%s' '{ "outcome": "needs_input", "summary": "stuck", "question": "Which 
   await until(() => planned() === 'completed,completed,completed', { what: 'the plan to be done', saw: planned })
 })
 
-test('to stop is to stop at once, and a prompt goes on; an issue that is taken back is left alone', async () => {
+test('to stop is to stop at once, and a prompt goes on; an issue that is taken back is left alone (edge 39)', async () => {
   const { world, twin } = await connected()
   const acme = twin.workspace()
   const alice = acme.as('alice')
@@ -97,7 +99,7 @@ test('to stop is to stop at once, and a prompt goes on; an issue that is taken b
   })
 })
 
-test('an issue waits for what blocks it in Linear, and goes on when that is cancelled (F20); one that is cancelled itself ends (F22)', async () => {
+test('an issue waits for what blocks it in Linear, and goes on when that is cancelled (F20); one that is cancelled itself ends (F22) (edge 74)', async () => {
   const { world, twin } = await connected()
   const alice = twin.workspace().as('alice')
   const blocker = alice.createIssue('First')
@@ -106,13 +108,40 @@ test('an issue waits for what blocks it in Linear, and goes on when that is canc
   world.setScript('ENG-2', plainWork)
   alice.delegate(issue)
   expect((await world.untilIssue('ENG-2', ({ blockedBy }) => blockedBy.length === 1)).waitsFor).toMatchObject([{ party: 'dependency' }])
+  const said = () => twin.workspace().activities(twin.workspace().sessions(issue)[0]!)
+  await until(() => said().some(({ content }) => content.body?.includes('ENG-1')), {
+    what: 'the session to name what blocks it',
+    saw: () => JSON.stringify(said().map(({ content }) => content)),
+  })
   alice.cancel(blocker)
   await world.untilIssue('ENG-2', 'done')
+  expect((await world.ask('/api/issues/ENG-1')).status).toBe(404)
   world.setScript('ENG-3', 'sleep 60')
   const third = alice.createIssue({ title: 'Third', delegate: true })
   await world.untilIssue('ENG-3', ({ run }) => run?.phase === 'working')
   alice.cancel(third)
   await world.untilIssue('ENG-3', ({ phase, run }) => phase === 'failed' && run === null)
+})
+
+test('a run that is about to start asks again: a blocker that nobody has told of holds it back, and costs nothing (case 30)', async () => {
+  const { world, twin } = await connected()
+  const alice = twin.workspace().as('alice')
+  const blocker = alice.createIssue('First')
+  const issue = alice.createIssue('Second')
+  world.setScript('ENG-2', `echo begun >> "$WORLD/begun"; ${plainWork}`)
+  await world.run('pause')
+  alice.delegate(issue)
+  await world.untilIssue('ENG-2', ({ waitsFor }) => waitsFor.some(({ reason }) => reason.startsWith('paused')))
+  const heal = twin.webhooks.drop()
+  alice.block(blocker, issue)
+  await world.run('resume')
+  const held = await world.untilIssue('ENG-2', ({ blockedBy, run }) => blockedBy.length === 1 && run === null)
+  expect(held).toMatchObject({ phase: 'delegated', attempts: { implementation: 0 }, waitsFor: [{ party: 'dependency' }] })
+  expect(existsSync(join(world.folder, 'begun'))).toBe(false)
+  heal()
+  alice.moveState(blocker, 'Done')
+  await world.untilIssue('ENG-2', 'done')
+  expect(existsSync(join(world.folder, 'begun'))).toBe(true)
 })
 
 test('what strangers, we ourselves or the issue say starts nothing; what addresses us in a comment does', async () => {
@@ -156,7 +185,7 @@ test('F03: what was acknowledged before a kill is carried out after it, without 
   expect(twin.deliveries.slice(0, told).every(({ attempts }) => attempts.length === 1)).toBe(true)
 })
 
-test('a workspace that takes us out says so where people look, starts nothing, and is asked back in by one command', async () => {
+test('a workspace that takes us out says so where people look, starts nothing, and is asked back in by one command (edge 107)', async () => {
   const { world, twin } = await connected()
   const acme = twin.workspace()
   world.setScript('ENG-1', plainWork)
@@ -172,7 +201,11 @@ test('a workspace that takes us out says so where people look, starts nothing, a
   )
   expect((await world.ask('/ready')).status).toBe(200)
   const again = JSON.parse((await world.run('connect', 'linear', '--no-wait', '--json')).stdout) as { url: string }
+  const attempt = new URLSearchParams({ provider: 'linear', state: new URL(again.url).searchParams.get('state')! })
+  const standing = async () => (await world.ask(`/api/connections?${attempt.toString()}`)).body
+  expect(await standing()).toEqual({ status: 'pending' })
   expect((await fetch(await twin.oauth.approve(again.url))).status).toBe(200)
+  expect(await standing()).toMatchObject({ status: 'done', workspace: { name: 'acme' } })
   acme.as('alice').createIssue({ title: 'Back again', delegate: true })
   await world.untilIssue('ENG-1', 'done')
 })

@@ -33,7 +33,7 @@ test('what comes at once is committed at once, in its order, and each id of a pr
   expect(deliveries.backlog()).toBe(4)
 })
 
-test('what was handled or put aside is not handled again, also by the next process, and is known by its id until it is forgotten', async () => {
+test('what was handled or put aside is not handled again, also by the next process, and is known by its id until it is forgotten; what waits is never forgotten (edge 20)', async () => {
   const deliveries = open()
   await Promise.all(['a', 'b', 'c'].map((id) => deliveries.add(delivery(id))))
   const [a, b, c] = deliveries.unhandled('github', 0, 10)

@@ -95,11 +95,16 @@ test('F01, W23: a delivery without the right signature leaves nothing behind, an
   expect((await tell(server, '/webhooks/linear', linear, said)).stored).toHaveLength(1)
 })
 
-test('a replay, nonsense, and what lacks its headers is turned away with the reason, and leaves nothing behind', async () => {
+test('a replay, nonsense, and what lacks its headers is turned away with the reason, and leaves nothing behind (edges 12, 14, 15)', async () => {
   const server = await start()
   const stale = linearBody(61_000)
+  const early = linearBody(-65_000)
+  const said = linearBody()
+  const { 'linear-delivery': _id, ...unnamed } = fromLinear(said)
   const cases: [path: string, headers: Record<string, string>, body: string, status: number, code: string][] = [
     ['/webhooks/linear', fromLinear(stale), stale, 401, 'stale-delivery'],
+    ['/webhooks/linear', fromLinear(early), early, 401, 'stale-delivery'],
+    ['/webhooks/linear', unnamed, said, 400, 'missing-header'],
     ['/webhooks/linear', fromLinear('{}'), '{}', 400, 'invalid-timestamp'],
     ['/webhooks/linear', fromLinear('{"webhookTimestamp":"now"}'), '{"webhookTimestamp":"now"}', 400, 'invalid-timestamp'],
     ['/webhooks/linear', fromLinear('null'), 'null', 400, 'invalid-timestamp'],

@@ -40,7 +40,7 @@ describe('a linked pull request', () => {
     expect(issue.reports('capacity.requested')).toEqual([])
   })
 
-  it('becomes the change of the issue, on its own branch, and what is said of it decides (cases 57, 59, 155)', () => {
+  it('becomes the change of the issue, on its own branch, and what is said of it decides (cases 57, 59, 155) (edges 63, 68)', () => {
     const issue = linked(adopted())
     expect([phase(issue), runState(issue), issue.context.branch]).toEqual(['pr_open', 'idle', 'theirs'])
     expect(issue.reports('facts.wanted')).toHaveLength(1)
@@ -54,15 +54,28 @@ describe('a linked pull request', () => {
     expect(runInput(issue)).toMatchObject({ type: 'implementation', branch: 'theirs', published: 'A' })
   })
 
-  it('that is closed is followed by new work, and one that has landed is the end of it', () => {
-    expect(runInput(linked(adopted({ state: 'closed' }), granted))).toMatchObject({ type: 'implementation', replaces: { number: 3 } })
+  it('that is closed is followed by new work, which hears what was asked of it, and one that has landed is the end of it', () => {
+    const anew = { type: 'implementation', replaces: { number: 3 } }
+    expect(runInput(linked(adopted({ state: 'closed' }), granted))).toMatchObject({ ...anew, review: null })
+    expect(runInput(linked(adopted({ state: 'closed' }), changesRequested(), granted))).toMatchObject({
+      ...anew,
+      review: { body: 'name it' },
+    })
     expect(phase(linked(adopted({ state: 'merged', mergedSha: 'M' })))).toBe('done')
   })
 
-  it('that cannot be taken over is a question, and the answer begins anew (cases 62, 66)', () => {
+  it('that cannot be taken over is a question, and the answer begins anew (cases 62, 66) (edge 66)', () => {
     const issue = linked(refused)
     expect([phase(issue), waits(issue)[0]]).toEqual(['awaiting_input', expect.stringContaining('It is from a fork.') as string])
     expect(runInput(playOn(issue, prompted('begin anew'), granted))).toMatchObject({ type: 'implementation', published: null })
+  })
+
+  it('is taken over before a run begins, whatever the fact is about that shows it (edge 62)', () => {
+    const fact = { ...delegated, ...tracked({ links: ['#3'], state: 'In Progress', stateType: 'started' }) }
+    for (const type of ['tracker.delegated', 'tracker.updated']) {
+      const issue = playOn(playWith({ delegated: false }), { ...fact, type, delegated: true })
+      expect([issue.children.has('adoption'), runState(issue), issue.reports('capacity.requested')]).toEqual([true, 'idle', []])
+    }
   })
 
   it('that was corrected is asked for when the question is answered', () => {

@@ -85,7 +85,7 @@ describe('a question', () => {
     expect([runInput(next).question, texts(next)]).toEqual([null, []])
   })
 
-  it('stays open when people talk to each other (case 77)', () => {
+  it('stays open when people talk to each other (case 77) (edge 84)', () => {
     const issue = play(...asked, commented('the second, I would think'))
     expect([phase(issue), runState(issue)]).toEqual(['awaiting_input', 'idle'])
     expect(texts(playOn(issue, prompted('yes'), granted))).toEqual(['the second, I would think', 'yes'])
@@ -125,7 +125,7 @@ describe('a question', () => {
 })
 
 describe('a message', () => {
-  it('during a run is offered to it, and stays for the next one (edge 285)', () => {
+  it('during a run is offered to it, and stays for the next one (edges 77, 285)', () => {
     const issue = play(granted, prompted('in English'))
     expect(issue.messages('run-1')).toEqual([{ type: 'run.steer', id: 'message-1', text: 'in English', author: 'ada', via: 'session' }])
     expect(texts(playOn(issue, finished({ headAfter: 'A' }), granted))).toEqual(['in English'])
@@ -278,6 +278,13 @@ describe('taking the issue back', () => {
     expect(playOn(issue, delegated).reports('landing.decided').filter(isWanted)).toHaveLength(1)
   })
 
+  it('while it waits to land takes the landing back, and nothing else (edge 41)', () => {
+    const issue = play(...open, approved(), green(), entered(), undelegated)
+    expect([phase(issue), authority(issue), runState(issue)]).toEqual(['awaiting_queue', 'observing', 'idle'])
+    expect(issue.reports('landing.decided').filter(isUnwanted)).toMatchObject([{ headSha: 'A', reason: 'taken back' }])
+    expect(issue.context.pr).toMatchObject({ number: 7, state: 'open' })
+  })
+
   it('before it was ever given keeps it quiet', () => {
     const issue = playWith({ delegated: false })
     expect([authority(issue), runState(issue)]).toEqual(['observing', 'idle'])
@@ -317,8 +324,21 @@ describe('the end by a word', () => {
     expect([phase(playOn(cancelled, retried())), runState(playOn(cancelled, retried()))]).toEqual(['delegated', { waiting: 'capacity' }])
   })
 
-  it('is final once the change has landed (case 102)', () => {
-    const issue = play(...open, approved(), green(), merged(), retried(), delegated, commented('nice'), red(), pushed('B'), prClosed)
+  it('is final once the change has landed, whatever the tracker shows of it (case 102) (edge 51)', () => {
+    const echoes = [updated({ state: 'In Review', stateType: 'started' }), updated({ state: 'Done', stateType: 'completed' })]
+    const issue = play(
+      ...open,
+      approved(),
+      green(),
+      merged(),
+      ...echoes,
+      retried(),
+      delegated,
+      commented('nice'),
+      red(),
+      pushed('B'),
+      prClosed,
+    )
     expect([phase(issue), runState(issue)]).toEqual(['done', 'idle'])
   })
 })

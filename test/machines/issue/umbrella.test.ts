@@ -49,7 +49,7 @@ describe('an umbrella', () => {
     expect(resting.context.attempts.implementation).toBe(0)
   })
 
-  it('looks again when a child was delivered, is open again, came or went, and not when anything else became of one (cases 308, 309)', () => {
+  it('looks again when a child was delivered, is open again, came or went, and not when anything else became of one (cases 308, 309) (edge 57)', () => {
     const resting = playWith(umbrella, settled, granted, nothing)
     expect(runState(playOn(resting, became('APP-2', 'unstarted')))).toBe('idle')
     const delivered = playOn(resting, became('APP-2', 'completed'))
@@ -92,6 +92,12 @@ describe('an umbrella', () => {
     let issue = playWith(umbrella, settled, granted, nothing)
     for (let i = 0; i < 8; i++) issue = playOn(issue, became('APP-2', i % 2 === 0 ? 'completed' : 'started'), granted, nothing)
     expect([phase(issue), runState(issue)]).toEqual(['delegated', 'idle'])
+  })
+
+  it('that has no children yet waits for them before its first run (edge 56)', () => {
+    const issue = playWith({ issue: { title: 'Plan the import', description: 'No code here: create child issues for each step.' } })
+    expect([runState(issue), waits(issue)]).toEqual([{ waiting: 'settling' }, ['timer: its children may still be coming']])
+    expect([runState(settled(issue)), settled(issue).reports('capacity.requested').length]).toEqual([{ waiting: 'capacity' }, 1])
   })
 
   it('without children is what says so in words; a child never is (cases 305, 306)', () => {

@@ -321,7 +321,7 @@ describe('a landed change of which a person wants more', () => {
 })
 
 describe('words that are no instruction', () => {
-  it('that ask how it goes are answered at once, and no run hears of them (cases 71, 72)', () => {
+  it('that ask how it goes are answered at once, and no run hears of them (cases 71, 72) (edges 80, 87)', () => {
     const issue = play(...open, red(), granted, prompted('status?'))
     expect(issue.reports('tracker.report')).toMatchObject([
       { kind: 'comment', text: expect.stringContaining('run-2 (ci repair by scripted) is at work.') as string },
@@ -329,6 +329,15 @@ describe('words that are no instruction', () => {
     expect([issue.messages('run-2'), issue.context.inbox]).toEqual([[], []])
     const idle = play(...open, prompted('How is it going?'))
     expect([runState(idle), idle.reports('tracker.report').length]).toEqual(['idle', 1])
+    const comments = [
+      { ...prompted('Signalbox, how is it going?'), via: 'comment' },
+      { ...prompted('how is it going?'), via: 'mention' },
+    ]
+    for (const comment of comments) {
+      const asked = play(...open, comment)
+      expect([runState(asked), asked.context.inbox]).toEqual(['idle', []])
+      expect(asked.reports('tracker.report')).toMatchObject([{ kind: 'comment' }])
+    }
   })
 
   it('that tell us to stop are a stop', () => {

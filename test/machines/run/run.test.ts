@@ -866,7 +866,7 @@ it('a change by what only holds others together is for a person, and not publish
 describe('steering', () => {
   const steer = send({ type: 'run.steer', id: 'message-1', text: 'in English' })
 
-  it('is passed on to the agent that works, and its answer to the issue', () => {
+  it('is passed on to the agent that works, and its answer to the issue (edge 77)', () => {
     const run = play({}, ...working, steer)
     expect(run.messages('session')).toEqual([{ type: 'session.steer', id: 'message-1', text: 'in English' }])
     const taken = playOn(run, says({ type: 'session.steered', id: 'message-1', taken: true }))

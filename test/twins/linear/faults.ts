@@ -15,7 +15,7 @@ export interface Fault {
   match?: (request: TwinRequest) => boolean
   /** How often it strikes; once when left out. */
   times?: number
-  status?: 401 | 403 | 404 | 409 | 422 | 429 | 500 | 502 | 503 | 'timeout' | 'half' | 'reset'
+  status?: 401 | 403 | 404 | 409 | 422 | 429 | 500 | 502 | 503 | 'timeout' | 'half' | 'reset' | 'empty'
   /** Seconds, for the header Retry-After. */
   retryAfter?: number
   /** `after`: what was asked is done, and the answer is lost. */

@@ -192,6 +192,7 @@ function limitHeaders({ requests, complexity }: Buckets, cost: number): Record<s
 function toBroken(path: string, fault: Fault, reply: Reply | undefined, response: ServerResponse): Reply | undefined {
   const status = fault.status ?? 500
   if (status === 'timeout') return undefined
+  if (status === 'empty') return json(200, {})
   if (status === 'reset') {
     response.socket?.resetAndDestroy()
     return undefined

@@ -74,7 +74,7 @@ export function createIssueReader({
   ): Promise<Notice[]> {
     const others = lookers(data.id, [data.parentId, updatedFrom?.['parentId']])
     const row = rows.byId(data.id)
-    const handed = updatedFrom != null && 'delegateId' in updatedFrom
+    const handed = updatedFrom != null && ('delegateId' in updatedFrom || 'delegate' in updatedFrom)
     if (row === undefined && data.delegateId !== us) return others
     const isSelf = actor?.id === us
     const source = isSelf ? 'self' : 'webhook'

@@ -81,7 +81,8 @@ export function createInlet(options: {
   }
 
   function readComment(workspace: WorkspaceRow, { action, data }: CommentEvent): Notice[] {
-    const row = data.issueId == null ? undefined : rows.byId(data.issueId)
+    const issue = issueOf(data)
+    const row = issue === null ? undefined : rows.byId(issue)
     if (action !== 'create' || row === undefined || row.removed_at !== null) return []
     const author = data.user ?? (data.userId == null ? null : { id: data.userId })
     const project = projects.find(({ id }) => id === row.project)
@@ -99,10 +100,10 @@ export function createInlet(options: {
       if (workspace.health === 'permissions_changed') workspaces.setHealth(workspace.id, 'ok', null)
       return
     }
-    const reason = `Signalbox was put out of the team of ${lost
-      .slice(0, 5)
-      .map(({ key }) => key)
-      .join(', ')}${lost.length > 5 ? ' and others' : ''}.`
+    const keys = lost.slice(0, 5).map(({ key }) => key)
+    const affected = [...new Set(lost.map(({ project }) => project))].toSorted()
+    const where = `${affected.length === 1 ? 'project' : 'projects'} ${affected.join(', ')}`
+    const reason = `Signalbox was put out of the team of ${keys.join(', ')}${lost.length > 5 ? ' and others' : ''} (${where}).`
     workspaces.setHealth(workspace.id, 'permissions_changed', reason)
     log(`${workspace.name}: ${reason}`)
   }

@@ -26,6 +26,7 @@ const commentEvent = envelope.extend({
     body: z.string(),
     createdAt: time,
     issueId: z.string().nullish(),
+    issue: z.object({ id: z.string() }).nullish(),
     userId: z.string().nullish(),
     user: person.nullish(),
   }),

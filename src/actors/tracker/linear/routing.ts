@@ -37,11 +37,9 @@ export function routeOf(projects: readonly ProjectConfig[], issue: Routed): Rout
     [byLabel, (project: ProjectConfig) => project.tracker.labels.length > 0],
   ] as const
 
-  for (const [index, [matches]] of rules.entries()) {
-    // What it names besides has to fit as well: a project of a team with a label is for that label alone.
-    const found = projects.filter(
-      (project) => matches(project) && rules.slice(index + 1).every(([also, isNamed]) => !isNamed(project) || also(project)),
-    )
+  const fits = (project: ProjectConfig): boolean => rules.every(([matches, isNamed]) => !isNamed(project) || matches(project))
+  for (const [matches] of rules) {
+    const found = projects.filter((project) => matches(project) && fits(project))
     if (found.length === 1) return { project: found[0]!.id }
     if (found.length > 1) return { candidates: found.map(({ id }) => id) }
   }

@@ -178,7 +178,7 @@ describe('work that is there already', () => {
     await expect(ask(link)).rejects.toMatchObject({ name: 'FatalError', code })
   })
 
-  test('a fork is not ours to push to', async () => {
+  test('a fork is not ours to push to (edge 66)', async () => {
     const { twin, repository } = world
     const fork = await twin.as('stranger').fork(repository)
     await twin.as('stranger').push(fork, 'forked', { 'forked.txt': 'x\n' })

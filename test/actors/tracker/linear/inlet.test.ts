@@ -15,7 +15,7 @@ async function begin(options: BenchOptions = {}) {
 const lookedAt = (notices: Notice[]) => notices.flatMap((notice) => (notice.kind === 'look' ? [notice.issue] : []))
 
 describe('an issue', () => {
-  test('that is neither delegated nor known concerns nobody', async () => {
+  test('that is neither delegated nor known concerns nobody (edge 29)', async () => {
     const bench = await createBench()
     const ann = bench.workspace.as('alice')
     const issue = ann.createIssue('Not ours')
@@ -52,6 +52,42 @@ describe('an issue', () => {
     expect(again[0]!.event.observedAt).toBeGreaterThan(factsOf(notices, 'tracker.delegated')[0]!.event.observedAt)
   })
 
+  test('is delegated anew where a delivery says that this has changed, whatever it calls it (edge 2)', async () => {
+    const { bench, ann, issue } = await begin()
+    ann.undelegate(issue)
+    ann.delegate(issue)
+    const given = (await bench.deliveries()).filter(({ event }) => event === 'Issue').at(-1)!
+    const typesWhere = async (changed: string) =>
+      typesOf(await bench.tracker.inlet.read({ ...given, body: given.body.replace('"delegateId":null', changed) }))
+    expect(await typesWhere('"title":"Before"')).toEqual(['tracker.updated'])
+    for (const changed of ['"delegateId":null', '"delegate":null', '"delegate":{"id":"another","name":"Another agent"}'])
+      expect([changed, await typesWhere(changed)]).toEqual([changed, ['tracker.delegated']])
+  })
+
+  test('that is moved in the same change as it is taken back, or given, is told as that (edge 3)', async () => {
+    const { bench, ann, issue } = await begin()
+    const stateId = (state: string): string => bench.workspace.stateOf(ann.createIssue({ title: state, state })).id
+    ann.update(issue, { delegateId: null, stateId: stateId('In Progress') })
+    const back = await bench.told()
+    expect(typesOf(back)).toEqual(['tracker.undelegated'])
+    expect(back).toMatchObject([{ event: { delegated: false, state: 'In Progress' } }])
+    ann.update(issue, { delegateId: bench.workspace.appUser.id, stateId: stateId('Todo') })
+    const given = factsOf(await bench.told(), 'tracker.delegated')
+    expect(given[0]).toMatchObject({ event: { delegated: true, state: 'Todo' } })
+  })
+
+  test('of which nobody told that it was given again is so with whatever is told of it next (edge 45)', async () => {
+    const { bench, ann, issue } = await begin()
+    ann.undelegate(issue)
+    await bench.told()
+    ann.delegate(issue)
+    expect((await bench.deliveries()).length).toBeGreaterThan(0)
+    ann.editTitle(issue, 'Better')
+    const notices = await bench.told()
+    expect(typesOf(notices)).toEqual(['tracker.delegated'])
+    expect(notices).toMatchObject([{ event: { title: 'Better', delegated: true } }])
+  })
+
   test('that is canceled is told as one that has its end', async () => {
     const { bench, ann, issue } = await begin()
     ann.cancel(issue)
@@ -66,7 +102,7 @@ describe('an issue', () => {
     expect(notices[0]).toMatchObject({ event: { source: 'self', stateType: 'started' } })
   })
 
-  test('has those looked at who wait for it, and its parent', async () => {
+  test('has those looked at who wait for it, and its parent, without becoming ours (edge 33)', async () => {
     const { bench, ann, issue } = await begin()
     const blocker = ann.createIssue('Before')
     ann.block(blocker, issue)
@@ -74,6 +110,9 @@ describe('an issue', () => {
     expect(lookedAt(await bench.told())).toContain(issue.id)
     ann.moveState(blocker, 'Done')
     expect(await bench.told()).toEqual([{ kind: 'look', issue: issue.id, at: 'tracker' }])
+    const key = bench.workspace.issue(blocker).identifier
+    expect((await bench.tracker.facts({ project: 'app', issue: issue.id }))!.blockedBy).toMatchObject([{ key, resolved: true }])
+    expect(bench.tracker.projectOf(blocker.id)).toBeUndefined()
     ann.moveState(child, 'Done')
     expect(await bench.told()).toEqual([{ kind: 'look', issue: issue.id, at: 'tracker' }])
     ann.setParent(child, null)
@@ -82,14 +121,19 @@ describe('an issue', () => {
     expect(await bench.told()).toEqual([{ kind: 'look', issue: issue.id, at: 'tracker' }])
   })
 
-  test('that cannot be looked at for the moment is read again, with the same result', async () => {
+  test('that cannot be looked at for the moment is read again, with the same result, and stays ours and blocked (edges 38, 42)', async () => {
     const { bench, ann, issue } = await begin()
-    ann.editTitle(issue, 'Better')
-    const [delivery] = await bench.deliveries()
+    ann.block(ann.createIssue('Before'), issue)
+    await bench.told()
+    ann.moveState(issue, 'In Progress')
+    const [moved] = await bench.deliveries()
+    const delivery = { ...moved!, body: moved!.body.replace(/"delegate":\{[^}]*\},/, '').replace(/"delegateId":[^,]*,/, '') }
+    expect(delivery.body).not.toContain('delegate')
     bench.twin.faults.add({ status: 503 })
     await expect(bench.tracker.inlet.read(delivery!)).rejects.toMatchObject({ name: 'RetryableError' })
     const notices = await bench.tracker.inlet.read(delivery!)
     expect(typesOf(notices)).toEqual(['tracker.updated'])
+    expect(notices).toMatchObject([{ event: { state: 'In Progress', delegated: true, blockedBy: [{ resolved: false }] } }])
     expect(await bench.tracker.inlet.read(delivery!)).toEqual(notices)
   })
 })
@@ -118,18 +162,21 @@ describe('a delivery', () => {
     await bench.tracker.inlet.acknowledge!(delivery)
   })
 
-  test('of a workspace or of a kind that we have nothing to do with is nothing', async () => {
+  test('of a workspace or of a kind that we have nothing to do with is nothing (edge 44)', async () => {
     const { bench, ann, issue } = await begin()
     ann.editTitle(issue, 'Better')
     const [delivery] = await bench.deliveries()
     const other = delivery!.body.replaceAll(bench.workspace.id, 'another')
     expect(await bench.tracker.inlet.read({ ...delivery!, body: other })).toEqual([])
     expect(await bench.tracker.inlet.read({ ...delivery!, body: '{"type":"Cycle","action":"update"}' })).toEqual([])
+    expect(typesOf(await bench.tracker.inlet.read(delivery!))).toEqual(['tracker.updated'])
+    bench.database.prepare('DELETE FROM linear_workspace').run()
+    expect(await bench.tracker.inlet.read(delivery!)).toEqual([])
   })
 })
 
 describe('a comment', () => {
-  test('that speaks to us is a message, without the salutation; any other is none, nor are our own words', async () => {
+  test('that speaks to us is a message, without the salutation; any other is none, nor are our own words (edge 84)', async () => {
     const { bench, ann, issue } = await begin()
     ann.comment(issue, 'I wonder what comes of it')
     const addressed = ann.comment(issue, 'Hey signalbox, use the old parser')
@@ -141,6 +188,36 @@ describe('a comment', () => {
     expect(typesOf(await bench.told())).not.toContain('tracker.prompted')
     ann.editComment(addressed, 'Hey signalbox, use the new parser')
     expect(typesOf(await bench.told())).toEqual([])
+  })
+
+  test('in a thread belongs to the issue of the thread, also where only that is named (edge 8)', async () => {
+    const { bench, ann, bob, issue } = await begin()
+    const reply = bob.reply(ann.comment(issue, 'I wonder what comes of it'), 'signalbox: use the old parser')
+    const delivery = (await bench.deliveries()).find(({ body }) => body.includes(reply.id))!
+    for (const body of [delivery.body, delivery.body.replace(`"issueId":"${issue.id}",`, '')])
+      expect(await bench.tracker.inlet.read({ ...delivery, body })).toMatchObject([
+        { issue: issue.id, event: { text: 'use the old parser', author: 'Bob', via: 'mention' }, key: `linear:comment:${reply.id}` },
+      ])
+  })
+
+  test('that says what we say is none, whoever writes or edits it (edges 89, 90)', async () => {
+    const { bench, ann, issue } = await begin()
+    for (const session of bench.workspace.sessions(issue)) bench.workspace.state.store.remove(session)
+    bench.database.prepare('DELETE FROM linear_session').run()
+    const text = 'A human is needed: the tests never pass'
+    const report = { project: 'app', issue: issue.id, key: 'ENG-1', kind: 'state', phase: 'escalated', text } as const
+    await bench.tracker.report(report, 'r')
+    const { body: said } = bench.workspace.comments(issue).find(({ body }) => body.includes(text))!
+    await bench.told()
+    await bench.tracker.report({ ...report, text: 'It goes on as @signalbox was asked to' }, 'again')
+    ann.comment(issue, said)
+    ann.comment(issue, text)
+    const deliveries = (await bench.deliveries()).filter(({ event }) => event === 'Comment')
+    expect(deliveries.map(({ body }) => (JSON.parse(body) as { action: string }).action)).toEqual(['update', 'create', 'create'])
+    for (const delivery of deliveries) {
+      const asAlice = delivery.body.replaceAll(bench.workspace.appUser.id, ann.user.id)
+      expect(await bench.tracker.inlet.read({ ...delivery, body: asAlice })).toEqual([])
+    }
   })
 })
 

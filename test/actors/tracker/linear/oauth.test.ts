@@ -23,7 +23,7 @@ async function delegated(bench: Bench): Promise<string> {
 }
 
 describe('connecting a workspace', () => {
-  test('asks for what an agent needs, with a state and PKCE, and ends with the workspace connected', async () => {
+  test('asks for what an agent needs, with a state and PKCE, and ends with the workspace connected (edges 99, 102, 107)', async () => {
     const bench = await createBench({ connect: false })
     const { url, state } = bench.tracker.connect()
     const asked = Object.fromEntries(new URL(url).searchParams)
@@ -33,6 +33,7 @@ describe('connecting a workspace', () => {
       redirect_uri: callback,
       scope: 'read,write,app:assignable,app:mentionable',
       actor: 'app',
+      prompt: 'consent',
       code_challenge_method: 'S256',
       state,
     })
@@ -75,7 +76,7 @@ describe('connecting a workspace', () => {
     }
   })
 
-  test('a state is good once, for a quarter of an hour, and only where we have made it', async () => {
+  test('a state is good once, for a quarter of an hour, and only where we have made it (edges 104, 105)', async () => {
     const clock = createVirtualClock()
     const bench = await createBench({ connect: false, clock })
     const unknown = { code: 'unknown-state' }
@@ -90,7 +91,7 @@ describe('connecting a workspace', () => {
     expect(bench.tracker.connection(state)).toMatchObject({ status: 'failed' })
   })
 
-  test('a refusal and a wrong code say what happened, and the CLI hears of it', async () => {
+  test('a refusal and a wrong code say what happened, and the CLI hears of it (edges 101, 107)', async () => {
     const bench = await createBench({ connect: false })
     const denied = bench.tracker.connect()
     const back = new URL(await bench.twin.oauth.approve(denied.url, { deny: true }))
@@ -104,6 +105,11 @@ describe('connecting a workspace', () => {
     const [one, other] = [bench.tracker.connect(), bench.tracker.connect()]
     const code = new URL(await bench.twin.oauth.approve(one.url)).searchParams.get('code')!
     await expect(bench.tracker.finish({ code, state: other.state })).rejects.toMatchObject({ code: 'linear-unauthorized' })
+    bench.twin.faults.add({ match: ({ path }) => path === '/oauth/token', status: 'empty' })
+    const { url, state } = bench.tracker.connect()
+    const good = new URL(await bench.twin.oauth.approve(url)).searchParams.get('code')!
+    await expect(bench.tracker.finish({ code: good, state })).rejects.toMatchObject({ name: 'ProtocolError', code: 'linear-nonsense' })
+    expect(bench.tracker.connection(state)).toMatchObject({ status: 'failed', reason: expect.stringContaining('access_token') })
     expect(bench.tracker.workspaces()).toEqual([])
   })
 
@@ -132,7 +138,7 @@ describe('connecting a workspace', () => {
 })
 
 describe('tokens', () => {
-  test('a token that is about to end is refreshed once, however many ask, and the new refresh token is kept', async () => {
+  test('a token that is about to end is refreshed once, however many ask, and the new refresh token is kept (edge 111)', async () => {
     const clock = createVirtualClock()
     const bench = await createBench({ clock, twin: { refreshGrace: 0 } })
     const issue = await delegated(bench)
@@ -175,7 +181,7 @@ describe('tokens', () => {
     expect(await bench.tracker.facts({ project: 'app', issue })).not.toBeNull()
   })
 
-  test('a refresh that fails for a moment is no loss; one that is refused is', async () => {
+  test('a refresh that fails for a moment is no loss; one that is refused is (edge 110)', async () => {
     const bench = await createBench()
     const issue = await delegated(bench)
     bench.reopen({}, impatient)
@@ -249,13 +255,17 @@ describe('tokens', () => {
     expect(saidIn(bench.workspace, bench.workspace.sessions({ id: issue })[0]!)).toContain('elicitation: Which colour?')
   })
 
-  test('access to teams that is taken and given back is shown', async () => {
+  test('access to teams that is taken and given back is shown, with the projects that it is missed in (edges 9, 108)', async () => {
     const bench = await createBench({ twin: { teams: [{ key: 'ENG' }, { key: 'OPS' }] } })
     await delegated(bench)
     bench.workspace.changeTeamAccess(['OPS'])
     await bench.told()
     expect(bench.tracker.workspaces()).toMatchObject([
-      { health: 'permissions_changed', reason: expect.stringContaining('ENG-1'), remedy: expect.stringContaining('Applications') },
+      {
+        health: 'permissions_changed',
+        reason: 'Signalbox was put out of the team of ENG-1 (project app).',
+        remedy: expect.stringContaining('Applications'),
+      },
     ])
     bench.workspace.changeTeamAccess(['OPS', 'ENG'])
     await bench.told()

@@ -87,6 +87,16 @@ describe('signs of life', () => {
     expect(saidIn(bench.workspace, session)).toHaveLength(4)
   })
 
+  test('a start of the server says nothing in sessions, nor does it look through what was told before', async () => {
+    const { clock, bench, session, report } = await begin()
+    await report('state', 'pr_open', 'Open')
+    await settle(bench)
+    const [said, asked] = [saidIn(bench.workspace, session), bench.twin.requests.length]
+    bench.reopen().start()
+    await minutes(clock, bench, 10)
+    expect([saidIn(bench.workspace, session), bench.twin.requests.length]).toEqual([said, asked])
+  })
+
   test('there are none in a session that awaits an answer, has ended, or whose issue has', async () => {
     const { clock, bench, issue, session, report } = await begin()
     bench.tracker.start()

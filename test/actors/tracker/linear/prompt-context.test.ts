@@ -45,6 +45,7 @@ describe('the context of a prompt', () => {
     const { bench, ann, issue, folder, context } = await begin()
     ann.comment(issue, 'First')
     bench.workspace.as('bob').comment(issue, 'Second')
+    ann.prompt(bench.workspace.sessions(issue)[0]!, 'In the session')
     await bench.tracker.comment(issue.id, 'Our own')
     const { guidance, comments, attachments, estimate, dueDate } = await context(folder)
     expect(guidance).toEqual(
@@ -56,6 +57,7 @@ describe('the context of a prompt', () => {
     expect(comments.map(({ author, body }) => [author, body])).toEqual([
       ['Alice', 'First'],
       ['Bob', 'Second'],
+      ['Alice', 'In the session'],
     ])
     expect(comments[0]!.at).toBeLessThanOrEqual(Date.now())
     expect([attachments, estimate, dueDate]).toEqual([[], 3, '2030-01-31'])

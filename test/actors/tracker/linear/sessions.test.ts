@@ -21,7 +21,7 @@ async function begin(options: Parameters<typeof createBench>[0] = {}) {
 const textOf = (bench: Bench, session: { id: string }) => saidIn(bench.workspace, session)
 
 describe('a session begins', () => {
-  test('a delegation is answered at once and told with everything about the issue', async () => {
+  test('a delegation is answered at once and told with everything about the issue (edges 59, 69)', async () => {
     const { bench, issue, session, notices } = await begin()
     expect(textOf(bench, session)).toEqual(['~thought: Received; looking at what is to be done.'])
     expect(session.unresponsive).toBe(false)
@@ -31,6 +31,35 @@ describe('a session begins', () => {
       event: { source: 'webhook', key: 'ENG-1', title: 'Add a flag', description: 'It is missing.', delegated: true, actor: 'Alice' },
     })
     expect(bench.tracker.projectOf(issue.id)).toBe('app')
+  })
+
+  test('a session that a delegation has opened tells of it by itself, with its issue, who delegated it and the guidance of the place (edge 5)', async () => {
+    const guidance = [{ body: 'Write tests.' }]
+    const bench = await createBench({ twin: { workspaces: [{ name: 'acme', guidance }] } })
+    const issue = bench.workspace.as('alice').createIssue({ title: 'Add a flag', description: 'It is missing.' })
+    const session = bench.workspace.as('alice').delegate(issue)
+    const created = (await bench.deliveries()).find(({ event }) => event === 'AgentSessionEvent')!
+    expect(await bench.tracker.inlet.read(created)).toMatchObject([
+      { issue: issue.id, event: { type: 'tracker.delegated', title: 'Add a flag', description: 'It is missing.', actor: 'Alice' } },
+    ])
+    const rows = bench.database.prepare('SELECT id, issue, creator, opened FROM linear_session').all()
+    expect(rows).toEqual([{ id: session.id, issue: issue.id, creator: 'Alice', opened: 1 }])
+    const context = await bench.tracker.promptContext({ issue: issue.id, folder: '/nowhere' })
+    expect(context.guidance).toEqual([{ origin: 'the workspace', body: 'Write tests.' }])
+  })
+
+  test('a mention in an issue that is not delegated begins nothing; that it is delegated afterwards does (edges 71, 72)', async () => {
+    const bench = await createBench()
+    const ann = bench.workspace.as('alice')
+    const issue = ann.createIssue('A thought')
+    const session = ann.mention(issue, 'could you do this?')
+    expect(await bench.told()).toEqual([])
+    expect(bench.database.prepare('SELECT id, issue FROM linear_session').all()).toEqual([{ id: session.id, issue: issue.id }])
+    expect(session.status).toBe('awaitingInput')
+    ann.block(ann.createIssue('Before'), issue)
+    ann.delegate(issue)
+    const [delegated] = factsOf(await bench.told(), 'tracker.delegated')
+    expect(delegated).toMatchObject({ issue: issue.id, event: { delegated: true, blockedBy: [{ resolved: false }] } })
   })
 
   test('a mention in an issue that is not delegated is answered with a question, and work begins when a person says so', async () => {
@@ -136,7 +165,7 @@ describe('work is shown in it', () => {
     ])
   })
 
-  test('a question awaits an answer, with the choices that it lists, and an answer reaches the actor', async () => {
+  test('a question awaits an answer, with the choices that it lists, and an answer reaches the actor (edge 6)', async () => {
     const { bench, ann, issue, session, report } = await begin()
     await report({ kind: 'question', phase: 'awaiting_input', text: 'Which colour?\n- red\n- green' })
     expect(session.status).toBe('awaitingInput')
@@ -244,6 +273,22 @@ describe('work is shown in it', () => {
     expect(bench.workspace.stateOf(issue).name).toBe('In Progress')
   })
 
+  test('what is told of the issue without its session leaves the session as it is known (case 9) (edge 75)', async () => {
+    const { bench, ann, issue, session, report } = await begin()
+    const known = () => bench.database.prepare('SELECT id, issue, workspace, opened FROM linear_session').all()
+    const before = known()
+    expect(before).toHaveLength(1)
+    ann.editTitle(issue, 'Add the flag')
+    ann.moveState(issue, 'In Progress')
+    ann.comment(issue, 'signalbox: and test it')
+    expect((await bench.deliveries()).filter(({ body }) => body.includes(session.id))).toEqual([])
+    ann.editTitle(issue, 'Add that flag')
+    expect(typesOf(await bench.told())).toEqual(['tracker.updated'])
+    expect(known()).toEqual(before)
+    await report({ kind: 'state', phase: 'implementing', text: 'On it' })
+    expect(textOf(bench, session).at(-1)).toBe('action: On it (ENG-1)')
+  })
+
   test('what is as it should be is not written again', async () => {
     const { bench, report } = await begin()
     await report({ kind: 'state', phase: 'implementing', text: 'On it' })
@@ -283,7 +328,7 @@ describe('it ends from outside', () => {
     expect(typesOf(notices)).not.toContain('tracker.prompted')
   })
 
-  test('an issue that is taken back gets a last word', async () => {
+  test('an issue that is taken back gets a last word (edge 39)', async () => {
     const { bench, ann, issue, session } = await begin()
     ann.undelegate(issue)
     expect(typesOf(await bench.told())).toContain('tracker.undelegated')

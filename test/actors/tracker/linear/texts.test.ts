@@ -73,7 +73,7 @@ const projects = (...all: Record<string, unknown>[]): ProjectConfig[] =>
 describe('whose an issue is', () => {
   const issue = { team: { id: 't1', key: 'ENG' }, project: { id: 'p1', name: 'Web' }, labels: ['api'] }
 
-  test('a Linear project wins over a team, a team over a label', () => {
+  test('a Linear project wins over a team, a team over a label, each by its name or id (edge 21)', () => {
     const all = projects(
       { id: 'label', tracker: { labels: ['API'] } },
       { id: 'team', tracker: { teams: ['eng'] } },
@@ -83,6 +83,8 @@ describe('whose an issue is', () => {
     expect(routeOf(all, { ...issue, project: null })).toEqual({ project: 'team' })
     expect(routeOf(all, { ...issue, project: null, team: { id: 't2', key: 'OPS' } })).toEqual({ project: 'label' })
     expect(routeOf(all, { team: { id: 't2', key: 'OPS' }, labels: [] })).toEqual({ candidates: [] })
+    expect(routeOf(projects({ id: 'team', tracker: { teams: ['t1'] } }, { id: 'other' }), issue)).toEqual({ project: 'team' })
+    expect(routeOf(projects({ id: 'web', tracker: { projects: ['p1'] } }, { id: 'other' }), issue)).toEqual({ project: 'web' })
   })
 
   test('a project that names a team and a label wants both', () => {
@@ -93,6 +95,15 @@ describe('whose an issue is', () => {
     expect(routeOf(all, issue)).toEqual({ project: 'api' })
     expect(routeOf(all, { ...issue, labels: ['web'] })).toEqual({ project: 'web' })
     expect(routeOf(all, { ...issue, labels: ['api', 'web'] })).toEqual({ candidates: ['api', 'web'] })
+  })
+
+  test('a project that names a Linear project and a team wants both: an issue of the team alone is nobody’s (edge 23)', () => {
+    const web = { id: 'web', tracker: { teams: ['ENG'], projects: ['Web'] } }
+    const api = { id: 'api', tracker: { teams: ['ENG'], projects: ['API'] } }
+    expect(routeOf(projects(web, api), issue)).toEqual({ project: 'web' })
+    expect(routeOf(projects(web, api), { ...issue, project: null })).toEqual({ candidates: [] })
+    expect(routeOf(projects(web), { ...issue, project: null })).toEqual({ candidates: [] })
+    expect(routeOf(projects(web, { id: 'rest' }), { ...issue, project: null })).toEqual({ project: 'rest' })
   })
 
   test('one project that names nothing takes everything; several take nothing', () => {

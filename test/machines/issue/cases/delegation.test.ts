@@ -29,12 +29,12 @@ const places = (issue: Issue): number => issue.reports('capacity.requested').len
 const asked = [granted, finished({ outcome: 'needs_input', question: 'Which?' })]
 
 describe('a delegation', () => {
-  it('of an issue whose blockers are all resolved starts at once (case 3)', () => {
+  it('of an issue whose blockers are all resolved starts at once (case 3) (edge 32)', () => {
     const issue = playWith({ issue: blockers(true, true) })
     expect([places(issue), runState(granted(issue))]).toEqual([1, 'active'])
   })
 
-  it('of a blocked issue is answered with what blocks it, and starts nothing (case 5)', () => {
+  it('of a blocked issue is answered with what blocks it, and starts nothing (case 5) (edge 74)', () => {
     const issue = playWith({ issue: blockers(false, true) })
     expect(issue.reports('tracker.report')).toMatchObject([{ phase: 'delegated', text: expect.stringContaining('APP-8') as string }])
     expect(issue.reports('tracker.report')[0]!['text']).not.toContain('APP-9')
@@ -85,7 +85,7 @@ describe('blockers', () => {
     expect(given(playOn(issue, became('APP-8', true), granted)).type).toBe('ci_repair')
   })
 
-  it('that appear during the first run end it, and the issue waits as if it had not begun (case 27)', () => {
+  it('that appear during the first run end it, and the issue waits as if it had not begun (case 27) (edge 36)', () => {
     const issue = playOn(play(granted), updated(blockers(false)))
     expect(issue.messages('run-1')).toMatchObject([{ type: 'run.stop', outcome: 'superseded' }])
     const rested = playOn(issue, finished({ outcome: 'superseded' }))
@@ -97,7 +97,7 @@ describe('blockers', () => {
     expect(phase(playOn(rested, became('APP-8', true), granted))).toBe('implementing')
   })
 
-  it('stay known when a look at the tracker says nothing of them (case 29)', () => {
+  it('stay known when a look at the tracker says nothing of them (case 29) (edge 38)', () => {
     const issue = playOn(playWith({ issue: blockers(false) }), { type: 'reconcile', source: 'poll' })
     expect([runState(issue), waits(issue)]).toEqual([{ waiting: 'dependency' }, ['dependency: blocked by APP-8']])
   })
@@ -109,7 +109,7 @@ describe('blockers', () => {
 })
 
 describe('an issue that is taken back', () => {
-  it('during its first run keeps its state; the agent is ended, and nothing is pending (case 36)', () => {
+  it('during its first run keeps its state; the agent is ended, and nothing is pending (case 36) (edge 39)', () => {
     const issue = playOn(play(granted), undelegated)
     expect(issue.messages('run-1')).toMatchObject([{ type: 'run.stop', outcome: 'released' }])
     const rested = playOn(issue, finished({ outcome: 'released' }))
@@ -117,7 +117,7 @@ describe('an issue that is taken back', () => {
     expect(waits(rested)).toEqual(['human: not delegated: `signalbox delegate` gives it back'])
   })
 
-  it('is seen to be so by any look at the tracker, whatever else that look is about (case 41)', () => {
+  it('is seen to be so by any look at the tracker, whatever else that look is about (case 41) (edge 42)', () => {
     for (const look of [updated({ state: 'In Progress', delegated: false }), polled({ tracker: { delegated: false } })])
       expect(authority(playOn(play(), look))).toBe('observing')
     // A word that says nothing of it takes nothing back.
@@ -138,13 +138,19 @@ describe('an issue that is taken back', () => {
 })
 
 describe('an issue that is given again', () => {
-  it('while its question is open waits for the answer (case 53)', () => {
+  it('before there was a pull request goes on with what was left in its worktree (edge 47)', () => {
+    const issue = playOn(play(granted, undelegated, finished({ outcome: 'released' })), delegated)
+    expect([phase(issue), authority(issue), runState(issue)]).toEqual(['implementing', 'acting', { waiting: 'capacity' }])
+    expect(given(granted(issue))).toMatchObject({ type: 'implementation', keep: true })
+  })
+
+  it('while its question is open waits for the answer (case 53) (edge 48)', () => {
     const issue = playOn(play(...asked), undelegated, delegated)
     expect([phase(issue), authority(issue), runState(issue)]).toEqual(['awaiting_input', 'acting', 'idle'])
     expect(phase(playOn(play(...asked), delegated))).toBe('awaiting_input')
   })
 
-  it('without a word is taken up by the next look that shows it (case 54)', () => {
+  it('without a word is taken up by the next look that shows it (case 54) (edge 45)', () => {
     for (const look of [updated({ delegated: true }), polled({ tracker: { delegated: true } })])
       expect([places(playOn(play(undelegated), look)), authority(playOn(play(undelegated), look))]).toEqual([1, 'acting'])
   })

@@ -37,7 +37,7 @@ const conflict = (headSha = 'A'): Event => ({ type: 'pr.updated', source: 'poll'
 const login = finished({ outcome: 'failed', failure: 'auth', reason: 'log in first' })
 
 describe('an instruction', () => {
-  it('to try again, in words, starts the run that is needed (case 80)', () => {
+  it('to try again, in words, starts the run that is needed (case 80) (edge 81)', () => {
     const stuck = play(granted, finished({ outcome: 'no_change', reason: 'hm' }))
     expect(phase(stuck)).toBe('escalated')
     expect(given(playOn(stuck, prompted('retry'), granted))).toMatchObject({ type: 'implementation', messages: [{ text: 'retry' }] })
@@ -54,7 +54,7 @@ describe('an instruction', () => {
     expect(runState(playOn(issue, finished({ outcome: 'completed', headAfter: 'B' })))).toBe('idle')
   })
 
-  it('of an operator is kept for the next run, and offered to one that works (case 87)', () => {
+  it('of an operator is kept for the next run, and offered to one that works (case 87) (edge 98)', () => {
     const idle = playOn(play(...open), told('rename it'))
     expect([runState(idle), notes(granted(idle))]).toEqual([{ waiting: 'capacity' }, ['rename it']])
     expect(playOn(play(granted), told('rename it')).messages('run-1')).toMatchObject([{ type: 'run.steer', text: 'rename it' }])
@@ -82,14 +82,14 @@ describe('a word to an issue that is not ours', () => {
 })
 
 describe('the removal of an issue', () => {
-  it('ends the agent and the issue (case 95)', () => {
+  it('ends the agent and the issue (case 95) (edge 53)', () => {
     const issue = playOn(play(granted), removed)
     expect(issue.messages('run-1')).toMatchObject([{ type: 'run.stop' }])
     const rested = playOn(issue, finished({ outcome: 'superseded' }))
     expect([phase(rested), runState(rested), rested.context.run]).toEqual(['failed', 'idle', null])
   })
 
-  it('ends what waits for a run, whatever was said to it (case 96)', () => {
+  it('ends what waits for a run, whatever was said to it (case 96) (edges 54, 96)', () => {
     const issue = playOn(play(prompted('in English')), removed)
     expect([phase(issue), runState(issue), issue.reports('capacity.withdrawn').length]).toEqual(['failed', 'idle', 1])
     expect(runState(granted(issue))).toBe('idle')
