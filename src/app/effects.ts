@@ -3,6 +3,7 @@
 import { fromPromise } from 'xstate'
 import { composeNudge } from '../actors/agents/prompt.ts'
 import type { LocalForge } from '../actors/forge/local.ts'
+import { createInTurn } from '../actors/in-turn.ts'
 import type {
   AdoptedPullRequest,
   AdoptionRequest,
@@ -130,20 +131,9 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
   }
 
   /** One at a time makes or removes a worktree: that of a run that was called off goes on for a moment. */
-  const turns = new Map<string, Promise<unknown>>()
-  const inTurn = <T>({ project, key }: { project: string; key: string }, work: () => Promise<T>): Promise<T> => {
-    const place = `${project}/${key}`
-    const turn = (turns.get(place) ?? Promise.resolve()).then(work)
-    const over = turn.then(
-      () => {},
-      () => {},
-    )
-    turns.set(place, over)
-    void over.then(() => {
-      if (turns.get(place) === over) turns.delete(place)
-    })
-    return turn
-  }
+  const turns = createInTurn()
+  const inTurn = <T>({ project, key }: { project: string; key: string }, work: () => Promise<T>): Promise<T> =>
+    turns(`${project}/${key}`, work)
 
   const effects: Record<string, EffectPolicy> = {
     prepareWorktree: {

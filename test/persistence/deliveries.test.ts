@@ -56,6 +56,23 @@ test('what was handled or put aside is not handled again, also by the next proce
   expect(next.unhandled('github', 0, 10)).toHaveLength(1)
 })
 
+test('a handling that is rolled back leaves what it was about among the unhandled, also where it was counted in between', async () => {
+  const deliveries = open()
+  await Promise.all(['a', 'b', 'c'].map((id) => deliveries.add(delivery(id))))
+  const [a, b, c] = deliveries.unhandled('github', 0, 10)
+  const failing = database.transaction(() => {
+    deliveries.handled(a!.seq)
+    deliveries.putAside(b!.seq, 'It makes no sense.')
+    expect(deliveries.backlog()).toBe(1)
+    throw new Error('The disk is full.')
+  })
+  expect(failing).toThrow('The disk is full.')
+  expect([deliveries.backlog(), deliveries.unhandled('github', 0, 10).length]).toEqual([3, 3])
+  database.transaction(() => deliveries.handled(c!.seq))()
+  await deliveries.add(delivery('d'))
+  expect([deliveries.backlog(), deliveries.unhandled('github', 0, 10).length]).toEqual([3, 3])
+})
+
 test('a name is told once', () => {
   const deliveries = open()
   expect([deliveries.tell('comment 1'), deliveries.tell('comment 1'), deliveries.tell('comment 2')]).toEqual([true, false, true])

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { FatalError, suggest } from '../../errors.ts'
 import type { SqliteDatabase } from '../../persistence/database.ts'
 import { git, gitIdentity } from '../git.ts'
+import { createInTurn } from '../in-turn.ts'
 import { clearLocks, locksIn } from '../locks.ts'
 import type { RemoteAccess } from './base-at-url.ts'
 import { createBaseBranch, type BaseBranch } from './base-branch.ts'
@@ -81,8 +82,7 @@ export function createRepositories(options: RepositoryOptions): OpenRepository {
       return known
     }
     // One after the other: whoever moves the mirrored base while another does would fail on its lock.
-    const syncs = createLine()
-    const landings = createLine()
+    const inTurn = createInTurn()
 
     async function sync(): Promise<string> {
       const now = await base.head()
@@ -103,9 +103,9 @@ export function createRepositories(options: RepositoryOptions): OpenRepository {
       clone: join(folder, 'clones', `${id}.git`),
       base,
       identity,
-      syncBase: () => syncs(sync),
-      moveBase: syncs,
-      land: landings,
+      syncBase: () => inTurn('base', sync),
+      moveBase: (work) => inTurn('base', work),
+      land: (work) => inTurn('landing', work),
       mirrored: () => refs.get(id, base.ref)?.sha ?? null,
     }
   }
@@ -128,16 +128,6 @@ export function createRepositories(options: RepositoryOptions): OpenRepository {
     // What is wrong with the user's repository may be mended: look again the next time.
     opening.catch(() => opened.delete(id))
     return opening
-  }
-}
-
-/** Starts each work when the one before has ended, however it did. */
-function createLine(): <T>(work: () => Promise<T>) => Promise<T> {
-  let last: Promise<unknown> = Promise.resolve()
-  return (work) => {
-    const next = last.then(work)
-    last = next.catch(() => {})
-    return next
   }
 }
 

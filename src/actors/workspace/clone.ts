@@ -7,6 +7,7 @@ import { existsSync, lstatSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { ConfigurationError } from '../../errors.ts'
 import { git, readRefs } from '../git.ts'
+import { createInTurn } from '../in-turn.ts'
 import type { Place } from './place.ts'
 
 /** What `git push` answers with, since it is no repository: it tells an agent why. */
@@ -42,17 +43,8 @@ export function createClones(): Clones {
   const checked = new Map<string, string>()
   /** Settings and files of each clone that its project's hook has made. */
   const learned = new Map<string, ReadonlySet<string>>()
-  const lines = new Map<string, Promise<unknown>>()
-
   /** One after the other for each clone: two fetches into one ref fail on its lock. */
-  async function inLine<T>(clone: string, work: () => Promise<T>): Promise<T> {
-    const next = (lines.get(clone) ?? Promise.resolve()).then(work, work)
-    lines.set(
-      clone,
-      next.catch(() => {}),
-    )
-    return next
-  }
+  const inTurn = createInTurn()
 
   async function ensure({ repository, clone }: Place, identity: Record<string, string>): Promise<void> {
     if (!(await isRepository(repository))) {
@@ -107,14 +99,14 @@ export function createClones(): Clones {
   }
 
   return {
-    ensure: (place, identity) => inLine(place.clone, () => ensure(place, identity)),
+    ensure: (place, identity) => inTurn(place.clone, () => ensure(place, identity)),
     clean: (place, identity) =>
-      inLine(place.clone, async () => {
+      inTurn(place.clone, async () => {
         if (await isRepository(place.clone)) await ensure(place, identity)
       }),
-    learn: (place) => inLine(place.clone, () => learn(place)),
-    alone: (place, work) => inLine(place.clone, work),
-    bring: (place, base, branch) => inLine(place.clone, () => bring(place, base, branch)),
+    learn: (place) => inTurn(place.clone, () => learn(place)),
+    alone: (place, work) => inTurn(place.clone, work),
+    bring: (place, base, branch) => inTurn(place.clone, () => bring(place, base, branch)),
   }
 }
 

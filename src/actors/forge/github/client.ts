@@ -38,7 +38,10 @@ type Parameters = Record<string, unknown>
 export interface Client {
   /** Throws what `toGithubError` makes of it, and ProtocolError `github-nonsense`. */
   request: <T>(route: string, parameters: Parameters, schema: z.ZodType<T>, options?: CallOptions) => Promise<T>
-  /** All pages of a list; `pick` names it where the answer is not the list itself. */
+  /**
+   * A whole list; `pick` names it where the answer is not the list itself, `most` says how many pages are enough where its beginning is
+   * what counts. Throws FatalError `github-list-too-long` as well: what is decided on a part of a list may be wrong.
+   */
   pages: <T>(
     route: string,
     parameters: Parameters,
@@ -54,7 +57,7 @@ export interface Client {
 const defaultTimeout = 15_000
 const largestAnswer = 32 * 2 ** 20
 const pageSize = 100
-/** Of a list; more than that is nobody's pull request. */
+/** Of a whole list; more than that is nobody's pull request. */
 const mostPages = 30
 const noBody = new Set([101, 103, 204, 205, 304])
 
@@ -147,12 +150,12 @@ export function createClient(options: ClientOptions): Client {
       return read(data, schema, rest.what ?? route)
     },
 
-    async pages(route, parameters, schema, { pick, most = mostPages, ...rest } = {}) {
+    async pages(route, parameters, schema, { pick, most, ...rest } = {}) {
       const what = rest.what ?? route
       const list = pick === undefined ? z.array(schema) : z.object({ [pick]: z.array(schema) }).transform((answer) => answer[pick]!)
       const found: z.output<typeof schema>[] = []
       let next: [string, Parameters] | null = [route, { per_page: pageSize, ...parameters }]
-      for (let page = 1; next !== null && page <= most; page += 1) {
+      for (let page = 1; next !== null && page <= (most ?? mostPages); page += 1) {
         const { data, headers }: { data: unknown; headers: Record<string, unknown> } = await call(
           ...next,
           { ...rest, what },
@@ -161,6 +164,11 @@ export function createClient(options: ClientOptions): Client {
         found.push(...read(data, list, what))
         next = nextOf(headers['link'])
       }
+      if (next !== null && most === undefined)
+        throw new FatalError(
+          'github-list-too-long',
+          `GitHub has more than ${mostPages * pageSize} entries for ${what}: so many are not read. Remove some there, or start over with a new pull request.`,
+        )
       return found
     },
 

@@ -10,7 +10,7 @@ import type { Pushing } from '../pushing.ts'
 import type { RefRows } from '../refs.ts'
 import type { OpenRepository, Repository } from '../repository.ts'
 import type { Branches } from './branches.ts'
-import type { InTurn } from './in-turn.ts'
+import type { InTurn } from '../../in-turn.ts'
 import { stateOf, type Pull } from './pulls.ts'
 
 /** What is written of a pull request, whichever way it was seen. */

@@ -7,7 +7,7 @@ import { assertWanted, type Pushing } from '../pushing.ts'
 import type { RefRows } from '../refs.ts'
 import type { OpenRepository } from '../repository.ts'
 import type { Branches } from './branches.ts'
-import type { InTurn } from './in-turn.ts'
+import type { InTurn } from '../../in-turn.ts'
 import { sightingOf, type Mirror } from './mirror.ts'
 import { stateOf, type Pull, type Pulls } from './pulls.ts'
 

@@ -2,6 +2,7 @@
 
 import type { ProjectConfig } from '../../../config.ts'
 import { FatalError, ProtocolError } from '../../../errors.ts'
+import { createInTurn } from '../../in-turn.ts'
 import type { PolledIssue } from '../../ports.ts'
 import type { CallOptions, LinearCalls } from './client.ts'
 import { getDelegations } from './documents/issue.ts'
@@ -48,7 +49,7 @@ export function createIssues(options: {
   now: () => number
 }): Issues {
   const { rows, workspaces, calls, projects, now } = options
-  const turns = new Map<string, Promise<unknown>>()
+  const inTurn = createInTurn()
 
   const projectOf = (id: string): ProjectConfig | undefined => projects.find((project) => project.id === id)
 
@@ -137,18 +138,7 @@ export function createIssues(options: {
   }
 
   return {
-    look(workspace, id, how) {
-      const turn = (turns.get(id) ?? Promise.resolve()).then(() => lookNow(workspace, id, how))
-      const over = turn.then(
-        () => {},
-        () => {}, // Whoever looked hears of it; the next look is its own.
-      )
-      turns.set(id, over)
-      void over.then(() => {
-        if (turns.get(id) === over) turns.delete(id)
-      })
-      return turn
-    },
+    look: (workspace, id, how) => inTurn(id, () => lookNow(workspace, id, how)),
     need(id) {
       const row = rows.byId(id)
       if (row === undefined) throw new FatalError('unknown-issue', `There is no issue ${id} that Linear has told of.`)

@@ -2,6 +2,7 @@
 // what nobody waits for is not said in a session that has ended or awaits an answer, for it would look at work again.
 
 import { FatalError } from '../../../errors.ts'
+import { createInTurn } from '../../in-turn.ts'
 import type { Priority } from './bucket.ts'
 import type { LinearCalls } from './client.ts'
 import { createOnce } from './create-once.ts'
@@ -60,20 +61,7 @@ const isAtWork = ({ state }: SessionRow): boolean => state === 'pending' || stat
 const longestBody = 10_000
 
 export function createSessions({ rows, calls }: { rows: SessionRows; calls: LinearCalls }): Sessions {
-  const turns = new Map<string, Promise<unknown>>()
-
-  function inTurn<T>(session: string, work: () => Promise<T>): Promise<T> {
-    const turn = (turns.get(session) ?? Promise.resolve()).then(work)
-    const over = turn.then(
-      () => {},
-      () => {}, // Whoever said it hears of it; what comes after it is said all the same.
-    )
-    turns.set(session, over)
-    void over.then(() => {
-      if (turns.get(session) === over) turns.delete(session)
-    })
-    return turn
-  }
+  const inTurn = createInTurn()
 
   async function post(
     { id: session, workspace }: Pick<SessionRow, 'id' | 'workspace'>,

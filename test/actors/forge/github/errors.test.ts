@@ -112,6 +112,33 @@ test('an answer that is not what the documentation says is nonsense, and says wh
   await new Promise((resolve) => server.close(resolve))
 })
 
+test('a list is read whole or not at all, unless its reader says how much of it is enough', async () => {
+  let last = 31
+  const server = createServer((request, response) => {
+    const page = Number(new URL(request.url!, 'http://x').searchParams.get('page') ?? 1)
+    if (page < last) response.setHeader('link', `<http://${request.headers.host}/list?page=${page + 1}>; rel="next"`)
+    response.setHeader('content-type', 'application/json')
+    response.end(`[${page}]`)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const client = createClient({
+    ...{ apiUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, now: Date.now, id: 'x', paced: false },
+    credential: async () => ({ header: 'token x', forget: () => false }),
+  })
+  try {
+    await expect(client.pages('GET /list', {}, z.int(), { what: 'the checks of a commit' })).rejects.toMatchObject({
+      name: 'FatalError',
+      code: 'github-list-too-long',
+      message: expect.stringMatching(/more than 3000 entries .* the checks of a commit/) as string,
+    })
+    expect(await client.pages('GET /list', {}, z.int(), { most: 2 })).toEqual([1, 2])
+    last = 30
+    expect(await client.pages('GET /list', {}, z.int())).toHaveLength(30)
+  } finally {
+    await new Promise((resolve) => server.close(resolve))
+  }
+})
+
 describe('credentials', () => {
   const isMint: Fault['match'] = ({ method, route }) => method === 'POST' && route.endsWith('access_tokens')
 

@@ -1,4 +1,5 @@
-// One at a time for each name: a branch is not looked at while it is being published, nor published twice at once.
+// One at a time for each name, in the order in which they were asked for: what one writes, another does not write over.
+// Whoever asked for a work hears how it ended; the next one begins all the same.
 
 export type InTurn = <T>(name: string, work: () => Promise<T>) => Promise<T>
 
