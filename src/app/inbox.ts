@@ -73,7 +73,14 @@ export function createInbox({
   }
 
   /** The delivery itself is durable: where a power cut takes this back, it is handled again. */
-  const commit = (work: () => void): void => withDelayedDurability(database, () => outbox.transaction(work))
+  const commit = (work: () => void): void => {
+    try {
+      withDelayedDurability(database, () => outbox.transaction(work))
+    } catch (error) {
+      deliveries.recount()
+      throw error
+    }
+  }
 
   function putAside(delivery: StoredDelivery, error: unknown): void {
     const { message } = toErrorData(error)

@@ -34,8 +34,8 @@ export function createDeliveries({
 }) {
   const sql = (text: string) => statement(database, text)
   let waiting: { delivery: ReceivedDelivery; resolve: (isNew: boolean) => void; reject: (error: unknown) => void }[] = []
-  /** Null: to be counted. What is handled may be part of a transaction that is rolled back, which nobody tells here. */
-  let unhandled: number | null = null
+  const count = (): number => (sql('SELECT count(*) AS n FROM delivery WHERE handled_at IS NULL').get() as { n: number }).n
+  let unhandled = count()
 
   /** One commit for all that have come since the last one: load raises throughput rather than latency. */
   function flush(): void {
@@ -53,7 +53,7 @@ export function createDeliveries({
         )
         .immediate()
       for (const [i, { resolve }] of batch.entries()) {
-        if (isNew[i]! && unhandled !== null) unhandled += 1
+        if (isNew[i]!) unhandled += 1
         resolve(isNew[i]!)
       }
     } catch (error) {
@@ -62,15 +62,8 @@ export function createDeliveries({
   }
 
   const end = (seq: number, error: string | null): void => {
-    sql('UPDATE delivery SET handled_at = ?, error = ? WHERE seq = ? AND handled_at IS NULL').run(now(), error, seq)
-    unhandled = null
-  }
-
-  function backlog(): number {
-    if (unhandled !== null) return unhandled
-    const { n } = sql('SELECT count(*) AS n FROM delivery WHERE handled_at IS NULL').get() as { n: number }
-    if (!database.inTransaction) unhandled = n
-    return n
+    const { changes } = sql('UPDATE delivery SET handled_at = ?, error = ? WHERE seq = ? AND handled_at IS NULL').run(now(), error, seq)
+    unhandled -= changes
   }
 
   return {
@@ -86,7 +79,9 @@ export function createDeliveries({
       )
       return (page.all(provider, after, limit) as Row[]).map(({ received_at: receivedAt, ...row }) => ({ ...row, receivedAt }))
     },
-    backlog,
+    backlog: (): number => unhandled,
+    /** To be called when a transaction with what follows was rolled back: counting each time would take longer the more there are. */
+    recount: (): void => void (unhandled = count()),
     /** May be part of a transaction. */
     handled: (seq: number): void => end(seq, null),
     /** It can never be handled: kept, with the reason, for as long as others. */

@@ -137,3 +137,12 @@ test('what a later delivery of the same lane says as well is not read', async ()
   expect(facts()).toEqual(['a tracker.prompted 2', 'a tracker.prompted 4*'])
   expect(unhandled()).toEqual([])
 })
+
+test('a handling that is taken back leaves its deliveries among those that wait', async () => {
+  const unwritable = { type: 'tracker.prompted', source: 'webhook', observedAt: 1, text: 1n } as const
+  const { inbox, take, problems, unhandled } = createWorld({ read: async () => [{ kind: 'fact', issue: 'a', event: unwritable }] })
+  await take('1', [])
+  await inbox.idle()
+  expect(problems).toEqual([expect.stringContaining('delivery-unhandled')])
+  expect([inbox.backlog(), unhandled()]).toEqual([1, ['1']])
+})
