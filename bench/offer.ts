@@ -16,8 +16,9 @@ export interface Offer {
   url: string
   templates: readonly Template[]
   seconds: number
-  /** That many a second, whatever becomes of them; without it, the next one whenever one of `width` is answered. */
+  /** That many a second, whatever becomes of them; without it, the next one whenever a connection is free. */
   rate?: number
+  /** Connections (64). */
   width?: number
   /** Begins the names of the deliveries. */
   name: string
@@ -58,53 +59,47 @@ function write({ provider, event, body, secret }: Template, id: string): { path:
 }
 
 async function run({ url, templates, seconds, rate, width = 64, name }: Offer): Promise<Offered> {
-  const agent = new Agent({ keepAlive: true, maxSockets: rate === undefined ? width : 256, scheduling: 'fifo' })
+  const agent = new Agent({ keepAlive: true, maxSockets: width })
   const { hostname, port } = new URL(url)
   const latencies: number[] = []
   const accepted: string[] = []
   const refused: Record<string, number> = {}
   let bytes = 0
-  let count = 0
-  const deliver = (due: number): Promise<void> => {
-    const id = `offered-${name}-${count}`
-    // The steps between those that are taken have no divisor in common with the number of templates, or hardly.
-    const { path, headers, bytes: body } = write(templates[(count * 7_919) % templates.length]!, id)
-    count += 1
-    bytes += body.length
-    return new Promise((resolve) => {
-      const end = (how: string): void => {
-        if (how === '200') {
-          latencies.push(performance.now() - due)
-          accepted.push(id)
-        } else refused[how] = (refused[how] ?? 0) + 1
-        resolve()
-      }
-      const call = request({ agent, hostname, port, path, headers, method: 'POST', timeout: 30_000 }, (answer) => {
-        answer.resume().once('end', () => end(String(answer.statusCode)))
+  const ask = (path: string, method: string, headers: Record<string, string>, body?: Buffer): Promise<string> =>
+    new Promise((resolve) => {
+      const call = request({ agent, hostname, port, path, headers, method, timeout: 30_000 }, (answer) => {
+        answer.resume().once('end', () => resolve(String(answer.statusCode)))
       })
-      call.once('error', (error) => end(error.message)).once('timeout', () => call.destroy(new Error('timeout')))
+      call.once('error', (error) => resolve(error.message)).once('timeout', () => call.destroy(new Error('timeout')))
       call.end(body)
     })
+  const deliver = async (count: number, due: number): Promise<void> => {
+    const id = `offered-${name}-${count}`
+    // A step that has no divisor in common with the number of templates, or hardly one.
+    const { path, headers, bytes: body } = write(templates[(count * 7_919) % templates.length]!, id)
+    const how = await ask(path, 'POST', headers, body)
+    if (how === '200') {
+      latencies.push(performance.now() - due)
+      accepted.push(id)
+      bytes += body.length
+    } else refused[how] = (refused[how] ?? 0) + 1
   }
+  // Connections stay open. Node takes one new connection in each turn of its event loop, which is not what is measured.
+  await Promise.all(Array.from({ length: width }, () => ask('/health', 'GET', {})))
   const start = performance.now()
-  const pending = new Set<Promise<void>>()
-  if (rate === undefined) {
-    const worker = async (): Promise<void> => {
-      while (performance.now() - start < seconds * 1_000) await deliver(performance.now())
+  const end = start + seconds * 1_000
+  let next = 0
+  /** One connection: whatever is due first is next. */
+  const connection = async (): Promise<void> => {
+    for (;;) {
+      const count = next++
+      const due = rate === undefined ? performance.now() : start + (count * 1_000) / rate
+      if (due >= end) return
+      while (performance.now() < due) await new Promise((later) => setTimeout(later, due - performance.now()))
+      await deliver(count, due)
     }
-    await Promise.all(Array.from({ length: width }, worker))
-  } else {
-    const total = rate * seconds
-    for (let sent = 0; sent < total;) {
-      const due = Math.min(total, Math.floor(((performance.now() - start) * rate) / 1_000))
-      for (; sent < due; sent++) {
-        const one: Promise<void> = deliver(start + (sent * 1_000) / rate).finally(() => pending.delete(one))
-        pending.add(one)
-      }
-      await new Promise((next) => setTimeout(next, 1))
-    }
-    await Promise.all(pending)
   }
+  await Promise.all(Array.from({ length: width }, connection))
   const took = (performance.now() - start) / 1_000
   agent.destroy()
   return { latencies: Float64Array.from(latencies), accepted, refused, seconds: took, bytes }

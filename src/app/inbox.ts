@@ -26,7 +26,7 @@ export interface Inbox {
   stop: () => Promise<void>
 }
 
-/** Milliseconds after which what is being acknowledged has its turn. */
+/** Milliseconds of reading in one turn of the event loop, after which what is being acknowledged has its own. */
 const longestTurn = 3
 /** After about four hours of trying. */
 const lastAttempt = 60
@@ -58,6 +58,18 @@ export function createInbox({
   stopped.promise.catch(() => {})
   /** A provider that does not answer must not hold up the end: what was asked is asked again by the next process. */
   const unlessStopped = <T>(work: Promise<T>): Promise<T> => Promise.race([work, stopped.promise])
+
+  // All lanes share the turn: acknowledging goes on between two of them.
+  let turnSince = 0
+  let turn: Promise<void> | null = null
+  const nextTurn = (): Promise<void> =>
+    (turn ??= new Promise((resolve) => {
+      clock.defer(() => {
+        turnSince = performance.now()
+        turn = null
+        resolve()
+      })
+    }))
 
   async function lookAt(notices: readonly Notice[]): Promise<void> {
     const looks = new Map(notices.flatMap((notice) => (notice.kind === 'look' ? [[`${notice.at} ${notice.issue}`, notice] as const] : [])))
@@ -91,12 +103,8 @@ export function createInbox({
 
   async function read(inlet: Inlet, batch: readonly StoredDelivery[]) {
     const known: { delivery: StoredDelivery; notices: Notice[] }[] = []
-    let since = performance.now()
     for (const [n, delivery] of batch.entries()) {
-      if (performance.now() - since > longestTurn) {
-        await new Promise<void>((resolve) => void clock.defer(resolve))
-        since = performance.now()
-      }
+      while (performance.now() - turnSince > longestTurn) await nextTurn()
       try {
         const isCovered = inlet.covers !== undefined && batch.slice(n + 1).some((later) => inlet.covers!(later, delivery))
         known.push({ delivery, notices: isCovered ? [] : await unlessStopped(inlet.read(delivery, ending.signal)) })
