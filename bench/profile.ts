@@ -2,7 +2,8 @@
 
 import WebSocket from 'ws'
 
-interface Frame {
+/** A function on the stack. */
+export interface Frame {
   functionName: string
   url: string
   lineNumber: number
@@ -63,18 +64,19 @@ export function byPart(profile: Profile, partOf: (frame: Frame) => string | null
   return spent
 }
 
-/** The places with the most time of their own. */
-export function hottest(profile: Profile, count: number): string[] {
+/** The ten places with the most time of their own, in ms of each of so many `runs`. */
+export function hottest(profile: Profile, runs: number): string {
   const nodes = new Map(profile.nodes.map((node) => [node.id, node.callFrame]))
   const self = new Map<string, number>()
   profile.samples.forEach((id, n) => {
     const { functionName, url, lineNumber } = nodes.get(id)!
-    if (functionName === '(idle)') return
+    if (functionName === '(idle)' || functionName === '(program)') return
     const place = `${functionName || '(anonymous)'} ${url.split('/').slice(-2).join('/')}:${lineNumber + 1}`
-    self.set(place, (self.get(place) ?? 0) + profile.timeDeltas[n]! / 1_000)
+    self.set(place, (self.get(place) ?? 0) + profile.timeDeltas[n]! / 1_000 / runs)
   })
   return [...self]
     .sort((a, b) => b[1] - a[1])
-    .slice(0, count)
-    .map(([place, ms]) => `${ms.toFixed(1)} ms ${place}`)
+    .slice(0, 10)
+    .map(([place, ms]) => `${ms.toFixed(2)} ms ${place}`)
+    .join('; ')
 }

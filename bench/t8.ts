@@ -8,6 +8,7 @@ import type { App } from '../src/app.ts'
 import { openApp } from './app.ts'
 import { folder } from './databases.ts'
 import { figure, rounds, tell, type Figure } from './measure.ts'
+import { hottest, type Profile } from './profile.ts'
 
 const agent =
   'printf "%s\\n" "$SIGNALBOX_ISSUE" > "$SIGNALBOX_ISSUE.txt" && git add --all && git commit --quiet --message "$SIGNALBOX_ISSUE"'
@@ -61,26 +62,6 @@ async function landOne(app: App, n: number): Promise<{ total: number; own: numbe
   // What ends after the landing, such as removing the worktree, is not waited for; its processes began before or after.
   await new Promise((again) => setTimeout(again, 500))
   return { total: now - start, ...ownTime(start, now) }
-}
-
-interface Profile {
-  nodes: { id: number; callFrame: { functionName: string; url: string; lineNumber: number } }[]
-  samples: number[]
-  timeDeltas: number[]
-}
-
-/** The ten places with the most time of their own, in ms an issue. */
-function hottest(profile: Profile, issues: number): string {
-  const nodes = new Map(profile.nodes.map((node) => [node.id, node.callFrame]))
-  const self = new Map<string, number>()
-  profile.samples.forEach((id, i) => {
-    const { functionName, url, lineNumber } = nodes.get(id)!
-    const place = `${functionName || '(anonymous)'} ${url.split('/').slice(-2).join('/')}:${lineNumber + 1}`
-    if (functionName !== '(idle)' && functionName !== '(program)')
-      self.set(place, (self.get(place) ?? 0) + profile.timeDeltas[i]! / 1_000 / issues)
-  })
-  const top = [...self].sort((a, b) => b[1] - a[1]).slice(0, 10)
-  return top.map(([place, ms]) => `${ms.toFixed(2)} ms ${place}`).join('; ')
 }
 
 export async function measure(): Promise<Figure[]> {
