@@ -44,7 +44,15 @@ describe('how the checks of a head stand', () => {
     expect(settle([status('ci', state)], named('ci'), 0).state).toBe(standing)
   })
 
-  test('a required check that has not reported is pending, whatever else has', () => {
+  test.each(['unit-tests', 'Unit', 'unit (20.x)', 'ci / unit', ' unit'])(
+    'a check whose name only resembles that of a required one is none of it: %s (case 143) (edge 173)',
+    (name) => {
+      const passed = settle([run(name, 'success')], named('unit'), silence * 10)
+      const failed = settle([run('unit', 'success'), run(name, 'failure')], named('unit'), 0)
+      expect([passed.state, failed.state]).toEqual(['pending', 'passed'])
+    },
+  )
+  test('a required check that has not reported is pending, whatever else has (case 149) (edge 168)', () => {
     expect(settle([run('unit', 'success')], named('unit', 'lint'), silence * 10)).toMatchObject({
       state: 'pending',
       names: ['unit', 'lint'],
@@ -187,7 +195,7 @@ describe('an external lander', () => {
       incident: { class: 'conflict', files: ['src/a.ts'], baseSha: 'abc', headSha: 'head', summary: 'src/a.ts conflicts' },
     })
   })
-  test('whose incident is malformed has given it back all the same', () => {
+  test('F28: whose incident is malformed has given it back all the same (edge 188)', () => {
     const said = { title: 'Out of the queue', summary: '', text: '{"files": 7' }
     expect(toIncident(said, 'head')).toEqual({
       class: 'checks',
@@ -210,7 +218,7 @@ describe('an external lander', () => {
   })
 })
 
-test('annotations: the code before the runner', () => {
+test('annotations: the code before the runner (case 159) (edge 186)', () => {
   const at = (message: string, path = '.github', level = 'failure') => scoreOf({ path, annotation_level: level, message })
   expect(at('Process completed with exit code 1.')).toBe(0)
   expect(at('Node.js 16 actions are deprecated. Please update')).toBe(0)

@@ -181,6 +181,15 @@ describe('requested changes', () => {
     expect(given(playOn(waiting, prClosed, granted)).type).toBe('implementation')
   })
 
+  it('that are written anew before their fix begins are given to it as the last look has them', () => {
+    const objecting = (body: string, after?: number): Happening =>
+      polled({ reviews: [{ ...seenReview('changes_requested'), body }], ...(after === undefined ? {} : { after }) })
+    const issue = play(...open, objecting('name it'), objecting('name both'))
+    expect(given(granted(issue)).review?.body).toBe('name both')
+    // A look that was sent before and is answered after it has seen what was there before.
+    expect(given(playOn(issue, objecting('name it', -2_000), granted)).review?.body).toBe('name both')
+  })
+
   it('are not made again once they were; a conflict that is left is (case 203) (edge 246)', () => {
     const fixed = play(...open, changesRequested(), granted, published('B'))
     expect(given(playOn(fixed, conflict('B'), granted))).toMatchObject({ type: 'branch_upkeep', review: null })
