@@ -10,6 +10,7 @@ import type { SeenContext, SeenPullRequest, SeenReview } from '../../../../src/a
 import { fullNameOf, webUrlOf } from '../../../../src/actors/forge/github/repositories.ts'
 import { settle, silence } from '../../../../src/actors/forge/github/standing.ts'
 import { verdictsOf } from '../../../../src/actors/forge/github/verdicts.ts'
+import { configSchema } from '../../../../src/config-schema.ts'
 
 let ids = 0
 const run = (
@@ -206,6 +207,30 @@ describe('an external lander', () => {
       summary: 'Out of the queue',
     })
     expect(toIncident({ title: '', summary: '', text: '' }, 'head').summary).toBe('The landing queue gave it back')
+  })
+  test('is understood as merge-steward writes it, whose check has the name that is the default (edge 201)', () => {
+    const incident = (failureClass: string, more: object = {}) =>
+      toIncident(
+        {
+          ...{ title: 'Queue eviction', summary: '' },
+          text: JSON.stringify({
+            ...{ version: 1, failureClass, conflictFiles: [], failedChecks: [], baseSha: 'base', prHeadSha: 'head' },
+            ...{ queuePosition: 1, baseBranch: 'main', branch: 'theirs', issueKey: null, retryHistory: [], ...more },
+          }),
+        },
+        'other',
+      )
+    expect(incident('integration_conflict', { conflictFiles: ['a.ts'] })).toMatchObject({
+      ...{ class: 'conflict', files: ['a.ts'], baseSha: 'base', headSha: 'head', summary: 'Queue eviction' },
+    })
+    expect(incident('integration_conflict').class).toBe('conflict')
+    const failedChecks = [{ name: 'unit', conclusion: 'failure', url: 'https://ci.example/1' }]
+    expect(incident('branch_local', { failedChecks })).toMatchObject({
+      ...{ class: 'checks', failures: [{ name: 'unit', url: 'https://ci.example/1' }] },
+    })
+    expect(incident('main_broken', { failedChecks }).class).toBe('environment')
+    const parsed = configSchema.parse({ agents: { a: { kind: 'command', command: 'true' } }, projects: [{ id: 'app', repo: 'a/b' }] })
+    expect(parsed.projects[0]!.checks.queue).toBe('merge-steward/queue')
   })
   test('names the checks that failed, each with a signature that is the same on another head', () => {
     const told = (head: string) =>
