@@ -50,7 +50,7 @@ const opened = (content = 'x') => {
 }
 
 describe('checks', () => {
-  test('what protection requires must pass, statuses included; red is told with what says most of it', async () => {
+  test('what protection requires must pass, statuses included; red is told with what says most of it (edge 170)', async () => {
     const { twin, repository } = world
     const { number, head, more, file } = await opened('ci red')
     await twin.settled()

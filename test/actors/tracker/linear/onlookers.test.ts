@@ -142,7 +142,7 @@ describe('without a session', () => {
     return { bench, issue, comments, report }
   }
 
-  test('the state stands in one comment, which is written over where it has changed, and a question in one of its own', async () => {
+  test('the state stands in one comment, which is written over where it has changed, and a question in one of its own (edge 125)', async () => {
     const { bench, comments, report } = await beginWithout()
     await report('state', 'An agent works on it', 'r1')
     await report('state', 'An agent works on it', 'r2')
@@ -210,7 +210,7 @@ describe('without a session', () => {
     expect(comments()).toHaveLength(1)
   })
 
-  test('a comment that a person has removed is written anew', async () => {
+  test('a comment that a person has removed is written anew (edge 117)', async () => {
     const { bench, issue, comments, report } = await beginWithout()
     await report('state', 'On it', 'r1')
     bench.workspace.state.store.remove(bench.workspace.comments(issue).at(-1)!)

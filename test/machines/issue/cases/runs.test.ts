@@ -125,7 +125,7 @@ describe('a run that is released', () => {
 })
 
 describe('a poll', () => {
-  it('that sees changes requested of an issue at rest starts their fix, after a start of the server too (case 272)', () => {
+  it('that sees changes requested of an issue at rest starts their fix, after a start of the server too (case 272) (edge 152)', () => {
     const issue = playOn(
       play(...open),
       { type: 'policy.changed', policy: policy() },
@@ -163,7 +163,7 @@ describe('a landing', () => {
 })
 
 describe('an issue that its agent found to need no change', () => {
-  it('is told to the tracker as done, and stays so while the tracker is behind (case 296) (edge 264)', () => {
+  it('is told to the tracker as done, and stays so while the tracker is behind (case 296) (edges 141, 264)', () => {
     const said = finished({ outcome: 'no_change', completion: 'done', reason: 'it is there' })
     expect(play(granted, said).reports('tracker.report')).toMatchObject([
       { kind: 'comment', text: 'it is there' },
