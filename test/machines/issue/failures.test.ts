@@ -69,6 +69,16 @@ describe('a failure of the agent', () => {
   })
 })
 
+it('F38: an attempt is counted when its run begins, and not while it waits', () => {
+  const spent = (issue: Issue) => [issue.context.attempts.implementation, issue.context.runs]
+  const waiting = play()
+  expect([runState(waiting), spent(waiting)]).toEqual([{ waiting: 'capacity' }, [0, 0]])
+  const refused = playOn(waiting, { type: 'capacity.revoked', issue: '1', request: waiting.context.requests }, updated(), stopped)
+  expect(spent(refused)).toEqual([0, 0])
+  expect(spent(playOn(refused, { type: 'capacity.granted', issue: '1', request: waiting.context.requests }))).toEqual([0, 0])
+  expect(spent(playOn(waiting, granted))).toEqual([1, 1])
+})
+
 describe('what has failed in a row', () => {
   const counted = (issue: Issue) => {
     const { interruptions, recoveries, environmentFailures, capacityFailures } = issue.context
