@@ -196,13 +196,13 @@ describe('a failure of the environment', () => {
 describe('a provider without capacity', () => {
   const shortage = finished({ outcome: 'failed', failure: 'capacity', reason: 'overloaded' })
 
-  it('spends nothing and is waited for', () => {
+  it('F36: spends nothing and is waited for', () => {
     const issue = play(granted, ...times(5, shortage, paused, granted))
     expect([issue.context.attempts.implementation, issue.context.spent.runs]).toEqual([1, 1])
     expect([runState(issue), issue.context.environmentFailures]).toEqual(['active', 0])
   })
 
-  it('is not waited for without end', () => {
+  it('F36: is not waited for without end', () => {
     const issue = play(granted, shortage, ...times(24, paused, granted, shortage))
     expect(phase(issue)).toBe('escalated')
   })

@@ -50,7 +50,7 @@ const opened = (content = 'x') => {
 }
 
 describe('checks', () => {
-  test('what protection requires must pass, statuses included; red is told with what says most of it (edge 170)', async () => {
+  test('F18: what protection requires must pass, statuses included; red is told with what says most of it (edge 170)', async () => {
     const { twin, repository } = world
     const { number, head, more, file } = await opened('ci red')
     await twin.settled()
@@ -121,7 +121,7 @@ describe('checks', () => {
     ).toEqual([])
   })
 
-  test('the one that is required is on the second page', async () => {
+  test('F18: the one that is required is on the second page', async () => {
     const { twin, repository } = world
     const { number, head } = await opened('nothing')
     const other = twin.createApp({ slug: `matrix-${number}` })
@@ -181,7 +181,7 @@ describe('reviews', () => {
     expect((await world.facts(number)).reviews).toEqual(after.reviews)
   })
 
-  test('two objections are two, with what is said of each line, until each is answered', async () => {
+  test('F26: two objections are two, with what is said of each line, until each is answered', async () => {
     const { twin } = world
     const { number, head, pull, file } = await opened()
     const kim = await twin.as('kim').requestChanges(pull, 'Not so.', [{ path: file, line: 1, body: 'Rename it.' }])

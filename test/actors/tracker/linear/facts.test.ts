@@ -34,7 +34,7 @@ describe('facts', () => {
     })
   })
 
-  test('of a large issue have every page of every part', async () => {
+  test('F11: of a large issue have every page of every part', async () => {
     const { bench, ann, issue, facts } = await begin()
     for (let count = 0; count < 120; count++) {
       ann.createIssue({ title: `Part ${count}`, parent: issue })
@@ -48,7 +48,7 @@ describe('facts', () => {
     expect(await facts()).toEqual(await facts())
   })
 
-  test('name a blocker as resolved whichever way it was closed, and forget one that blocks no more', async () => {
+  test('F20: name a blocker as resolved whichever way it was closed, and forget one that blocks no more', async () => {
     const { ann, issue, facts } = await begin()
     const [one, two, three] = ['One', 'Two', 'Three'].map((title) => ann.createIssue(title))
     for (const blocker of [one!, two!, three!]) ann.block(blocker, issue)

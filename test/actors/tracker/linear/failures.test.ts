@@ -33,7 +33,7 @@ async function begin(options: BenchOptions = {}) {
   return { bench, ann, issue, look, failure }
 }
 
-describe('a call that fails', () => {
+describe('F10: a call that fails', () => {
   test.each([
     [{ status: 500 }, RetryableError, 'linear-failed'],
     [{ status: 502 }, RetryableError, 'linear-failed'],

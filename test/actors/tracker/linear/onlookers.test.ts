@@ -74,7 +74,7 @@ describe('signs of life', () => {
     }
   }
 
-  test('a session never goes stale while its issue is open, also while others are waited for, and after a restart', async () => {
+  test('F37: a session never goes stale while its issue is open, also while others are waited for, and after a restart', async () => {
     const { clock, bench, session, report } = await begin()
     bench.tracker.start()
     await report('state', 'pr_open', 'Pull request #7 is open')
@@ -142,7 +142,7 @@ describe('without a session', () => {
     return { bench, issue, comments, report }
   }
 
-  test('the state stands in one comment, which is written over where it has changed, and a question in one of its own (edge 125)', async () => {
+  test('F21: the state stands in one comment, which is written over where it has changed, and a question in one of its own (edge 125)', async () => {
     const { bench, comments, report } = await beginWithout()
     await report('state', 'An agent works on it', 'r1')
     await report('state', 'An agent works on it', 'r2')

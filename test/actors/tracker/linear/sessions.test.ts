@@ -103,7 +103,7 @@ describe('a session begins', () => {
     expect(textOf(bench, session)).toEqual(['~thought: Received; looking at what is to be done.'])
   })
 
-  test('a new session is answered within ten seconds while everything else waits at a slow Linear', async () => {
+  test('F12: a new session is answered within ten seconds while everything else waits at a slow Linear', async () => {
     const bench = await createBench()
     const ann = bench.workspace.as('alice')
     const issues = Array.from({ length: 8 }, (_, index) => ann.createIssue(`Issue ${index}`))
@@ -191,7 +191,7 @@ describe('work is shown in it', () => {
     expect(bench.workspace.stateOf(issue).name).toBe(after)
   })
 
-  test('a question awaits an answer, with the choices that it lists, and an answer reaches the actor (edge 6)', async () => {
+  test('F06: a question awaits an answer, with the choices that it lists, and an answer reaches the actor (edge 6)', async () => {
     const { bench, ann, issue, session, report } = await begin()
     await report({ kind: 'question', phase: 'awaiting_input', text: 'Which colour?\n- red\n- green' })
     expect(session.status).toBe('awaitingInput')

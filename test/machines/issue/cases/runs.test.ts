@@ -34,7 +34,7 @@ import {
   type Happening,
   type Issue,
 } from '../facts.ts'
-import { given, notes, polled, seenReview, times } from '../stories.ts'
+import { given, notes, polled, seenReview, times, waits } from '../stories.ts'
 
 const conflict: Event = { type: 'pr.updated', source: 'poll', ...pr(), mergeable: 'conflict' }
 
@@ -150,6 +150,15 @@ describe('a poll', () => {
     for (const told of [prClosed, polled({ pr: { state: 'closed' } })]) {
       const issue = playOn(done, told)
       expect([phase(issue), runState(issue)]).toEqual(['done', 'idle'])
+    }
+  })
+
+  it('that sees it closed starts no fix of what a reviewer had asked of it, also after a retry (edge 182)', () => {
+    const done = play(...open, changesRequested(), closedAs('done'))
+    for (const told of [prClosed, polled({ pr: { state: 'closed' }, reviews: [seenReview('changes_requested')] })]) {
+      const issue = playOn(done, told)
+      expect([phase(issue), runState(issue), waits(issue)]).toEqual(['done', 'idle', []])
+      expect(given(playOn(issue, retried(), granted))).toMatchObject({ type: 'implementation', replaces: { number: 7 } })
     }
   })
 })
