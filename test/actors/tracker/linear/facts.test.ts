@@ -92,7 +92,7 @@ describe('facts', () => {
     expect(await facts()).toMatchObject({ children: [{ key: 'ENG-2', state: 'completed' }], blockedBy: [] })
   })
 
-  test('take a pull request for the issue’s own only where somebody has said so', async () => {
+  test('F15: take a pull request for the issue’s own only where somebody has said so', async () => {
     const { ann, issue, facts } = await begin()
     ann.attach(issue, { url: 'https://github.com/acme/app/pull/1', linkKind: 'links' })
     ann.attach(issue, { url: 'https://github.com/acme/app/pull/2' })
