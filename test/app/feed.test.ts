@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { openReader } from '../../src/app.ts'
 import { createPlace } from './app.ts'
 
-test('what people were told is read without the server, and by the next one (edge 378)', async () => {
+test('F23: what people were told is read without the server, and by the next one (edge 378)', async () => {
   const place = await createPlace()
   const first = await place.open()
   const { key } = await first.submit({ title: 'Held', hold: true })

@@ -94,6 +94,17 @@ test('many deliveries about one issue are one look, and what is told by them is 
   expect([facts(), unhandled()]).toEqual([['a tracker.prompted seven'], []])
 })
 
+test('F39: a delivery is acknowledged when it is durable, and read afterwards, however long that takes', async () => {
+  const reading = Promise.withResolvers<Notice[]>()
+  const { inbox, take, facts, unhandled } = createWorld({ read: () => reading.promise })
+  expect(await take('1', [])).toEqual({ duplicate: false })
+  expect(await take('2', [])).toEqual({ duplicate: false })
+  expect([unhandled(), facts()]).toEqual([['1', '2'], []])
+  reading.resolve([says('a', 'one')])
+  await inbox.idle()
+  expect([unhandled(), facts().length]).toEqual([[], 2])
+})
+
 test('what cannot be asked now is asked again, also by the next process; what makes no sense is put aside with the reason', async () => {
   const down = () => Promise.reject(new RetryableError('github-unreachable', 'GitHub does not answer.'))
   const first = createWorld({

@@ -8,7 +8,7 @@ import { createPlace } from './app.ts'
 
 const long = { timeout: 20_000 }
 
-test('a run that is stopped while it publishes leaves no open pull request, and a retry goes on from its work', async () => {
+test('a run that is stopped while it publishes leaves no open pull request, and a retry goes on from its work (edge 159)', async () => {
   const place = await createPlace()
   const config = place.config({ landing: { method: 'manual' } })
   const command = 'echo "$SIGNALBOX_RUN_ID" >> line.txt; git add line.txt; git commit -q -m "Write the line"'

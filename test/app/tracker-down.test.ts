@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest'
 import { createWorld, oneCommit } from '../server/world.ts'
 
-test('an issue goes its way while the tracker refuses every word of it, and the tracker hears of it afterwards (cases 11, 206)', async () => {
+test('an issue goes its way while the tracker refuses every word of it, and the tracker hears of it afterwards (cases 11, 206) (edge 134)', async () => {
   const { app, database, file, until, close } = await createWorld()
   const stateOf = (key: string): unknown => database.prepare('SELECT state FROM tracker_issue WHERE key = ?').pluck().get(key)
   try {

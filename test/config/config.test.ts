@@ -138,7 +138,7 @@ describe('what is filled in', () => {
 })
 
 describe('texts that stand for something else', () => {
-  test('$NAME, file: and credential: are replaced wherever they are the whole text', () => {
+  test('F24: $NAME, file: and credential: are replaced wherever they are the whole text', () => {
     writeFileSync(join(folder, 'host.txt'), '127.0.0.2\n')
     mkdirSync(join(folder, 'credentials'))
     writeFileSync(join(folder, 'credentials', 'base'), 'trunk')

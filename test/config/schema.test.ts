@@ -7,7 +7,7 @@ test('schema/signalbox.schema.json is current', async () => {
   await expect(`${JSON.stringify(toJsonSchema(), null, 2)}\n`).toMatchFileSnapshot('../../schema/signalbox.schema.json')
 })
 
-test('every object of the schema is strict', () => {
+test('F31: every object of the schema is strict', () => {
   const open: string[] = []
   const walk = (value: unknown, path: string): void => {
     if (typeof value !== 'object' || value === null) return
@@ -19,7 +19,7 @@ test('every object of the schema is strict', () => {
   expect(open).toEqual([])
 })
 
-test('every key that the contract shows is accepted', () => {
+test('F32: every key that the contract shows is accepted', () => {
   // The example of the contract, with every `null` and default spelt out.
   const outcome = configSchema.safeParse({
     server: { host: '127.0.0.1', port: 8787, publicUrl: null, operatorToken: null },

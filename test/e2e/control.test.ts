@@ -38,7 +38,7 @@ describe('a person', () => {
     await world.close()
   })
 
-  it('stops a run: its processes end within seconds; stopped it stays, also after a restart, until it is prompted', async () => {
+  it('F05: stops a run: its processes end within seconds; stopped it stays, also after a restart, until it is prompted', async () => {
     const key = await world.submit(endless)
     await untilWorking(key)
     const pids = pidsOf(key)

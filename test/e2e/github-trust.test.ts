@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { hosted } from './github.ts'
 import { plainWork, until } from './harness.ts'
 
-test('F13, F44: a stranger neither approves nor instructs; whoever may write does, when the agent is addressed', async () => {
+test('F13, F44: a stranger neither approves nor instructs; whoever may write does, when the agent is addressed (edge 183)', async () => {
   const { world, twin, pullOf } = await hosted()
   await world.start()
   const key = await world.submit(`${plainWork.replaceAll('$SIGNALBOX_ISSUE.txt', '$SIGNALBOX_RUN_ID.txt')}`)

@@ -30,7 +30,7 @@ const protectedRoutes = [
   ['DELETE', '/api/issues'],
 ] as const
 
-test.each(protectedRoutes)('%s %s needs the token, on loopback too', async (method, route) => {
+test.each(protectedRoutes)('F33: %s %s needs the token, on loopback too', async (method, route) => {
   const server = await start()
   const path = route.replace('ID', world().app.issue('APP-1').id)
   const before = world().changes()
@@ -225,7 +225,7 @@ test('a session ends after twelve idle hours, and after a week in any case', asy
   expect(await isOpen(used)).toBe(false)
 })
 
-test('a link signs in once', async () => {
+test('F43: a link signs in once', async () => {
   const server = await start()
   const { status, body } = await post(server, '/api/session-links', {})
   expect(status).toBe(200)

@@ -64,7 +64,7 @@ test('the same id of two providers is two deliveries', async () => {
   expect((await tell(server, '/webhooks/linear', fromLinear(said, id), said)).stored).toHaveLength(1)
 })
 
-test('F01, W23: a delivery without the right signature leaves nothing behind, and the genuine one of that id is taken afterwards', async () => {
+test('F01, W23: a delivery without the right signature leaves nothing behind, and the genuine one of that id is taken afterwards (edge 155)', async () => {
   const server = await start()
   const id = randomUUID()
   const genuine = await fromGithub('{"a":1}', id)
@@ -95,7 +95,7 @@ test('F01, W23: a delivery without the right signature leaves nothing behind, an
   expect((await tell(server, '/webhooks/linear', linear, said)).stored).toHaveLength(1)
 })
 
-test('a replay, nonsense, and what lacks its headers is turned away with the reason, and leaves nothing behind (edges 12, 14, 15)', async () => {
+test('a replay, nonsense, and what lacks its headers is turned away with the reason, and leaves nothing behind (edges 12, 14, 15, 153)', async () => {
   const server = await start()
   const stale = linearBody(61_000)
   const early = linearBody(-65_000)

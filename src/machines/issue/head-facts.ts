@@ -67,15 +67,22 @@ const isNews = <T extends { observedAt: number }>(
   state: Grave,
 ) => !known || observedAt > known.observedAt || (observedAt === known.observedAt && gravity[state] > gravity[stateOf(known)])
 
-/** A comment is no verdict. */
-export function takeReview(c: IssueContext, event: EventOf<'review.approved'>): Patch {
+/** The same word of a reviewer, written anew: the forge gives it the time at which it was first said. */
+const isRewritten = (known: Verdict | undefined, said: Verdict): boolean =>
+  known?.verdict === said.verdict && known.observedAt === said.observedAt && textOf(known) !== textOf(said)
+const textOf = ({ body, comments }: Verdict): string => JSON.stringify([body, comments])
+
+/** A comment is no verdict. `isLatest`: as the newest look has it, which knows what stands there now. */
+export function takeReview(c: IssueContext, event: EventOf<'review.approved'>, isLatest = false): Patch {
   const verdict = verdictOf[event.type]
   if (verdict === null) return {}
   const { reviewer, headSha, body, comments, observedAt } = event
   const said: Verdict = { verdict, body: body ?? '', comments: comments ?? [], observedAt }
-  const patch = ofHead(c, headSha, observedAt, ({ reviews }) =>
-    isNews(reviews[reviewer], (known) => known.verdict, observedAt, verdict) ? { reviews: { ...reviews, [reviewer]: said } } : null,
-  )
+  const patch = ofHead(c, headSha, observedAt, ({ reviews }) => {
+    const known = reviews[reviewer]
+    const isTaken = isNews(known, (one) => one.verdict, observedAt, verdict) || (isLatest && isRewritten(known, said))
+    return isTaken ? { reviews: { ...reviews, [reviewer]: said } } : null
+  })
   return patch.heads === undefined ? patch : { ...patch, ...passOn({ ...c, ...patch }, headSha, reviewer, said) }
 }
 

@@ -20,9 +20,10 @@ export function takeEverything(context: IssueContext, event: ReconcileEvent): Pa
   if (tracker === null) take(takeRemoval(seen(), event.observedAt))
   else if (tracker) take(takeTracker(seen(), tracker, tracker.observedAt, tracker.delegated))
   if (pr) {
+    const isLatest = event.observedAt >= context.prSeenAt
     take(takePullRequest(seen(), pr, { observedAt: pr.observedAt, askedAt: event.observedAt }, pr.state))
     for (const { verdict, ...review } of pr.reviews) {
-      take(takeReview(seen(), { type: eventOf[verdict], ...review } as EventOf<'review.approved'>))
+      take(takeReview(seen(), { type: eventOf[verdict], ...review } as EventOf<'review.approved'>, isLatest))
     }
     take(dropUnseenVerdicts(seen(), pr))
     if (pr.checks.headSha !== '') take(takeChecks(seen(), pr.checks, pr.checks.state))

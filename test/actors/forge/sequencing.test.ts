@@ -28,7 +28,7 @@ describe('a commit that is to be published', () => {
     expect(run(fixture.bare, 'for-each-ref')).toBe(refs)
   })
 
-  test('is free where nothing is in flight, where it merges, and where only the same file is touched', async () => {
+  test('is free where nothing is in flight, where it merges, and where only the same file is touched (edge 198)', async () => {
     const fixture = await opened({ files: { 'long.txt': Array.from({ length: 40 }, (_, i) => `line ${i}\n`).join('') } })
     const long = (at: number): string => Array.from({ length: 40 }, (_, i) => (i === at ? 'changed\n' : `line ${i}\n`)).join('')
     const head = fixture.work({ 'long.txt': long(2) })
@@ -64,7 +64,7 @@ describe('a commit that is to be published', () => {
     expect(await mine(fixture, head)).toBeNull()
   })
 
-  test('follows the one that will land first; among equals the one opened first; never its own branch (case 315)', async () => {
+  test('follows the one that will land first; among equals the one opened first; never its own branch (case 315) (edge 198)', async () => {
     const fixture = await createForge()
     const numbers: number[] = []
     for (const branch of ['one', 'two', 'three']) numbers.push((await fixture.open(branch, { 'src/a.txt': `${branch}\n` })).number)

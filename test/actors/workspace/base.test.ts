@@ -7,7 +7,7 @@ import { commit, makeRepository, run, temporaryFolder, write } from '../reposito
 const refused = async (repo: string, configured: string | null, code: string, words: RegExp) =>
   expect(discoverBase(repo, configured)).rejects.toMatchObject({ name: 'ConfigurationError', code, message: expect.stringMatching(words) })
 
-test('without a configured base it is the branch that HEAD names, whatever it is called', async () => {
+test('F16: without a configured base it is the branch that HEAD names, whatever it is called', async () => {
   const folder = makeRepository(temporaryFolder(), { 'a.txt': 'a' }, 'größe/trunk')
   run(folder, 'branch', 'main')
   const head = run(folder, 'rev-parse', 'HEAD')

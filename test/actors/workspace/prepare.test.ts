@@ -134,7 +134,7 @@ test('rewritten commits of the branch are kept also when HEAD is elsewhere, or t
   expect(saved()).toEqual([rewritten[1], rewritten[0]])
 })
 
-test('uncommitted work is saved before the tree is reset; ignored files stay', async () => {
+test('F35: uncommitted work is saved before the tree is reset; ignored files stay', async () => {
   const { prepare, path, clone, saved } = world()
   const { head } = await prepare()
   write(path, { 'readme.md': 'changed\n', 'new file.txt': 'new', 'ignored/cache': 'kept' })
@@ -508,7 +508,7 @@ test('names and links that lead elsewhere are refused', async () => {
   expect(readdirSync(elsewhere)).toEqual([])
 })
 
-test('a base or a repository that is not there is said', async () => {
+test('F40: a base or a repository that is not there is said', async () => {
   const { prepare, workspace, repository } = world()
   await expect(prepare({ base: 'nonesuch' })).rejects.toMatchObject({ code: 'base-missing' })
   await prepare()

@@ -61,7 +61,7 @@ test('of a commit that is not there is refused', async () => {
   await expect(reviews.prepare({ ...asked, base: 'nowhere' })).rejects.toMatchObject({ code: 'base-missing' })
 })
 
-test('the scope is the change since the fork, and the instructions are those of the base', async () => {
+test('F42: the scope is the change since the fork, and the instructions are those of the base', async () => {
   const { reviews, asked, head, it } = await reviewed()
   const from = run(it.repository, 'rev-parse', 'trunk')
   it.advanceBase({ 'other.txt': 'o\n' })

@@ -377,7 +377,7 @@ test('of a worktree that was deleted there is nothing to save', async () => {
 
 // --- remove --------------------------------------------------------------------------------------
 
-test('a clean worktree whose head is published or landed goes, and its branch in the clone; again is no error', async () => {
+test('F29: a clean worktree whose head is published or landed goes, and its branch in the clone; again is no error', async () => {
   const { prepare, path, publish, remove, clone } = world()
   await prepare()
   commit(path, { 'work.txt': 'done' })
@@ -525,7 +525,7 @@ test('a hook that fails fails the preparation with its words; the next one goes 
   expect(await prepare()).toMatchObject({ path })
 })
 
-test('a hook that cannot be run or does not end is a failure of the environment, and leaves no process', async () => {
+test('F40: a hook that cannot be run or does not end is a failure of the environment, and leaves no process', async () => {
   await expect(hooked('nonesuch-command').prepare()).rejects.toMatchObject({ name: 'RetryableError', code: 'prepare-hook-unavailable' })
   const { prepare, path } = hooked('mkdir -p ignored; sleep 60 & echo $! > ignored/child; wait', 300)
   await expect(prepare()).rejects.toMatchObject({ name: 'RetryableError', code: 'prepare-hook-unavailable' })

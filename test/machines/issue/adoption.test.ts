@@ -40,7 +40,7 @@ describe('a linked pull request', () => {
     expect(issue.reports('capacity.requested')).toEqual([])
   })
 
-  it('becomes the change of the issue, on its own branch, and what is said of it decides (cases 57, 59, 155) (edges 63, 68)', () => {
+  it('becomes the change of the issue, on its own branch, and what is said of it decides (cases 57, 59, 155) (edges 63, 68, 161)', () => {
     const issue = linked(adopted())
     expect([phase(issue), runState(issue), issue.context.branch]).toEqual(['pr_open', 'idle', 'theirs'])
     expect(issue.reports('facts.wanted')).toHaveLength(1)

@@ -220,7 +220,7 @@ describe('a deployment that is watched', () => {
   })
 
   const landed = playWith({ policy: policy({ deploy: { timeout: 60_000 } }) }, ...open, approved(), green(), merged())
-  it('ends well, badly, or by its timeout', () => {
+  it('ends well, badly, or by its timeout (edge 200)', () => {
     expect(phase(landed)).toBe('deploying')
     expect(phase(landed.send({ type: 'deploy.succeeded', sha: 'M', url: null, observedAt: dawn }))).toBe('done')
     expect(phase(landed.send({ type: 'deploy.failed', sha: 'M', url: null, observedAt: dawn }))).toBe('escalated')

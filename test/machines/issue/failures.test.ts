@@ -69,6 +69,16 @@ describe('a failure of the agent', () => {
   })
 })
 
+it('F38: an attempt is counted when its run begins, and not while it waits', () => {
+  const spent = (issue: Issue) => [issue.context.attempts.implementation, issue.context.runs]
+  const waiting = play()
+  expect([runState(waiting), spent(waiting)]).toEqual([{ waiting: 'capacity' }, [0, 0]])
+  const refused = playOn(waiting, { type: 'capacity.revoked', issue: '1', request: waiting.context.requests }, updated(), stopped)
+  expect(spent(refused)).toEqual([0, 0])
+  expect(spent(playOn(refused, { type: 'capacity.granted', issue: '1', request: waiting.context.requests }))).toEqual([0, 0])
+  expect(spent(playOn(waiting, granted))).toEqual([1, 1])
+})
+
 describe('what has failed in a row', () => {
   const counted = (issue: Issue) => {
     const { interruptions, recoveries, environmentFailures, capacityFailures } = issue.context
@@ -186,13 +196,13 @@ describe('a failure of the environment', () => {
 describe('a provider without capacity', () => {
   const shortage = finished({ outcome: 'failed', failure: 'capacity', reason: 'overloaded' })
 
-  it('spends nothing and is waited for', () => {
+  it('F36: spends nothing and is waited for', () => {
     const issue = play(granted, ...times(5, shortage, paused, granted))
     expect([issue.context.attempts.implementation, issue.context.spent.runs]).toEqual([1, 1])
     expect([runState(issue), issue.context.environmentFailures]).toEqual(['active', 0])
   })
 
-  it('is not waited for without end', () => {
+  it('F36: is not waited for without end', () => {
     const issue = play(granted, shortage, ...times(24, paused, granted, shortage))
     expect(phase(issue)).toBe('escalated')
   })

@@ -74,7 +74,7 @@ describe("a person's word", () => {
     expect(runState(playOn(next, published('C'), green('C')))).toBe('idle')
   })
 
-  it('W22: outlives that a start is refused', () => {
+  it('W22, F34: outlives that a start is refused', () => {
     const blocked = play(prompted('in English'), updated({ blockedBy: [{ key: 'APP-0', resolved: false }] }))
     expect(runState(blocked)).toEqual({ waiting: 'dependency' })
     expect(notes(playOn(blocked, { type: 'blocker.changed', key: 'APP-0', resolved: true }, granted))).toEqual(['in English'])
@@ -384,7 +384,7 @@ describe('the end of a turn', () => {
     expect([gone.context.run, gone.reports('capacity.released').length]).toEqual([null, 1])
   })
 
-  it('W26 (case 344): that leaves work unfinished leaves it in the worktree for the run that goes on with it', () => {
+  it('W26, F35 (case 344): that leaves work unfinished leaves it in the worktree for the run that goes on with it', () => {
     for (const left of [
       finished({ outcome: 'no_change', completion: 'continue', reason: 'the tests are left' }),
       finished({ outcome: 'failed', failure: 'agent', reason: 'no', dirty: ['a.ts'] }),

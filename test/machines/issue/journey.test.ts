@@ -156,7 +156,7 @@ describe('a review', () => {
 })
 
 describe('the checks', () => {
-  it('that fail start a repair, which is told of the failures (case 141)', () => {
+  it('that fail start a repair, which is told of the failures (case 141) (edge 170)', () => {
     const issue = play(...open, red())
     expect([phase(issue), runState(issue)]).toEqual(['repairing_ci', { waiting: 'capacity' }])
     expect(runInput(granted(issue))).toMatchObject({
@@ -186,7 +186,7 @@ describe('the landing queue', () => {
     expect(runInput(granted(issue))).toMatchObject({ type: 'queue_repair', past: 'A', incident: { class: 'conflict', files: ['a.ts'] } })
   })
 
-  it('is asked again for the repaired head, once that is approved and green', () => {
+  it('is asked again for the repaired head, once that is approved and green (edge 191)', () => {
     const issue = play(...waiting, evicted(), granted, published('B'), approved('B'), green('B'))
     expect(issue.reports('landing.decided').filter(isWanted)).toMatchObject([{ headSha: 'B' }])
   })

@@ -65,7 +65,7 @@ describe('a publication that comes when', () => {
     }
   })
 
-  it('it was stopped is closed also when only a poll sees it (case 108)', () => {
+  it('it was stopped is closed also when only a poll sees it (case 108) (edge 159)', () => {
     const before = play(...late)
     expect(decisions(playOn(before, seen('open', before.at)))).toEqual([closing])
   })

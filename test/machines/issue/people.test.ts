@@ -148,7 +148,7 @@ describe('a message', () => {
     expect(phase(granted(issue))).toBe('pr_open')
   })
 
-  it('that is only a comment is for the next run, but starts none', () => {
+  it('F19: that is only a comment is for the next run, but starts none', () => {
     const issue = play(...open, approved(), green(), commented('nice'))
     expect([phase(issue), runState(issue)]).toEqual(['awaiting_queue', 'idle'])
     expect(texts(playOn(issue, red(), granted))).toEqual(['nice'])

@@ -108,13 +108,13 @@ describe('a pull request that is based on another one', () => {
     expect(phase(playOn(issue, alone))).toBe('awaiting_queue')
   })
 
-  it('follows it when it moves, on its branch, as often as the budget says (case 314)', () => {
+  it('follows it when it moves, on its branch, as often as the budget says (case 314) (edge 197)', () => {
     const issue = play(...open, on(true), granted)
     expect(runInput(issue)).toMatchObject({ type: 'branch_upkeep', onto: 'theirs' })
     expect(runState(playOn(issue, published('B'), on(false, 'B')))).toBe('idle')
   })
 
-  it('that moves during a run is followed afterwards', () => {
+  it('that moves during a run is followed afterwards (edge 197)', () => {
     const issue = play(...open, on(false), red(), granted, on(true))
     expect(runInput(playOn(issue, published('B'), on(true, 'B'), green('B'), granted)).type).toBe('branch_upkeep')
   })
@@ -209,7 +209,7 @@ describe('a failure that is known to come and go', () => {
 describe('a change in the landing queue', () => {
   const queued = [...open, ...landing, entered()]
 
-  it('stays there when its branch turns red: what the queue tests is what counts (W6)', () => {
+  it('stays there when its branch turns red: what the queue tests is what counts (W6) (edge 177)', () => {
     const issue = play(...queued, red())
     expect([phase(issue), runState(issue), issue.reports('landing.decided')]).toEqual(['awaiting_queue', 'idle', []])
   })

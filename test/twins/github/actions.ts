@@ -82,7 +82,8 @@ function startJob(world: World, run: WorkflowRun, plan: CheckPlan): void {
     const failed = conclusion !== 'success'
     updateCheckRun(world, check, {
       conclusion,
-      title: failed ? `${plan.name} ${conclusion}` : null,
+      // Actions gives its jobs no title.
+      title: null,
       summary: plan.summary ?? null,
       annotations: failed ? (plan.annotations ?? []) : [],
     })

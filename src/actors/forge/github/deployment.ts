@@ -108,7 +108,9 @@ export function createDeployments(options: {
     let followed: Run | undefined
     for (;;) {
       const runs = await runsOf(project, id, followed === undefined ? { head_sha: sha } : {}, signal)
-      const found = followed === undefined ? runs[0] : runs.find((run) => run.id === followed!.id)
+      // One that was called off decides nothing: the run before it does, where there is one.
+      const newest = runs.find(({ conclusion }) => conclusion !== 'cancelled') ?? runs[0]
+      const found = followed === undefined ? newest : runs.find((run) => run.id === followed!.id)
       if (found?.conclusion === 'cancelled') {
         const successor = await successorOf(project, id, found, signal)
         if (successor !== undefined) {

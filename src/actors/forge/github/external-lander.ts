@@ -10,16 +10,19 @@ import { standingOf } from './standing.ts'
 /** What landers write into the text of their check; all of it may be missing, and other names are known for some of it. */
 const incidentSchema = z.object({
   class: z.string().optional(),
+  failureClass: z.string().optional(),
   kind: z.string().optional(),
   reason: z.string().optional(),
   summary: z.string().optional(),
   message: z.string().optional(),
   files: z.array(z.string()).optional(),
+  conflictFiles: z.array(z.string()).optional(),
   conflictingFiles: z.array(z.string()).optional(),
   conflicting_files: z.array(z.string()).optional(),
   baseSha: z.string().optional(),
   base_sha: z.string().optional(),
   headSha: z.string().optional(),
+  prHeadSha: z.string().optional(),
   head_sha: z.string().optional(),
   failedChecks: z
     .array(z.union([z.string(), z.object({ name: z.string(), url: z.string().nullish(), summary: z.string().nullish() })]))
@@ -46,15 +49,33 @@ function parse(text: string): Told | null {
   return null
 }
 
+/** Its own word, which stands above what can be guessed from the rest; null for one that is not known. */
+function classOf(word: string | undefined): QueueIncident['class'] | null {
+  switch (word) {
+    case 'conflict':
+    case 'integration_conflict':
+      return 'conflict'
+    case 'checks':
+    case 'branch_local':
+      return 'checks'
+    case 'environment':
+    case 'main_broken':
+    case 'policy_blocked':
+      return 'environment'
+    default:
+      return null
+  }
+}
+
 const shorten = (text: string): string => withoutCredentials(text).replaceAll(/\s+/g, ' ').trim().slice(0, longestSummary)
 
 /** Malformed, it is what the check says of itself (F28: one typed structure). */
 export function toIncident(said: { title: string; summary: string; text: string }, headSha: string): QueueIncident {
   const told = parse(said.text) ?? parse(said.summary) ?? {}
-  const files = told.files ?? told.conflictingFiles ?? told.conflicting_files ?? []
+  const files = told.files ?? told.conflictFiles ?? told.conflictingFiles ?? told.conflicting_files ?? []
   const failed = told.failedChecks ?? told.failed_checks ?? []
-  const word = [told.class, told.kind, told.reason, told.summary, told.message, said.title].join(' ').toLowerCase()
-  const kind = told.class === 'checks' || failed.length > 0 ? 'checks' : files.length > 0 || /conflict/.test(word) ? 'conflict' : 'checks'
+  const word = [told.kind, told.reason, told.summary, told.message, said.title].join(' ').toLowerCase()
+  const guess = failed.length === 0 && (files.length > 0 || /conflict/.test(word)) ? 'conflict' : 'checks'
   const failures = failed.map((entry) => {
     const { name, url = null, summary = null } = typeof entry === 'string' ? { name: entry } : entry
     const signature = createHash('sha256')
@@ -65,11 +86,11 @@ export function toIncident(said: { title: string; summary: string; text: string 
   })
   const summary = shorten(told.summary ?? told.message ?? (said.title !== '' ? said.title : said.summary))
   return {
-    class: kind,
+    class: classOf(told.class ?? told.failureClass) ?? guess,
     files,
     failures,
     baseSha: told.baseSha ?? told.base_sha ?? '',
-    headSha: told.headSha ?? told.head_sha ?? headSha,
+    headSha: told.headSha ?? told.prHeadSha ?? told.head_sha ?? headSha,
     summary: summary === '' ? 'The landing queue gave it back' : summary,
   }
 }

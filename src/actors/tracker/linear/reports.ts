@@ -23,6 +23,8 @@ const how = { priority: 'report' as const }
 /** Between two attempts to say something where we are not let in. */
 const untilLetIn = 5 * 60_000
 
+const retired = '**Signalbox**: from here on it is told in the session of this issue.'
+
 export function createReports(options: {
   rows: IssueRows
   issues: Issues
@@ -72,6 +74,19 @@ export function createReports(options: {
       const plan = report.kind === 'comment' ? undefined : planOf(report.phase, session.plan)
       await sessions.show(sessionRows.byId(session.id)!, { ...(plan === undefined ? {} : { plan }), urls: urlsOf(row) }, 'report')
     }
+    await retireComment(row)
+  }
+
+  /** The comment of before there was a session would go on saying what was true then. */
+  async function retireComment(row: IssueRow): Promise<void> {
+    if (row.status_comment === null || row.status_text === retired) return
+    try {
+      await calls.call(row.workspace, updateComment, { id: row.status_comment, input: { body: retired } }, how)
+    } catch (error) {
+      // A person has removed it, which is as good.
+      if (!(error instanceof FatalError) || error.code !== 'linear-not-found') throw error
+    }
+    rows.setStatus(row.id, row.status_comment, retired)
   }
 
   const create = (row: IssueRow, id: string, body: string): Promise<void> =>

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { createClient } from '../../../../src/actors/forge/github/client.ts'
+import { createTokens } from '../../../../src/actors/forge/github/tokens.ts'
 import { createGithubForge } from '../../../../src/actors/forge/github.ts'
 import { Secret } from '../../../../src/config-values.ts'
 import type { Fault } from '../../../twins/github.ts'
@@ -155,6 +156,28 @@ describe('credentials', () => {
       permissions: { contents: 'write', pull_requests: 'write', checks: 'write' },
     })
     world.clock.ahead = 0
+  })
+
+  test('F41: the App speaks for ten minutes at most, and for the installation that has the repository', async () => {
+    const { twin } = world
+    const app = [...twin.world.installations.values()].find((one) => one.app.slug === 'box')!.app
+    const elsewhere = twin.install(app, 'aaa')
+    const privateKey = new Secret('forge', 'a test', null, () => app.privateKey)
+    const unasked = (): never => {
+      throw new Error('Nobody is asked.')
+    }
+    const { header } = await createTokens({ appId: String(app.id), privateKey, token: null, now: Date.now, app: unasked }).app()
+    const { iat, exp } = JSON.parse(Buffer.from(header.split('.')[1]!, 'base64url').toString()) as { iat: number; exp: number }
+    expect(exp * 1_000).toBeLessThanOrEqual(Date.now() + 600_000)
+    expect(exp - iat).toBeLessThanOrEqual(600)
+    const asked = twin.requests.length
+    world.restart()
+    await world.forge.start()
+    await world.forge.facts({ project: 'app', issue: 'issue-1', number, branch: '' })
+    const mints = twin.requests.slice(asked).filter(isMint)
+    expect(mints.length).toBeGreaterThan(0)
+    for (const { path } of mints) expect(path).not.toContain(String(elsewhere.id))
+    twin.uninstall(elsewhere)
   })
 
   test('git is given the one that counts now, however long we have been up (edge 317)', async () => {

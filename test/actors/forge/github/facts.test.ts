@@ -29,7 +29,8 @@ beforeAll(async () => {
             annotation_level: 'failure' as const,
             message: 'expected 1 to be 2 with ghp_0123456789abcdef0123',
           },
-        ],
+        ].slice(0, text.includes('noise') ? 1 : 2),
+        steps: [{ name: 'Check out', conclusion: 'success' as const }, { name: 'Compile it' }],
       },
     ]
   })
@@ -49,7 +50,7 @@ const opened = (content = 'x') => {
 }
 
 describe('checks', () => {
-  test('what protection requires must pass, statuses included; red is told with what says most of it', async () => {
+  test('F18: what protection requires must pass, statuses included; red is told with what says most of it (edge 170)', async () => {
     const { twin, repository } = world
     const { number, head, more, file } = await opened('ci red')
     await twin.settled()
@@ -77,6 +78,27 @@ describe('checks', () => {
     expect((await world.facts(number)).checks.failures[0]!.signature).toBe(checks.failures[0]!.signature)
   })
 
+  test('of which the runner alone says something, and nothing of the change, is told by the step that failed (case 159) (edge 185)', async () => {
+    const { twin, repository } = world
+    const { number, head } = await opened('ci red noise')
+    await twin.settled()
+    await twin.as('root').status(repository, head, 'legacy', 'success')
+    expect((await world.facts(number)).checks.failures).toMatchObject([{ name: 'unit', summary: "unit: the step 'Compile it' failed" }])
+  })
+
+  test('red that cannot be looked into now is not told as red, and is asked about again (edge 174)', async () => {
+    const { twin, repository } = world
+    const { number, head, pull } = await opened('ci red')
+    await twin.settled()
+    await twin.as('root').status(repository, head, 'legacy', 'success')
+    for (const part of [/annotations$/, /^\/graphql$/]) {
+      const giveBack = twin.faults.add({ match: ({ route }) => part.test(route), status: 503 })
+      await expect(world.facts(number)).rejects.toMatchObject({ name: 'RetryableError', code: 'github-failed' })
+      giveBack()
+    }
+    expect([pull.state, (await world.facts(number)).checks.state]).toEqual(['open', 'failed'])
+  })
+
   test('red jobs are run once more, and what then passes on the same commit is known to come and go', async () => {
     const { twin, repository, forge } = world
     const { number, head } = await opened('ci flaky')
@@ -99,7 +121,7 @@ describe('checks', () => {
     ).toEqual([])
   })
 
-  test('the one that is required is on the second page', async () => {
+  test('F18: the one that is required is on the second page', async () => {
     const { twin, repository } = world
     const { number, head } = await opened('nothing')
     const other = twin.createApp({ slug: `matrix-${number}` })
@@ -159,7 +181,7 @@ describe('reviews', () => {
     expect((await world.facts(number)).reviews).toEqual(after.reviews)
   })
 
-  test('two objections are two, with what is said of each line, until each is answered', async () => {
+  test('F26: two objections are two, with what is said of each line, until each is answered', async () => {
     const { twin } = world
     const { number, head, pull, file } = await opened()
     const kim = await twin.as('kim').requestChanges(pull, 'Not so.', [{ path: file, line: 1, body: 'Rename it.' }])

@@ -145,7 +145,7 @@ describe('webhooks', () => {
 })
 
 describe('comments', () => {
-  test('count when they address us and come from somebody who may write', async () => {
+  test('count when they address us and come from somebody who may write (edge 183)', async () => {
     const { twin } = world
     const { pull, issue, file } = await opened()
     twin.as('kim').comment(pull, 'Hey @Box, please rename it')

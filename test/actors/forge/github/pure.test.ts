@@ -10,6 +10,7 @@ import type { SeenContext, SeenPullRequest, SeenReview } from '../../../../src/a
 import { fullNameOf, webUrlOf } from '../../../../src/actors/forge/github/repositories.ts'
 import { settle, silence } from '../../../../src/actors/forge/github/standing.ts'
 import { verdictsOf } from '../../../../src/actors/forge/github/verdicts.ts'
+import { configSchema } from '../../../../src/config-schema.ts'
 
 let ids = 0
 const run = (
@@ -44,7 +45,15 @@ describe('how the checks of a head stand', () => {
     expect(settle([status('ci', state)], named('ci'), 0).state).toBe(standing)
   })
 
-  test('a required check that has not reported is pending, whatever else has', () => {
+  test.each(['unit-tests', 'Unit', 'unit (20.x)', 'ci / unit', ' unit'])(
+    'a check whose name only resembles that of a required one is none of it: %s (case 143) (edge 173)',
+    (name) => {
+      const passed = settle([run(name, 'success')], named('unit'), silence * 10)
+      const failed = settle([run('unit', 'success'), run(name, 'failure')], named('unit'), 0)
+      expect([passed.state, failed.state]).toEqual(['pending', 'passed'])
+    },
+  )
+  test('a required check that has not reported is pending, whatever else has (case 149) (edge 168)', () => {
     expect(settle([run('unit', 'success')], named('unit', 'lint'), silence * 10)).toMatchObject({
       state: 'pending',
       names: ['unit', 'lint'],
@@ -187,7 +196,7 @@ describe('an external lander', () => {
       incident: { class: 'conflict', files: ['src/a.ts'], baseSha: 'abc', headSha: 'head', summary: 'src/a.ts conflicts' },
     })
   })
-  test('whose incident is malformed has given it back all the same', () => {
+  test('F28: whose incident is malformed has given it back all the same (edge 188)', () => {
     const said = { title: 'Out of the queue', summary: '', text: '{"files": 7' }
     expect(toIncident(said, 'head')).toEqual({
       class: 'checks',
@@ -198,6 +207,30 @@ describe('an external lander', () => {
       summary: 'Out of the queue',
     })
     expect(toIncident({ title: '', summary: '', text: '' }, 'head').summary).toBe('The landing queue gave it back')
+  })
+  test('is understood as merge-steward writes it, whose check has the name that is the default (edge 201)', () => {
+    const incident = (failureClass: string, more: object = {}) =>
+      toIncident(
+        {
+          ...{ title: 'Queue eviction', summary: '' },
+          text: JSON.stringify({
+            ...{ version: 1, failureClass, conflictFiles: [], failedChecks: [], baseSha: 'base', prHeadSha: 'head' },
+            ...{ queuePosition: 1, baseBranch: 'main', branch: 'theirs', issueKey: null, retryHistory: [], ...more },
+          }),
+        },
+        'other',
+      )
+    expect(incident('integration_conflict', { conflictFiles: ['a.ts'] })).toMatchObject({
+      ...{ class: 'conflict', files: ['a.ts'], baseSha: 'base', headSha: 'head', summary: 'Queue eviction' },
+    })
+    expect(incident('integration_conflict').class).toBe('conflict')
+    const failedChecks = [{ name: 'unit', conclusion: 'failure', url: 'https://ci.example/1' }]
+    expect(incident('branch_local', { failedChecks })).toMatchObject({
+      ...{ class: 'checks', failures: [{ name: 'unit', url: 'https://ci.example/1' }] },
+    })
+    expect(incident('main_broken', { failedChecks }).class).toBe('environment')
+    const parsed = configSchema.parse({ agents: { a: { kind: 'command', command: 'true' } }, projects: [{ id: 'app', repo: 'a/b' }] })
+    expect(parsed.projects[0]!.checks.queue).toBe('merge-steward/queue')
   })
   test('names the checks that failed, each with a signature that is the same on another head', () => {
     const told = (head: string) =>
@@ -210,7 +243,7 @@ describe('an external lander', () => {
   })
 })
 
-test('annotations: the code before the runner', () => {
+test('annotations: the code before the runner (case 159) (edge 186)', () => {
   const at = (message: string, path = '.github', level = 'failure') => scoreOf({ path, annotation_level: level, message })
   expect(at('Process completed with exit code 1.')).toBe(0)
   expect(at('Node.js 16 actions are deprecated. Please update')).toBe(0)

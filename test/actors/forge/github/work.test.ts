@@ -229,6 +229,37 @@ describe('a deployment', () => {
     expect(await watched(bad)).toMatchObject({ state: 'failed', reason: "ci.yml ended with failure: ship, step 'Upload'" })
   })
 
+  test('whose newest run was called off is what the one before it came to (case 290)', async () => {
+    const { twin, repository } = world
+    twin.ci(
+      repository,
+      (_sha, _read, { event }) => [{ name: 'ship', conclusion: event === 'push' ? 'success' : 'cancelled' }],
+      () => true,
+    )
+    const sha = await twin.as('root').push(repository, 'shipped', { 'shipped.txt': 'x\n' })
+    await twin.settled()
+    await twin.as('root').open(repository, { head: 'shipped', base: 'main', title: 'Shipped', body: '' })
+    await twin.settled()
+    expect(repository.workflows.get('.github/workflows/ci.yml')!.runs.filter((one) => one.sha === sha)).toHaveLength(2)
+    expect(await watched(sha)).toMatchObject({ state: 'succeeded' })
+    twin.ci(repository, undefined, (branch) => branch === 'main')
+  })
+
+  test('is waited for while only what landed before was deployed (case 291)', async () => {
+    await pushed('failure')
+    await world.twin.settled()
+    world.twin.ci(world.repository, undefined)
+    const sha = await world.twin.as('root').push(world.repository, 'main', { 'version.txt': 'next' })
+    let isOver = false
+    const watching = watched(sha).finally(() => (isOver = true))
+    const asked = world.twin.requests.length
+    await expect.poll(() => world.twin.requests.slice(asked).filter(({ route }) => route.endsWith('/runs')).length).toBeGreaterThan(2)
+    expect(isOver).toBe(false)
+    world.clock.ahead += 11_000
+    await expect(watching).rejects.toMatchObject({ code: 'no-deployment' })
+    world.clock.ahead = 0
+  })
+
   test('that does not end in time has failed, one that is not wanted any more is left alone', async () => {
     const sha = await pushed(null)
     const leaving = new AbortController()

@@ -19,7 +19,7 @@ async function begin(options: BenchOptions = {}) {
 }
 
 describe('catching up', () => {
-  test('finds delegations, however many, and none that was closed before we came', async () => {
+  test('finds delegations, however many, and none that was closed before we came (edge 152)', async () => {
     const { bench, ann } = await begin()
     const issues = Array.from({ length: 60 }, (_, index) => ann.createIssue({ title: `Issue ${index}`, delegate: true }))
     ann.createIssue({ title: 'Over', delegate: true, state: 'Done' })
@@ -138,6 +138,23 @@ describe('catching up', () => {
     const anns = ann.createIssue({ title: 'Ann’s', delegate: true })
     expect(new Set(factsOf(await catchUp(bench), 'tracker.delegated').map(({ issue }) => issue))).toEqual(new Set([anns.id]))
     expect(bench.tracker.projectOf(bobs.id)).toBeUndefined()
+  })
+
+  test('says nothing at a start where nothing is new (edge 152)', async () => {
+    const clock = createVirtualClock()
+    const { bench, ann } = await begin({ clock })
+    const issue = ann.createIssue('An issue')
+    const session = ann.delegate(issue)
+    await catchUp(bench)
+    await bench.tracker.report({ project: 'app', issue: issue.id, key: 'ENG-1', kind: 'state', phase: 'pr_open', text: 'Open' }, 'r1')
+    const said = saidIn(bench.workspace, session)
+    const asked = bench.twin.requests.length
+    await bench.tracker.stop()
+    bench.reopen().start()
+    await clock.advance(60_000)
+    expect(await catchUp(bench)).toEqual([])
+    expect(bench.twin.requests.slice(asked).filter(({ operation }) => /Create|Update/.test(operation ?? ''))).toEqual([])
+    expect(saidIn(bench.workspace, session)).toEqual(said)
   })
 
   test('ends when nobody waits for it any more', async () => {

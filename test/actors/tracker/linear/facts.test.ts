@@ -34,7 +34,7 @@ describe('facts', () => {
     })
   })
 
-  test('of a large issue have every page of every part', async () => {
+  test('F11: of a large issue have every page of every part', async () => {
     const { bench, ann, issue, facts } = await begin()
     for (let count = 0; count < 120; count++) {
       ann.createIssue({ title: `Part ${count}`, parent: issue })
@@ -48,7 +48,7 @@ describe('facts', () => {
     expect(await facts()).toEqual(await facts())
   })
 
-  test('name a blocker as resolved whichever way it was closed, and forget one that blocks no more', async () => {
+  test('F20: name a blocker as resolved whichever way it was closed, and forget one that blocks no more', async () => {
     const { ann, issue, facts } = await begin()
     const [one, two, three] = ['One', 'Two', 'Three'].map((title) => ann.createIssue(title))
     for (const blocker of [one!, two!, three!]) ann.block(blocker, issue)
@@ -92,7 +92,7 @@ describe('facts', () => {
     expect(await facts()).toMatchObject({ children: [{ key: 'ENG-2', state: 'completed' }], blockedBy: [] })
   })
 
-  test('take a pull request for the issue’s own only where somebody has said so', async () => {
+  test('F15: take a pull request for the issue’s own only where somebody has said so', async () => {
     const { ann, issue, facts } = await begin()
     ann.attach(issue, { url: 'https://github.com/acme/app/pull/1', linkKind: 'links' })
     ann.attach(issue, { url: 'https://github.com/acme/app/pull/2' })

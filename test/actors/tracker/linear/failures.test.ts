@@ -1,6 +1,8 @@
 // Each way in which a call of Linear can fail, and what whoever asked is told.
 
-import { describe, expect, test } from 'vitest'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { FatalError, ProtocolError, RetryableError } from '../../../../src/errors.ts'
 import type { Fault } from '../../../twins/linear/faults.ts'
 import { createBench, impatient, type BenchOptions } from './fixture.ts'
@@ -31,7 +33,7 @@ async function begin(options: BenchOptions = {}) {
   return { bench, ann, issue, look, failure }
 }
 
-describe('a call that fails', () => {
+describe('F10: a call that fails', () => {
   test.each([
     [{ status: 500 }, RetryableError, 'linear-failed'],
     [{ status: 502 }, RetryableError, 'linear-failed'],
@@ -66,6 +68,26 @@ describe('a call that fails', () => {
     const asked = bench.twin.requests.length
     await expect(look()).rejects.toMatchObject({ code: 'linear-rate-limited' })
     expect(bench.twin.requests).toHaveLength(asked)
+  })
+
+  test('carries the access token of its workspace as a bearer (edge 114)', async () => {
+    const headers: (string | undefined)[] = []
+    const server = createServer((request, response) => {
+      headers.push(request.headers.authorization)
+      response.writeHead(503).end()
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => void server.close())
+    const { bench, look } = await begin()
+    bench.reopen({ apiUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql` })
+    await expect(look()).rejects.toMatchObject({ code: 'linear-failed' })
+    expect(headers).toEqual([expect.stringMatching(/^Bearer lin_oauth_[0-9a-f]{48}$/)])
+    const told = await fetch(bench.twin.apiUrl, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: headers[0]! },
+      body: JSON.stringify({ query: '{ viewer { id } organization { name } }' }),
+    })
+    expect(await told.json()).toMatchObject({ data: { organization: { name: bench.workspace.name } } })
   })
 
   test('an answer that its schema does not allow is nonsense', async () => {

@@ -238,7 +238,7 @@ describe('in a session', () => {
 describe('who may', () => {
   const rules = { projects: [{ id: 'app', trustedActors: { emails: ['alice@ACME.example'] } }] }
 
-  test('begin something and say something, where there are rules', async () => {
+  test('F09: begin something and say something, where there are rules', async () => {
     const { bench, bob, ann, notices, issue, session } = await begin(rules)
     expect(typesOf(notices)).toContain('tracker.delegated')
     bob.prompt(session, 'Do something else')

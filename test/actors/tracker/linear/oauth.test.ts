@@ -138,7 +138,7 @@ describe('connecting a workspace', () => {
 })
 
 describe('tokens', () => {
-  test('a token that is about to end is refreshed once, however many ask, and the new refresh token is kept (edge 111)', async () => {
+  test('F17: a token that is about to end is refreshed once, however many ask, and the new refresh token is kept (edge 111)', async () => {
     const clock = createVirtualClock()
     const bench = await createBench({ clock, twin: { refreshGrace: 0 } })
     const issue = await delegated(bench)
@@ -155,7 +155,7 @@ describe('tokens', () => {
     expect(tokenCalls(bench)).toBe(exchanged + 2)
   })
 
-  test('a token that Linear refuses is replaced and the call made again, once for all that were refused', async () => {
+  test('F17: a token that Linear refuses is replaced and the call made again, once for all that were refused', async () => {
     const bench = await createBench()
     const issue = await delegated(bench)
     const exchanged = tokenCalls(bench)

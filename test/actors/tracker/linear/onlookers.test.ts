@@ -74,7 +74,7 @@ describe('signs of life', () => {
     }
   }
 
-  test('a session never goes stale while its issue is open, also while others are waited for, and after a restart', async () => {
+  test('F37: a session never goes stale while its issue is open, also while others are waited for, and after a restart', async () => {
     const { clock, bench, session, report } = await begin()
     bench.tracker.start()
     await report('state', 'pr_open', 'Pull request #7 is open')
@@ -142,7 +142,7 @@ describe('without a session', () => {
     return { bench, issue, comments, report }
   }
 
-  test('the state stands in one comment, which is written over where it has changed, and a question in one of its own', async () => {
+  test('F21: the state stands in one comment, which is written over where it has changed, and a question in one of its own (edge 125)', async () => {
     const { bench, comments, report } = await beginWithout()
     await report('state', 'An agent works on it', 'r1')
     await report('state', 'An agent works on it', 'r2')
@@ -173,6 +173,35 @@ describe('without a session', () => {
     expect(bench.database.prepare('SELECT opened FROM linear_session').all()).toEqual([{ opened: 1 }])
   })
 
+  test('the comment of before there was a session says where it is told from then on, once (edge 123)', async () => {
+    const { bench, issue, comments, report } = await beginWithout()
+    await report('state', 'An agent works on it', 'r1')
+    const session = bench.workspace.as('alice').mention(issue, 'here I am')
+    await bench.told()
+    await report('state', 'An agent works on it', 'r2')
+    await report('state', 'Another agent works on it', 'r3')
+    expect(comments()[0]).toBe('**Signalbox**: from here on it is told in the session of this issue.')
+    expect(bench.twin.requests.filter(({ fields }) => fields.includes('commentUpdate'))).toHaveLength(1)
+    expect(saidIn(bench.workspace, session).slice(-2)).toEqual([
+      'action: An agent works on it (ENG-1)',
+      'action: Another agent works on it (ENG-1)',
+    ])
+    // Without the session it is the place again.
+    bench.workspace.state.store.remove(session)
+    await report('state', 'Landed', 'r4')
+    expect(comments()[0]).toContain('Landed')
+  })
+
+  test('a comment that was removed before there was a session keeps nothing from being said', async () => {
+    const { bench, issue, report } = await beginWithout()
+    await report('state', 'On it', 'r1')
+    bench.workspace.state.store.remove(bench.workspace.comments(issue).at(-1)!)
+    const session = bench.workspace.as('alice').mention(issue, 'here I am')
+    await bench.told()
+    await report('state', 'Landed', 'r2')
+    expect(saidIn(bench.workspace, session).at(-1)).toBe('action: Landed (ENG-1)')
+  })
+
   test('a comment whose making was not answered is made once', async () => {
     const { bench, comments, report } = await beginWithout()
     bench.twin.faults.add({ match: ({ fields }) => fields.includes('commentCreate'), when: 'after', status: 502 })
@@ -181,7 +210,7 @@ describe('without a session', () => {
     expect(comments()).toHaveLength(1)
   })
 
-  test('a comment that a person has removed is written anew', async () => {
+  test('a comment that a person has removed is written anew (edge 117)', async () => {
     const { bench, issue, comments, report } = await beginWithout()
     await report('state', 'On it', 'r1')
     bench.workspace.state.store.remove(bench.workspace.comments(issue).at(-1)!)

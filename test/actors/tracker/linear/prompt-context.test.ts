@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { createBench, type Bench } from './fixture.ts'
+import { createBench, factsOf, type Bench } from './fixture.ts'
 
 const png = Buffer.from('89504e470d0a1a0a', 'hex')
 
@@ -70,6 +70,30 @@ describe('the context of a prompt', () => {
     ann.prompt(bench.workspace.sessions(issue)[0]!, 'In English, please.')
     const { comments } = await context(folder)
     expect(comments.map(({ author, body }) => [author, body])).toEqual([['Alice', 'In English, please.']])
+  })
+
+  test.each([
+    ['issue', 'session', ['Issue', 'AgentSessionEvent']],
+    ['session', 'issue', ['AgentSessionEvent', 'Issue']],
+  ])('F02: has the guidance whichever comes first, here the %s before the %s', async (_first, _second, order) => {
+    const bench = await createBench({ twin: { workspaces: [{ name: 'acme', guidance: [{ body: 'Write tests.' }] }] } })
+    const ann = bench.workspace.as('alice')
+    const issue = ann.createIssue('An issue')
+    ann.delegate(issue)
+    const deliveries = await bench.deliveries()
+    const sorted = order.map((event) => deliveries.findLast((delivery) => delivery.event === event)!)
+    const told = []
+    for (const delivery of sorted) {
+      await bench.tracker.inlet.acknowledge!(delivery)
+      told.push(...(await bench.tracker.inlet.read(delivery)))
+      // What is said meanwhile finds the session by asking, without what is told with its opening.
+      const report = { project: 'app', issue: issue.id, key: 'ENG-1', kind: 'state', phase: 'implementing', text: 'On it' } as const
+      await bench.tracker.report(report, `after ${delivery.event}`)
+    }
+    expect(factsOf(told, 'tracker.delegated').length).toBeGreaterThan(0)
+    expect(factsOf(told, 'tracker.prompted')).toEqual([])
+    const { guidance } = await bench.tracker.promptContext({ issue: issue.id, folder: folderOfTest() })
+    expect(guidance).toEqual([{ origin: 'the workspace', body: 'Write tests.' }])
   })
 
   test('has every comment, however many, the newest ones where there are very many', async () => {

@@ -103,7 +103,7 @@ describe('a session begins', () => {
     expect(textOf(bench, session)).toEqual(['~thought: Received; looking at what is to be done.'])
   })
 
-  test('a new session is answered within ten seconds while everything else waits at a slow Linear', async () => {
+  test('F12: a new session is answered within ten seconds while everything else waits at a slow Linear', async () => {
     const bench = await createBench()
     const ann = bench.workspace.as('alice')
     const issues = Array.from({ length: 8 }, (_, index) => ann.createIssue(`Issue ${index}`))
@@ -134,7 +134,7 @@ describe('a session begins', () => {
 })
 
 describe('work is shown in it', () => {
-  test('phases as actions and thoughts, a plan, and our addresses beside those of others', async () => {
+  test('phases as actions and thoughts, a plan, and our addresses beside those of others (edges 119, 122)', async () => {
     const { bench, session, issue, report } = await begin()
     session.externalUrls.push({ label: 'Theirs', url: 'https://other.example/' })
     await report({ kind: 'state', phase: 'implementing', text: 'An agent works on it' })
@@ -163,9 +163,35 @@ describe('work is shown in it', () => {
       'thought: Pull request #7 is open',
       'action: Its change is under way (ENG-1)',
     ])
+    expect(bench.twin.requests.flatMap(({ fields }) => fields)).not.toContain('commentCreate')
   })
 
-  test('a question awaits an answer, with the choices that it lists, and an answer reaches the actor (edge 6)', async () => {
+  test('a plan that Linear refuses fails the report (edge 119)', async () => {
+    const { bench, session, report } = await begin()
+    bench.twin.faults.add({ match: ({ fields }) => fields.includes('agentSessionUpdate'), status: 422 })
+    const state = { kind: 'state', phase: 'implementing', text: 'On it' } as const
+    await expect(report(state, 'on it')).rejects.toMatchObject({ name: 'FatalError', code: 'linear-refused' })
+    expect(session.plan).toBeNull()
+    await report(state, 'on it')
+    expect((session.plan as { status: string }[])[0]).toEqual({ content: 'Make the change', status: 'inProgress' })
+  })
+
+  test.each([
+    ['changes_requested', 'In Review', 'In Progress'],
+    ['repairing_ci', 'In Review', 'In Progress'],
+    ['awaiting_queue', 'In Progress', 'In Review'],
+    ['deploying', 'In Review', 'In Review'],
+    ['delegated', 'In Progress', 'Todo'],
+    ['done', 'In Review', 'Done'],
+  ] as const)('an issue that is %s is moved from %s to %s (edges 138, 141)', async (phase, before, after) => {
+    const { bench, issue, report } = await begin()
+    await report({ kind: 'state', phase: before === 'In Review' ? 'pr_open' : 'implementing', text: 'On it' })
+    expect(bench.workspace.stateOf(issue).name).toBe(before)
+    await report({ kind: 'state', phase, text: 'And so on' })
+    expect(bench.workspace.stateOf(issue).name).toBe(after)
+  })
+
+  test('F06: a question awaits an answer, with the choices that it lists, and an answer reaches the actor (edge 6)', async () => {
     const { bench, ann, issue, session, report } = await begin()
     await report({ kind: 'question', phase: 'awaiting_input', text: 'Which colour?\n- red\n- green' })
     expect(session.status).toBe('awaitingInput')

@@ -36,7 +36,7 @@ describe('red checks', () => {
     expect(given(playOn(again, red('A', 'another'), granted)).type).toBe('ci_repair')
   })
 
-  it('of a head are not forgotten because an older one turns green (case 147)', () => {
+  it('of a head are not forgotten because an older one turns green (case 147) (edge 176)', () => {
     const issue = play(...open, pushed('B'), red('B'), green('A'))
     expect([phase(issue), given(granted(issue)).checks?.headSha]).toEqual(['repairing_ci', 'B'])
   })
@@ -72,7 +72,7 @@ describe('checks that cannot be read', () => {
 })
 
 describe('green checks', () => {
-  it('start nothing (case 150)', () => {
+  it('start nothing (case 150) (edge 167)', () => {
     const issue = play(...open, pending(), green())
     expect([phase(issue), runState(issue), issue.reports('capacity.requested')]).toEqual(['pr_open', 'idle', []])
   })

@@ -130,7 +130,7 @@ describe('an issue that is taken back', () => {
     expect(issue.reports('feed.posted')).toMatchObject([{ kind: 'authority', status: 'observing' }])
   })
 
-  it('shows what is asked of its pull request, and does nothing about it (case 47)', () => {
+  it('shows what is asked of its pull request, and does nothing about it (case 47) (edge 164)', () => {
     const issue = playOn(play(...open, undelegated), changesRequested())
     expect([phase(issue), runState(issue), places(issue)]).toEqual(['changes_requested', 'idle', 0])
     expect(issue.context.heads['A']?.reviews['grace']?.body).toBe('name it')

@@ -17,6 +17,7 @@ import {
   open,
   opened,
   output,
+  pending,
   phase,
   play,
   playOn,
@@ -68,6 +69,14 @@ describe('a pull request', () => {
 })
 
 describe('an approval', () => {
+  it('of an issue at rest is known, and starts nothing (edge 165)', () => {
+    const issue = play(...open, pending(), approved())
+    expect([phase(issue), runState(issue), issue.reports('capacity.requested')]).toEqual(['pr_open', 'idle', []])
+    expect(issue.context.heads['A']?.reviews['grace']?.verdict).toBe('approved')
+    const wanted = playOn(issue, green())
+    expect([phase(wanted), runState(wanted), wanted.reports('capacity.requested')]).toEqual(['awaiting_queue', 'idle', []])
+  })
+
   it('during a run that answers no review is only known (case 122)', () => {
     const issue = play(...open, red(), granted, approved())
     expect([phase(issue), runState(issue), issue.messages('run-2')]).toEqual(['repairing_ci', 'active', []])
@@ -101,7 +110,7 @@ describe('requested changes', () => {
   describe('during a run that was not told of them', () => {
     const during = [...open, red(), granted, changesRequested()]
 
-    it('start no second run, and are made when this one has ended, also on the head that it pushes (case 126) (edge 269)', () => {
+    it('start no second run, and are made when this one has ended, also on the head that it pushes (case 126) (edges 162, 269)', () => {
       const issue = play(...during)
       expect([runState(issue), issue.children.size, issue.reports('capacity.requested')]).toEqual(['active', 1, []])
       const failed = finished({ outcome: 'failed', failure: 'environment', reason: 'no such command' })
@@ -154,7 +163,7 @@ describe('requested changes', () => {
     expect(words(play(...open, red(), granted))).toEqual([])
   })
 
-  it('by several reviewers are one fix, which is given what all of them say (case 128)', () => {
+  it('F26: by several reviewers are one fix, which is given what all of them say (case 128)', () => {
     const finding = (path: string) => ({ path, line: 1, body: path })
     const issue = play(
       ...open,
@@ -171,7 +180,7 @@ describe('requested changes', () => {
     expect([runState(playOn(issue, published('B'))), issue.context.attempts.review_fix]).toEqual(['idle', 1])
   })
 
-  it('that are taken back while their fix waits for a place start none; what else waits stays (case 129) (edge 236)', () => {
+  it('F45: that are taken back while their fix waits for a place start none; what else waits stays (case 129) (edge 236)', () => {
     const waiting = play(...open, changesRequested())
     for (const end of [dismissed(), approved(), polled({ reviews: [] })]) {
       const issue = playOn(waiting, end)
@@ -179,6 +188,15 @@ describe('requested changes', () => {
     }
     for (const end of [dismissed(), approved()]) expect(given(playOn(waiting, red(), end, granted)).type).toBe('ci_repair')
     expect(given(playOn(waiting, prClosed, granted)).type).toBe('implementation')
+  })
+
+  it('that are written anew before their fix begins are given to it as the last look has them', () => {
+    const objecting = (body: string, after?: number): Happening =>
+      polled({ reviews: [{ ...seenReview('changes_requested'), body }], ...(after === undefined ? {} : { after }) })
+    const issue = play(...open, objecting('name it'), objecting('name both'))
+    expect(given(granted(issue)).review?.body).toBe('name both')
+    // A look that was sent before and is answered after it has seen what was there before.
+    expect(given(playOn(issue, objecting('name it', -2_000), granted)).review?.body).toBe('name both')
   })
 
   it('are not made again once they were; a conflict that is left is (case 203) (edge 246)', () => {
@@ -203,10 +221,11 @@ describe('a run that works while the pull request is open', () => {
     expect([phase(issue), runState(issue), issue.reports('tracker.report')]).toEqual(['pr_open', 'active', []])
   })
 
-  it('is ended by a landing, and that is the end (cases 242, 245)', () => {
+  it('is ended by a landing, and that is the end (cases 242, 245) (edge 180)', () => {
     for (const told of [merged(), polled({ pr: { state: 'merged', mergedSha: 'M' } })]) {
       const issue = playOn(play(...open, red(), granted), told)
       expect([phase(issue), runState(issue)]).toEqual(['done', 'stopping'])
+      expect(issue.reports('tracker.report')).toMatchObject([{ kind: 'state', phase: 'done' }])
       for (const end of [finished({ outcome: 'superseded' }), finished({ outcome: 'interrupted' })]) {
         const rested = playOn(issue, end)
         expect([phase(rested), runState(rested), rested.reports('capacity.requested')]).toEqual(['done', 'idle', []])

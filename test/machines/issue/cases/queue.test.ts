@@ -5,6 +5,7 @@ import type { Event } from '../../player.ts'
 import {
   agentFailed,
   approved,
+  closedAs,
   entered,
   evicted,
   finished,
@@ -12,6 +13,7 @@ import {
   green,
   incident,
   isWanted,
+  merged,
   open,
   paused,
   phase,
@@ -38,7 +40,7 @@ const seenAgain = (issue: Issue): Issue => {
 }
 
 describe('an eviction', () => {
-  it('without an incident that can be read is repaired with what is known (case 162)', () => {
+  it('without an incident that can be read is repaired with what is known (case 162) (edge 188)', () => {
     const issue = play(...waiting, { ...evicted(), incident: null }, granted)
     expect([phase(issue), given(issue)]).toMatchObject(['repairing_queue', { type: 'queue_repair', past: 'A', incident: null }])
   })
@@ -78,13 +80,37 @@ describe('an eviction', () => {
   })
 })
 
+describe('an eviction that nobody told of', () => {
+  it('is seen by a poll, and repaired past the head that was given back (edge 194)', () => {
+    const seen = polled({ ...fine, queue: { state: 'evicted', incident: incident() } })
+    const issue = playOn(play(...waiting), seen)
+    expect([phase(issue), given(granted(issue))]).toMatchObject([
+      'repairing_queue',
+      { type: 'queue_repair', past: 'A', incident: { class: 'conflict' } },
+    ])
+    expect(playOn(issue, seenAgain).reports('capacity.requested')).toEqual([])
+  })
+
+  it.each<[string, Happening]>([
+    ['done by a word', closedAs('done')],
+    ['failed', closedAs('failed')],
+    ['done by its landing', merged()],
+  ])('takes up no issue that is over: %s (edge 189)', (_, end) => {
+    const over = play(...waiting, end)
+    for (const told of [evicted(), polled({ ...fine, queue: { state: 'evicted', incident: incident() } })]) {
+      const issue = playOn(over, told)
+      expect([phase(issue), runState(issue)]).toEqual([phase(over), 'idle'])
+    }
+  })
+})
+
 describe('a change that is wanted', () => {
   it('and does not merge is mended for the queue, also when its checks are red (case 179) (edge 249)', () => {
     const issue = play(...open, approved(), red(), conflict)
     expect([phase(issue), given(granted(issue))]).toMatchObject(['repairing_queue', { type: 'queue_repair', conflict: true }])
   })
 
-  it('has landed when a poll sees it so (case 171)', () => {
+  it('has landed when a poll sees it so (case 171) (edge 195)', () => {
     expect(phase(playOn(play(...waiting), polled({ ...fine, pr: { state: 'merged', mergedSha: 'M' } })))).toBe('done')
   })
 

@@ -34,7 +34,7 @@ import {
   type Happening,
   type Issue,
 } from '../facts.ts'
-import { given, notes, polled, seenReview, times } from '../stories.ts'
+import { given, notes, polled, seenReview, times, waits } from '../stories.ts'
 
 const conflict: Event = { type: 'pr.updated', source: 'poll', ...pr(), mergeable: 'conflict' }
 
@@ -125,7 +125,7 @@ describe('a run that is released', () => {
 })
 
 describe('a poll', () => {
-  it('that sees changes requested of an issue at rest starts their fix, after a start of the server too (case 272)', () => {
+  it('that sees changes requested of an issue at rest starts their fix, after a start of the server too (case 272) (edge 152)', () => {
     const issue = playOn(
       play(...open),
       { type: 'policy.changed', policy: policy() },
@@ -152,6 +152,15 @@ describe('a poll', () => {
       expect([phase(issue), runState(issue)]).toEqual(['done', 'idle'])
     }
   })
+
+  it('that sees it closed starts no fix of what a reviewer had asked of it, also after a retry (edge 182)', () => {
+    const done = play(...open, changesRequested(), closedAs('done'))
+    for (const told of [prClosed, polled({ pr: { state: 'closed' }, reviews: [seenReview('changes_requested')] })]) {
+      const issue = playOn(done, told)
+      expect([phase(issue), runState(issue), waits(issue)]).toEqual(['done', 'idle', []])
+      expect(given(playOn(issue, retried(), granted))).toMatchObject({ type: 'implementation', replaces: { number: 7 } })
+    }
+  })
 })
 
 describe('a landing', () => {
@@ -163,7 +172,7 @@ describe('a landing', () => {
 })
 
 describe('an issue that its agent found to need no change', () => {
-  it('is told to the tracker as done, and stays so while the tracker is behind (case 296) (edge 264)', () => {
+  it('is told to the tracker as done, and stays so while the tracker is behind (case 296) (edges 141, 264)', () => {
     const said = finished({ outcome: 'no_change', completion: 'done', reason: 'it is there' })
     expect(play(granted, said).reports('tracker.report')).toMatchObject([
       { kind: 'comment', text: 'it is there' },
