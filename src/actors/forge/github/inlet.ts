@@ -39,6 +39,14 @@ const factTypes: Partial<Record<string, string>> = {
 }
 const lookActions = new Set(['enqueued', 'dequeued', 'auto_merge_enabled', 'auto_merge_disabled'])
 
+function parseOrNull(body: string): unknown {
+  try {
+    return JSON.parse(body)
+  } catch {
+    return null // Whoever reads it says that it makes no sense.
+  }
+}
+
 interface Told {
   project: string
   action: string | undefined
@@ -127,8 +135,43 @@ export function createInlet(options: {
     return [...(await mentions.read({ project, number: pull.number, comment: said, kind: 'review_comment' }, 'webhook', signal)), ...looks]
   }
 
+  let ownSlug: string | undefined
+  const newsOfChecks = new WeakMap<Delivery, boolean>()
+
+  /** Of one commit: whatever is said of its checks leads to one and the same look, except what we have said ourselves. */
+  function isNewsOfChecks(delivery: Delivery): boolean {
+    const known = newsOfChecks.get(delivery)
+    if (known !== undefined) return known
+    const read = <T>(schema: z.ZodType<T>): T | undefined => schema.safeParse(parseOrNull(delivery.body)).data
+    const isNews = (): boolean => {
+      if (ownSlug === undefined) return false
+      switch (delivery.event) {
+        case 'check_run': {
+          const run = read(checkRunSchema)?.check_run
+          return run !== undefined && run.name !== ownName
+        }
+        case 'check_suite': {
+          const suite = read(checkSuiteSchema)?.check_suite
+          return suite !== undefined && suite.app?.slug !== ownSlug
+        }
+        case 'workflow_run':
+          return read(workflowRunSchema) !== undefined
+        case 'status': {
+          const status = read(statusSchema)
+          return status !== undefined && status.context !== ownName
+        }
+        default:
+          return false
+      }
+    }
+    const answer = isNews()
+    newsOfChecks.set(delivery, answer)
+    return answer
+  }
+
   async function checks({ project, body, event }: Told): Promise<Notice[]> {
     const { slug } = await repositories.self()
+    ownSlug = slug
     const numbersOf = (list: readonly { number: number }[]): number[] => list.map(({ number }) => number)
     switch (event) {
       case 'check_run': {
@@ -207,12 +250,8 @@ export function createInlet(options: {
 
   return {
     lane({ event, body }) {
-      let json: unknown
-      try {
-        json = JSON.parse(body)
-      } catch {
-        return event
-      }
+      const json = parseOrNull(body)
+      if (json === null) return event
       const { data } = laneSchema.safeParse(json)
       const number = data?.pull_request?.number ?? data?.issue?.number ?? data?.number
       const sha = data?.sha ?? data?.check_run?.head_sha ?? data?.check_suite?.head_sha ?? data?.workflow_run?.head_sha
@@ -240,6 +279,8 @@ export function createInlet(options: {
       }
       return notices
     },
+
+    covers: (later, earlier) => later.event === earlier.event && isNewsOfChecks(later),
 
     catchUp,
   }

@@ -1,7 +1,7 @@
 // What GitHub tells by itself: the same facts as a look would bring, messages that are meant for us, and what was told while nobody listened.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Notice } from '../../../../src/actors/ports.ts'
+import type { Delivery, Notice } from '../../../../src/actors/ports.ts'
 import { createWorld, toDelivery, type World } from './fixture.ts'
 
 let world: World
@@ -141,6 +141,47 @@ describe('webhooks', () => {
       world.forge.inlet.lane({ id: '1', event: 'status', body: JSON.stringify({ sha: head, repository: { id: 5 } }), receivedAt: 0 }),
     ).toBe(`5 ${head}`)
     expect(world.forge.inlet.lane({ id: '1', event: 'ping', body: 'nonsense', receivedAt: 0 })).toBe('ping')
+  })
+})
+
+describe('of the checks of one commit', () => {
+  const told = (event: string, body: object): Delivery => ({
+    ...{ id: '1', event, receivedAt: 0 },
+    body: JSON.stringify({ repository: { id: world.repository.id, full_name: 'acme/app' }, ...body }),
+  })
+  const run = (name: string): Delivery => told('check_run', { check_run: { name, head_sha: 'a', pull_requests: [] } })
+  const suite = (slug: string): Delivery => told('check_suite', { check_suite: { head_sha: 'a', pull_requests: [], app: { slug } } })
+  const status = (context: string): Delivery => told('status', { sha: 'a', context, branches: [] })
+
+  test('the last word is enough, unless it is our own, which leads to no look', async () => {
+    const { inlet } = world.forge
+    // Who we are is known from the first one that is read.
+    await inlet.read(run('test'))
+    const own = suite('box')
+    const covered = [
+      [run('test'), run('lint')],
+      [run('test'), run('Signalbox')],
+      [run('Signalbox'), run('test')],
+      [suite('ci'), suite('box')],
+      [own, suite('ci')],
+      [status('legacy'), status('other')],
+      [status('Signalbox'), status('legacy')],
+      [run('test'), status('legacy')],
+      [told('check_run', {}), run('test')],
+      [told('ping', {}), told('ping', {})],
+    ] as const
+    expect(covered.map(([later, earlier]) => inlet.covers!(later, earlier))).toEqual([
+      true,
+      true,
+      false,
+      true,
+      false,
+      true,
+      false,
+      false,
+      false,
+      false,
+    ])
   })
 })
 
