@@ -28,6 +28,9 @@ export interface Inbox {
 
 /** Milliseconds of reading in one turn of the event loop, after which what is being acknowledged has its own. */
 const longestTurn = 3
+/** Milliseconds between two such turns, unless for so many nothing has come. */
+const pause = 9
+const calm = 20
 /** After about four hours of trying. */
 const lastAttempt = 60
 
@@ -59,16 +62,19 @@ export function createInbox({
   /** A provider that does not answer must not hold up the end: what was asked is asked again by the next process. */
   const unlessStopped = <T>(work: Promise<T>): Promise<T> => Promise.race([work, stopped.promise])
 
-  // All lanes share the turn: acknowledging goes on between two of them.
+  // All lanes share the turn. While deliveries come, most of the time is left to acknowledging them.
   let turnSince = 0
+  let takenAt = -Infinity
   let turn: Promise<void> | null = null
   const nextTurn = (): Promise<void> =>
     (turn ??= new Promise((resolve) => {
-      clock.defer(() => {
+      const begin = (): void => {
         turnSince = performance.now()
         turn = null
         resolve()
-      })
+      }
+      if (performance.now() - takenAt > calm) clock.defer(begin)
+      else clock.after(pause, begin)
     }))
 
   async function lookAt(notices: readonly Notice[]): Promise<void> {
@@ -168,6 +174,7 @@ export function createInbox({
     async take(delivery) {
       if (deliveries.backlog() >= limit)
         throw new RetryableError('deliveries-backlogged', `${deliveries.backlog()} deliveries wait to be handled.`, { retryAfter: 5_000 })
+      takenAt = performance.now()
       const isNew = await deliveries.add(delivery)
       if (isNew) {
         void inlets.get(delivery.provider)?.acknowledge?.({ ...delivery, receivedAt: clock.now() })

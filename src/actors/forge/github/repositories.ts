@@ -97,6 +97,8 @@ export function createGithubRepositories(options: {
   const installations = new Map<string, Promise<Installation>>()
   const permissions = new Map<number, Record<string, string>>()
   let self: Promise<Self> | undefined
+  /** By the repository's id; asked with every webhook. */
+  const owners = new Map<number, string[]>()
 
   const get = database.prepare<[string], PlaceRow>('SELECT * FROM github_repository WHERE project = ?')
   const byId = database.prepare<[number], PlaceRow>('SELECT * FROM github_repository WHERE repository_id = ? ORDER BY project')
@@ -190,6 +192,7 @@ export function createGithubRepositories(options: {
       default_branch: defaultBranch,
     } = await client(project).request(route, parameters, repositorySchema, { what })
     const installation = tokens.isApp ? (await installationOf(project)).id : null
+    owners.clear()
     write.run({ project, repository_id: id, full_name: fullName, configured, installation_id: installation, default_branch: defaultBranch })
     return toPlace(get.get(project)!)
   }
@@ -238,8 +241,15 @@ export function createGithubRepositories(options: {
     /** Where people look at it. */
     pageOf: (project: string): string => `${webUrl}/${nameOf(project)}`,
     /** The projects whose repository this is; empty for one that is not ours. */
-    projectsOf: (repositoryId: number): string[] =>
-      byId.all(repositoryId).flatMap(({ project }) => (projects.some(({ id }) => id === project) ? [project] : [])),
+    projectsOf(repositoryId: number): readonly string[] {
+      let found = owners.get(repositoryId)
+      if (found === undefined) {
+        found = byId.all(repositoryId).flatMap(({ project }) => (projects.some(({ id }) => id === project) ? [project] : []))
+        // Anybody's repositories may be told of, where the App is installed for all of them.
+        if (found.length > 0) owners.set(repositoryId, found)
+      }
+      return found
+    },
 
     /** What routes of the repository need. */
     async at(project: string): Promise<{ owner: string; repo: string }> {
