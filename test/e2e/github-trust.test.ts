@@ -86,7 +86,12 @@ test('a token that is revoked in the middle of a run: a person is told what to d
   await world.start()
   const key = await world.submit(`echo begun >> "$WORLD/begun"; while [ ! -e "$WORLD/go" ]; do sleep 0.1; done; ${plainWork}`)
   await world.untilIssue(key, ({ run }) => run?.phase === 'working')
-  const giveBack = twin.faults.add({ match: ({ credential }) => credential !== 'none', status: 401, message: 'Bad credentials' })
+  const giveBack = twin.faults.add({
+    times: Infinity,
+    match: ({ credential }) => credential !== 'none',
+    status: 401,
+    message: 'Bad credentials',
+  })
   world.note('go', '')
   const stuck = await world.untilIssue(key, ({ phase }) => phase === 'escalated')
   expect(stuck.waitsFor).toMatchObject([{ party: 'human', reason: expect.stringMatching(/forge\.token|credentials/) as string }])

@@ -2,6 +2,8 @@
 
 import { afterEach } from 'vitest'
 import { join } from 'node:path'
+import { events } from '../../src/actors/forge/github/doctor.ts'
+import { needed, wished } from '../../src/actors/forge/github/tokens.ts'
 import { createGithubTwin, type Ci, type GithubTwin, type PullRequest, type Repository } from '../twins/github.ts'
 import { createWorld, freePort, until, type ProjectOptions, type World } from './harness.ts'
 
@@ -18,18 +20,8 @@ export interface GithubWorld {
   pullOf: (key: string) => Promise<PullRequest>
 }
 
-/** The App as it is registered. */
-export const app = {
-  slug: 'signalbox',
-  permissions: Object.fromEntries([
-    ...['contents', 'pull_requests', 'checks', 'issues', 'actions', 'merge_queues'].map((name) => [name, 'write' as const]),
-    ...['statuses', 'administration', 'metadata'].map((name) => [name, 'read' as const]),
-  ]),
-}
-export const events = [
-  ...['pull_request', 'pull_request_review', 'pull_request_review_comment', 'pull_request_review_thread', 'issue_comment'],
-  ...['check_run', 'check_suite', 'status', 'workflow_run', 'merge_group', 'repository', 'repository_ruleset', 'branch_protection_rule'],
-]
+/** The App as it is registered: with what the code asks for, so that nothing is tested with more. */
+export const app = { slug: 'signalbox', permissions: { ...needed, ...wished, metadata: 'read' as const }, events }
 
 /** A workflow that runs for pushes to these, and for pull requests. */
 export const isTested = (branch: string): boolean => branch === 'main' || branch.startsWith('signalbox/landing/')
@@ -60,7 +52,7 @@ export async function hosted(
   }
   const secret = 'the secret of the hook'
   const url = `http://127.0.0.1:${port}/webhooks/github`
-  const registered = twin.createApp({ ...app, events, ...(webhooks ? { webhook: { url, secret } } : {}) })
+  const registered = twin.createApp({ ...app, ...(webhooks ? { webhook: { url, secret } } : {}) })
   twin.install(registered, 'acme')
   const credentials = options.token ? { token: twin.userToken('root') } : { appId: registered.id, privateKey: registered.privateKey }
   world.writeConfig({

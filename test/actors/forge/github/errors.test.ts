@@ -27,7 +27,7 @@ const isPull: Fault['match'] = ({ method, route }) => method === 'GET' && /\/pul
 
 /** What the call fails with, when `fault` meets it every time. */
 async function failing(fault: Omit<Fault, 'match'>, match: Fault['match'] = isPull, call: () => Promise<unknown> = closing) {
-  const remove = world.twin.faults.add({ match, ...fault })
+  const remove = world.twin.faults.add({ match, times: Infinity, ...fault })
   try {
     await call()
   } catch (error) {
@@ -60,7 +60,7 @@ describe('a call', () => {
 
   test('that fails once is asked once more, when it changes nothing', async () => {
     const asked = world.twin.requests.length
-    const remove = world.twin.faults.add({ match: isPull, times: 1, status: 503 })
+    const remove = world.twin.faults.add({ match: isPull, status: 503 })
     await world.forge.decidePublication({ project: 'app', number, headSha: '0'.repeat(40), wanted: false })
     remove()
     expect(world.twin.requests.slice(asked).filter(isPull)).toHaveLength(2)
@@ -159,7 +159,7 @@ describe('credentials', () => {
 
   test('one that is refused is minted once anew', async () => {
     const asked = world.twin.requests.length
-    const remove = world.twin.faults.add({ match: isPull, times: 1, status: 401 })
+    const remove = world.twin.faults.add({ match: isPull, status: 401 })
     await world.forge.decidePublication({ project: 'app', number, headSha: '0'.repeat(40), wanted: false })
     remove()
     expect(world.twin.requests.slice(asked).filter(isMint)).toHaveLength(1)
