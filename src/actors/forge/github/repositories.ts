@@ -6,6 +6,7 @@ import { ConfigurationError, FatalError } from '../../../errors.ts'
 import type { SqliteDatabase } from '../../../persistence/database.ts'
 import type { RemoteAccess } from '../base-at-url.ts'
 import { createClient, type Client, type Credential } from './client.ts'
+import { gitAccess } from './git-access.ts'
 import { assertGranted, createTokens, forGit, grantedOf, wished, type Installation } from './tokens.ts'
 
 export type GithubSettings = Extract<Config['forge'], { kind: 'github' }>
@@ -256,26 +257,8 @@ export function createGithubRepositories(options: {
       tokens.forgetAll()
     },
 
-    /** How git gets there: the credential is in its environment and nowhere else. */
-    access: (project: string): RemoteAccess => ({
-      url: () => `${webUrl}/${nameOf(project)}.git`,
-      async environment() {
-        const { secret } = await credentialOf(project, 'git')
-        const settingsOfGit = [
-          // What the user has set for this host is not asked.
-          ['credential.helper', ''],
-          [`http.${webUrl}/.extraHeader`, ''],
-          [`http.${webUrl}/.extraHeader`, `Authorization: Basic ${Buffer.from(`x-access-token:${secret}`).toString('base64')}`],
-        ] as const
-        return Object.fromEntries([
-          ['GIT_CONFIG_COUNT', String(settingsOfGit.length)],
-          ...settingsOfGit.flatMap(([key, value], n) => [
-            [`GIT_CONFIG_KEY_${n}`, key],
-            [`GIT_CONFIG_VALUE_${n}`, value],
-          ]),
-        ]) as Record<string, string>
-      },
-    }),
+    access: (project: string): RemoteAccess =>
+      gitAccess({ webUrl, url: () => `${webUrl}/${nameOf(project)}.git`, credential: () => credentialOf(project, 'git') }),
 
     /** Our own commits are the App's, with the address by which GitHub knows it; of a user's token they are the user's. */
     async identity(project: string): Promise<Record<string, string>> {

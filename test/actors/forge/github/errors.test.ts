@@ -165,6 +165,29 @@ describe('credentials', () => {
     expect(world.twin.requests.slice(asked).filter(isMint)).toHaveLength(1)
   })
 
+  test('one that is revoked is minted anew for git as well, once: what it was for is done', async () => {
+    const { twin, forge, input, commit, branch } = world
+    const head = await commit('revoked.txt', 'one\n')
+    const more = { issue: 'issue-r', key: 'APP-9', branch: 'signalbox/APP-9-revoked' }
+    await forge.publish(input(head, more))
+    const second = await commit('revoked.txt', 'two\n', head)
+    const { tokens } = twin.world
+    for (const [value, { installation }] of tokens) if (installation !== undefined) tokens.delete(value)
+    const asked = twin.requests.length
+    expect(await forge.publish(input(second, { ...more, expected: head }))).toMatchObject({ headSha: second })
+    expect(branch(more.branch)).toBe(second)
+    const isForGit: Fault['match'] = (request) => isMint(request) && !request.body.includes('pull_requests')
+    expect(twin.requests.slice(asked).filter(isForGit)).toHaveLength(1)
+
+    const isGit: Fault['match'] = ({ route }) => route === 'git-receive-pack'
+    const third = await commit('revoked.txt', 'three\n', second)
+    const before = twin.requests.length
+    const refused = await failing({ status: 401 }, isGit, () => forge.publish(input(third, { ...more, expected: second })))
+    expect(refused).toMatchObject({ name: 'FatalError', code: 'github-unauthorized' })
+    expect(twin.requests.slice(before).filter(isForGit)).toHaveLength(1)
+    expect(branch(more.branch)).toBe(second)
+  })
+
   test('an installation that lacks what is needed is told by the name of the permission', async () => {
     const poor = await createWorld({ permissions: { ...permissions, pull_requests: 'read' } }).catch((error: unknown) => error)
     expect(poor).toMatchObject({ code: 'github-forbidden', message: expect.stringContaining('pull_requests: write') as string })
