@@ -40,6 +40,22 @@ test('F44: one approval is not enough where the repository asks for two, and of 
   await world.untilIssue(key, 'done')
 })
 
+test('classic protection that is loosened is heard of by webhook: what it kept waiting lands', async () => {
+  const { world, twin, repository, pullOf } = await hosted()
+  const rules = { requiredApprovals: 1, bypass: ['signalbox[bot]'] }
+  twin.protect(repository, 'main', { ...rules, requiredChecks: [{ context: 'test' }, { context: 'nobody reports this' }] })
+  await world.start()
+  const key = await world.submit(plainWork)
+  const pull = await pullOf(key)
+  await twin.as('alice').approve(pull)
+  await world.untilIssue(key, ({ pr }) => pr?.review === 'approved')
+  await twin.settled()
+  await wait(500)
+  expect(await world.issue(key)).toMatchObject({ phase: 'pr_open', pr: { checks: 'pending' } })
+  twin.protect(repository, 'main', { ...rules, requiredChecks: [{ context: 'test' }] })
+  await world.untilIssue(key, 'done')
+})
+
 test('F15: a pull request that only mentions the issue is not taken over, and is never closed or changed', async () => {
   const { world, twin, repository } = await hosted()
   await world.start()
