@@ -44,6 +44,7 @@ const installationSchema = z.object({
   id: z.int(),
   permissions: z.record(z.string(), z.string()),
   suspended_at: z.string().nullish(),
+  html_url: z.string(),
 })
 
 /** Where people and git find what is at `apiUrl`. */
@@ -142,6 +143,7 @@ export function createGithubRepositories(options: {
       id,
       permissions: granted,
       suspended_at: suspended,
+      html_url: page,
     } = await app
       .request('GET /repos/{owner}/{repo}/installation', parts(fullName), installationSchema, {
         what: `the App's installation on ${fullName}`,
@@ -152,7 +154,8 @@ export function createGithubRepositories(options: {
           cause: error,
         })
       })
-    if (suspended != null) throw new FatalError('github-not-installed', `The App's installation on ${fullName} is suspended.`)
+    if (suspended != null)
+      throw new FatalError('github-not-installed', `The App's installation on ${fullName} is suspended. Its owner lifts that at ${page}`)
     permissions.set(id, granted)
     return { id, permissions: granted }
   }
