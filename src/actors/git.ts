@@ -129,6 +129,11 @@ const full = /No space left on device|Disk quota exceeded/i
 const locked = /Unable to create '[^']*\.lock'|\.lock': File exists|another git process seems to be running|could not lock config file/i
 /** Whether git says so. */
 export const saysLocked = (words: string): boolean => locked.test(words)
+/** Git asks for a name where the credentials are not taken. */
+const unauthorized = /returned error: 401|Authentication failed|could not read Username|terminal prompts disabled/i
+/** Whether the other side has not taken our credentials: nothing has been done there. */
+export const saysUnauthorized = (error: unknown): boolean =>
+  error instanceof FatalError && error.code === 'git-failed' && unauthorized.test(error.message)
 const unreachable =
   /Could not resolve host|Connection (timed out|refused|reset)|Network is unreachable|Operation timed out|early EOF|remote end hung up|TLS connection|The requested URL returned error: (429|5\d\d)/i
 

@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 import { createGithubTwin, type Ci, type GithubTwin, type PullRequest, type Repository } from '../twins/github.ts'
 import { createLinearTwin, type LinearTwin, type WorkspaceTwin } from '../twins/linear.ts'
-import { app, events, isTested } from './github.ts'
+import { app, isTested } from './github.ts'
 import { createWorld, freePort, type World } from './harness.ts'
 import { linearSettings, letIn } from './linear.ts'
 
@@ -35,7 +35,6 @@ export async function both({ webhooks = true, ci, more = {} }: { webhooks?: bool
   const secret = 'the secret of the hook'
   const registered = github.createApp({
     ...app,
-    events,
     ...(webhooks ? { webhook: { url: `${address}/webhooks/github`, secret } } : {}),
   })
   github.install(registered, 'acme')

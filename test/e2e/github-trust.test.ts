@@ -40,6 +40,22 @@ test('F44: one approval is not enough where the repository asks for two, and of 
   await world.untilIssue(key, 'done')
 })
 
+test('classic protection that is loosened is heard of by webhook: what it kept waiting lands', async () => {
+  const { world, twin, repository, pullOf } = await hosted()
+  const rules = { requiredApprovals: 1, bypass: ['signalbox[bot]'] }
+  twin.protect(repository, 'main', { ...rules, requiredChecks: [{ context: 'test' }, { context: 'nobody reports this' }] })
+  await world.start()
+  const key = await world.submit(plainWork)
+  const pull = await pullOf(key)
+  await twin.as('alice').approve(pull)
+  await world.untilIssue(key, ({ pr }) => pr?.review === 'approved')
+  await twin.settled()
+  await wait(500)
+  expect(await world.issue(key)).toMatchObject({ phase: 'pr_open', pr: { checks: 'pending' } })
+  twin.protect(repository, 'main', { ...rules, requiredChecks: [{ context: 'test' }] })
+  await world.untilIssue(key, 'done')
+})
+
 test('F15: a pull request that only mentions the issue is not taken over, and is never closed or changed', async () => {
   const { world, twin, repository } = await hosted()
   await world.start()
@@ -54,7 +70,7 @@ test('F15: a pull request that only mentions the issue is not taken over, and is
 })
 
 test('F14, W17: what is said of a pull request reaches the issue of its own repository, whatever else has its number', async () => {
-  const { world, twin, pullOf } = await hosted({ second: true })
+  const { world, twin, pullOf } = await hosted({ second: 'acme/web' })
   await world.start()
   const script = plainWork.replaceAll('$SIGNALBOX_ISSUE.txt', '$SIGNALBOX_RUN_ID.txt')
   const key = await world.submit(script, { project: 'app' })
@@ -86,7 +102,12 @@ test('a token that is revoked in the middle of a run: a person is told what to d
   await world.start()
   const key = await world.submit(`echo begun >> "$WORLD/begun"; while [ ! -e "$WORLD/go" ]; do sleep 0.1; done; ${plainWork}`)
   await world.untilIssue(key, ({ run }) => run?.phase === 'working')
-  const giveBack = twin.faults.add({ match: ({ credential }) => credential !== 'none', status: 401, message: 'Bad credentials' })
+  const giveBack = twin.faults.add({
+    times: Infinity,
+    match: ({ credential }) => credential !== 'none',
+    status: 401,
+    message: 'Bad credentials',
+  })
   world.note('go', '')
   const stuck = await world.untilIssue(key, ({ phase }) => phase === 'escalated')
   expect(stuck.waitsFor).toMatchObject([{ party: 'human', reason: expect.stringMatching(/forge\.token|credentials/) as string }])
@@ -120,4 +141,50 @@ test('what is done at GitHub is not offered here, and says where it is done', as
   for (const action of ['approve', 'request_changes', 'push', 'dismiss_review']) expect(body.actions).not.toContain(action)
   const { code, stderr } = await world.run('approve', key)
   expect([code, stderr]).toEqual([1, expect.stringMatching(/with GitHub, do it at http:\S+\/acme\/app\/pull\/1\./)])
+})
+
+test('two organisations, an installation in each: tokens for one repository each, and a suspension stops its own project alone', async () => {
+  const { world, twin, pullOf } = await hosted({ second: 'zoo/web' })
+  await world.start()
+  const work = async (project: string) => world.submit(plainWork, { project })
+  const pullAt = async (key: string) => {
+    const { pr } = await world.untilIssue(key, ({ pr: own }) => own !== null)
+    return twin.repository('zoo/web').pulls.get(pr!.number)!
+  }
+  const [mine, theirs] = [await work('app'), await work('web')]
+  await twin.as('alice').approve(await pullOf(mine))
+  await twin.as('alice').approve(await pullAt(theirs))
+  for (const key of [mine, theirs]) await world.untilIssue(key, 'done')
+  const { tokens, installations, repositoryById } = twin.world
+  const minted = [...tokens.values()].filter(({ installation }) => installation !== undefined)
+  const forOne = minted.map(({ installation, repositories }) => {
+    const owners = [...repositories!].map((id) => repositoryById.get(id)!.owner.login)
+    return [installation!.account.login, ...owners].join(' for ')
+  })
+  expect([...new Set(forOne)].toSorted()).toEqual(['acme for acme', 'zoo for zoo'])
+  // One for git, with nothing but what it pushes, and one for the API; the metadata of a repository come with every token.
+  const powers = new Set(
+    minted.map(({ permissions }) =>
+      Object.keys(permissions!)
+        .filter((name) => name !== 'metadata')
+        .toSorted()
+        .join(),
+    ),
+  )
+  expect([...powers].toSorted()).toEqual(['actions,administration,checks,contents,issues,merge_queues,pull_requests,statuses', 'contents'])
+
+  const zoo = [...installations.values()].find(({ account }) => account.login === 'zoo')!
+  twin.suspend(zoo)
+  const [next, stuck] = [await work('app'), await work('web')]
+  const { waitsFor } = await world.untilIssue(stuck, ({ phase }) => phase === 'escalated')
+  expect(waitsFor).toMatchObject([
+    { party: 'human', reason: expect.stringMatching(/zoo\/web is suspended.*http:\S+\/zoo\/settings\/installations\/\d+/) as string },
+  ])
+  await twin.as('alice').approve(await pullOf(next))
+  await world.untilIssue(next, 'done')
+  twin.suspend(zoo, false)
+  await twin.settled()
+  expect((await world.act(stuck, { action: 'retry' })).status).toBe(202)
+  await twin.as('alice').approve(await pullAt(stuck))
+  await world.untilIssue(stuck, 'done')
 })

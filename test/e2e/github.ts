@@ -2,6 +2,8 @@
 
 import { afterEach } from 'vitest'
 import { join } from 'node:path'
+import { events } from '../../src/actors/forge/github/doctor.ts'
+import { needed, wished } from '../../src/actors/forge/github/tokens.ts'
 import { createGithubTwin, type Ci, type GithubTwin, type PullRequest, type Repository } from '../twins/github.ts'
 import { createWorld, freePort, until, type ProjectOptions, type World } from './harness.ts'
 
@@ -18,32 +20,29 @@ export interface GithubWorld {
   pullOf: (key: string) => Promise<PullRequest>
 }
 
-/** The App as it is registered. */
-export const app = {
-  slug: 'signalbox',
-  permissions: Object.fromEntries([
-    ...['contents', 'pull_requests', 'checks', 'issues', 'actions', 'merge_queues'].map((name) => [name, 'write' as const]),
-    ...['statuses', 'administration', 'metadata'].map((name) => [name, 'read' as const]),
-  ]),
-}
-export const events = [
-  ...['pull_request', 'pull_request_review', 'pull_request_review_comment', 'pull_request_review_thread', 'issue_comment'],
-  ...['check_run', 'check_suite', 'status', 'workflow_run', 'merge_group', 'repository', 'repository_ruleset', 'branch_protection_rule'],
-]
+/** The App as it is registered: with what the code asks for, so that nothing is tested with more. */
+export const app = { slug: 'signalbox', permissions: { ...needed, ...wished, metadata: 'read' as const }, events }
 
 /** A workflow that runs for pushes to these, and for pull requests. */
 export const isTested = (branch: string): boolean => branch === 'main' || branch.startsWith('signalbox/landing/')
 
-/** Alice and rob may write, rita only reads. CI passes at once unless it is told otherwise. */
+/** `second`: the repository of a second project, `web`. Alice and rob may write, rita only reads. CI passes at once unless it is told otherwise. */
 export async function hosted(
-  options: { webhooks?: boolean; project?: Partial<ProjectOptions>; more?: object; token?: boolean; ci?: Ci; second?: boolean } = {},
+  options: {
+    webhooks?: boolean
+    project?: Partial<ProjectOptions>
+    more?: object
+    token?: boolean
+    ci?: Ci
+    second?: 'acme/web' | 'zoo/web'
+  } = {},
 ): Promise<GithubWorld> {
   const { webhooks = true } = options
   const port = await freePort()
   const first = { id: 'app', review: 'human' as const, ...options.project, more: { repo: 'acme/app', ...options.project?.more } }
   const world = createWorld({
     port,
-    projects: [first, ...(options.second ? [{ id: 'web', review: 'human' as const, more: { repo: 'acme/web' } }] : [])],
+    projects: [first, ...(options.second ? [{ id: 'web', review: 'human' as const, more: { repo: options.second } }] : [])],
   })
   open.push(() => world.close())
   const twin = await createGithubTwin({ folder: join(world.folder, 'github') })
@@ -55,13 +54,14 @@ export async function hosted(
   })
   twin.ci(repository, options.ci ?? (() => [{ name: 'test' }]), isTested)
   if (options.second) {
-    const other = await twin.createRepository({ name: 'acme/web', files: { 'README.md': '# web\n' }, roles: { alice: 'write' } })
+    const other = await twin.createRepository({ name: options.second, files: { 'README.md': '# web\n' }, roles: { alice: 'write' } })
     twin.ci(other, () => [{ name: 'test' }], isTested)
   }
   const secret = 'the secret of the hook'
   const url = `http://127.0.0.1:${port}/webhooks/github`
-  const registered = twin.createApp({ ...app, events, ...(webhooks ? { webhook: { url, secret } } : {}) })
-  twin.install(registered, 'acme')
+  const registered = twin.createApp({ ...app, ...(webhooks ? { webhook: { url, secret } } : {}) })
+  // Each organisation has an installation of its own.
+  for (const owner of new Set(['acme', ...(options.second ? [options.second.split('/')[0]!] : [])])) twin.install(registered, owner)
   const credentials = options.token ? { token: twin.userToken('root') } : { appId: registered.id, privateKey: registered.privateKey }
   world.writeConfig({
     forge: { kind: 'github', apiUrl: twin.restUrl, ...credentials, webhookSecret: secret },

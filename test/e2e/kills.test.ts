@@ -29,8 +29,8 @@ function arm({ world, linear, github }: BothWorld, random: () => number) {
   }
   for (const when of ['before', 'after'] as const) {
     const isTurn = (): boolean => (when === 'before') === random() < 0.5
-    linear.faults.add({ times: Number.MAX_SAFE_INTEGER, status: 'reset', when, match: ({ path }) => isTurn() && isDue(path) })
-    github.faults.add({ status: 'reset', when, match: ({ path }) => isTurn() && isDue(path) })
+    linear.faults.add({ times: Infinity, status: 'reset', when, match: ({ path }) => isTurn() && isDue(path) })
+    github.faults.add({ times: Infinity, status: 'reset', when, match: ({ path }) => isTurn() && isDue(path) })
   }
   return state
 }

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createGithubWorld, SECRET } from './github-world.ts'
 import type { GithubWorld } from './github-world.ts'
 import { DELIVERIES } from './github/published.ts'
-import { createVirtualClock } from './virtual-clock.ts'
+import { createVirtualClock } from './clock.ts'
 
 const clock = createVirtualClock(Date.parse('2026-01-01T00:00:00Z'))
 let world: GithubWorld
@@ -50,7 +50,7 @@ it('every delivery of the GitHub twin follows its schema', async () => {
   root.rerun(check)
   await root.status(repository, main, 'ci', 'pending')
   root.deployment(repository, main, 'production', 'success')
-  clock.advance(1_000)
+  await clock.advance(1_000)
   await twin.settled()
   twin.ruleset(repository, 'main', { requiredChecks: [{ context: 'test' }], requiredApprovals: 1, mergeQueue: {} })
   alice.enableAutoMerge(pull)
@@ -60,7 +60,7 @@ it('every delivery of the GitHub twin follows its schema', async () => {
   alice.dequeue(pull)
   await alice.enqueue(pull)
   await twin.settled()
-  clock.advance(1_000)
+  await clock.advance(1_000)
   await twin.settled()
   expect(pull.mergedAt).toBeDefined()
   await alice.deleteBranch(repository, 'a')

@@ -4,8 +4,8 @@ import { createHmac, createSign } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createGithubWorld, SECRET } from './github-world.ts'
 import type { GithubWorld } from './github-world.ts'
-import { createVirtualClock } from './virtual-clock.ts'
-import type { VirtualClock } from './virtual-clock.ts'
+import { createVirtualClock } from './clock.ts'
+import type { VirtualClock } from './clock.ts'
 
 let world: GithubWorld
 let clock: VirtualClock
@@ -23,7 +23,7 @@ describe('answers of the GitHub twin', () => {
     const { twin } = world
     const token = twin.userToken('alice')
     for (const status of [401, 403, 404, 409, 422, 429, 500] as const) {
-      twin.faults.add({ match: ({ route }) => route === '/repos/{owner}/{repo}', status, retryAfter: 7, times: 1 })
+      twin.faults.add({ match: ({ route }) => route === '/repos/{owner}/{repo}', status, retryAfter: 7 })
       const answer = await get('/repos/acme/shop', token)
       expect([answer.status, answer.headers.get('retry-after')]).toEqual([status, '7'])
       expect(await answer.json()).toHaveProperty('message')
@@ -35,18 +35,17 @@ describe('answers of the GitHub twin', () => {
     const { twin, repository } = world
     const token = twin.userToken('alice')
     const repo = ({ route }: { route: string }) => route === '/repos/{owner}/{repo}'
-    twin.faults.add({ match: repo, status: 'timeout', times: 1 })
+    twin.faults.add({ match: repo, status: 'timeout' })
     await expect(get('/repos/acme/shop', token, { signal: AbortSignal.timeout(200) })).rejects.toThrow(/aborted/)
-    twin.faults.add({ match: repo, status: 'half', when: 'after', times: 1 })
+    twin.faults.add({ match: repo, status: 'half', when: 'after' })
     await expect(get('/repos/acme/shop', token).then((answer) => answer.json())).rejects.toThrow(/terminated|JSON/)
-    twin.faults.add({ match: repo, status: 'reset', times: 1 })
+    twin.faults.add({ match: repo, status: 'reset' })
     await expect(get('/repos/acme/shop', token)).rejects.toThrow(/fetch failed/)
     await twin.as('alice').push(repository, 'x', { x: 'x\n' })
     twin.faults.add({
       match: ({ method, route }) => method === 'POST' && route.endsWith('/pulls'),
       status: 'reset',
       when: 'after',
-      times: 1,
     })
     await expect(
       get('/repos/acme/shop/pulls', token, { method: 'POST', body: JSON.stringify({ title: 'x', head: 'x', base: 'main' }) }),
@@ -71,7 +70,7 @@ describe('answers of the GitHub twin', () => {
     expect([over.status, over.headers.get('x-ratelimit-remaining')]).toEqual([403, '0'])
     expect(((await over.json()) as { message: string }).message).toMatch(/^API rate limit exceeded/)
     expect((await get('/rate_limit', token)).status).toBe(200)
-    clock.advance(3_600_000)
+    await clock.advance(3_600_000)
     expect((await get('/user', token)).status).toBe(200)
     const graphql = () =>
       fetch(twin.graphqlUrl, {
@@ -135,7 +134,7 @@ describe('credentials', () => {
     await expect(world.git(world.folder, data.token, 'push', twin.cloneUrl(world.repository), 'HEAD:x')).rejects.toThrow(
       /HEAD|403|repository/,
     )
-    clock.advance(3_600_000)
+    await clock.advance(3_600_000)
     expect((await get('/repos/acme/shop', data.token)).status).toBe(401)
     await expect(world.git(world.folder, data.token, 'ls-remote', twin.cloneUrl(world.repository))).rejects.toThrow(
       /401|Authentication|could not read/,
@@ -198,7 +197,7 @@ describe('deliveries', () => {
     twin.webhooks.delay(isComment, 60_000, 1)
     await say('late', 'early')
     expect(comments().slice(3)).toEqual(['early'])
-    clock.advance(60_000)
+    await clock.advance(60_000)
     await twin.settled()
     expect(comments().slice(3)).toEqual(['early', 'late'])
     twin.webhooks.pause()

@@ -3,8 +3,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createGithubWorld } from './github-world.ts'
 import type { GithubWorld } from './github-world.ts'
-import { createVirtualClock } from './virtual-clock.ts'
-import type { VirtualClock } from './virtual-clock.ts'
+import { createVirtualClock } from './clock.ts'
+import type { VirtualClock } from './clock.ts'
 import type { CheckPlan, PullRequest } from './github.ts'
 
 let world: GithubWorld
@@ -94,7 +94,7 @@ describe('an automatic merge', () => {
     await twin.as('alice').approve(pull)
     await twin.settled()
     expect(pull.mergedAt).toBeUndefined()
-    clock.advance(60_000)
+    await clock.advance(60_000)
     await twin.settled()
     expect(pull.mergedBy?.login).toBe('signalbox[bot]')
     expect((await repository.git.commit(pull.mergeSha!)).parents).toHaveLength(1)
@@ -126,7 +126,7 @@ describe('the merge queue', () => {
     const base = repository.refs.get('refs/heads/main')!
     expect(groups[0]).toMatchObject({ base_sha: base, head_ref: `refs/heads/gh-readonly-queue/main/pr-${one.number}-${base}` })
     expect(groups[1]).toMatchObject({ base_sha: groups[0]!['head_sha'] })
-    clock.advance(30_000)
+    await clock.advance(30_000)
     await twin.settled()
     expect([one.mergedAt, two.mergedAt]).not.toContain(undefined)
     expect(repository.refs.get('refs/heads/main')).toBe(groups[1]!['head_sha'])
@@ -149,12 +149,12 @@ describe('the merge queue', () => {
     await twin.as('alice').enqueue(bad)
     await twin.as('alice').enqueue(good)
     await twin.settled()
-    clock.advance(30_000)
+    await clock.advance(30_000)
     await twin.settled()
     expect(bad.state).toBe('open')
     const dequeued = receiver.received.filter(({ action }) => action === 'dequeued')
     expect(dequeued.map(({ payload }) => [payload['number'], payload['reason']])).toEqual([[bad.number, 'CI_FAILURE']])
-    clock.advance(30_000)
+    await clock.advance(30_000)
     await twin.settled()
     expect(good.mergedAt).toBeDefined()
     const query = `query($id: ID!) { node(id: $id) { ... on PullRequest { isInMergeQueue timelineItems(first: 10, itemTypes: [ADDED_TO_MERGE_QUEUE_EVENT, REMOVED_FROM_MERGE_QUEUE_EVENT]) { nodes { __typename ... on RemovedFromMergeQueueEvent { reason } } } } } }`
@@ -177,7 +177,7 @@ describe('the merge queue', () => {
     await twin.settled()
     await twin.as('alice').push(repository, 'third', { 'third.txt': 'more\n' })
     await twin.settled()
-    clock.advance(600_000)
+    await clock.advance(600_000)
     await twin.settled()
     const reasons = receiver.received
       .filter(({ action }) => action === 'dequeued')

@@ -11,42 +11,20 @@ import { promisify } from 'node:util'
 import { createAppAuth } from '@octokit/auth-app'
 import { Octokit } from '@octokit/rest'
 import { Webhooks } from '@octokit/webhooks'
+import { events } from '../../src/actors/forge/github/doctor.ts'
+import { needed, wished, type Permissions } from '../../src/actors/forge/github/tokens.ts'
 import { createGithubTwin } from './github.ts'
 import type { GithubTwinOptions, RepositoryOptions } from './github.ts'
 
 const run = promisify(execFile)
 export const SECRET = 'a secret of hooks'
 
-export const PERMISSIONS = {
-  contents: 'write',
-  pull_requests: 'write',
-  checks: 'write',
-  statuses: 'write',
-  actions: 'write',
-  issues: 'write',
-  merge_queues: 'write',
-} as const
+const { administration: _withheld, ...asked } = wished
+/** What we ask for, without one thing that is then refused; and what others do who report on a commit. */
+export const PERMISSIONS: Permissions = { ...needed, ...asked, statuses: 'write' }
 
-export const EVENTS = [
-  'pull_request',
-  'pull_request_review',
-  'pull_request_review_comment',
-  'pull_request_review_thread',
-  'issue_comment',
-  'check_run',
-  'check_suite',
-  'status',
-  'push',
-  'create',
-  'delete',
-  'merge_group',
-  'workflow_run',
-  'workflow_job',
-  'repository',
-  'repository_ruleset',
-  'branch_protection_rule',
-  'deployment_status',
-]
+/** Beside those that we read, what else the twin tells. */
+export const EVENTS = [...events, 'push', 'create', 'delete', 'workflow_job', 'deployment_status']
 
 export interface Received {
   event: string

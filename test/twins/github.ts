@@ -14,8 +14,9 @@ import {
   uninstall,
 } from './github/accounts.ts'
 import type { AppOptions } from './github/accounts.ts'
-import { realClock } from './github/clock.ts'
-import { Faults } from './github/faults.ts'
+import { realClock, type Clock } from './clock.ts'
+import { Faults } from './faults.ts'
+import type { RequestRecord } from './github/faults.ts'
 import { createHook } from './github/hook-routes.ts'
 import { protect } from './github/protection.ts'
 import { RateLimits } from './github/rate-limit.ts'
@@ -24,7 +25,7 @@ import { createRepository, findRepository } from './github/repositories.ts'
 import type { RepositoryOptions } from './github/repositories.ts'
 import { loadSchemas } from './github/schemas.ts'
 import { createTwinServer } from './github/server.ts'
-import type { Ci, App, Account, Installation, Permissions, Repository, Role, Rules, TwinClock, World } from './github/state.ts'
+import type { Ci, App, Account, Installation, Permissions, Repository, Role, Rules, World } from './github/state.ts'
 import { createUser } from './github/users.ts'
 import type { User } from './github/users.ts'
 import { Webhooks } from './github/webhooks.ts'
@@ -46,7 +47,6 @@ export type {
   Review,
   Rules,
   Thread,
-  TwinClock,
 } from './github/state.ts'
 export type { User } from './github/users.ts'
 export type { Delivery } from './github/webhooks.ts'
@@ -54,7 +54,7 @@ export type { Delivery } from './github/webhooks.ts'
 export interface GithubTwinOptions {
   /** Where the bare repositories are; made when missing, removed at `close`. */
   folder: string
-  clock?: TwinClock
+  clock?: Clock
   limits?: Partial<Limits>
 }
 
@@ -80,7 +80,7 @@ export async function createGithubTwin(options: GithubTwinOptions) {
     graphqlUrl: `${world.origin}/api/graphql`,
     cloneUrl: (repository: Repository): string => `${world.origin}/${repository.owner.login}/${repository.name}.git`,
     requests: server.requests,
-    faults: world.faults as Pick<Faults, 'add' | 'clear'>,
+    faults: world.faults as Pick<Faults<RequestRecord>, 'add' | 'clear' | 'pending'>,
     webhooks: world.webhooks as Pick<Webhooks, 'pause' | 'resume' | 'drop' | 'duplicate' | 'delay' | 'shuffle' | 'calm'>,
     deliveries: world.webhooks.deliveries as readonly Delivery[],
     problems: world.problems as readonly string[],
@@ -188,7 +188,7 @@ function createWorld(options: GithubTwinOptions): World {
     folder: options.folder,
     clock: options.clock ?? realClock,
     schemas: loadSchemas(),
-    faults: new Faults(),
+    faults: new Faults<RequestRecord>(),
     problems: [] as string[],
     origin: '',
     accounts: new Map(),

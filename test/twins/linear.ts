@@ -1,8 +1,8 @@
 // A stand-in for Linear that runs in the process of a test on 127.0.0.1: `const twin = await createLinearTwin()`.
 
-export { createVirtualClock, type Clock, type VirtualClock } from './linear/clock.ts'
+export { createVirtualClock, type Clock, type VirtualClock } from './clock.ts'
 export type { Attempt, Delivery, WebhookControls } from './linear/deliveries.ts'
-export type { Fault, Faults, TwinRequest } from './linear/faults.ts'
+export type { Fault, TwinRequest } from './linear/faults.ts'
 export type { Person } from './linear/people.ts'
 export type * from './linear/records.ts'
 export type { LoggedRequest } from './linear/server.ts'

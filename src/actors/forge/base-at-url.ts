@@ -1,7 +1,7 @@
 // The user's base branch at a URL: moved by a push with a lease on the exact commit.
 
 import { FatalError, withoutCredentials } from '../../errors.ts'
-import { git } from '../git.ts'
+import type { GitRequest, GitResult } from '../git.ts'
 import type { BaseBranch } from './base-branch.ts'
 import { firstLine } from './obstacles.ts'
 import { emptyRepository, noSuchBase, toAddressError } from './repository-errors.ts'
@@ -16,14 +16,15 @@ function refusal(url: string, line: string, stderr: string): string {
   )
 }
 
-/** Where a repository is, and what git needs in its environment to get there. */
+/** Where a repository is, and how git gets there. */
 export interface RemoteAccess {
   /** Asked each time: a repository may be given another name. */
   url: () => string
-  environment: () => Promise<Record<string, string>>
+  /** `git` with the credentials that it needs there. */
+  git: (args: readonly string[], request: Omit<GitRequest, 'env'>) => Promise<GitResult>
 }
 
-export function urlBranch({ url: address, environment }: RemoteAccess, name: string): BaseBranch {
+export function urlBranch({ url: address, git }: RemoteAccess, name: string): BaseBranch {
   const ref = `refs/heads/${name}`
   const cwd = process.cwd()
   return {
@@ -31,10 +32,10 @@ export function urlBranch({ url: address, environment }: RemoteAccess, name: str
     ref,
     folder: null,
     source: async () => address(),
-    environment,
+    git,
     async head() {
       const url = address()
-      const { stdout } = await git(['ls-remote', '--heads', '--', url], { cwd, env: await environment() }).catch((error: unknown) => {
+      const { stdout } = await git(['ls-remote', '--heads', '--', url], { cwd }).catch((error: unknown) => {
         throw toAddressError(error, url)
       })
       const heads = new Map(stdout.split('\n').map((line) => line.split('\t').toReversed() as [string, string]))
@@ -60,7 +61,7 @@ export function urlBranch({ url: address, environment }: RemoteAccess, name: str
           url,
           `${to}:${ref}`,
         ],
-        { cwd: source, env: await environment(), allow: [0, 1], timeout: landingTimeout },
+        { cwd: source, allow: [0, 1], timeout: landingTimeout },
       )
       const line = stdout.split('\n').find((each) => each.includes(`:${ref}\t`)) ?? ''
       if (line.startsWith('=')) return { kind: 'already' }

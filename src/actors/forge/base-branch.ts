@@ -2,6 +2,7 @@
 
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { git } from '../git.ts'
 import { folderBranch } from './base-in-folder.ts'
 import { urlBranch, type RemoteAccess } from './base-at-url.ts'
 
@@ -20,8 +21,8 @@ export interface BaseBranch {
   readonly folder: string | null
   /** What git fetches from: the URL, or the absolute path of the git folder (`folder` may be below the top of the work tree). */
   source: () => Promise<string>
-  /** What git needs in its environment to reach it; nothing of it is ever in an argument, a configuration or an agent's environment. */
-  environment: () => Promise<Record<string, string>>
+  /** git with what it needs to reach the source; nothing of that is ever in an argument, a configuration or an agent's environment. */
+  git: RemoteAccess['git']
   /** The branch's commit now. Throws ConfigurationError `repository-missing`, `not-a-repository`, `repository-empty`, `base-missing`. */
   head: () => Promise<string>
   /** Contract: moves the branch from exactly `from` to its descendant `to`, which the bare repository `source` has, or changes nothing. */
@@ -37,5 +38,5 @@ export function isRemote(repo: string): boolean {
 /** `access`: how a forge reaches its repository, where `repo` is not all that git needs. */
 export function createBaseBranch(repo: string, name: string, access?: RemoteAccess): BaseBranch {
   if (access !== undefined) return urlBranch(access, name)
-  return isRemote(repo) ? urlBranch({ url: () => repo, environment: async () => ({}) }, name) : folderBranch(resolve(repo), name)
+  return isRemote(repo) ? urlBranch({ url: () => repo, git }, name) : folderBranch(resolve(repo), name)
 }

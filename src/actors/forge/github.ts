@@ -129,6 +129,7 @@ export function createGithubForge(options: GithubForgeOptions): GithubForge {
   const landers = createLanders({
     ...{ repositories, projects, loader, pullRequests, open, required, failures, cursors, now, requestQueue, withdrawQueue },
     recordEviction: landing.recordEviction,
+    hasMovedSince: mirror.hasMovedSince,
   })
   const facts = createFacts({
     ...{ repositories, loader, mirror, pullRequests, records, reviews, required, failures, landers, threads, parents, queueCheck, now },

@@ -111,14 +111,13 @@ export function createPushing(options: {
   async function bring(repository: Repository, branch: string, ref: string, known?: string): Promise<string> {
     const source = await repository.base.source()
     const name = `refs/heads/${branch}`
-    const env = await repository.base.environment()
-    const { stdout } = await git(['ls-remote', '--heads', '--', source, name], { cwd: repository.path, env })
+    const { stdout } = await repository.base.git(['ls-remote', '--heads', '--', source, name], { cwd: repository.path })
     const lines = stdout.split('\n').map((line) => line.split('\t'))
     const head = lines.find(([, found]) => found === name)?.[0]
     if (head === undefined) throw new FatalError('unknown-branch', `There is no branch ${branch} in ${source}.`)
     if (head === known) return head
     refs.intend(repository.project, ref, head)
-    await git(
+    await repository.base.git(
       ['-c', 'protocol.version=2', 'fetch', '--quiet', '--force', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules'].concat([
         '--no-auto-maintenance',
         '--update-shallow',
@@ -126,7 +125,7 @@ export function createPushing(options: {
         source,
         `+${head}:${ref}`,
       ]),
-      { cwd: repository.path, env, timeout: 600_000 },
+      { cwd: repository.path, timeout: 600_000 },
     )
     return head
   }

@@ -87,11 +87,11 @@ export function createRepositories(options: RepositoryOptions): OpenRepository {
     async function sync(): Promise<string> {
       const now = await base.head()
       if (refs.get(id, base.ref)?.sha === now) return now
-      await git(
+      await base.git(
         ['-c', 'protocol.version=2', 'fetch', '--quiet', '--force', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules'].concat(
           ['--no-auto-maintenance', '--update-shallow', '--', await base.source(), `+${now}:${base.ref}`],
         ),
-        { cwd: path, env: await base.environment(), timeout: fetchTimeout },
+        { cwd: path, timeout: fetchTimeout },
       )
       refs.record(id, base.ref, now)
       return now

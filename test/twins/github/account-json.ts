@@ -79,7 +79,7 @@ export function installationJson(world: World, installation: Installation) {
     repository_selection: installation.repositories === undefined ? 'all' : 'selected',
     access_tokens_url: `${url}/access_tokens`,
     repositories_url: `${api(world)}/installation/repositories`,
-    html_url: `${world.origin}/settings/installations/${installation.id}`,
+    html_url: `${world.origin}${installation.account.type === 'Organization' ? `/organizations/${installation.account.login}` : ''}/settings/installations/${installation.id}`,
     app_id: installation.app.id,
     app_slug: installation.app.slug,
     target_id: installation.account.id,

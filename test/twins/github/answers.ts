@@ -79,6 +79,7 @@ export function fail(it: Exchange, fault: Fault, answer: Answer | undefined): vo
     response.write(body.slice(0, Math.floor(body.length / 2)), () => it.request.socket.destroy())
     return
   }
+  if (fault.status === 'empty') return send(it, { status: 200, body: {} })
   const headers: Record<string, string> = fault.retryAfter === undefined ? {} : { 'Retry-After': String(fault.retryAfter) }
   send(it, {
     status: fault.status,

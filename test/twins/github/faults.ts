@@ -1,6 +1,7 @@
-// Failures of the network and of GitHub that a test asks for, and the log of every call that came.
+// The log of every call that came to GitHub's twin, which its faults are matched with, and what GitHub says when something goes wrong.
 
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Fault as FaultOf } from '../faults.ts'
 
 /** A call as it is told to a fault's `match` and kept in `twin.requests`. */
 export interface RequestRecord {
@@ -19,43 +20,7 @@ export interface RequestRecord {
   status: number | undefined
 }
 
-export interface Fault {
-  match: (request: RequestRecord) => boolean
-  /** How many calls it meets; without it, every one. */
-  times?: number
-  /** A status that is answered; `timeout` never answers, `half` breaks off in the middle of the body, `reset` before the first byte. */
-  status: number | 'timeout' | 'half' | 'reset'
-  /** Seconds, told as `Retry-After`. */
-  retryAfter?: number
-  /** `after`: the operation is done, and its answer is lost. */
-  when?: 'before' | 'after'
-  message?: string
-}
-
-export class Faults {
-  #faults: { fault: Fault; left: number }[] = []
-
-  /** Adds a fault; the answer takes it away again. */
-  add(fault: Fault): () => void {
-    const entry = { fault, left: fault.times ?? Infinity }
-    this.#faults.push(entry)
-    return () => {
-      this.#faults = this.#faults.filter((each) => each !== entry)
-    }
-  }
-
-  clear(): void {
-    this.#faults = []
-  }
-
-  /** The fault that meets this call, which is counted as met. */
-  take(request: RequestRecord): Fault | undefined {
-    const entry = this.#faults.find((each) => each.left > 0 && each.fault.match(request))
-    if (entry === undefined) return undefined
-    entry.left -= 1
-    return entry.fault
-  }
-}
+export type Fault = FaultOf<RequestRecord>
 
 const MESSAGES: Record<number, string> = {
   401: 'Bad credentials',

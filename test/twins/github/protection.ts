@@ -75,7 +75,7 @@ function tellProtection(
     return
   }
   announce(world, repository, 'branch_protection_rule', action, by, () => ({
-    rule: ruleJson(repository, protection),
+    rule: ruleJson(world, repository, protection),
     ...(action === 'edited' ? { changes: {} } : {}),
   }))
 }
@@ -100,7 +100,7 @@ function rulesetJson(world: World, repository: Repository, protection: Protectio
   }
 }
 
-function ruleJson(repository: Repository, protection: Protection) {
+function ruleJson(world: World, repository: Repository, protection: Protection) {
   const { rules } = protection
   const level = (on: boolean) => (on ? 'non_admins' : 'off')
   return {
@@ -108,7 +108,7 @@ function ruleJson(repository: Repository, protection: Protection) {
     repository_id: repository.id,
     name: protection.branch,
     created_at: iso(protection.createdAt),
-    updated_at: iso(protection.createdAt),
+    updated_at: iso(world.clock.now()),
     pull_request_reviews_enforcement_level: level((rules.requiredApprovals ?? 0) > 0),
     required_approving_review_count: rules.requiredApprovals ?? 0,
     dismiss_stale_reviews_on_push: rules.dismissStale ?? false,

@@ -2,17 +2,12 @@
 
 import type { CheckRun, CheckSuite, Ci, Job, Status, Workflow, WorkflowRun } from './check-state.ts'
 import type { IssueComment, Label, PullRequest, QueueEntry, Review, Thread } from './pull-state.ts'
+import type { Clock } from '../clock.ts'
+import type { Faults } from '../faults.ts'
 import type { Git } from './git.ts'
 import type { Webhooks } from './webhooks.ts'
-import type { Faults } from './faults.ts'
+import type { RequestRecord } from './faults.ts'
 import type { Schemas } from './schemas.ts'
-
-/** The time that everything timed runs on: token expiry, CI, merge queue, rate limits, deliveries. */
-export interface TwinClock {
-  now(): number
-  /** Calls `fn` after `ms`; the answer cancels it. */
-  after(ms: number, fn: () => void): () => void
-}
 
 export type Role = 'admin' | 'write' | 'read' | 'none'
 export type Level = 'read' | 'write' | 'admin'
@@ -167,10 +162,11 @@ export type * from './check-state.ts'
 /** One twin's whole world; the modules beside this file are what it does. */
 export interface World {
   readonly folder: string
-  readonly clock: TwinClock
+  /** The time that everything timed runs on: token expiry, CI, merge queue, rate limits, deliveries. */
+  readonly clock: Clock
   readonly schemas: Schemas
   readonly webhooks: Webhooks
-  readonly faults: Faults
+  readonly faults: Faults<RequestRecord>
   /** What went wrong in the twin itself: an answer that does not follow GitHub's schema, an unexpected error. */
   readonly problems: string[]
   /** The address of the server, without a slash at its end. */

@@ -3,7 +3,7 @@
 
 import { createHmac, randomUUID } from 'node:crypto'
 import { request } from 'node:http'
-import type { Timers } from './clock.ts'
+import type { Timers } from './timers.ts'
 import { payloadProblems } from './payload-check.ts'
 
 const answerWithin = 5_000

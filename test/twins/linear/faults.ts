@@ -1,4 +1,6 @@
-// Failures that a test asks for: a status, a silence, half an answer or a broken connection, before the deed or after it.
+// What Linear's twin knows of a call when it looks for a fault, and what Linear answers when something goes wrong.
+
+import type { Fault as FaultOf } from '../faults.ts'
 
 /** A call of the twin, as a fault sees it. */
 export interface TwinRequest {
@@ -11,52 +13,7 @@ export interface TwinRequest {
   query: string
 }
 
-export interface Fault {
-  match?: (request: TwinRequest) => boolean
-  /** How often it strikes; once when left out. */
-  times?: number
-  status?: 401 | 403 | 404 | 409 | 422 | 429 | 500 | 502 | 503 | 'timeout' | 'half' | 'reset' | 'empty'
-  /** Seconds, for the header Retry-After. */
-  retryAfter?: number
-  /** `after`: what was asked is done, and the answer is lost. */
-  when?: 'before' | 'after'
-}
-
-export interface Faults {
-  /** Answers a function that ends the fault. */
-  add(fault: Fault): () => void
-  clear(): void
-  /** How many faults still wait for their call. */
-  readonly pending: number
-}
-
-export interface FaultRegistry extends Faults {
-  /** The fault that strikes a call, which counts it. */
-  strike(request: TwinRequest): Fault | undefined
-}
-
-export function createFaults(): FaultRegistry {
-  const waiting = new Map<Fault, number>()
-  return {
-    add(fault) {
-      waiting.set(fault, fault.times ?? 1)
-      return () => void waiting.delete(fault)
-    },
-    clear: () => waiting.clear(),
-    get pending() {
-      return waiting.size
-    },
-    strike(request) {
-      for (const [fault, left] of waiting) {
-        if (fault.match && !fault.match(request)) continue
-        if (left <= 1) waiting.delete(fault)
-        else waiting.set(fault, left - 1)
-        return fault
-      }
-      return undefined
-    },
-  }
-}
+export type Fault = FaultOf<TwinRequest>
 
 const errors: Record<number, { message: string; type: string; code: string }> = {
   401: { message: 'Authentication required, not authenticated', type: 'authentication error', code: 'AUTHENTICATION_ERROR' },

@@ -3,7 +3,7 @@
 
 import { createHash, randomBytes } from 'node:crypto'
 import type { AppRegistration } from './app-registration.ts'
-import type { Timers } from './clock.ts'
+import type { Timers } from './timers.ts'
 import type { Tokens, TokenPair } from './tokens.ts'
 import { installApp, type Workspace } from './workspace.ts'
 import type { UserRecord } from './records.ts'

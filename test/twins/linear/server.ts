@@ -2,8 +2,9 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Timers } from './clock.ts'
-import { faultBody, type Fault, type FaultRegistry, type TwinRequest } from './faults.ts'
+import type { Timers } from './timers.ts'
+import type { Faults } from '../faults.ts'
+import { faultBody, type Fault, type TwinRequest } from './faults.ts'
 import { answer, prepare, type Buckets, type Call } from './graphql-endpoint.ts'
 import { entityNotFound } from './errors.ts'
 import type { OAuth } from './oauth.ts'
@@ -26,7 +27,7 @@ export interface Served {
   timers: Timers
   tokens: Tokens
   oauth: OAuth
-  faults: FaultRegistry
+  faults: Faults<TwinRequest>
   requests: LoggedRequest[]
   latency(): number
   bucketsOf(viewer: Viewer): Buckets
@@ -109,7 +110,7 @@ async function handle(
   const wait = served.latency()
   if (wait > 0) await served.timers.wait(wait)
 
-  const fault = served.faults.strike(seen)
+  const fault = served.faults.take(seen)
   let reply: Reply | undefined
   if (!fault || fault.when === 'after') {
     if (typeof call === 'object' && prepared) {
@@ -190,7 +191,7 @@ function limitHeaders({ requests, complexity }: Buckets, cost: number): Record<s
 
 /** What the fault leaves of the answer; undefined when the client gets none or only a part. */
 function toBroken(path: string, fault: Fault, reply: Reply | undefined, response: ServerResponse): Reply | undefined {
-  const status = fault.status ?? 500
+  const { status } = fault
   if (status === 'timeout') return undefined
   if (status === 'empty') return json(200, {})
   if (status === 'reset') {

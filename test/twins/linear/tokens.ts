@@ -1,7 +1,7 @@
 // Who may call: the tokens of the app in each workspace, and the keys of people, with their scopes and their end.
 
 import { randomBytes } from 'node:crypto'
-import type { Timers } from './clock.ts'
+import type { Timers } from './timers.ts'
 import type { Viewer } from './fields.ts'
 import type { Workspace } from './workspace.ts'
 import type { UserRecord } from './records.ts'

@@ -2,9 +2,11 @@
 
 import { randomUUID } from 'node:crypto'
 import { registerApp, type AppRegistration } from './app-registration.ts'
-import { createTimers, realClock, type Clock } from './clock.ts'
+import { realClock, type Clock } from '../clock.ts'
+import { Faults } from '../faults.ts'
 import { createDeliveries, type Delivery, type WebhookControls } from './deliveries.ts'
-import { createFaults, type Faults } from './faults.ts'
+import type { TwinRequest } from './faults.ts'
+import { createTimers } from './timers.ts'
 import type { Buckets } from './graphql-endpoint.ts'
 import { createBucket, usualLimits, type Limits } from './limits.ts'
 import { createOAuth, type OAuth } from './oauth.ts'
@@ -49,7 +51,7 @@ export interface LinearTwin {
   readonly oauth: { approve(url: string, options?: ApproveOptions): Promise<string> }
   readonly webhooks: WebhookControls
   readonly deliveries: Delivery[]
-  readonly faults: Faults
+  readonly faults: Pick<Faults<TwinRequest>, 'add' | 'clear' | 'pending'>
   readonly requests: LoggedRequest[]
   /** What the twin itself has done wrong or does not know; `close` throws when there is anything. */
   readonly problems: string[]
@@ -68,7 +70,7 @@ export async function createLinearTwin(options: LinearTwinOptions = {}): Promise
   const appWebhookId = randomUUID()
   const tokens = createTokens(timers, options.refreshGrace ?? 30 * 60_000)
   const deliveries = createDeliveries(timers, report)
-  const faults = createFaults()
+  const faults = new Faults<TwinRequest>()
   const requests: LoggedRequest[] = []
   const oauth: OAuth = createOAuth(app, tokens, timers)
   const limits = { ...usualLimits, ...options.limits }

@@ -1,7 +1,7 @@
 // One workspace of Linear: its people and teams, the app where it is installed, and the announcing of what happens.
 
 import { randomUUID } from 'node:crypto'
-import type { Timers } from './clock.ts'
+import type { Timers } from './timers.ts'
 import { createStore, type Store } from './store.ts'
 import type { LabelRecord, StateRecord, StateType, TeamRecord, UserRecord } from './records.ts'
 

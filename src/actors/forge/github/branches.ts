@@ -2,7 +2,7 @@
 
 import { FatalError, RetryableError, withoutCredentials } from '../../../errors.ts'
 import type { SqliteDatabase } from '../../../persistence/database.ts'
-import { git } from '../../git.ts'
+import { saysUnauthorized } from '../../git.ts'
 import type { Repository } from '../repository.ts'
 
 interface BranchRow {
@@ -30,10 +30,7 @@ export function createBranches(database: SqliteDatabase) {
   /** The commit that GitHub has; null when there is no such branch. */
   async function head({ base, path }: Repository, branch: string): Promise<string | null> {
     const ref = `refs/heads/${branch}`
-    const { stdout } = await git(['ls-remote', '--heads', '--', await base.source(), ref], {
-      cwd: path,
-      env: await base.environment(),
-    }).catch((error: unknown) => {
+    const { stdout } = await base.git(['ls-remote', '--heads', '--', await base.source(), ref], { cwd: path }).catch((error: unknown) => {
       throw toPushError(error, branch)
     })
     const lines = stdout.split('\n').map((line) => line.split('\t'))
@@ -43,16 +40,18 @@ export function createBranches(database: SqliteDatabase) {
   /** From exactly `lease`, null for a branch that is not there. Answers whether it was moved; false when it is not at `lease`. */
   async function send({ base, path }: Repository, branch: string, to: string, lease: string | null): Promise<boolean> {
     const ref = `refs/heads/${branch}`
-    const { exitCode, stdout, stderr } = await git(
-      ['push', '--porcelain', '--no-follow-tags', '--recurse-submodules=no', `--force-with-lease=${ref}:${lease ?? ''}`].concat([
-        '--',
-        await base.source(),
-        `${to}:${ref}`,
-      ]),
-      { cwd: path, env: await base.environment(), allow: [0, 1], timeout: pushTimeout },
-    ).catch((error: unknown) => {
-      throw toPushError(error, branch)
-    })
+    const { exitCode, stdout, stderr } = await base
+      .git(
+        ['push', '--porcelain', '--no-follow-tags', '--recurse-submodules=no', `--force-with-lease=${ref}:${lease ?? ''}`].concat([
+          '--',
+          await base.source(),
+          `${to}:${ref}`,
+        ]),
+        { cwd: path, allow: [0, 1], timeout: pushTimeout },
+      )
+      .catch((error: unknown) => {
+        throw toPushError(error, branch)
+      })
     if (exitCode === 0) return true
     const line = stdout.split('\n').find((each) => each.includes(`:${ref}\t`)) ?? ''
     if (/\[rejected\]/.test(line)) return false
@@ -118,11 +117,7 @@ export function createBranches(database: SqliteDatabase) {
 
     /** Idempotent; whoever keeps it keeps it. */
     async remove({ project, base, path }: Repository, branch: string): Promise<void> {
-      await git(['push', '--quiet', '--', await base.source(), `:refs/heads/${branch}`], {
-        cwd: path,
-        env: await base.environment(),
-        allow: [0, 1],
-      })
+      await base.git(['push', '--quiet', '--', await base.source(), `:refs/heads/${branch}`], { cwd: path, allow: [0, 1] })
       forget.run(project, branch)
     },
   }
@@ -131,11 +126,9 @@ export function createBranches(database: SqliteDatabase) {
 function toPushError(error: unknown, branch: string): unknown {
   if (!(error instanceof FatalError) || error.code !== 'git-failed') return error
   const words = /(?:fatal|remote|error): ([^\n]+)/.exec(error.message)?.[1] ?? error.message
-  // Git asks for a name where a token is not taken.
-  const isUnauthorized = /returned error: 401|Authentication failed|could not read Username|terminal prompts disabled/i
   const isForbidden = /returned error: 403|Permission to \S+ denied|Write access to repository not granted/i
   const isGone = /returned error: 404|not found/i
-  if (isUnauthorized.test(error.message))
+  if (saysUnauthorized(error))
     return new FatalError(
       'github-unauthorized',
       `GitHub does not accept our credentials at ${branch}. Check forge.token, or forge.appId and forge.privateKey; \`signalbox doctor\` tries them.`,

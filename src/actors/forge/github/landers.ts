@@ -52,6 +52,8 @@ export function createLanders(options: {
   failures: Failures
   cursors: Cursors
   now: () => number
+  /** Whether the present head came after this time, in the place of another. */
+  hasMovedSince: (project: string, number: number, time: number) => boolean
   requestQueue: (request: LandingRequest) => Promise<void>
   withdrawQueue: (request: LandingRequest & { reason: string }) => Promise<void>
   /** Out of the queue, with its fact. */
@@ -104,16 +106,14 @@ export function createLanders(options: {
   async function incidentOf(row: PullRequestRow, head: string, reason: string, built: string | undefined): Promise<QueueIncident> {
     const said = reason.toLowerCase().replaceAll('_', ' ')
     const repository = await open(row.project)
-    const baseSha = repository.mirrored() ?? ''
+    // It may conflict with what came to the base a moment ago.
+    const baseSha = await repository.syncBase()
     const about = { files: [], failures: [], baseSha, headSha: head }
     if (/conflict|tree invalid|merge commit/.test(said)) {
-      const merged = baseSha === '' ? { files: [] } : await mergeTree(repository, baseSha, head)
-      return {
-        ...about,
-        class: 'conflict',
-        files: 'files' in merged ? merged.files : [],
-        summary: 'The merge queue could not merge it: it conflicts',
-      }
+      const merged = await mergeTree(repository, baseSha, head)
+      const files = 'files' in merged ? merged.files : []
+      const withWhat = files.length > 0 ? '' : ' with what stood before it there'
+      return { ...about, class: 'conflict', files, summary: `The merge queue could not merge it: it conflicts${withWhat}` }
     }
     if (/ci|check|status|fail|timeout|timed out/.test(said)) {
       const found = await failuresOf(row.project, built, head)
@@ -134,6 +134,8 @@ export function createLanders(options: {
       return { headSha: seen.headRefOid, state: 'queued', incident: null, observedAt: seen.mergeQueueEntry.enqueuedAt }
     const last = seen.timelineItems.nodes.findLast(({ __typename }) => __typename.endsWith('MergeQueueEvent'))
     if (last?.__typename !== 'RemovedFromMergeQueueEvent' || last.createdAt === undefined) return null
+    // Where it is not known which head stood there, a person had put it there, or we have asked for it back meanwhile.
+    if (row.queue_head === null && options.hasMovedSince(row.project, row.number, last.createdAt)) return null
     // One more than the entry, which may have been in the same second.
     const observedAt = last.createdAt + 1
     const isOver = seen.state !== 'OPEN' || isSelf(last.actor ?? null, self) || /^(merged?|already.merged)$/i.test(last.reason ?? '')

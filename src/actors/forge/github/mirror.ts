@@ -212,6 +212,11 @@ export function createMirror(options: {
     /** When the present head was seen first, by our clock. */
     headSeenAt: (project: string, number: number): number => get.get(project, number)?.head_seen_at ?? now(),
 
+    hasMovedSince(project: string, number: number, time: number): boolean {
+      const known = get.get(project, number)
+      return known !== undefined && known.former_head !== null && known.head_seen_at >= time
+    },
+
     /** Since when approvals count, by GitHub's time: those that had been left out count from now on. `at`: its time of what is seen. */
     approvals(project: string, number: number, areCounted: boolean, at: number): number {
       const known = get.get(project, number)

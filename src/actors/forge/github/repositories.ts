@@ -6,6 +6,7 @@ import { ConfigurationError, FatalError } from '../../../errors.ts'
 import type { SqliteDatabase } from '../../../persistence/database.ts'
 import type { RemoteAccess } from '../base-at-url.ts'
 import { createClient, type Client, type Credential } from './client.ts'
+import { gitAccess } from './git-access.ts'
 import { assertGranted, createTokens, forGit, grantedOf, wished, type Installation } from './tokens.ts'
 
 export type GithubSettings = Extract<Config['forge'], { kind: 'github' }>
@@ -43,6 +44,7 @@ const installationSchema = z.object({
   id: z.int(),
   permissions: z.record(z.string(), z.string()),
   suspended_at: z.string().nullish(),
+  html_url: z.string(),
 })
 
 /** Where people and git find what is at `apiUrl`. */
@@ -143,6 +145,7 @@ export function createGithubRepositories(options: {
       id,
       permissions: granted,
       suspended_at: suspended,
+      html_url: page,
     } = await app
       .request('GET /repos/{owner}/{repo}/installation', parts(fullName), installationSchema, {
         what: `the App's installation on ${fullName}`,
@@ -153,7 +156,8 @@ export function createGithubRepositories(options: {
           cause: error,
         })
       })
-    if (suspended != null) throw new FatalError('github-not-installed', `The App's installation on ${fullName} is suspended.`)
+    if (suspended != null)
+      throw new FatalError('github-not-installed', `The App's installation on ${fullName} is suspended. Its owner lifts that at ${page}`)
     permissions.set(id, granted)
     return { id, permissions: granted }
   }
@@ -266,26 +270,8 @@ export function createGithubRepositories(options: {
       tokens.forgetAll()
     },
 
-    /** How git gets there: the credential is in its environment and nowhere else. */
-    access: (project: string): RemoteAccess => ({
-      url: () => `${webUrl}/${nameOf(project)}.git`,
-      async environment() {
-        const { secret } = await credentialOf(project, 'git')
-        const settingsOfGit = [
-          // What the user has set for this host is not asked.
-          ['credential.helper', ''],
-          [`http.${webUrl}/.extraHeader`, ''],
-          [`http.${webUrl}/.extraHeader`, `Authorization: Basic ${Buffer.from(`x-access-token:${secret}`).toString('base64')}`],
-        ] as const
-        return Object.fromEntries([
-          ['GIT_CONFIG_COUNT', String(settingsOfGit.length)],
-          ...settingsOfGit.flatMap(([key, value], n) => [
-            [`GIT_CONFIG_KEY_${n}`, key],
-            [`GIT_CONFIG_VALUE_${n}`, value],
-          ]),
-        ]) as Record<string, string>
-      },
-    }),
+    access: (project: string): RemoteAccess =>
+      gitAccess({ webUrl, url: () => `${webUrl}/${nameOf(project)}.git`, credential: () => credentialOf(project, 'git') }),
 
     /** Our own commits are the App's, with the address by which GitHub knows it; of a user's token they are the user's. */
     async identity(project: string): Promise<Record<string, string>> {

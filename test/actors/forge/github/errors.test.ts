@@ -28,7 +28,7 @@ const isPull: Fault['match'] = ({ method, route }) => method === 'GET' && /\/pul
 
 /** What the call fails with, when `fault` meets it every time. */
 async function failing(fault: Omit<Fault, 'match'>, match: Fault['match'] = isPull, call: () => Promise<unknown> = closing) {
-  const remove = world.twin.faults.add({ match, ...fault })
+  const remove = world.twin.faults.add({ match, times: Infinity, ...fault })
   try {
     await call()
   } catch (error) {
@@ -61,7 +61,7 @@ describe('a call', () => {
 
   test('that fails once is asked once more, when it changes nothing', async () => {
     const asked = world.twin.requests.length
-    const remove = world.twin.faults.add({ match: isPull, times: 1, status: 503 })
+    const remove = world.twin.faults.add({ match: isPull, status: 503 })
     await world.forge.decidePublication({ project: 'app', number, headSha: '0'.repeat(40), wanted: false })
     remove()
     expect(world.twin.requests.slice(asked).filter(isPull)).toHaveLength(2)
@@ -182,8 +182,6 @@ describe('credentials', () => {
 
   test('git is given the one that counts now, however long we have been up (edge 317)', async () => {
     await world.forge.refresh('app')
-    world.twin.revokeTokens()
-    await expect(world.forge.refresh('app')).rejects.toMatchObject({ name: 'FatalError' })
     const asked = world.twin.requests.length
     world.clock.ahead += 56 * 60_000
     await world.forge.refresh('app')
@@ -193,7 +191,7 @@ describe('credentials', () => {
 
   test('one that is refused is minted once anew', async () => {
     const asked = world.twin.requests.length
-    const remove = world.twin.faults.add({ match: isPull, times: 1, status: 401 })
+    const remove = world.twin.faults.add({ match: isPull, status: 401 })
     await world.forge.decidePublication({ project: 'app', number, headSha: '0'.repeat(40), wanted: false })
     remove()
     expect(world.twin.requests.slice(asked).filter(isMint)).toHaveLength(1)
@@ -206,6 +204,29 @@ describe('credentials', () => {
     const asked = world.twin.requests.length
     await world.forge.refresh('app')
     expect(world.twin.requests.slice(asked).filter(isMint)).toHaveLength(1)
+  })
+
+  test('one that is revoked is minted anew for git as well, once: what it was for is done', async () => {
+    const { twin, forge, input, commit, branch } = world
+    const head = await commit('revoked.txt', 'one\n')
+    const more = { issue: 'issue-r', key: 'APP-9', branch: 'signalbox/APP-9-revoked' }
+    await forge.publish(input(head, more))
+    const second = await commit('revoked.txt', 'two\n', head)
+    const { tokens } = twin.world
+    for (const [value, { installation }] of tokens) if (installation !== undefined) tokens.delete(value)
+    const asked = twin.requests.length
+    expect(await forge.publish(input(second, { ...more, expected: head }))).toMatchObject({ headSha: second })
+    expect(branch(more.branch)).toBe(second)
+    const isForGit: Fault['match'] = (request) => isMint(request) && !request.body.includes('pull_requests')
+    expect(twin.requests.slice(asked).filter(isForGit)).toHaveLength(1)
+
+    const isGit: Fault['match'] = ({ route }) => route === 'git-receive-pack'
+    const third = await commit('revoked.txt', 'three\n', second)
+    const before = twin.requests.length
+    const refused = await failing({ status: 401 }, isGit, () => forge.publish(input(third, { ...more, expected: second })))
+    expect(refused).toMatchObject({ name: 'FatalError', code: 'github-unauthorized' })
+    expect(twin.requests.slice(before).filter(isForGit)).toHaveLength(1)
+    expect(branch(more.branch)).toBe(second)
   })
 
   test('an installation that lacks what is needed is told by the name of the permission', async () => {

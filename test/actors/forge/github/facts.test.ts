@@ -1,6 +1,7 @@
 // What GitHub says of a pull request, in the words of the issue machine.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Rules } from '../../../twins/github.ts'
 import { createWorld, type World } from './fixture.ts'
 
 let world: World
@@ -143,6 +144,26 @@ describe('checks', () => {
     const notices = await world.read()
     expect(notices).toContainEqual({ kind: 'look', issue: `issue-${n}`, at: 'forge' })
     expect((await world.facts(number)).checks.state).toBe('passed')
+    twin.ruleset(repository, 'main', { requiredChecks: [{ context: 'unit' }, { context: 'legacy' }], requiredApprovals: 2 })
+    await world.read()
+  })
+
+  test('classic protection that comes, changes and goes is told as well, and is asked for anew each time', async () => {
+    const { twin, repository } = world
+    twin.ruleset(repository, 'main', undefined)
+    const { number, head } = await opened('nothing')
+    await twin.as('root').status(repository, head, 'legacy', 'success')
+    await world.read()
+    const requiring = async (rules: Rules | undefined) => {
+      twin.protect(repository, 'main', rules)
+      expect(await world.read()).toContainEqual({ kind: 'look', issue: `issue-${n}`, at: 'forge' })
+      return (await world.facts(number)).checks.state
+    }
+    expect(await requiring({ requiredChecks: [{ context: 'unit' }], requiredApprovals: 1, strict: true })).toBe('pending')
+    expect(await requiring({ requiredChecks: [{ context: 'legacy' }], requireConversationResolution: true })).toBe('passed')
+    expect(await requiring({ requiredChecks: [{ context: 'unit' }], codeOwnerReviews: true, enforceAdmins: true })).toBe('pending')
+    expect(await requiring(undefined)).toBe('passed')
+    expect(twin.problems).toEqual([])
     twin.ruleset(repository, 'main', { requiredChecks: [{ context: 'unit' }, { context: 'legacy' }], requiredApprovals: 2 })
     await world.read()
   })

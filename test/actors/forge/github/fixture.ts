@@ -12,16 +12,12 @@ import { configSchema } from '../../../../src/config-schema.ts'
 import { Secret } from '../../../../src/config-values.ts'
 import { createFactOutbox, type FactEvent } from '../../../../src/persistence/fact-outbox.ts'
 import { events } from '../../../../src/actors/forge/github/doctor.ts'
+import { forGit, needed, wished, type Permissions } from '../../../../src/actors/forge/github/tokens.ts'
 import { migrations } from '../../../../src/persistence/migrations.ts'
 import { createGithubTwin, type GithubTwin, type PullRequest, type Repository, type Rules } from '../../../twins/github.ts'
 
 export const slug = 'box'
-export const permissions: Permissions = {
-  ...{ contents: 'write', pull_requests: 'write', checks: 'write', statuses: 'write', actions: 'write', issues: 'write' },
-  ...{ administration: 'read', merge_queues: 'write', workflows: 'write', metadata: 'read' },
-}
-
-type Permissions = Record<string, 'read' | 'write'>
+export const permissions: Permissions = { ...needed, ...wished, ...forGit, metadata: 'read' }
 
 export interface World {
   twin: GithubTwin

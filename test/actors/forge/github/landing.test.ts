@@ -144,6 +144,35 @@ describe("GitHub's merge queue", () => {
     expect((await world.facts()).queue).toMatchObject({ state: 'evicted', incident: { class: 'environment' } })
   })
 
+  test('what conflicts with a commit that came past it is named, and the head that mends it has not been given back', async () => {
+    const { head, request } = await opened({ ...lander('merge_queue'), ...rules })
+    const { forge, twin, repository } = world
+    // Of what the queue builds, CI says nothing.
+    twin.ci(repository, (_sha, _read, { event }) => (event === 'merge_group' ? [] : [{ name: 'unit' }]))
+    const pass = (sha: string) =>
+      twin
+        .as('root')
+        .check(repository, twin.createApp({ slug: `ci-${sha}` }), sha, { name: 'unit', status: 'completed', conclusion: 'success' })
+    await pass(head)
+    await forge.requestLanding(request)
+    await twin.settled()
+    const pull = repository.pulls.get(request.number)!
+    const group = pull.queueEntry!.group!.sha
+    await twin.as('root').push(repository, 'main', { 'b.txt': 'theirs\n' })
+    await pass(group)
+    await twin.settled()
+    expect((await world.facts()).queue).toMatchObject({
+      ...{ state: 'evicted', headSha: head },
+      incident: { class: 'conflict', headSha: head, files: ['b.txt'], baseSha: world.branch('main') },
+    })
+    // It saw the conflict by itself, and withdrew in the same moment.
+    await forge.withdrawLanding({ ...request, reason: 'conflict' })
+    const mended = await world.commit('b.txt', 'theirs and ours\n', head)
+    await forge.publish(world.input(mended, { expected: head }))
+    const { queue } = await world.facts()
+    expect([queue.state, queue.incident]).toEqual(['none', null])
+  })
+
   test('what it does not take is given back with its words', async () => {
     const { head, pull, request } = await opened({ ...lander('merge_queue'), ...rules })
     world.twin.as('kim').draft(pull)

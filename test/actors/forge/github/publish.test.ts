@@ -50,7 +50,7 @@ describe('the answer is lost', () => {
     const { forge, twin, commit, input, branch } = world
     const { more, file } = fresh()
     const head = await commit(file, 'x\n')
-    const remove = twin.faults.add({ match, times: 1, ...fault })
+    const remove = twin.faults.add({ match, ...fault })
     const { answer } = await repeated(() => forge.publish(input(head, more)))
     remove()
     expect([answer.headSha, answer.state, branch(more.branch)]).toEqual([head, 'open', head])
@@ -63,7 +63,6 @@ describe('the answer is lost', () => {
     const head = await commit(file, 'x\n')
     const remove = twin.faults.add({
       match: ({ method, route }) => method === 'POST' && route.endsWith('/pulls'),
-      times: 1,
       status: 'reset',
       when: 'after',
     })
@@ -170,9 +169,9 @@ describe('objections', () => {
     await new Promise((resolve) => setTimeout(resolve, 1_100))
     const second = await commit(file, 'three\nfour\n', head)
     const remove = [/addPullRequestReviewThreadReply/, /resolveReviewThread/].map((mutation) =>
-      twin.faults.add({ match: ({ body }) => mutation.test(body) && /mutation/.test(body), times: 1, status: 502, when: 'after' }),
+      twin.faults.add({ match: ({ body }) => mutation.test(body) && /mutation/.test(body), status: 502, when: 'after' }),
     )
-    remove.push(twin.faults.add({ match: ({ route }) => route.endsWith('requested_reviewers'), times: 1, status: 502, when: 'after' }))
+    remove.push(twin.faults.add({ match: ({ route }) => route.endsWith('requested_reviewers'), status: 502, when: 'after' }))
     const { failed } = await repeated(() => forge.publish(input(second, { ...more, expected: head })))
     for (const each of remove) each()
     expect(failed).toEqual(['github-failed', 'github-failed', 'github-failed'])
@@ -197,7 +196,7 @@ describe('objections', () => {
     await twin.as('kim').requestChanges(on(more.branch)[0]!, 'No.', [{ path: file, line: 1, body: 'Why?' }])
     await new Promise((resolve) => setTimeout(resolve, 1_100))
     const second = await commit(file, 'two\n', head)
-    const remove = twin.faults.add({ match: ({ body }) => body.includes('addPullRequestReviewThreadReply'), status: 403 })
+    const remove = twin.faults.add({ match: ({ body }) => body.includes('addPullRequestReviewThreadReply'), times: Infinity, status: 403 })
     expect(await forge.publish(input(second, { ...more, expected: head }))).toMatchObject({ headSha: second })
     remove()
     expect(logged.join()).toContain('GitHub forbids the answer in a review thread')

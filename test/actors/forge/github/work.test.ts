@@ -64,7 +64,6 @@ describe('what an issue is doing', () => {
     const { head, more } = await opened()
     twin.faults.add({
       match: ({ method, route }) => method === 'POST' && route.endsWith('check-runs'),
-      times: 1,
       status: 502,
       when: 'after',
     })
@@ -78,7 +77,7 @@ describe('what an issue is doing', () => {
     const { forge, twin } = world
     const { pull, more } = await opened()
     await world.read()
-    twin.faults.add({ match: ({ method, route }) => method === 'POST' && route.endsWith('comments'), times: 1, status: 502, when: 'after' })
+    twin.faults.add({ match: ({ method, route }) => method === 'POST' && route.endsWith('comments'), status: 502, when: 'after' })
     const tell = () => forge.tell!(report(more, 'comment', 'delegated', '@signalbox works on it.', 'outbox-7'))
     await expect(tell()).rejects.toMatchObject({ code: 'github-failed' })
     await tell()
@@ -121,7 +120,7 @@ describe('the verdict of a reviewing agent', () => {
   test('is one review, which nobody can take for an approval of GitHub’s, and counts for the issue', async () => {
     const { forge, twin } = world
     const { number, head, pull, more, file } = await opened()
-    twin.faults.add({ match: ({ method, route }) => method === 'POST' && route.endsWith('reviews'), times: 1, status: 502, when: 'after' })
+    twin.faults.add({ match: ({ method, route }) => method === 'POST' && route.endsWith('reviews'), status: 502, when: 'after' })
     const submit = () => forge.submitReview(verdict(more, head, file, 'changes_requested')) as Promise<unknown>
     await submit().catch(() => {})
     expect(await submit()).toEqual({ counts: true })

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import type { Notice } from '../../../../src/actors/ports.ts'
-import { createVirtualClock } from '../../../twins/linear/clock.ts'
+import { createVirtualClock } from '../../../twins/clock.ts'
 import { createBench, factsOf, saidIn, typesOf, type Bench, type BenchOptions } from './fixture.ts'
 
 async function catchUp(bench: Bench, seen = true): Promise<Notice[]> {

@@ -15,8 +15,8 @@ async function begin(options: BenchOptions = {}) {
   await bench.told()
   bench.reopen({}, impatient)
   const look = () => bench.tracker.facts({ project: 'app', issue: issue.id })
-  const failure = async (fault: Fault = {}): Promise<Error & { code: string; retryAfter?: number }> => {
-    if (fault.status !== undefined) bench.twin.faults.add(fault)
+  const failure = async (fault?: Fault): Promise<Error & { code: string; retryAfter?: number }> => {
+    if (fault !== undefined) bench.twin.faults.add(fault)
     const error = await look().then(
       () => null,
       (reason: unknown) => reason as Error & { code: string },

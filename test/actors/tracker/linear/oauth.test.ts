@@ -1,7 +1,7 @@
 // Letting us in, and what becomes of the tokens.
 
 import { describe, expect, test } from 'vitest'
-import { createVirtualClock } from '../../../twins/linear/clock.ts'
+import { createVirtualClock } from '../../../twins/clock.ts'
 import { callback, createBench, impatient, saidIn, secret, type Bench } from './fixture.ts'
 
 interface Row {

@@ -1,7 +1,7 @@
 // What is said for those who look on: lines of progress, signs of life, and the one comment where there is no session.
 
 import { describe, expect, test } from 'vitest'
-import { createVirtualClock, type VirtualClock } from '../../../twins/linear/clock.ts'
+import { createVirtualClock, type VirtualClock } from '../../../twins/clock.ts'
 import { createBench, saidIn, type Bench } from './fixture.ts'
 
 async function begin(clock: VirtualClock = createVirtualClock()) {

@@ -1,4 +1,4 @@
-// The twin's time: the real clock unless a test hands in one of its own, and a virtual one that a test advances by hand.
+// The time of a twin: the real one unless a test hands in another, and a virtual one that a test advances by hand.
 
 /** Contract: `after` calls back once, `ms` milliseconds later by this clock, unless it was cancelled. */
 export interface Clock {
@@ -10,6 +10,8 @@ export const realClock: Clock = {
   now: () => Date.now(),
   after(ms, callback) {
     const timer = setTimeout(callback, ms)
+    // A check that is due in an hour does not keep a test process alive.
+    timer.unref()
     return () => clearTimeout(timer)
   },
 }
@@ -50,43 +52,6 @@ export function createVirtualClock(start: number = Date.now()): VirtualClock {
         await new Promise((resolve) => setImmediate(resolve))
       }
       now = until
-    },
-  }
-}
-
-/** The timers of one twin, so that closing it leaves none behind. */
-export interface Timers {
-  now(): number
-  after(ms: number, callback: () => void): () => void
-  wait(ms: number): Promise<void>
-  close(): void
-}
-
-export function createTimers(clock: Clock): Timers {
-  const running = new Set<() => void>()
-  function after(ms: number, callback: () => void, onClose?: () => void): () => void {
-    let stop: () => void
-    const cancelClock = clock.after(ms, () => {
-      running.delete(stop)
-      callback()
-    })
-    stop = () => {
-      cancelClock()
-      onClose?.()
-    }
-    running.add(stop)
-    return () => {
-      running.delete(stop)
-      cancelClock()
-    }
-  }
-  return {
-    now: clock.now,
-    after: (ms, callback) => after(ms, callback),
-    wait: (ms) => new Promise((resolve) => void after(ms, resolve, resolve)),
-    close() {
-      for (const stop of running) stop()
-      running.clear()
     },
   }
 }
