@@ -130,7 +130,7 @@ const locked = /Unable to create '[^']*\.lock'|\.lock': File exists|another git 
 /** Whether git says so. */
 export const saysLocked = (words: string): boolean => locked.test(words)
 const unreachable =
-  /Could not resolve host|Connection (timed out|refused|reset)|Network is unreachable|Operation timed out|early EOF|remote end hung up|TLS connection|The requested URL returned error: (429|5\d\d)/i
+  /Could not resolve host|Connection (timed out|refused|reset)|Network is unreachable|Operation timed out|early EOF|transfer closed|Empty reply|remote end hung up|TLS connection|The requested URL returned error: (429|5\d\d)/i
 
 function toGitError(name: string, cwd: string, { exitCode, signal, stdout, stderr }: ProcessResult): SignalboxError {
   // Git says the reason on stderr; a few commands (merge, commit) on stdout.

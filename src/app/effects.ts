@@ -63,7 +63,10 @@ interface Delivery<R> {
   id: string
 }
 
-const git = { attempts: 4, backoff: { initial: 1_000, max: 10_000 }, onRestart: 'rerun' } as const
+/** A refusal that comes again is meant. */
+const doubts = (code: string): number => (/^(github|linear)-(forbidden|not-found|refused|unauthorized)$/.test(code) ? 3 : 1)
+
+const git = { attempts: 4, backoff: { initial: 1_000, max: 10_000 }, onRestart: 'rerun', doubts } as const
 
 /** The time between two reports of an agent's progress that reach the journal. */
 const progressEvery = 2_000
@@ -242,6 +245,7 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
     'tracker.report': {
       // A day, at five minutes each: so long a person has to let us in again before something is left unsaid.
       attempts: 300,
+      doubts,
       logic: delivery<TrackerReport>(async ({ report, id }) => {
         await host.tracker().report(report, id)
         await forge().tell?.({ ...report, id })
@@ -249,6 +253,7 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
     },
     'feed.posted': { logic: delivery<Record<string, unknown>>(({ report, id }) => host.postToFeed(id, report)) },
     'landing.decided': {
+      doubts,
       logic: delivery<LandingRequest & { wanted: boolean; reason: string | null }>(
         ({ report: { wanted, reason, project, issue, key, number, headSha, priority } }) => {
           const request = { project, issue, key, number, headSha, priority }

@@ -16,12 +16,23 @@ export interface BothWorld {
   close: () => Promise<void>
 }
 
+export interface BothOptions {
+  webhooks?: boolean
+  ci?: Ci
+  /** Over the configuration, and over its project. */
+  more?: object
+  project?: object
+  /** Calls that each service allows in an hour, where a test has the work of a day done in minutes. */
+  hourly?: number
+}
+
 /** Rob reviews, alice delegates. A file that says `bad` is red. */
-export async function both({ webhooks = true, ci, more = {} }: { webhooks?: boolean; ci?: Ci; more?: object } = {}): Promise<BothWorld> {
+export async function both({ webhooks = true, ci, more = {}, project = {}, hourly }: BothOptions = {}): Promise<BothWorld> {
   const port = await freePort()
   const address = `http://127.0.0.1:${port}`
-  const world = createWorld({ port, projects: [{ id: 'app', review: 'human', more: { repo: 'acme/app' } }] })
-  const github = await createGithubTwin({ folder: join(world.folder, 'github') })
+  const world = createWorld({ port, projects: [{ id: 'app', review: 'human', more: { repo: 'acme/app', ...project } }] })
+  const allowed = hourly === undefined ? {} : { rest: hourly, graphql: hourly }
+  const github = await createGithubTwin({ folder: join(world.folder, 'github'), limits: allowed })
   const repository = await github.createRepository({
     name: 'acme/app',
     files: { 'README.md': '# app\n' },
@@ -41,6 +52,7 @@ export async function both({ webhooks = true, ci, more = {} }: { webhooks?: bool
   github.install(registered, 'acme')
   const linear = await createLinearTwin({
     teams: [{ key: 'ENG', name: 'Engineering' }],
+    ...(hourly === undefined ? {} : { limits: { requests: hourly, complexity: hourly * 1_000 } }),
     app: { redirectUris: [`${address}/oauth/linear/callback`], webhookUrl: webhooks ? `${address}/webhooks/linear` : undefined },
   })
   world.writeConfig({
