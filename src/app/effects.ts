@@ -32,6 +32,7 @@ import type {
   VerifyInput,
 } from '../machines/run/inputs.ts'
 import { prepareRequest } from './agent-request.ts'
+import { doubts } from './doubts.ts'
 
 export interface EffectsHost {
   config: Config
@@ -62,9 +63,6 @@ interface Delivery<R> {
   from: string
   id: string
 }
-
-/** A refusal that comes again is meant. */
-const doubts = (code: string): number => (/^(github|linear)-(forbidden|not-found|refused|unauthorized)$/.test(code) ? 3 : 1)
 
 const git = { attempts: 4, backoff: { initial: 1_000, max: 10_000 }, onRestart: 'rerun', doubts } as const
 

@@ -67,19 +67,40 @@ export function createCrowd({ world, acme, github, repository }: BothWorld) {
     }
     const sessions = acme.sessions(id)
     hold('state', acme.stateOf(id).type, 'completed')
-    hold('sessions', sessions.map(({ status }) => status), ['complete'])
-    const said = sessions.flatMap((session) => acme.activities(session)).filter(({ content, ephemeral }) => content.type !== 'prompt' && !ephemeral)
+    hold(
+      'sessions',
+      sessions.map(({ status }) => status),
+      ['complete'],
+    )
+    const said = sessions
+      .flatMap((session) => acme.activities(session))
+      .filter(({ content, ephemeral }) => content.type !== 'prompt' && !ephemeral)
     const saidAs = (type: string): number => said.filter(({ content }) => content.type === type).length
     hold('responses', saidAs('response'), 1)
     hold('questions', saidAs('elicitation'), kind === 'question' ? 1 : 0)
     hold('errors', saidAs('error'), 0)
-    hold('plan', (sessions[0]?.plan as { status: string }[] | undefined)?.map(({ status }) => status), ['completed', 'completed', 'completed'])
+    hold(
+      'plan',
+      (sessions[0]?.plan as { status: string }[] | undefined)?.map(({ status }) => status),
+      ['completed', 'completed', 'completed'],
+    )
     hold('labels', acme.labelsOf(id), [])
     hold('attachments', acme.attachments(id).length, 1)
-    hold('own comments', acme.comments(id).filter(({ parentId, userId }) => parentId === null && userId === acme.appUser.id).map(({ body }) => body), [])
+    hold(
+      'own comments',
+      acme
+        .comments(id)
+        .filter(({ parentId, userId }) => parentId === null && userId === acme.appUser.id)
+        .map(({ body }) => body),
+      [],
+    )
 
     const pulls = [...repository.pulls.values()].filter(({ title }) => title === `Do ${identifier}`)
-    hold('pull requests', pulls.map(({ mergedAt }) => mergedAt !== undefined), [true])
+    hold(
+      'pull requests',
+      pulls.map(({ mergedAt }) => mergedAt !== undefined),
+      [true],
+    )
     for (const pull of pulls) {
       const bodies = pull.comments.map(({ body }) => body)
       hold('comments that are there twice', bodies.length - new Set(bodies).size, 0)
@@ -89,7 +110,11 @@ export function createCrowd({ world, acme, github, repository }: BothWorld) {
         kind === 'points' ? [['Say that it is very good.', 'It says so now.']] : [],
       )
       const shown = (repository.checks.get(pull.head.sha) ?? []).filter(({ name }) => name === 'Signalbox')
-      hold('own check', shown.map(({ status, conclusion }) => `${status} ${conclusion}`), ['completed success'])
+      hold(
+        'own check',
+        shown.map(({ status, conclusion }) => `${status} ${conclusion}`),
+        ['completed success'],
+      )
     }
     const branches = [...repository.refs.keys()].filter((ref) => ref.startsWith(`refs/heads/signalbox/${identifier}-`))
     hold('branches', branches.length <= 1, true)
@@ -124,7 +149,9 @@ export function createCrowd({ world, acme, github, repository }: BothWorld) {
     /** Everything that is not as it has to be; each issue is to be over. */
     wrongs(): string[] {
       const landing = [...repository.refs.keys()].filter((ref) => ref.startsWith('refs/heads/signalbox/landing/'))
-      const active = [...repository.checks.values()].flat().filter(({ name, status }) => name === 'Signalbox' && status !== 'completed').length
+      const active = [...repository.checks.values()]
+        .flat()
+        .filter(({ name, status }) => name === 'Signalbox' && status !== 'completed').length
       return [
         ...filed.flatMap(wrongsOf),
         ...landing.map((ref) => `${ref} is left`),

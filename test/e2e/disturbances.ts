@@ -2,7 +2,7 @@
 // lost, come twice, late and out of order.
 
 import type { BothWorld } from './both.ts'
-import { randomFrom } from './traffic.ts'
+import { isCounted, randomFrom } from './traffic.ts'
 
 const refusals = [401, 403, 404, 409, 422] as const
 const breaks = [500, 'timeout', 'half', 'reset'] as const
@@ -11,7 +11,10 @@ const kinds = [
   ...refusals.map((status) => ({ status, when: 'before' as const })),
   { status: 429 as const, when: 'before' as const, retryAfter: 1 },
   // What is done and not heard of is the harder half.
-  ...breaks.flatMap((status) => [{ status, when: 'before' as const }, { status, when: 'after' as const }]),
+  ...breaks.flatMap((status) => [
+    { status, when: 'before' as const },
+    { status, when: 'after' as const },
+  ]),
 ]
 
 /** Disturbs both services from now on. Answers how often each kind of failure was met. */
@@ -20,7 +23,7 @@ export function disturb({ github, linear }: Pick<BothWorld, 'github' | 'linear'>
   const met = new Map<string, number>()
   let drawn: (typeof kinds)[number] | undefined
   const draw = (path: string): void => {
-    drawn = path.startsWith('/oauth') || random() >= part ? undefined : kinds[Math.floor(random() * kinds.length)]
+    drawn = !isCounted(path) || random() >= part ? undefined : kinds[Math.floor(random() * kinds.length)]
   }
   const isDrawn = (kind: (typeof kinds)[number]): boolean => {
     if (drawn !== kind) return false
@@ -43,7 +46,10 @@ export function disturb({ github, linear }: Pick<BothWorld, 'github' | 'linear'>
     met.set(name, (met.get(name) ?? 0) + 1)
     return true
   }
-  for (const [provider, { drop, duplicate }] of [['linear', linear.webhooks], ['github', bound(github.webhooks)]] as const) {
+  for (const [provider, { drop, duplicate }] of [
+    ['linear', linear.webhooks],
+    ['github', bound(github.webhooks)],
+  ] as const) {
     drop(isOne(`${provider} webhook lost`))
     duplicate(isOne(`${provider} webhook twice`))
   }

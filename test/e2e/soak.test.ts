@@ -40,7 +40,11 @@ async function measure(): Promise<Record<Kind, Calls>> {
     for (const kind of ['simple', 'simple', 'question', 'red', 'points'] as const) {
       calls = new Map()
       const issue = crowd.file(kind)
-      await until(async () => (await crowd.act(), crowd.isOver(issue)), { what: `the ${kind} issue`, saw: setting.world.log, patience: 60_000 })
+      await until(async () => (await crowd.act(), crowd.isOver(issue)), {
+        what: `the ${kind} issue`,
+        saw: setting.world.log,
+        patience: 60_000,
+      })
       await wait(500)
       found.set(kind, calls)
     }
@@ -71,7 +75,12 @@ async function soak(seed: number): Promise<{ calls: Calls; met: Map<string, numb
         while (filed < count && crowd.unfinished().length < 40) crowd.file(kindOf(filed++))
         if (elapsed() > told + 20) {
           told = elapsed()
-          console.log(`${Math.round(told)} s: ${filed} filed, unfinished: ${crowd.unfinished().map(({ identifier }) => identifier).join(' ')}`)
+          console.log(
+            `${Math.round(told)} s: ${filed} filed, unfinished: ${crowd
+              .unfinished()
+              .map(({ identifier }) => identifier)
+              .join(' ')}`,
+          )
         }
         if (crowd.unfinished().length !== left || filed < count) [left, since] = [crowd.unfinished().length, elapsed()]
         // What nothing happens to any more is stuck.
@@ -80,13 +89,21 @@ async function soak(seed: number): Promise<{ calls: Calls; met: Map<string, numb
       },
       {
         what: `${count} issues to be done`,
-        saw: () => crowd.unfinished().map(({ identifier }) => identifier).join(' '),
+        saw: () =>
+          crowd
+            .unfinished()
+            .map(({ identifier }) => identifier)
+            .join(' '),
         patience: () => patience,
       },
     )
     const seconds = elapsed()
     await setting.github.settled()
-    await until(() => crowd.wrongs().length === 0, { what: 'everything to be there once', saw: () => crowd.wrongs().join('\n'), patience: 60_000 })
+    await until(() => crowd.wrongs().length === 0, {
+      what: 'everything to be there once',
+      saw: () => crowd.wrongs().join('\n'),
+      patience: 60_000,
+    })
     return { calls, met, seconds }
   } finally {
     if (process.env['SIGNALBOX_KEEP']) {
@@ -109,13 +126,21 @@ test.runIf(process.env['SIGNALBOX_NIGHTLY'])('five hundred issues, one call in a
   })
   const sum = (service: string) => {
     const own = rows.filter(({ name }) => name.startsWith(service))
-    const [least, made] = (['least', 'made'] as const).map((column) => own.reduce((total, row) => total + row[column], 0)) as [number, number]
+    const [least, made] = (['least', 'made'] as const).map((column) => own.reduce((total, row) => total + row[column], 0)) as [
+      number,
+      number,
+    ]
     return { name: service, least, made }
   }
   const total = [sum('linear'), sum('github')]
   console.log(`${count} issues in ${Math.round(seconds)} s`)
   console.table(
-    [...rows, ...total].map(({ name, least, made }) => ({ call: name, alone: least.toFixed(2), soak: made.toFixed(2), ratio: (made / least).toFixed(2) })),
+    [...rows, ...total].map(({ name, least, made }) => ({
+      call: name,
+      alone: least.toFixed(2),
+      soak: made.toFixed(2),
+      ratio: (made / least).toFixed(2),
+    })),
   )
   console.table(Object.fromEntries([...met].toSorted()))
   for (const { least, made } of total) expect(made / least).toBeLessThan(1.5)

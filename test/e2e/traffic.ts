@@ -15,6 +15,9 @@ export function randomFrom(seed: number): () => number {
   }
 }
 
+/** Whether a call is one of the work: tokens are asked for whenever they have ended. */
+export const isCounted = (path: string): boolean => !path.startsWith('/oauth')
+
 /** A query of GitHub's by its root fields: it has no name, and aliases that differ from call to call. */
 function graphqlName(body: string): string {
   const { query } = JSON.parse(body) as { query: string }
@@ -24,7 +27,12 @@ function graphqlName(body: string): string {
     for (const root of definition.selectionSet.selections) {
       if (root.kind !== 'Field') continue
       const parts = root.name.value === 'repository' ? (root.selectionSet?.selections ?? []) : []
-      names.add([root, ...parts].flatMap((part) => (part.kind === 'Field' ? part.name.value : [])).filter(isFirst).join(' '))
+      names.add(
+        [root, ...parts]
+          .flatMap((part) => (part.kind === 'Field' ? part.name.value : []))
+          .filter(isFirst)
+          .join(' '),
+      )
     }
   }
   return [...names].join(', ')
@@ -35,14 +43,16 @@ const isFirst = (name: string, index: number, all: string[]): boolean => all.ind
 export function watchCalls({ github, linear }: Pick<BothWorld, 'github' | 'linear'>, on: (name: string) => void): void {
   linear.faults.add({
     match({ path, operation, fields }) {
-      if (!path.startsWith('/oauth')) on(`linear ${operation ?? (fields.join(' ') || path)}`)
+      if (isCounted(path)) on(`linear ${operation ?? (fields.join(' ') || path)}`)
       return false
     },
   })
   github.faults.add({
     status: 500,
     match({ method, route, body }) {
-      on(`github ${route === '/graphql' ? `query ${graphqlName(body)}` : route.startsWith('git-') ? `${method} ${route}` : `${method} ${route}`}`)
+      on(
+        `github ${route === '/graphql' ? `query ${graphqlName(body)}` : route.startsWith('git-') ? `${method} ${route}` : `${method} ${route}`}`,
+      )
       return false
     },
   })

@@ -54,7 +54,16 @@ export function createBranches(database: SqliteDatabase) {
       throw toPushError(error, branch)
     })
     if (exitCode === 0) return true
-    const line = stdout.split('\n').find((each) => each.includes(`:${ref}\t`)) ?? ''
+    const line = stdout.split('\n').find((each) => each.includes(`:${ref}\t`))
+    // A refusal names the branch; without a word of it the answer was lost on its way.
+    if (line === undefined)
+      throw new RetryableError(
+        'git-unreachable',
+        `GitHub's answer to the push of ${branch} was cut off: ${withoutCredentials(stderr.slice(-longestWords))}`,
+        {
+          retryAfter: 5_000,
+        },
+      )
     if (/\[rejected\]/.test(line)) return false
     const words = [...stderr.matchAll(/^remote: (.*\S)\s*$/gm)].map(([, said]) => said!).join(' ')
     const reason = line.split('\t').at(-1)!.trim()

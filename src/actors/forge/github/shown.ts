@@ -113,8 +113,8 @@ export function createShown(options: {
           { what: `the check run ${ownName}` },
         )
         .catch((error: unknown) => {
-          // It went with its commit.
-          if (!(error instanceof FatalError)) throw error
+          // It went with its commit, where that is said again.
+          if (!(error instanceof FatalError) || !doubted.has(issue)) throw error
         })
     }
     cursors.set(name, `${headSha} ${made}`)
