@@ -26,28 +26,36 @@ const cases: [name: string, arrange: Arrange][] = [
     },
   ],
   [
-    'Linear forbids to look at an issue that it tells of first',
-    ({ linear }) => linear.faults.add({ status: 403, match: ({ operation }) => operation === 'SignalboxIssue' }),
+    'Linear knows nothing of the session in which something is said',
+    ({ linear }) => {
+      let seen = 0
+      linear.faults.add({ status: 404, match: ({ fields }) => fields.includes('agentActivityCreate') && ++seen === 3 })
+    },
   ],
   [
-    'GitHub refuses the check run that shows the issue',
-    ({ github }) =>
-      github.faults.add({ status: 422, times: 1, match: ({ method, route }) => method === 'POST' && route.endsWith('/check-runs') }),
-  ],
-  [
-    'GitHub breaks off its answer to a push, and has taken it',
+    'GitHub refuses the check run that shows the end',
     ({ github }) =>
       github.faults.add({
-        status: 'half',
-        when: 'after',
+        status: 422,
         times: 1,
-        match: ({ method, route }) => method === 'POST' && route === 'git-receive-pack',
+        match: ({ route, body }) => route.includes('/check-runs') && body.includes('"conclusion":"success"'),
       }),
   ],
   [
-    'GitHub breaks off its answer to a fetch',
+    'GitHub breaks off its answer to a push, and has not taken it',
     ({ github }) =>
-      github.faults.add({ status: 'half', times: 1, match: ({ method, route }) => method === 'GET' && route === 'git-upload-pack' }),
+      github.faults.add({ status: 'half', times: 1, match: ({ method, route }) => method === 'POST' && route === 'git-receive-pack' }),
+  ],
+  [
+    'GitHub breaks off its answer to the second fetch',
+    ({ github }) => {
+      let seen = 0
+      github.faults.add({
+        status: 'half',
+        times: 1,
+        match: ({ method, route }) => method === 'POST' && route === 'git-upload-pack' && ++seen === 2,
+      })
+    },
   ],
 ]
 
