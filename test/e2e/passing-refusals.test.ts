@@ -74,6 +74,7 @@ test.each(cases)('%s', async (_name, arrange) => {
     await until(() => crowd.wrongs().length === 0, { what: 'everything to be there once', saw: () => crowd.wrongs().join('\n') })
     const { budgets } = await setting.world.untilIssue('ENG-1', 'done')
     expect(budgets['runs']!.used).toBe(1)
+    expect(setting.world.log()).not.toContain('ended: failed')
   } finally {
     await setting.close()
   }
