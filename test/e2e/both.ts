@@ -13,6 +13,8 @@ export interface BothWorld {
   linear: LinearTwin
   acme: WorkspaceTwin
   repository: Repository
+  /** Writes the configuration anew, for the next start. */
+  configure: (more: object) => void
   close: () => Promise<void>
 }
 
@@ -55,17 +57,19 @@ export async function both({ webhooks = true, ci, more = {}, project = {}, hourl
     ...(hourly === undefined ? {} : { limits: { requests: hourly, complexity: hourly * 1_000 } }),
     app: { redirectUris: [`${address}/oauth/linear/callback`], webhookUrl: webhooks ? `${address}/webhooks/linear` : undefined },
   })
-  world.writeConfig({
-    tracker: linearSettings(linear),
-    forge: { kind: 'github', apiUrl: github.restUrl, appId: registered.id, privateKey: registered.privateKey, webhookSecret: secret },
-    webhooks,
-    polling: { shortest: '300ms', longest: '1s', everyone: 1 },
-    ...more,
-  })
+  const configure = (over: object): void =>
+    world.writeConfig({
+      tracker: linearSettings(linear),
+      forge: { kind: 'github', apiUrl: github.restUrl, appId: registered.id, privateKey: registered.privateKey, webhookSecret: secret },
+      webhooks,
+      polling: { shortest: '300ms', longest: '1s', everyone: 1 },
+      ...over,
+    })
+  configure(more)
   await world.start()
   await letIn(world, linear)
   return {
-    ...{ world, github, linear, repository, acme: linear.workspace() },
+    ...{ world, github, linear, repository, acme: linear.workspace(), configure },
     async close() {
       await linear.idle()
       await world.close()
