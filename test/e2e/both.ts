@@ -66,17 +66,20 @@ export async function both({ webhooks = true, ci, more = {}, project = {}, hourl
       ...over,
     })
   configure(more)
-  await world.start()
-  await letIn(world, linear)
-  return {
-    ...{ world, github, linear, repository, acme: linear.workspace(), configure },
-    async close() {
-      await linear.idle()
-      await world.close()
-      await linear.close()
-      await github.close()
-    },
+  const close = async (): Promise<void> => {
+    await linear.idle()
+    await world.close()
+    await linear.close()
+    await github.close()
   }
+  try {
+    await world.start()
+    await letIn(world, linear)
+  } catch (error) {
+    await close().catch(() => {})
+    throw error
+  }
+  return { world, github, linear, repository, acme: linear.workspace(), configure, close }
 }
 
 /** Asks for a colour, makes a mistake, mends it, and answers a reviewer point by point. */

@@ -47,6 +47,18 @@ const cases: [name: string, arrange: Arrange][] = [
       github.faults.add({ status: 'half', times: 1, match: ({ method, route }) => method === 'POST' && route === 'git-receive-pack' }),
   ],
   [
+    'GitHub breaks off its answer to the removal of the branch of a landing',
+    ({ github }) => {
+      let seen = 0
+      // The change, the branch of the landing, and its removal.
+      github.faults.add({
+        status: 'half',
+        times: 1,
+        match: ({ method, route }) => method === 'POST' && route === 'git-receive-pack' && ++seen === 3,
+      })
+    },
+  ],
+  [
     'GitHub breaks off its answer to the second fetch',
     ({ github }) => {
       let seen = 0

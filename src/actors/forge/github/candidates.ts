@@ -107,8 +107,8 @@ export function createCandidateChecks(options: {
     const number = pullRequests.inFlight(project).find(({ head_sha }) => head_sha === head)?.number ?? 0
     const { branchPrefix } = projects.find(({ id }) => id === project)!
     const branch = `${branchPrefix}/landing/${number}-${commit.slice(0, 10)}`
-    await branches.place(repository, branch, commit)
     try {
+      await branches.place(repository, branch, commit)
       return await awaitChecks(project, commit, branch, rules, signal)
     } finally {
       await removeSoon(repository, branch)
