@@ -51,7 +51,11 @@ const passedOn = [
   'all_proxy',
 ]
 
-const settings = ['core.hooksPath=/dev/null', 'core.fsmonitor=false', 'gc.auto=0', 'maintenance.auto=false', 'advice.detachedHead=false']
+const settings = [
+  ...['core.hooksPath=/dev/null', 'core.fsmonitor=false', 'gc.auto=0', 'maintenance.auto=false', 'advice.detachedHead=false'],
+  // A server that is at work says so every five seconds: one that says nothing at all must not hold up all issues of a repository.
+  ...['http.lowSpeedLimit=1', 'http.lowSpeedTime=15'],
+]
 const options = settings.flatMap((setting) => ['-c', setting])
 
 function environment(extra: Record<string, string> | undefined): Record<string, string> {
@@ -135,7 +139,7 @@ const unauthorized = /returned error: 401|Authentication failed|could not read U
 export const saysUnauthorized = (error: unknown): boolean =>
   error instanceof FatalError && error.code === 'git-failed' && unauthorized.test(error.message)
 const unreachable =
-  /Could not resolve host|Connection (timed out|refused|reset)|Network is unreachable|Operation timed out|early EOF|remote end hung up|TLS connection|The requested URL returned error: (429|5\d\d)/i
+  /Could not resolve host|Connection (timed out|refused|reset)|Network is unreachable|Operation timed out|Operation too slow|early EOF|transfer closed|Empty reply|bad line length character|unexpected disconnect|remote end hung up|TLS connection|The requested URL returned error: (429|5\d\d)/i
 
 function toGitError(name: string, cwd: string, { exitCode, signal, stdout, stderr }: ProcessResult): SignalboxError {
   // Git says the reason on stderr; a few commands (merge, commit) on stdout.

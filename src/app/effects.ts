@@ -32,6 +32,7 @@ import type {
   VerifyInput,
 } from '../machines/run/inputs.ts'
 import { prepareRequest } from './agent-request.ts'
+import { doubts } from './doubts.ts'
 
 export interface EffectsHost {
   config: Config
@@ -63,7 +64,7 @@ interface Delivery<R> {
   id: string
 }
 
-const git = { attempts: 4, backoff: { initial: 1_000, max: 10_000 }, onRestart: 'rerun' } as const
+const git = { attempts: 4, backoff: { initial: 1_000, max: 10_000 }, onRestart: 'rerun', doubts } as const
 
 /** The time between two reports of an agent's progress that reach the journal. */
 const progressEvery = 2_000
@@ -242,6 +243,7 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
     'tracker.report': {
       // A day, at five minutes each: so long a person has to let us in again before something is left unsaid.
       attempts: 300,
+      doubts,
       logic: delivery<TrackerReport>(async ({ report, id }) => {
         await host.tracker().report(report, id)
         await forge().tell?.({ ...report, id })
@@ -249,6 +251,7 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
     },
     'feed.posted': { logic: delivery<Record<string, unknown>>(({ report, id }) => host.postToFeed(id, report)) },
     'landing.decided': {
+      doubts,
       logic: delivery<LandingRequest & { wanted: boolean; reason: string | null }>(
         ({ report: { wanted, reason, project, issue, key, number, headSha, priority } }) => {
           const request = { project, issue, key, number, headSha, priority }

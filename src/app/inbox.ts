@@ -5,11 +5,12 @@
 
 import type { Inlet, Notice } from '../actors/ports.ts'
 import type { Clock } from '../actors/system/index.ts'
-import { RetryableError, toErrorData } from '../errors.ts'
+import { FatalError, RetryableError, toErrorData } from '../errors.ts'
 import type { SqliteDatabase } from '../persistence/database.ts'
 import type { Deliveries, ReceivedDelivery, StoredDelivery } from '../persistence/deliveries.ts'
 import type { FactOutbox } from '../persistence/fact-outbox.ts'
 import { withDelayedDurability } from '../persistence/statements.ts'
+import { doubts } from './doubts.ts'
 import { createLanes, type Postponement } from './lanes.ts'
 
 export interface Inbox {
@@ -115,7 +116,8 @@ export function createInbox({
         const isCovered = inlet.covers !== undefined && batch.slice(n + 1).some((later) => inlet.covers!(later, delivery))
         known.push({ delivery, notices: isCovered ? [] : await unlessStopped(inlet.read(delivery, ending.signal)) })
       } catch (error) {
-        const isForNow = error instanceof RetryableError && delivery.attempts + 1 < lastAttempt
+        const most = error instanceof RetryableError ? lastAttempt : error instanceof FatalError ? doubts(error.code) : 1
+        const isForNow = delivery.attempts + 1 < most
         if (isForNow || ending.signal.aborted) return { known, refusal: { delivery, error } }
         putAside(delivery, error)
       }

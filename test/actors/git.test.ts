@@ -1,4 +1,5 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { git, gitIdentity, missingGitIdentity } from '../../src/actors/git.ts'
@@ -133,4 +134,20 @@ test('what the configuration does not say is Signalbox', async () => {
     })
     expect(await gitIdentity(folder)).toMatchObject({ GIT_AUTHOR_NAME: 'Grace Hopper', GIT_COMMITTER_EMAIL: 'signalbox@localhost' })
   })
+})
+
+test('a server that takes the call and says nothing is given up, to be asked again', async () => {
+  const sockets = new Set<{ destroy: () => void }>()
+  const server = createServer((socket) => void sockets.add(socket))
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+  const { port } = server.address() as AddressInfo
+  try {
+    const begun = performance.now()
+    const asked = git(['ls-remote', `http://127.0.0.1:${port}/acme/app.git`], { cwd: temporaryFolder() })
+    await expect(asked).rejects.toMatchObject({ name: 'RetryableError', code: 'git-unreachable' })
+    expect(performance.now() - begun).toBeLessThan(40_000)
+  } finally {
+    for (const socket of sockets) socket.destroy()
+    await new Promise((done) => server.close(done))
+  }
 })

@@ -13,15 +13,28 @@ export interface BothWorld {
   linear: LinearTwin
   acme: WorkspaceTwin
   repository: Repository
+  /** Writes the configuration anew, for the next start. */
+  configure: (more: object) => void
   close: () => Promise<void>
 }
 
+export interface BothOptions {
+  webhooks?: boolean
+  ci?: Ci
+  /** Over the configuration, and over its project. */
+  more?: object
+  project?: object
+  /** Calls that each service allows in an hour, where a test has the work of a day done in minutes. */
+  hourly?: number
+}
+
 /** Rob reviews, alice delegates. A file that says `bad` is red. */
-export async function both({ webhooks = true, ci, more = {} }: { webhooks?: boolean; ci?: Ci; more?: object } = {}): Promise<BothWorld> {
+export async function both({ webhooks = true, ci, more = {}, project = {}, hourly }: BothOptions = {}): Promise<BothWorld> {
   const port = await freePort()
   const address = `http://127.0.0.1:${port}`
-  const world = createWorld({ port, projects: [{ id: 'app', review: 'human', more: { repo: 'acme/app' } }] })
-  const github = await createGithubTwin({ folder: join(world.folder, 'github') })
+  const world = createWorld({ port, projects: [{ id: 'app', review: 'human', more: { repo: 'acme/app', ...project } }] })
+  const allowed = hourly === undefined ? {} : { rest: hourly, graphql: hourly }
+  const github = await createGithubTwin({ folder: join(world.folder, 'github'), limits: allowed })
   const repository = await github.createRepository({
     name: 'acme/app',
     files: { 'README.md': '# app\n' },
@@ -40,26 +53,32 @@ export async function both({ webhooks = true, ci, more = {} }: { webhooks?: bool
   github.install(registered, 'acme')
   const linear = await createLinearTwin({
     teams: [{ key: 'ENG', name: 'Engineering' }],
+    ...(hourly === undefined ? {} : { limits: { requests: hourly, complexity: hourly * 1_000 } }),
     app: { redirectUris: [`${address}/oauth/linear/callback`], webhookUrl: webhooks ? `${address}/webhooks/linear` : undefined },
   })
-  world.writeConfig({
-    tracker: linearSettings(linear),
-    forge: { kind: 'github', apiUrl: github.restUrl, appId: registered.id, privateKey: registered.privateKey, webhookSecret: secret },
-    webhooks,
-    polling: { shortest: '300ms', longest: '1s', everyone: 1 },
-    ...more,
-  })
-  await world.start()
-  await letIn(world, linear)
-  return {
-    ...{ world, github, linear, repository, acme: linear.workspace() },
-    async close() {
-      await linear.idle()
-      await world.close()
-      await linear.close()
-      await github.close()
-    },
+  const configure = (over: object): void =>
+    world.writeConfig({
+      tracker: linearSettings(linear),
+      forge: { kind: 'github', apiUrl: github.restUrl, appId: registered.id, privateKey: registered.privateKey, webhookSecret: secret },
+      webhooks,
+      polling: { shortest: '300ms', longest: '1s', everyone: 1 },
+      ...over,
+    })
+  configure(more)
+  const close = async (): Promise<void> => {
+    await linear.idle()
+    await world.close()
+    await linear.close()
+    await github.close()
   }
+  try {
+    await world.start()
+    await letIn(world, linear)
+  } catch (error) {
+    await close().catch(() => {})
+    throw error
+  }
+  return { world, github, linear, repository, acme: linear.workspace(), configure, close }
 }
 
 /** Asks for a colour, makes a mistake, mends it, and answers a reviewer point by point. */

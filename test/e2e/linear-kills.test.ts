@@ -3,15 +3,7 @@
 import { expect, test } from 'vitest'
 import { plainWork, until } from './harness.ts'
 import { connected } from './linear.ts'
-
-/** Numbers in [0, 1) that are the same for the same seed. */
-function randomFrom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff
-    return state / 0x80000000
-  }
-}
+import { randomFrom } from './traffic.ts'
 
 const isNightly = process.env['SIGNALBOX_NIGHTLY'] !== undefined
 const kills = 20

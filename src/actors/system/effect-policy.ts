@@ -16,6 +16,8 @@ export interface EffectPolicy {
   pool?: string
   /** How often a rejected promise is tried, the first time included. Default 1; for the delivery of a report 20. */
   attempts?: number
+  /** How often a FatalError of this code has to be met, attempts apart, before it is believed: services refuse by mistake as well. Default 1. */
+  doubts?: (code: string) => number
   /** Milliseconds before the second attempt; doubled each time up to `max`, drawn uniformly from 0 (full jitter). Default 1,000 and 60,000. */
   backoff?: number | { initial: number; max?: number; factor?: number }
   /** Milliseconds from the first start over all attempts; then it is aborted and fails with code `deadline-exceeded`. */
@@ -24,7 +26,7 @@ export interface EffectPolicy {
   onRestart?: 'rerun' | 'interrupt'
 }
 
-export type CompletePolicy = EffectPolicy & Required<Omit<EffectPolicy, 'logic' | 'deadline' | 'pool'>>
+export type CompletePolicy = EffectPolicy & Required<Omit<EffectPolicy, 'logic' | 'deadline' | 'pool' | 'doubts'>>
 
 /** A report's delivery is tried often and again after a restart; any other effect is not unless it says so. */
 export function policyOf(
@@ -44,13 +46,13 @@ export function policyOf(
 
 /** Milliseconds until the next attempt after `thrown`; undefined when it is not tried again. */
 export function retryDelay(
-  { attempts, backoff }: CompletePolicy,
+  { attempts, backoff, doubts }: CompletePolicy,
   attempt: number,
   thrown: unknown,
   random: RandomSource,
 ): number | undefined {
-  if (thrown === undefined || thrown instanceof FatalError || thrown instanceof ConfigurationError || thrown instanceof ProtocolError)
-    return undefined
+  if (thrown === undefined || thrown instanceof ConfigurationError || thrown instanceof ProtocolError) return undefined
+  if (thrown instanceof FatalError && attempt >= (doubts?.(thrown.code) ?? 1)) return undefined
   if (attempt >= attempts) return undefined
   const { initial, max = 60_000, factor = 2 } = typeof backoff === 'number' ? { initial: backoff } : backoff
   const jittered = Math.round(random() * Math.min(max, initial * factor ** (attempt - 1)))

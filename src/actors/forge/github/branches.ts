@@ -53,7 +53,9 @@ export function createBranches(database: SqliteDatabase) {
         throw toPushError(error, branch)
       })
     if (exitCode === 0) return true
-    const line = stdout.split('\n').find((each) => each.includes(`:${ref}\t`)) ?? ''
+    const line = stdout.split('\n').find((each) => each.includes(`:${ref}\t`))
+    // A refusal names the branch; without a word of it the answer was lost on its way.
+    if (line === undefined) throw cutOff(branch, stderr)
     if (/\[rejected\]/.test(line)) return false
     const words = [...stderr.matchAll(/^remote: (.*\S)\s*$/gm)].map(([, said]) => said!).join(' ')
     const reason = line.split('\t').at(-1)!.trim()
@@ -117,11 +119,25 @@ export function createBranches(database: SqliteDatabase) {
 
     /** Idempotent; whoever keeps it keeps it. */
     async remove({ project, base, path }: Repository, branch: string): Promise<void> {
-      await base.git(['push', '--quiet', '--', await base.source(), `:refs/heads/${branch}`], { cwd: path, allow: [0, 1] })
+      const { exitCode, stderr } = await base.git(['push', '--quiet', '--', await base.source(), `:refs/heads/${branch}`], {
+        cwd: path,
+        allow: [0, 1],
+      })
+      // It was not there, or may not go; without either the answer was lost on its way.
+      if (exitCode !== 0 && !/remote ref does not exist|! \[/.test(stderr)) throw cutOff(branch, stderr)
       forget.run(project, branch)
     },
   }
 }
+
+const cutOff = (branch: string, stderr: string): RetryableError =>
+  new RetryableError(
+    'git-unreachable',
+    `GitHub's answer to the push of ${branch} was cut off: ${withoutCredentials(stderr.slice(-longestWords))}`,
+    {
+      retryAfter: 5_000,
+    },
+  )
 
 function toPushError(error: unknown, branch: string): unknown {
   if (!(error instanceof FatalError) || error.code !== 'git-failed') return error

@@ -1,7 +1,7 @@
 // The checks of what our own landing queue is about to land: the candidate is pushed to a branch of its own, and what must pass is awaited there.
 
 import type { ProjectConfig } from '../../../config.ts'
-import { FatalError } from '../../../errors.ts'
+import { FatalError, SignalboxError } from '../../../errors.ts'
 import { git } from '../../git.ts'
 import type { LandingPlace } from '../../ports.ts'
 import type { CheckRecords } from '../check-records.ts'
@@ -17,6 +17,8 @@ import type { RequiredChecks } from './required.ts'
 import { nameOf, settle, type Required } from './standing.ts'
 import type { Watch } from './watch.ts'
 
+/** How often the removal of a branch is tried. */
+const removals = 3
 /** Milliseconds in which something that is required must have been heard of: else no workflow runs on that branch. */
 const hearing = 10 * 60_000
 const longest = 3 * 3_600_000
@@ -82,6 +84,18 @@ export function createCandidateChecks(options: {
     }
   }
 
+  /** The answer is not lost for a branch that cannot be removed. */
+  async function removeSoon(repository: Awaited<ReturnType<typeof open>>, branch: string): Promise<void> {
+    for (let left = removals; left > 0; left -= 1) {
+      try {
+        return await branches.remove(repository, branch)
+      } catch (error) {
+        // A person removes what is still there; the next candidate has a branch of its own.
+        if (left === 1 || !(error instanceof SignalboxError)) return
+      }
+    }
+  }
+
   return async ({ project, commit, signal, onStart }) => {
     const label = `landing-${commit.slice(0, 12)}`
     if (checks.isDeclared(project)) return marked(project, await checks.run({ project, commit, label, env: {}, signal, onStart }))
@@ -93,12 +107,11 @@ export function createCandidateChecks(options: {
     const number = pullRequests.inFlight(project).find(({ head_sha }) => head_sha === head)?.number ?? 0
     const { branchPrefix } = projects.find(({ id }) => id === project)!
     const branch = `${branchPrefix}/landing/${number}-${commit.slice(0, 10)}`
-    await branches.place(repository, branch, commit)
     try {
+      await branches.place(repository, branch, commit)
       return await awaitChecks(project, commit, branch, rules, signal)
     } finally {
-      // One that cannot be removed now is removed by whoever looks next; the answer is not lost for it.
-      await branches.remove(repository, branch).catch(() => {})
+      await removeSoon(repository, branch)
     }
   }
 }

@@ -1,7 +1,7 @@
 // Shows on the pull request what its issue is doing: one check run at its head, a status where we speak with a user's token, and its answers.
 
 import { z } from 'zod'
-import { FatalError } from '../../../errors.ts'
+import { FatalError, RetryableError } from '../../../errors.ts'
 import { stageOf, type Stage } from '../../../machines/issue/stage.ts'
 import type { ForgeReport } from '../../ports.ts'
 import type { PullRequests } from '../pull-requests.ts'
@@ -49,6 +49,8 @@ export function createShown(options: {
   const { repositories, pullRequests, inTurn, cursors, log } = options
   /** Projects where we have said that nothing can be shown. */
   const silent = new Set<string>()
+  /** Issues whose report was refused, once. */
+  const doubted = new Set<string>()
 
   async function showRun(report: ForgeReport, headSha: string): Promise<void> {
     const { project, issue, phase, text, kind } = report
@@ -111,8 +113,8 @@ export function createShown(options: {
           { what: `the check run ${ownName}` },
         )
         .catch((error: unknown) => {
-          // It went with its commit.
-          if (!(error instanceof FatalError)) throw error
+          // It went with its commit, where that is said again.
+          if (!(error instanceof FatalError) || !doubted.has(issue)) throw error
         })
     }
     cursors.set(name, `${headSha} ${made}`)
@@ -156,8 +158,16 @@ export function createShown(options: {
         if (report.kind === 'comment') {
           if (row.state === 'open') await comment(report, row.number)
         } else await (repositories.isApp ? showRun : showStatus)(report, row.head_sha)
+        doubted.delete(report.issue)
+        silent.delete(report.project)
       } catch (error) {
         if (!(error instanceof FatalError)) throw error
+        // Where nothing was refused before, it may be for a moment.
+        if (!silent.has(report.project) && !doubted.has(report.issue)) {
+          doubted.add(report.issue)
+          throw new RetryableError(error.code, error.message, { cause: error, retryAfter: 1_000 })
+        }
+        doubted.delete(report.issue)
         // Without the permission, or the commit, there is nowhere to show it; the work goes on.
         if (!silent.has(report.project)) log('warn', { issue: report.key, project: report.project, code: error.code }, error.message)
         silent.add(report.project)

@@ -60,7 +60,15 @@ export function createIssues(options: {
     } catch (error) {
       if (!(error instanceof FatalError) || error.code !== 'linear-not-found') throw error
       const row = rows.byId(id)
-      if (row !== undefined) await assertAccess(row, how)
+      if (row === undefined) return null
+      await assertAccess(row, how)
+    }
+    // What is gone is closed and its work put away: not for one answer that may be a mistake.
+    try {
+      const issue = await fetchIssue(calls, workspace, id, how)
+      return issue.trashed ? null : issue
+    } catch (error) {
+      if (!(error instanceof FatalError) || error.code !== 'linear-not-found') throw error
       return null
     }
   }

@@ -1,6 +1,7 @@
 // What the issue's actor reports, as people see it at Linear: in the session where there is one, else in one comment.
 
 import { isGivenUp, stageOf, stepsOf, type Stage } from '../../../machines/issue/stage.ts'
+import { pauseBefore } from '../../../machines/backoff.ts'
 import { isRefusedAccess } from '../../../machines/vocabulary.ts'
 import { FatalError, RetryableError } from '../../../errors.ts'
 import type { TrackerReport } from '../../ports.ts'
@@ -20,8 +21,8 @@ import type { Workspaces } from './workspaces.ts'
 
 const how = { priority: 'report' as const }
 
-/** Between two attempts to say something where we are not let in. */
-const untilLetIn = 5 * 60_000
+/** Between two attempts to say something where we are not let in: the longest, which is come to step by step, for some refuse by mistake. */
+const untilLetIn = { pause: 2_000, longest: 5 * 60_000 }
 
 const retired = '**Signalbox**: from here on it is told in the session of this issue.'
 
@@ -148,13 +149,18 @@ export function createReports(options: {
     rows.rememberRequest(request)
   }
 
+  const refusals = new Map<string, number>()
+
   return async function reportWhenLetIn(told: TrackerReport, id: string): Promise<void> {
     try {
       await report(told, id)
+      refusals.delete(id)
     } catch (error) {
       if (!(error instanceof FatalError) || !isRefusedAccess(error.code)) throw error
       // A person changes that, by connecting again or by giving access: what was to be said is kept until then.
-      throw new RetryableError(error.code, error.message, { cause: error, retryAfter: untilLetIn })
+      const count = (refusals.get(id) ?? 0) + 1
+      refusals.set(id, count)
+      throw new RetryableError(error.code, error.message, { cause: error, retryAfter: pauseBefore(untilLetIn, count) })
     }
   }
 }

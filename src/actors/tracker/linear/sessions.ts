@@ -75,10 +75,16 @@ export function createSessions({ rows, calls }: { rows: SessionRows; calls: Line
           ? { signal: 'select', signalMetadata: { options: options.map((value) => ({ label: value, value })) } }
           : {}
     const input = { id, agentSessionId: session, content: shortened(content), ephemeral, ...signal }
+    const isAbsent = (error: unknown): boolean => error instanceof FatalError && error.code === 'linear-not-found'
+    const create = (): Promise<void> => createOnce(calls, workspace, makeActivity, input, { priority })
     try {
-      await createOnce(calls, workspace, makeActivity, input, { priority })
+      // Nothing is said in it ever again once it is gone: not for one answer that may be a mistake.
+      await create().catch((error: unknown) => {
+        if (!isAbsent(error)) throw error
+        return create()
+      })
     } catch (error) {
-      if (error instanceof FatalError && error.code === 'linear-not-found') rows.setState(session, 'gone')
+      if (isAbsent(error)) rows.setState(session, 'gone')
       throw error
     }
     rows.setState(session, stateAfter[content.type])

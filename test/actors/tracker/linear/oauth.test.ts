@@ -249,7 +249,9 @@ describe('tokens', () => {
       bench.tracker.report({ project: 'app', issue, key: 'ENG-1', kind: 'question', phase: 'awaiting_input', text: 'Which colour?' }, 'r1')
     bench.workspace.revoke()
     await bench.told()
-    await expect(report()).rejects.toMatchObject({ name: 'RetryableError', code: 'linear-unauthorized', retryAfter: 300_000 })
+    await expect(report()).rejects.toMatchObject({ name: 'RetryableError', code: 'linear-unauthorized', retryAfter: 2_000 })
+    // Not to be asked again and again where a person has to do something.
+    await expect(report()).rejects.toMatchObject({ retryAfter: 4_000 })
     await bench.connect()
     await report()
     expect(saidIn(bench.workspace, bench.workspace.sessions({ id: issue })[0]!)).toContain('elicitation: Which colour?')

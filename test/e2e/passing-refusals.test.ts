@@ -1,0 +1,93 @@
+// A service that refuses once, or breaks off once, what it takes a moment later: the issue lands with one run, and everything is there.
+
+import { expect, test } from 'vitest'
+import { both, type BothWorld } from './both.ts'
+import { createCrowd } from './crowd.ts'
+import { until } from './harness.ts'
+
+/** Fails what matches once. */
+type Arrange = (world: BothWorld) => void
+
+const cases: [name: string, arrange: Arrange][] = [
+  [
+    'Linear refuses the last word of a session',
+    ({ linear }) =>
+      linear.faults.add({
+        status: 422,
+        match: ({ fields, variables }) =>
+          fields.includes('agentActivityCreate') && (variables['input'] as { content: { type: string } }).content.type === 'response',
+      }),
+  ],
+  [
+    'Linear knows nothing of an issue that it has told of',
+    ({ linear }) => {
+      let seen = 0
+      linear.faults.add({ status: 404, match: ({ operation }) => operation === 'SignalboxIssue' && ++seen === 3 })
+    },
+  ],
+  [
+    'Linear knows nothing of the session in which something is said',
+    ({ linear }) => {
+      let seen = 0
+      linear.faults.add({ status: 404, match: ({ fields }) => fields.includes('agentActivityCreate') && ++seen === 3 })
+    },
+  ],
+  [
+    'GitHub refuses the check run that shows the end',
+    ({ github }) =>
+      github.faults.add({
+        status: 422,
+        times: 1,
+        match: ({ route, body }) => route.includes('/check-runs') && body.includes('"conclusion":"success"'),
+      }),
+  ],
+  [
+    'GitHub breaks off its answer to a push, and has not taken it',
+    ({ github }) =>
+      github.faults.add({ status: 'half', times: 1, match: ({ method, route }) => method === 'POST' && route === 'git-receive-pack' }),
+  ],
+  [
+    'GitHub breaks off its answer to the removal of the branch of a landing',
+    ({ github }) => {
+      let seen = 0
+      // The change, the branch of the landing, and its removal.
+      github.faults.add({
+        status: 'half',
+        times: 1,
+        match: ({ method, route }) => method === 'POST' && route === 'git-receive-pack' && ++seen === 3,
+      })
+    },
+  ],
+  [
+    'GitHub breaks off its answer to the second fetch',
+    ({ github }) => {
+      let seen = 0
+      github.faults.add({
+        status: 'half',
+        times: 1,
+        match: ({ method, route }) => method === 'POST' && route === 'git-upload-pack' && ++seen === 2,
+      })
+    },
+  ],
+]
+
+test.each(cases)('%s', async (_name, arrange) => {
+  const setting = await both({ ci: () => [{ name: 'test', delay: 50 }], more: { polling: { shortest: '1h', longest: '1h' } } })
+  try {
+    arrange(setting)
+    const crowd = createCrowd(setting)
+    const issue = crowd.file('simple')
+    await until(async () => (await crowd.act(), crowd.isOver(issue)), {
+      what: 'the issue to be done',
+      saw: setting.world.log,
+      patience: 40_000,
+    })
+    await setting.github.settled()
+    await until(() => crowd.wrongs().length === 0, { what: 'everything to be there once', saw: () => crowd.wrongs().join('\n') })
+    const { budgets } = await setting.world.untilIssue('ENG-1', 'done')
+    expect(budgets['runs']!.used).toBe(1)
+    expect(setting.world.log()).not.toContain('ended: failed')
+  } finally {
+    await setting.close()
+  }
+})
