@@ -93,7 +93,7 @@ describe('checks', () => {
     await twin.settled()
     await twin.as('root').status(repository, head, 'legacy', 'success')
     for (const part of [/annotations$/, /^\/graphql$/]) {
-      const giveBack = twin.faults.add({ match: ({ route }) => part.test(route), status: 503 })
+      const giveBack = twin.faults.add({ match: ({ route }) => part.test(route), status: 503, times: Infinity })
       await expect(world.facts(number)).rejects.toMatchObject({ name: 'RetryableError', code: 'github-failed' })
       giveBack()
     }
