@@ -41,6 +41,7 @@ import { createRepositories } from './repository.ts'
 import { createReviews } from './reviews.ts'
 import { createSequencing } from './sequencing.ts'
 
+export { findAdmittance, type Admittance } from './github/admittance.ts'
 export { checkGithub, type GithubFinding } from './github/doctor.ts'
 
 export interface GithubForgeOptions {

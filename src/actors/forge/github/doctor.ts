@@ -9,7 +9,7 @@ import type { CallOptions, Client } from './client.ts'
 import { commitStatusSchema, checkRunSchema } from './commit-checks.ts'
 import { createGithubRepositories, type GithubRepositories, type GithubSettings } from './repositories.ts'
 import { createRequiredChecks } from './required.ts'
-import { forGit, grants, needed, wished } from './tokens.ts'
+import { forGit, grants, missingOf, wished } from './tokens.ts'
 
 export interface GithubFinding {
   what: string
@@ -164,9 +164,9 @@ async function checkProject(repositories: GithubRepositories, project: ProjectCo
 }
 
 function checkPermissions(what: string, granted: Record<string, string>): GithubFinding[] {
-  const missing = Object.entries(needed).filter(([name, level]) => !grants(granted, name, level))
+  const missing = missingOf(granted)
   const accept = 'Give the App the permission, and accept it for the installation.'
-  if (missing.length > 0) return missing.map(([name, level]) => fail(what, `the App lacks the permission ${name}: ${level}`, accept))
+  if (missing.length > 0) return missing.map((name) => fail(what, `the App lacks the permission ${name}`, accept))
   return Object.entries({ ...wished, ...forGit })
     .filter(([name, level]) => !grants(granted, name, level))
     .map(([name, level]) => warn(what, `the App lacks the permission ${name}: ${level}; ${lost[name] ?? 'something is left out'}`, accept))

@@ -130,6 +130,12 @@ export function createGithubRepositories(options: {
     return { owner, repo }
   }
 
+  /** Where somebody lets the App in; an Enterprise has its Apps elsewhere, so that GitHub says where. */
+  async function installUrl(): Promise<string> {
+    const { html_url: page } = await app.request('GET /app', {}, z.object({ html_url: z.string() }), { what: 'the App itself' })
+    return `${page}/installations/new`
+  }
+
   function installationOf(project: string): Promise<Installation> {
     let found = installations.get(project)
     if (found === undefined) {
@@ -150,11 +156,10 @@ export function createGithubRepositories(options: {
       .request('GET /repos/{owner}/{repo}/installation', parts(fullName), installationSchema, {
         what: `the App's installation on ${fullName}`,
       })
-      .catch((error: unknown) => {
+      .catch(async (error: unknown) => {
         if (!(error instanceof FatalError) || error.code !== 'github-not-found') throw error
-        throw new FatalError('github-not-installed', `The App is not installed on ${fullName}. Install it there: ${webUrl}/settings/apps`, {
-          cause: error,
-        })
+        const sentence = `The App is not installed on ${fullName}. Install it: ${await installUrl()}`
+        throw new FatalError('github-not-installed', sentence, { cause: error })
       })
     if (suspended != null)
       throw new FatalError('github-not-installed', `The App's installation on ${fullName} is suspended. Its owner lifts that at ${page}`)
@@ -241,6 +246,7 @@ export function createGithubRepositories(options: {
     client,
     place,
     installationOf,
+    installUrl,
     configuredName,
     /** Where people look at it. */
     pageOf: (project: string): string => `${webUrl}/${nameOf(project)}`,

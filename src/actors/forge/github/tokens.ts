@@ -41,14 +41,17 @@ export function grantedOf(wanted: Permissions, granted: Record<string, string>):
   return Object.fromEntries(some)
 }
 
+/** What is missing of that without which nothing works, such as `contents: write`. */
+export const missingOf = (granted: Record<string, string>): string[] =>
+  Object.entries(needed).flatMap(([name, level]) => (grants(granted, name, level) ? [] : [`${name}: ${level}`]))
+
 /** Throws FatalError `github-forbidden`, which names what is missing. */
 export function assertGranted(repository: string, granted: Record<string, string>): void {
-  const missing = Object.entries(needed).filter(([name, level]) => !grants(granted, name, level))
+  const missing = missingOf(granted)
   if (missing.length === 0) return
-  const names = missing.map(([name, level]) => `${name}: ${level}`).join(', ')
   throw new FatalError(
     'github-forbidden',
-    `The App's installation on ${repository} lacks ${names}. Give the App these permissions, and accept them for the installation.`,
+    `The App's installation on ${repository} lacks ${missing.join(', ')}. Give the App these permissions, and accept them for the installation.`,
   )
 }
 
