@@ -10,6 +10,7 @@ import type { OpenRepository } from '../repository.ts'
 import type { Cursors } from './cursors.ts'
 import type { Failures } from './failures.ts'
 import { externalQueue } from './external-lander.ts'
+import { createLanderSearch } from './lander-search.ts'
 import type { Loader } from './loader.ts'
 import type { SeenContext, SeenPullRequest } from './queries.ts'
 import type { GithubRepositories, Self } from './repositories.ts'
@@ -59,7 +60,8 @@ export function createLanders(options: {
   /** Out of the queue, with its fact. */
   recordEviction: (target: { project: string; number: number; headSha: string; incident: QueueIncident }) => void
 }) {
-  const { repositories, projects, loader, pullRequests, open, required, failures, cursors, now } = options
+  const { repositories, projects, loader, pullRequests, open, failures, now } = options
+  const others = createLanderSearch(options)
   const abilities = new Map<string, { at: number; found: Promise<{ hasQueue: boolean; hasAutoMerge: boolean }> }>()
   const configured = (project: string) => projects.find(({ id }) => id === project)!
 
@@ -80,17 +82,12 @@ export function createLanders(options: {
     return found
   }
 
-  const isExternalKnown = async (project: string): Promise<boolean> => {
-    if (cursors.get(`lander ${project}`) !== null) return true
-    return required.hasLander(project, (await open(project)).base.name)
-  }
-
   async function kindOf(project: string): Promise<LanderKind> {
     const { lander } = configured(project).landing
     if (lander !== 'auto') return lander
     const { hasQueue, hasAutoMerge } = await abilitiesOf(project)
     if (hasQueue) return 'merge_queue'
-    if (await isExternalKnown(project)) return 'external'
+    if (await others.isKnown(project)) return 'external'
     return hasAutoMerge ? 'auto_merge' : 'embedded'
   }
 
@@ -158,7 +155,7 @@ export function createLanders(options: {
     const { project } = row
     const name = configured(project).checks.queue
     const reported = newest(contexts).filter((context) => nameOf(context) === name)
-    if (reported.length > 0 && cursors.get(`lander ${project}`) === null) cursors.set(`lander ${project}`, name)
+    if (reported.length > 0) others.note(project)
     const self = await repositories.self()
     const kind = await kindOf(project)
     if (kind === 'merge_queue') return mergeQueueOf(row, seen, self)

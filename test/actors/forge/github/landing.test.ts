@@ -236,3 +236,40 @@ test('an external lander is known by its check, and is not told anything', async
   })
   expect((await world.facts()).queue).toMatchObject({ state: 'evicted', headSha: head, incident: { class: 'conflict', files: ['b.txt'] } })
 })
+
+test('an external lander is known before it has said anything of ours: it has landed others', async () => {
+  const { request } = await opened(lander('auto'))
+  const { forge, twin, repository, queued } = world
+  const [root, kim] = [twin.as('root'), twin.as('kim')]
+  const theirs = await kim.push(repository, 'theirs', { 'theirs.txt': 'x\n' })
+  const pull = await kim.open(repository, { title: 'Theirs', head: 'theirs', base: 'main' })
+  await root.check(repository, twin.createApp({ slug: 'steward' }), theirs, {
+    ...{ name: 'merge-steward/queue', status: 'completed', conclusion: 'success' },
+  })
+  await root.merge(pull)
+  await twin.settled()
+  const asked = () => twin.requests.filter(({ path }) => path.includes(theirs)).length
+  await forge.requestLanding(request)
+  expect(queued).toEqual([])
+  const after = asked()
+  expect(after).toBeGreaterThan(0)
+  await world.facts()
+  await world.restart().requestLanding(request)
+  expect([queued, asked()]).toEqual([[], after])
+})
+
+test('where nobody else lands, our own queue does, and it is looked for once', async () => {
+  const { request } = await opened(lander('auto'))
+  const { forge, twin, repository, queued } = world
+  const theirs = await twin.as('kim').push(repository, 'theirs', { 'theirs.txt': 'x\n' })
+  await twin.as('root').merge(await twin.as('kim').open(repository, { title: 'Theirs', head: 'theirs', base: 'main' }))
+  await twin.settled()
+  await forge.requestLanding(request)
+  await world.facts()
+  await forge.requestLanding(request)
+  expect(queued).toEqual([request])
+  expect(twin.requests.filter(({ path }) => path.includes(`${theirs}/check-runs`))).toHaveLength(1)
+  twin.faults.add({ match: ({ path }) => path.includes(theirs), status: 403, times: Infinity })
+  await world.restart().requestLanding(request)
+  expect(queued).toHaveLength(1)
+})
