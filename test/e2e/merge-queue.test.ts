@@ -2,6 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import type { Ci, PullRequest } from '../twins/github.ts'
 import { hosted } from './github.ts'
@@ -50,7 +51,9 @@ test('with a commit that came to the base past the queue', async () => {
   const { world, twin, repository, queued, built, release, approve, told } = await queueing()
   const { key, pull } = await queued('mine')
   await built(pull)
-  // Else the conflict may be seen at the pull request before the queue tells that it gives it back: then nobody is told of an incident.
+  // Else a look may see the conflict at the pull request before the queue gives it back: then nobody is told of an incident.
+  await twin.settled()
+  await wait(1_000)
   twin.webhooks.drop(({ event }) => event === 'merge_group')
   await twin.as('root').push(repository, 'main', { 'notes.txt': 'one\ntheirs\n' })
   await release(pull)
