@@ -2,13 +2,13 @@
 
 import { expect, test } from 'vitest'
 import { both, type BothWorld } from './both.ts'
-import { createCrowd } from './crowd.ts'
+import { createCrowd, type Kind } from './crowd.ts'
 import { until } from './harness.ts'
 
 /** Fails what matches once. */
 type Arrange = (world: BothWorld) => void
 
-const cases: [name: string, arrange: Arrange][] = [
+const cases: [name: string, arrange: Arrange, kind?: Kind][] = [
   [
     'Linear refuses the last word of a session',
     ({ linear }) =>
@@ -59,6 +59,11 @@ const cases: [name: string, arrange: Arrange][] = [
     },
   ],
   [
+    'GitHub forbids to resolve the thread of a point that was answered',
+    ({ github }) => github.faults.add({ status: 403, times: 1, match: ({ body }) => body.includes('resolveReviewThread(') }),
+    'points',
+  ],
+  [
     'GitHub breaks off its answer to the second fetch',
     ({ github }) => {
       let seen = 0
@@ -71,12 +76,12 @@ const cases: [name: string, arrange: Arrange][] = [
   ],
 ]
 
-test.each(cases)('%s', async (_name, arrange) => {
+test.each(cases)('%s', async (_name, arrange, kind = 'simple') => {
   const setting = await both({ ci: () => [{ name: 'test', delay: 50 }], more: { polling: { shortest: '1h', longest: '1h' } } })
   try {
     arrange(setting)
     const crowd = createCrowd(setting)
-    const issue = crowd.file('simple')
+    const issue = crowd.file(kind)
     await until(async () => (await crowd.act(), crowd.isOver(issue)), {
       what: 'the issue to be done',
       saw: setting.world.log,
@@ -85,7 +90,7 @@ test.each(cases)('%s', async (_name, arrange) => {
     await setting.github.settled()
     await until(() => crowd.wrongs().length === 0, { what: 'everything to be there once', saw: () => crowd.wrongs().join('\n') })
     const { budgets } = await setting.world.untilIssue('ENG-1', 'done')
-    expect(budgets['runs']!.used).toBe(1)
+    expect(budgets['runs']!.used).toBe(kind === 'points' ? 2 : 1)
     expect(setting.world.log()).not.toContain('ended: failed')
   } finally {
     await setting.close()

@@ -196,12 +196,17 @@ export function createGithubForge(options: GithubForgeOptions): GithubForge {
     async publish(request: PublishInput, signal?: AbortSignal): Promise<PullRequest> {
       const { row, adopted } = await publish(request, signal)
       // Also when it was published before: a kill may have come between the two.
-      if (row.state === 'open')
-        await threads.answerObjections(request, row.number).catch((error: unknown) => {
+      if (row.state === 'open') {
+        const answer = (): Promise<void> => threads.answerObjections(request, row.number)
+        const isRefused = (error: unknown): boolean => error instanceof FatalError
+        // A reviewer waits for the answer to each point: one refusal may be a mistake.
+        const answered = answer().catch((error: unknown) => (isRefused(error) ? answer() : Promise.reject(error)))
+        await answered.catch((error: unknown) => {
           if (!(error instanceof FatalError)) throw error
           // It is published all the same; reviewers see a new head without a word.
           log('warn', { issue: request.key, project: request.project, code: error.code }, error.message)
         })
+      }
       return pullRequests.toPullRequest(row, adopted)
     },
 
