@@ -30,7 +30,7 @@ export interface Inbox {
 /** Milliseconds of reading in one turn of the event loop, after which what is being acknowledged has its own. */
 const longestTurn = 3
 /** Milliseconds between two such turns, unless for so many nothing has come. */
-const pause = 9
+const pause = 15
 const calm = 20
 /** After about four hours of trying. */
 const lastAttempt = 60

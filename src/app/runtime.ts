@@ -199,7 +199,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     onProblem: ({ code, message }) => log('error', { code }, message),
   })
 
-  const deliveries = createDeliveries({ database, now: clock.now, defer: clock.defer })
+  const deliveries = createDeliveries({ database, now: clock.now, defer: clock.defer, after: clock.after })
   inbox = createInbox({
     ...{ inlets: providers.inlets, deliveries, outbox, database, clock, look, limit: backlogLimit },
     onProblem: ({ code, message, error }) => log('warn', { code, error: toErrorData(error) }, message),

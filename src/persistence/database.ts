@@ -31,7 +31,7 @@ export function openDatabase(
     upgrade(database, path, options.within)
     // Only now: it is written into the file's header.
     database.pragma('journal_mode = WAL')
-    database.pragma('wal_autocheckpoint = 2000')
+    database.pragma('wal_autocheckpoint = 8000')
     return database
   } catch (error) {
     database?.close()

@@ -18,6 +18,9 @@ export interface StoredDelivery extends ReceivedDelivery {
   attempts: number
 }
 
+/** Milliseconds between two commits of deliveries. */
+const gather = 4
+
 export type Deliveries = ReturnType<typeof createDeliveries>
 
 type Row = Omit<StoredDelivery, 'receivedAt'> & { received_at: number }
@@ -26,19 +29,30 @@ export function createDeliveries({
   database,
   now,
   defer,
+  after,
 }: {
   database: SqliteDatabase
   now: () => number
   /** Calls back in a later turn of the event loop. */
   defer: (callback: () => void) => void
+  after: (ms: number, callback: () => void) => unknown
 }) {
   const sql = (text: string) => statement(database, text)
   let waiting: { delivery: ReceivedDelivery; resolve: (isNew: boolean) => void; reject: (error: unknown) => void }[] = []
+  let flushedAt = -Infinity
   const count = (): number => (sql('SELECT count(*) AS n FROM delivery WHERE handled_at IS NULL').get() as { n: number }).n
   let unhandled = count()
 
+  /** At once, unless there was a commit just now: under load one is shared by what comes within a few milliseconds. */
+  function flushSoon(): void {
+    const left = gather - (performance.now() - flushedAt)
+    if (left <= 0) defer(flush)
+    else after(left, flush)
+  }
+
   /** One commit for all that have come since the last one: load raises throughput rather than latency. */
   function flush(): void {
+    flushedAt = performance.now()
     const batch = waiting
     waiting = []
     try {
@@ -70,7 +84,7 @@ export function createDeliveries({
     /** Resolves when it is durable: true when it is new, false when the provider had told it before. */
     add: (delivery: ReceivedDelivery): Promise<boolean> =>
       new Promise((resolve, reject) => {
-        if (waiting.push({ delivery, resolve, reject }) === 1) defer(flush)
+        if (waiting.push({ delivery, resolve, reject }) === 1) flushSoon()
       }),
     /** A provider's, oldest first, those after the position `after`. */
     unhandled: (provider: string, after: number, limit: number): StoredDelivery[] => {

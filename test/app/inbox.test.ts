@@ -31,9 +31,9 @@ afterEach(async () => {
 function createWorld(
   options: { read?: Inlet['read']; covers?: Inlet['covers']; look?: (issue: string) => Promise<void>; limit?: number } = {},
 ) {
-  const { now, defer } = realClock
+  const { now, defer, after } = realClock
   const outbox = createFactOutbox({ database, now, wake() {} })
-  const deliveries = createDeliveries({ database, now, defer })
+  const deliveries = createDeliveries({ database, now, defer, after })
   const problems: string[] = []
   const looks: string[] = []
   const acknowledged: string[] = []

@@ -29,6 +29,7 @@ test('a fetch that fails while a worktree is prepared is made again, and nothing
   twin.faults.add({
     match: ({ route }) => route === 'git-upload-pack' && !met.includes(true) && met.push(isFiled) > 0,
     status: 502,
+    times: Infinity,
   })
   await world.start()
   expect(met).not.toEqual([])

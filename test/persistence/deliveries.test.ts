@@ -19,7 +19,13 @@ afterEach(() => {
 })
 
 let time = 1_000
-const open = () => createDeliveries({ database, now: () => time, defer: (callback) => void setImmediate(callback) })
+const open = () =>
+  createDeliveries({
+    database,
+    now: () => time,
+    defer: (callback) => void setImmediate(callback),
+    after: (ms, callback) => setTimeout(callback, ms),
+  })
 const delivery = (id: string, provider = 'github') => ({ provider, id, event: 'push', body: `{"id":"${id}"}` })
 
 test('what comes at once is committed at once, in its order, and each id of a provider counts once', async () => {
