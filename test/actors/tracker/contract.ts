@@ -91,11 +91,13 @@ export function trackerContract(name: string, create: () => Promise<TrackerFixtu
         expect(started.stateType).toBe('started')
         await tracker.report({ ...report, phase: 'done' }, 'state-2')
         const done = (await tracker.facts({ project, issue: id }))!
-        expect(done.stateType).toBe('completed')
+        // That we have closed it ourselves is nobody's wish: a tracker may leave it out.
+        expect(['completed', 'started']).toContain(done.stateType)
         expect(done.observedAt).toBeGreaterThan(started.observedAt)
         expect((await tracker.facts({ project, issue: waiting.id }))!.blockedBy).toMatchObject([{ key, resolved: true }])
         await tracker.report({ ...report, phase: 'implementing' }, 'state-1')
-        expect((await tracker.facts({ project, issue: id }))!.stateType).toBe('completed')
+        expect(await tracker.facts({ project, issue: id })).toMatchObject({ state: done.state, stateType: done.stateType })
+        expect((await tracker.facts({ project, issue: waiting.id }))!.blockedBy).toMatchObject([{ key, resolved: true }])
       }),
     )
   })

@@ -57,8 +57,15 @@ export async function fetchIssue(calls: LinearCalls, workspace: string, id: stri
 
 const byKey = (one: { key: string }, other: { key: string }): number => (one.key < other.key ? -1 : Number(one.key > other.key))
 
-/** Facts without their time. Parts are in an order of their own: Linear's changes with every edit. */
-export function toFacts(issue: WholeIssue, delegated: boolean): Omit<PolledIssue, 'observedAt'> {
+/**
+ * Facts without their time. Parts are in an order of their own: Linear's changes with every edit. `ours` are the states that we have
+ * moved the issue to: that it is closed by us is nobody's wish, and told as such it would end what has been asked for since.
+ */
+export function toFacts(
+  issue: WholeIssue,
+  delegated: boolean,
+  ours: readonly (string | null | undefined)[],
+): Omit<PolledIssue, 'observedAt'> {
   const blockedBy: Blocker[] = blockersOf(issue).map(({ issue: { identifier, state } }) => ({
     key: identifier,
     resolved: isClosed(state.type),
@@ -70,7 +77,7 @@ export function toFacts(issue: WholeIssue, delegated: boolean): Omit<PolledIssue
     description: issue.description ?? '',
     url: issue.url,
     state: issue.state.name,
-    stateType: toStateType(issue.state.type),
+    stateType: isClosed(issue.state.type) && ours.includes(issue.state.id) ? 'started' : toStateType(issue.state.type),
     priority: issue.priority,
     labels: issue.labels.map(({ name }) => name).toSorted(),
     parent: issue.parent?.identifier ?? null,

@@ -42,6 +42,7 @@ export function createIssueRows({ database, now }: { database: SqliteDatabase; n
        OR digest <> @digest OR observed_at <> @observed_at OR removed_at IS NOT @removed_at`,
   )
   const setMove = database.prepare<[string, string]>('UPDATE linear_issue SET moved_to = ?, moving_to = NULL WHERE id = ?')
+  const forgetMove = database.prepare<[string]>('UPDATE linear_issue SET moved_to = NULL WHERE id = ?')
   const setMoving = database.prepare<[string, string]>('UPDATE linear_issue SET moving_to = ? WHERE id = ?')
   const setStatus = database.prepare<[string, string, string]>('UPDATE linear_issue SET status_comment = ?, status_text = ? WHERE id = ?')
   const unannounced = database.prepare<[string], { id: string }>(
@@ -89,6 +90,7 @@ export function createIssueRows({ database, now }: { database: SqliteDatabase; n
     announce: (id: string) => void announce.run(id),
     setMoving: (id: string, state: string) => void setMoving.run(state, id),
     setMove: (id: string, state: string) => void setMove.run(state, id),
+    forgetMove: (id: string) => void forgetMove.run(id),
     setStatus: (id: string, comment: string, text: string) => void setStatus.run(comment, text, id),
     /** Answers when it was removed, later than all that was seen of it. */
     remove(row: IssueRow, at: number): number {

@@ -115,6 +115,8 @@ export function createIssues(options: {
 
   async function lookNow(workspace: string, id: string, how: Look): Promise<Sight> {
     const appUser = workspaces.need(workspace).app_user
+    // A move of ours may come between the answer and here.
+    const asked = rows.byId(id)
     const issue = await fetchOrNull(workspace, id, how)
     const before = rows.byId(id)
     if (issue === null) {
@@ -131,7 +133,8 @@ export function createIssues(options: {
     const trusted = isOurs && (await isAllowed(workspace, issue, project, before, appUser, how))
     if (isOurs && !trusted && before === undefined && how.keep !== true) return { kind: 'untrusted', issue, project: project.id }
 
-    const facts = toFacts(issue, trusted)
+    const ours = [asked, before].flatMap((row) => [row?.moved_to, row?.moving_to])
+    const facts = toFacts(issue, trusted, ours)
     const digest = digestOf(facts)
     const newest = newestOf(issue)
     const observedAt = Math.max(observedAtOf(before, digest, newest), how.handoverAt === undefined ? 0 : Math.max(how.handoverAt, newest))

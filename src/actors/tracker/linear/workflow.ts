@@ -6,6 +6,7 @@ import type { LinearCalls } from './client.ts'
 import { createOnce } from './create-once.ts'
 import { findLabel, getPlace, listStates, makeLabel, updateIssue, type WorkflowState } from './documents/issue.ts'
 import { uuidOf } from './ids.ts'
+import { isClosed } from './issue-facts.ts'
 import type { IssueRow, IssueRows } from './issue-rows.ts'
 import { labelNames, moveOf } from './states.ts'
 
@@ -58,6 +59,9 @@ export function createWorkflow(options: {
       // The answer to the last move was lost, and the move was not.
       if (row.moving_to === place.state.id) rows.setMove(row.id, place.state.id)
       const states = await statesOf(row.workspace, place.team.id)
+      const wasClosedByUs = states.some(({ id, type }) => id === row.moved_to && isClosed(type))
+      // A person has moved it on from where we had closed it: when it is closed there again, that is a person's word.
+      if (wasClosedByUs && ![row.moved_to, row.moving_to].includes(place.state.id)) rows.forgetMove(row.id)
       const { to, label } = moveOf(stage, place.state, states, [row.moved_to, row.moving_to])
       const isOn = (name: string) => place.labels.nodes.filter((one) => one.name.toLowerCase() === name)
       const missing = label === null || isOn(label).length > 0 ? null : await labelOf(row.workspace, place.team.id, label)

@@ -272,6 +272,22 @@ describe('work is shown in it', () => {
     ])
   })
 
+  test('that we have closed it ourselves is nobody’s word, and is not told as one', async () => {
+    const { bench, ann, issue, report } = await begin()
+    const types = async () => (await bench.told()).flatMap((notice) => (notice.kind === 'fact' ? [notice.event['stateType']] : []))
+    await report({ kind: 'state', phase: 'implementing', text: 'On it' })
+    await bench.told()
+    await report({ kind: 'state', phase: 'done', text: 'Done' })
+    expect(bench.workspace.stateOf(issue).type).toBe('completed')
+    expect(await types()).toEqual(['started'])
+    expect(await bench.tracker.facts({ project: 'app', issue: issue.id })).toMatchObject({ state: 'Done', stateType: 'started' })
+    // Somebody wants more, goes on by hand, and closes it: now it is.
+    ann.moveState(issue, 'Todo')
+    await report({ kind: 'state', phase: 'implementing', text: 'On it again' })
+    ann.moveState(issue, 'Done')
+    expect((await types()).at(-1)).toBe('completed')
+  })
+
   test('an issue that a person has closed is not moved any more', async () => {
     const { bench, ann, issue, report } = await begin()
     await report({ kind: 'state', phase: 'implementing', text: 'On it' })
