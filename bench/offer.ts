@@ -76,13 +76,17 @@ async function run({ url, templates, seconds, rate, width = 64, name }: Offer): 
   const deliver = async (count: number, due: number): Promise<void> => {
     const id = `offered-${name}-${count}`
     // A step that has no divisor in common with the number of templates, or hardly one.
-    const { path, headers, bytes: body } = write(templates[(count * 7_919) % templates.length]!, id)
+    const template = templates[(count * 7_919) % templates.length]!
+    const { path, headers, bytes: body } = write(template, id)
     const how = await ask(path, 'POST', headers, body)
     if (how === '200') {
       latencies.push(performance.now() - due)
       accepted.push(id)
       bytes += body.length
-    } else refused[how] = (refused[how] ?? 0) + 1
+    } else {
+      const what = `${how} to ${template.provider} ${template.event}`
+      refused[what] = (refused[what] ?? 0) + 1
+    }
   }
   // Connections stay open. Node takes one new connection in each turn of its event loop, which is not what is measured.
   await Promise.all(Array.from({ length: width }, () => ask('/health', 'GET', {})))

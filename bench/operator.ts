@@ -117,7 +117,8 @@ export async function openOperator(place: string, changes: number): Promise<Oper
   return {
     ...{ github, linear, pid: server.pid, debugger: server.debugger, url: address, ready, handled },
     templates: () => [
-      ...github.deliveries.map(({ event, body }) => ({ provider: 'github' as const, event, body, secret })),
+      // GitHub keeps the bodies of the newest only.
+      ...github.deliveries.flatMap(({ event, body }) => (body === '' ? [] : [{ provider: 'github' as const, event, body, secret }])),
       ...linear.deliveries.map(({ type: event, body }) => ({
         ...{ provider: 'linear' as const, event, body: JSON.stringify({ ...body, webhookTimestamp: 0 }), secret: webhookSecret },
       })),
