@@ -302,6 +302,8 @@ export function isRunPointless(c: IssueContext): boolean {
   if (run.head !== null && pr === null) return true
   if (run.type === 'implementation') return pr === null && openBlockers(c).length > 0
   if (run.type === 'review') return run.head !== pr?.headSha
+  // What is approved is its own work, of which it still has to tell: the points that it answers one by one, and its end.
+  if (pr !== null && run.publishing === pr.headSha) return false
   // An approval in the middle of a fix of the review supersedes the fix, and so does an objection that is taken back, unless a person
   // asked for more. A head that others have pushed meanwhile has no objection yet, which says nothing.
   const isAnswered = reviewState(c) === 'approved' || (reviewState(c) === 'none' && run.head === pr?.headSha)

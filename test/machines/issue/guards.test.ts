@@ -394,6 +394,11 @@ const tables: Record<keyof typeof guards, Row[]> = {
     ['landed, the deployment is watched', true, { ...run(), ...merged, deploy: { sha: 'M', state: 'pending', since: dawn } }],
     ['its pull request was closed', true, { ...run({ head: 'A' }), ...closed }],
     ['one was closed that it does not know of', false, { ...run(), ...closed }],
+    [
+      'a fix that has published what a review approves',
+      false,
+      { ...said({ reviews: verdict('approved') }), ...run({ type: 'review_fix', publishing: 'A' }) },
+    ],
     ['a fix of a review that approves', true, { ...said({ reviews: verdict('approved') }), ...run({ type: 'review_fix' }) }],
     [
       'a fix of an objection that was dismissed',

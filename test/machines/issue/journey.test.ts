@@ -145,6 +145,17 @@ describe('a review', () => {
     expect([phase(ended), runState(ended), ended.context.attempts.review_fix]).toEqual(['awaiting_queue', 'idle', 0])
   })
 
+  it('that approves what the fix has published before the fix tells of its end lets it end, and its attempt is spent', () => {
+    const issue = play(
+      ...[...open, green(), changesRequested(), granted],
+      (fix: Issue) => fix.send({ type: 'run.publishing', runId: 'run-2', head: 'B' }),
+      ...[pushed('B'), green('B'), approved('B')],
+    )
+    expect([runState(issue), issue.messages('run-2')]).toEqual(['active', []])
+    const ended = playOn(issue, published('B'))
+    expect([phase(ended), runState(ended), ended.context.attempts.review_fix]).toEqual(['awaiting_queue', 'idle', 1])
+  })
+
   it('that only comments is no verdict (case 135)', () => {
     expect(phase(play(...open, green(), approved(), reviewCommented()))).toBe('awaiting_queue')
     expect(phase(play(...open, changesRequested(), reviewCommented()))).toBe('changes_requested')
