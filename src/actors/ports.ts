@@ -179,15 +179,16 @@ export type Notice =
 
 /** The side of a forge or tracker that speaks by itself; the embedded ones write facts instead. */
 export interface Inlet {
-  /** Deliveries of one lane are read one after the other. Contract: pure; never throws. */
-  lane: (delivery: Delivery) => string
+  /**
+   * Where a delivery has its turn. Those of one lane are read one after the other. Of one lane and one topic, when several came before
+   * any of them is read, the last says all that the others would. `payload` is the body, parsed. Contract: pure; never throws.
+   */
+  turnOf: (delivery: { id: string; event: string }, payload: unknown) => { lane: string; topic: string | null }
   /**
    * Contract: answers what a delivery means; asked again, the same. May write down what concerns no issue (a renamed repository, a
    * revoked token). Throws RetryableError, ProtocolError for what makes no sense; what concerns nobody here is an empty list.
    */
   read: (delivery: Delivery, signal?: AbortSignal) => Promise<Notice[]>
-  /** Whether reading `later` says all that reading `earlier`, of the same lane, would: both came before either is read. Contract: pure; never throws. */
-  covers?: (later: Delivery, earlier: Delivery) => boolean
   /** At once when a delivery is stored, before its turn: what a person waits for. Contract: idempotent, never throws. */
   acknowledge?: (delivery: Delivery) => Promise<void>
   /**

@@ -199,6 +199,18 @@ export type LiveMessage =
   | { type: 'feed'; seq: number; entry: FeedEntry }
   | { type: 'log'; seq: number; line: Record<string, unknown> }
 
+/** A webhook as it came: nothing but its signature has been looked at. */
+export interface ReceivedDelivery {
+  provider: string
+  /** The provider's name of it; a redelivery has the same. */
+  id: string
+  event: string
+  /** JSON. */
+  body: string
+  /** The body, parsed. */
+  payload: unknown
+}
+
 /** The running issue runtime. Embeds: no globals, no signal handlers, no process exit. */
 export interface App extends Reader {
   /** Files and (unless `hold`) delegates an issue in the embedded tracker. Resolves when durable. Throws ConfigurationError for bad input (`unknown-blocker`, `dependency-cycle`, …). */
@@ -209,7 +221,7 @@ export interface App extends Reader {
    * Takes in what a provider (`github`, `linear`) has told by webhook, whose signature the caller has verified. Resolves when it is
    * durable; `duplicate` when the provider had told it before. Rejects with RetryableError `deliveries-backlogged`.
    */
-  receive(delivery: { provider: string; id: string; event: string; body: string }): Promise<{ duplicate: boolean }>
+  receive(delivery: ReceivedDelivery): Promise<{ duplicate: boolean }>
   /**
    * The one-time authorisation of a provider (`linear`, `github`): where a person goes, the person's return, and how it stands.
    * Throws FatalError `nothing-to-connect` for a provider that is not configured or needs nobody's consent, `unknown-state`.

@@ -7,9 +7,10 @@ import type { Inlet, Notice } from '../actors/ports.ts'
 import type { Clock } from '../actors/system/index.ts'
 import { FatalError, RetryableError, toErrorData } from '../errors.ts'
 import type { SqliteDatabase } from '../persistence/database.ts'
-import type { Deliveries, ReceivedDelivery, StoredDelivery } from '../persistence/deliveries.ts'
+import type { Deliveries, StoredDelivery } from '../persistence/deliveries.ts'
 import type { FactOutbox } from '../persistence/fact-outbox.ts'
 import { withDelayedDurability } from '../persistence/statements.ts'
+import type { ReceivedDelivery } from './contract.ts'
 import { doubts } from './doubts.ts'
 import { createLanes, type Postponement } from './lanes.ts'
 
@@ -108,13 +109,20 @@ export function createInbox({
     onProblem({ code: 'delivery-put-aside', message: `The ${event} delivery ${id} of ${provider} was put aside: ${message}`, error })
   }
 
+  const isCovered = ({ topic }: StoredDelivery, later: readonly StoredDelivery[]): boolean =>
+    topic !== null && later.some((other) => other.topic === topic)
+
   async function read(inlet: Inlet, batch: readonly StoredDelivery[]) {
     const known: { delivery: StoredDelivery; notices: Notice[] }[] = []
     for (const [n, delivery] of batch.entries()) {
+      if (isCovered(delivery, batch.slice(n + 1))) {
+        known.push({ delivery, notices: [] })
+        continue
+      }
       while (performance.now() - turnSince > longestTurn) await nextTurn()
       try {
-        const isCovered = inlet.covers !== undefined && batch.slice(n + 1).some((later) => inlet.covers!(later, delivery))
-        known.push({ delivery, notices: isCovered ? [] : await unlessStopped(inlet.read(delivery, ending.signal)) })
+        const body = deliveries.body(delivery.seq)
+        known.push({ delivery, notices: await unlessStopped(inlet.read({ ...delivery, body }, ending.signal)) })
       } catch (error) {
         const most = error instanceof RetryableError ? lastAttempt : error instanceof FatalError ? doubts(error.code) : 1
         const isForNow = delivery.attempts + 1 < most
@@ -164,7 +172,6 @@ export function createInbox({
     [...inlets].map(([provider, inlet]) => [
       provider,
       createLanes({
-        laneOf: inlet.lane,
         next: (after, most) => deliveries.unhandled(provider, after, most),
         handle: (batch) => handle(inlet, batch),
         clock,
@@ -173,13 +180,15 @@ export function createInbox({
   )
 
   return {
-    async take(delivery) {
+    async take({ payload, ...delivery }) {
       if (deliveries.backlog() >= limit)
         throw new RetryableError('deliveries-backlogged', `${deliveries.backlog()} deliveries wait to be handled.`, { retryAfter: 5_000 })
       takenAt = performance.now()
-      const isNew = await deliveries.add(delivery)
+      const inlet = inlets.get(delivery.provider)
+      const turn = inlet?.turnOf(delivery, payload) ?? { lane: delivery.event, topic: null }
+      const isNew = await deliveries.add({ ...delivery, ...turn })
       if (isNew) {
-        void inlets.get(delivery.provider)?.acknowledge?.({ ...delivery, receivedAt: clock.now() })
+        void inlet?.acknowledge?.({ ...delivery, receivedAt: clock.now() })
         lanes.get(delivery.provider)?.wake()
       }
       return { duplicate: !isNew }

@@ -27,7 +27,7 @@ const lanesAtOnce = 16
 /** Deliveries in memory. */
 const most = 2_000
 /** Of them, read from the database at a time. */
-const pageSize = 50
+const pageSize = 200
 /** Of one lane, handled together. */
 const mostTogether = 100
 const retry = { pause: 1_000, longest: 5 * 60_000 }
@@ -39,12 +39,10 @@ interface Lane {
 }
 
 export function createLanes({
-  laneOf,
   next,
   handle,
   clock,
 }: {
-  laneOf: (delivery: StoredDelivery) => string
   /** Unhandled deliveries after a position, oldest first. */
   next: (after: number, limit: number) => StoredDelivery[]
   /** Resolves when all of them are done with, or says from which on they are not. */
@@ -65,7 +63,7 @@ export function createLanes({
     const limit = Math.min(pageSize, most - held)
     const page = next(loaded, limit)
     for (const delivery of page) {
-      const name = laneOf(delivery)
+      const { lane: name } = delivery
       const lane = lanes.get(name) ?? { deliveries: [], state: 'ready', cancel: () => {} }
       if (!lanes.has(name)) {
         lanes.set(name, lane)
@@ -119,7 +117,7 @@ export function createLanes({
       lane.state = 'ready'
       ready.push(lane)
     } else {
-      lanes.delete(laneOf(batch[0]!))
+      lanes.delete(batch[0]!.lane)
     }
   }
 

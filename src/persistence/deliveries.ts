@@ -3,15 +3,24 @@
 import type { SqliteDatabase } from './database.ts'
 import { statement } from './statements.ts'
 
-/** As it came: nothing but its signature has been looked at. */
-export interface ReceivedDelivery {
+/** What has its turn, and when. */
+interface Turn {
   provider: string
   id: string
   event: string
+  /** Those of one lane are handled in their order. */
+  lane: string
+  /** Of those of one lane and one topic, the last says all. */
+  topic: string | null
+}
+
+export interface NewDelivery extends Turn {
+  /** As it came. */
   body: string
 }
 
-export interface StoredDelivery extends ReceivedDelivery {
+/** Without its body, which is read when it has its turn. */
+export interface StoredDelivery extends Turn {
   seq: number
   receivedAt: number
   /** How often it could not be handled. */
@@ -19,7 +28,7 @@ export interface StoredDelivery extends ReceivedDelivery {
 }
 
 /** Milliseconds between two commits of deliveries. */
-const gather = 4
+const gather = 8
 
 export type Deliveries = ReturnType<typeof createDeliveries>
 
@@ -38,7 +47,7 @@ export function createDeliveries({
   after: (ms: number, callback: () => void) => unknown
 }) {
   const sql = (text: string) => statement(database, text)
-  let waiting: { delivery: ReceivedDelivery; resolve: (isNew: boolean) => void; reject: (error: unknown) => void }[] = []
+  let waiting: { delivery: NewDelivery; resolve: (isNew: boolean) => void; reject: (error: unknown) => void }[] = []
   let flushedAt = -Infinity
   const count = (): number => (sql('SELECT count(*) AS n FROM delivery WHERE handled_at IS NULL').get() as { n: number }).n
   let unhandled = count()
@@ -50,22 +59,22 @@ export function createDeliveries({
     else after(left, flush)
   }
 
+  function insert({ provider, id, event, lane, topic, body }: NewDelivery): boolean {
+    const { changes, lastInsertRowid } = sql(
+      'INSERT INTO delivery (provider, id, event, lane, topic, received_at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (provider, id) DO NOTHING',
+    ).run(provider, id, event, lane, topic, now())
+    if (changes === 0) return false
+    sql('INSERT INTO delivery_body (seq, body) VALUES (?, ?)').run(lastInsertRowid, body)
+    return true
+  }
+
   /** One commit for all that have come since the last one: load raises throughput rather than latency. */
   function flush(): void {
     flushedAt = performance.now()
     const batch = waiting
     waiting = []
     try {
-      const isNew = database
-        .transaction(() =>
-          batch.map(({ delivery: { provider, id, event, body } }) => {
-            const insert = sql(
-              'INSERT INTO delivery (provider, id, event, body, received_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (provider, id) DO NOTHING',
-            )
-            return insert.run(provider, id, event, body, now()).changes === 1
-          }),
-        )
-        .immediate()
+      const isNew = database.transaction(() => batch.map(({ delivery }) => insert(delivery))).immediate()
       for (const [i, { resolve }] of batch.entries()) {
         if (isNew[i]!) unhandled += 1
         resolve(isNew[i]!)
@@ -82,17 +91,19 @@ export function createDeliveries({
 
   return {
     /** Resolves when it is durable: true when it is new, false when the provider had told it before. */
-    add: (delivery: ReceivedDelivery): Promise<boolean> =>
+    add: (delivery: NewDelivery): Promise<boolean> =>
       new Promise((resolve, reject) => {
         if (waiting.push({ delivery, resolve, reject }) === 1) flushSoon()
       }),
     /** A provider's, oldest first, those after the position `after`. */
     unhandled: (provider: string, after: number, limit: number): StoredDelivery[] => {
       const page = sql(
-        'SELECT seq, provider, id, event, body, received_at, attempts FROM delivery WHERE handled_at IS NULL AND provider = ? AND seq > ? ORDER BY seq LIMIT ?',
+        'SELECT seq, provider, id, event, lane, topic, received_at, attempts FROM delivery WHERE handled_at IS NULL AND provider = ? AND seq > ? ORDER BY seq LIMIT ?',
       )
       return (page.all(provider, after, limit) as Row[]).map(({ received_at: receivedAt, ...row }) => ({ ...row, receivedAt }))
     },
+    /** As it came. Throws when it has been forgotten. */
+    body: (seq: number): string => (sql('SELECT body FROM delivery_body WHERE seq = ?').get(seq) as { body: string }).body,
     backlog: (): number => unhandled,
     /** To be called when a transaction with what follows was rolled back: counting each time would take longer the more there are. */
     recount: (): void => void (unhandled = count()),

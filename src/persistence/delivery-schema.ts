@@ -24,3 +24,17 @@ CREATE TABLE told (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX told_at ON told (at);
 `
+
+export const deliveryTurnSchema = `
+-- Apart from what handling writes: a row is written anew as a whole.
+CREATE TABLE delivery_body (
+  seq INTEGER PRIMARY KEY REFERENCES delivery (seq) ON DELETE CASCADE,
+  body TEXT NOT NULL
+) STRICT;
+INSERT INTO delivery_body (seq, body) SELECT seq, body FROM delivery;
+ALTER TABLE delivery DROP COLUMN body;
+-- What is kept in order. All that came before this was known are in order among themselves.
+ALTER TABLE delivery ADD COLUMN lane TEXT NOT NULL DEFAULT '';
+-- Of one lane and one topic, the last says all.
+ALTER TABLE delivery ADD COLUMN topic TEXT;
+`

@@ -1,7 +1,7 @@
 // The numbered migrations, oldest first; all that are pending run in one transaction. Never edit one that has been released: add the next.
 
 import { actorSchema, machineEventsSchema } from './actor-schema.ts'
-import { deliverySchema } from './delivery-schema.ts'
+import { deliverySchema, deliveryTurnSchema } from './delivery-schema.ts'
 import { factSchema } from './fact-schema.ts'
 import { feedSchema } from './feed.ts'
 import { forgeSchema } from './forge-schema.ts'
@@ -19,4 +19,5 @@ export const migrations: readonly { name: string; sql: string }[] = [
   { name: 'the events of machines', sql: machineEventsSchema },
   { name: 're-runs of checks', sql: rerunSchema },
   { name: 'GitHub and Linear', sql: [deliverySchema, githubSchema, linearSchema].join('\n') },
+  { name: 'the turn of deliveries', sql: deliveryTurnSchema },
 ]

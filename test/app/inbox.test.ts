@@ -29,7 +29,7 @@ afterEach(async () => {
 
 /** A provider whose deliveries are lists of notices, in JSON. */
 function createWorld(
-  options: { read?: Inlet['read']; covers?: Inlet['covers']; look?: (issue: string) => Promise<void>; limit?: number } = {},
+  options: { read?: Inlet['read']; topicOf?: (id: string) => string | null; look?: (issue: string) => Promise<void>; limit?: number } = {},
 ) {
   const { now, defer, after } = realClock
   const outbox = createFactOutbox({ database, now, wake() {} })
@@ -38,9 +38,8 @@ function createWorld(
   const looks: string[] = []
   const acknowledged: string[] = []
   const inlet: Inlet = {
-    lane: ({ event }) => event,
+    turnOf: ({ id, event }) => ({ lane: event, topic: options.topicOf?.(id) ?? null }),
     read: options.read ?? (async ({ body }) => JSON.parse(body) as Notice[]),
-    ...(options.covers && { covers: options.covers }),
     acknowledge: async ({ id }) => void acknowledged.push(id),
     catchUp: async () => ({ notices: [], seen() {} }),
   }
@@ -59,7 +58,7 @@ function createWorld(
   })
   closing.push(inbox.stop)
   const take = (id: string, notices: Notice[], event = 'push') =>
-    inbox.take({ provider: 'github', id, event, body: JSON.stringify(notices) })
+    inbox.take({ provider: 'github', id, event, body: JSON.stringify(notices), payload: notices })
   const facts = () => outbox.undelivered().map(({ issue, event }) => `${issue} ${event.type} ${String(event['text'])}`)
   return { inbox, take, facts, looks, problems, acknowledged, unhandled: () => deliveries.unhandled('github', 0, 100).map(({ id }) => id) }
 }
@@ -136,7 +135,7 @@ test('more than may wait is not taken', async () => {
 test('what a later delivery of the same lane says as well is not read', async () => {
   const read: string[] = []
   const { inbox, take, facts, unhandled } = createWorld({
-    covers: (later, earlier) => later.id.endsWith('*') && earlier.id.endsWith('*'),
+    topicOf: (id) => (id.endsWith('*') ? 'stars' : null),
     read: async ({ id, body }) => {
       read.push(id)
       return JSON.parse(body) as Notice[]

@@ -11,7 +11,8 @@ const toDelivery = (name: string): StoredDelivery => ({
   provider: 'github',
   id: name,
   event: 'push',
-  body: name.slice(-1),
+  lane: name.slice(-1),
+  topic: null,
   receivedAt: 0,
   attempts: 0,
 })
@@ -22,7 +23,6 @@ function createWorld(names: string[], handle: (batch: readonly StoredDelivery[],
   const batches: string[] = []
   const memory = { held: 0, most: 0 }
   const lanes = createLanes({
-    laneOf: ({ body }) => body,
     next(after, limit) {
       const page = stored.filter(({ seq }) => seq > after).slice(0, limit)
       memory.held += page.length

@@ -245,7 +245,8 @@ describe.runIf(process.env['SIGNALBOX_NIGHTLY'])('a GitHub that others have writ
 
   describe('tells by webhook', () => {
     const world = sharedWorld({ projects: ['app'] })
-    const stored = () => world().database.prepare('SELECT id, event, body FROM delivery ORDER BY seq').all() as Delivery[]
+    const stored = () =>
+      world().database.prepare('SELECT id, event, body FROM delivery JOIN delivery_body USING (seq) ORDER BY seq').all() as Delivery[]
 
     test('what our server takes by its signature, and our forge can read', async () => {
       const server = await startServer(world().app, { webhooks: { github: secret } })

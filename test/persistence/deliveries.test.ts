@@ -26,7 +26,7 @@ const open = () =>
     defer: (callback) => void setImmediate(callback),
     after: (ms, callback) => setTimeout(callback, ms),
   })
-const delivery = (id: string, provider = 'github') => ({ provider, id, event: 'push', body: `{"id":"${id}"}` })
+const delivery = (id: string, provider = 'github') => ({ provider, id, event: 'push', lane: 'main', topic: null, body: `{"id":"${id}"}` })
 
 test('what comes at once is committed at once, in its order, and each id of a provider counts once', async () => {
   const deliveries = open()
@@ -34,7 +34,11 @@ test('what comes at once is committed at once, in its order, and each id of a pr
   expect(added).toEqual([true, true, false, true])
   expect(await deliveries.add(delivery('a', 'linear'))).toBe(true)
   expect(deliveries.unhandled('github', 0, 10).map(({ id }) => id)).toEqual(['a', 'b', 'c'])
-  expect(deliveries.unhandled('github', 0, 2)).toMatchObject([{ id: 'a', body: '{"id":"a"}', attempts: 0, receivedAt: 1_000 }, { id: 'b' }])
+  expect(deliveries.unhandled('github', 0, 2)).toMatchObject([
+    { id: 'a', lane: 'main', topic: null, attempts: 0, receivedAt: 1_000 },
+    { id: 'b' },
+  ])
+  expect(deliveries.unhandled('github', 0, 9).map(({ seq }) => deliveries.body(seq))).toEqual(['{"id":"a"}', '{"id":"b"}', '{"id":"c"}'])
   expect(deliveries.unhandled('github', deliveries.unhandled('github', 0, 1)[0]!.seq, 10)).toHaveLength(2)
   expect(deliveries.backlog()).toBe(4)
 })
@@ -60,6 +64,7 @@ test('what was handled or put aside is not handled again, also by the next proce
   time = 5_000
   expect([next.prune(1_000, 10), next.prune(5_000, 1), next.prune(5_000, 10), next.prune(5_000, 10)]).toEqual([0, 1, 1, 0])
   expect(next.unhandled('github', 0, 10)).toHaveLength(1)
+  expect(database.prepare('SELECT body FROM delivery_body').pluck().all()).toEqual(['{"id":"c"}'])
 })
 
 test('a handling that is rolled back leaves what it was about among the unhandled', async () => {

@@ -14,7 +14,7 @@ const world = sharedWorld({ projects: ['app'] }, async () => {})
 const start = (webhooks: { github?: string | null; linear?: string | null } = secrets) => startServer(world().app, { webhooks })
 
 const stored = () =>
-  world().database.prepare('SELECT provider, id, event, body FROM delivery ORDER BY seq').all() as {
+  world().database.prepare('SELECT provider, id, event, body FROM delivery JOIN delivery_body USING (seq) ORDER BY seq').all() as {
     provider: string
     id: string
     event: string

@@ -20,14 +20,14 @@ export const githubDoor: Door = {
       })
       // GitHub gives no time: its name of the delivery is what a replay is known by.
       if (!isRight) throw invalidSignature()
-      assertJson(text)
+      return parse(text)
     }
   },
 }
 
-function assertJson(text: string): void {
+function parse(text: string): unknown {
   try {
-    JSON.parse(text)
+    return JSON.parse(text)
   } catch (cause) {
     throw new RequestError(400, 'invalid-json', 'The body is not JSON: set the content type of the webhook to application/json.', { cause })
   }

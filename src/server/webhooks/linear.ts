@@ -19,6 +19,7 @@ export const linearDoor: Door = {
     return async (body, signature) => {
       try {
         client.verify(body, signature.toLowerCase())
+        return JSON.parse(body.toString('utf8')) as unknown
       } catch (error) {
         throw toRefusal(error, body)
       }

@@ -17,8 +17,8 @@ export interface Door {
   provider: string
   /** Throws RequestError 400 for a header that is missing; looks at headers alone. */
   headersOf: (request: FastifyRequest) => { id: string; event: string; signature: string | null }
-  /** Answers what checks a body; throws RequestError 401 for a wrong signature or a time that is long past, 400 for what is not JSON. */
-  createCheck: (secret: string) => Promise<(body: Buffer, signature: string) => Promise<void>>
+  /** Answers what checks a body and parses it; throws RequestError 401 for a wrong signature or a time that is long past, 400 for what is not JSON. */
+  createCheck: (secret: string) => Promise<(body: Buffer, signature: string) => Promise<unknown>>
 }
 
 /** GitHub sends at most this much (25 MiB); Linear far less. */
@@ -49,8 +49,8 @@ async function addRoute(scope: FastifyInstance, app: App, door: Door, secret: st
       const { id, event, signature } = door.headersOf(request)
       const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
       if (signature === null || body.length === 0) throw invalidSignature()
-      await check!(body, signature)
-      const { duplicate } = await app.receive({ provider, id, event, body: body.toString('utf8') })
+      const payload = await check!(body, signature)
+      const { duplicate } = await app.receive({ provider, id, event, body: body.toString('utf8'), payload })
       // Linear takes nothing but a 200 for an answer, and tells it again otherwise.
       return reply.send(duplicate ? { accepted: true, duplicate: true } : { accepted: true })
     },

@@ -39,14 +39,6 @@ const factTypes: Partial<Record<string, string>> = {
 }
 const lookActions = new Set(['enqueued', 'dequeued', 'auto_merge_enabled', 'auto_merge_disabled'])
 
-function parseOrNull(body: string): unknown {
-  try {
-    return JSON.parse(body)
-  } catch {
-    return null // Whoever reads it says that it makes no sense.
-  }
-}
-
 interface Told {
   project: string
   action: string | undefined
@@ -136,37 +128,28 @@ export function createInlet(options: {
   }
 
   let ownSlug: string | undefined
-  const newsOfChecks = new WeakMap<Delivery, boolean>()
 
   /** Of one commit: whatever is said of its checks leads to one and the same look, except what we have said ourselves. */
-  function isNewsOfChecks(delivery: Delivery): boolean {
-    const known = newsOfChecks.get(delivery)
-    if (known !== undefined) return known
-    const read = <T>(schema: z.ZodType<T>): T | undefined => schema.safeParse(parseOrNull(delivery.body)).data
-    const isNews = (): boolean => {
-      if (ownSlug === undefined) return false
-      switch (delivery.event) {
-        case 'check_run': {
-          const run = read(checkRunSchema)?.check_run
-          return run !== undefined && run.name !== ownName
-        }
-        case 'check_suite': {
-          const suite = read(checkSuiteSchema)?.check_suite
-          return suite !== undefined && suite.app?.slug !== ownSlug
-        }
-        case 'workflow_run':
-          return read(workflowRunSchema) !== undefined
-        case 'status': {
-          const status = read(statusSchema)
-          return status !== undefined && status.context !== ownName
-        }
-        default:
-          return false
+  function isNewsOfChecks(event: string, payload: unknown): boolean {
+    if (ownSlug === undefined) return false
+    switch (event) {
+      case 'check_run': {
+        const run = checkRunSchema.safeParse(payload).data?.check_run
+        return run !== undefined && run.name !== ownName
       }
+      case 'check_suite': {
+        const suite = checkSuiteSchema.safeParse(payload).data?.check_suite
+        return suite !== undefined && suite.app?.slug !== ownSlug
+      }
+      case 'workflow_run':
+        return workflowRunSchema.safeParse(payload).success
+      case 'status': {
+        const status = statusSchema.safeParse(payload).data
+        return status !== undefined && status.context !== ownName
+      }
+      default:
+        return false
     }
-    const answer = isNews()
-    newsOfChecks.set(delivery, answer)
-    return answer
   }
 
   async function checks({ project, body, event }: Told): Promise<Notice[]> {
@@ -249,13 +232,15 @@ export function createInlet(options: {
   }
 
   return {
-    lane({ event, body }) {
-      const json = parseOrNull(body)
-      if (json === null) return event
-      const { data } = laneSchema.safeParse(json)
-      const number = data?.pull_request?.number ?? data?.issue?.number ?? data?.number
-      const sha = data?.sha ?? data?.check_run?.head_sha ?? data?.check_suite?.head_sha ?? data?.workflow_run?.head_sha
-      return [data?.repository?.id ?? event, number ?? sha ?? ''].join(' ')
+    turnOf({ event }, payload) {
+      const { data } = laneSchema.safeParse(payload)
+      if (data === undefined) return { lane: event, topic: null }
+      const number = data.pull_request?.number ?? data.issue?.number ?? data.number
+      const sha = data.sha ?? data.check_run?.head_sha ?? data.check_suite?.head_sha ?? data.workflow_run?.head_sha
+      return {
+        lane: [data.repository?.id ?? event, number ?? sha ?? ''].join(' '),
+        topic: isNewsOfChecks(event, payload) ? event : null,
+      }
     },
 
     async read({ event, body }: Delivery, signal) {
@@ -279,8 +264,6 @@ export function createInlet(options: {
       }
       return notices
     },
-
-    covers: (later, earlier) => later.event === earlier.event && isNewsOfChecks(later),
 
     catchUp,
   }

@@ -12,7 +12,7 @@ import { createIssueReader, look, prompted, type Source } from './inlet-issues.t
 import { openingOf, toActor, type Prompt, type SessionReader } from './inlet-sessions.ts'
 import type { IssueRows } from './issue-rows.ts'
 import type { Issues } from './issues.ts'
-import { covers, issueOf, readEvent, subjectOf, type CommentEvent, type Person, type SessionEvent } from './payloads.ts'
+import { issueOf, readEvent, turnOf, type CommentEvent, type Person, type SessionEvent } from './payloads.ts'
 import { isTrusted } from './routing.ts'
 import type { SessionRows } from './session-rows.ts'
 import type { Sessions } from './sessions.ts'
@@ -170,5 +170,5 @@ export function createInlet(options: {
     }
   }
 
-  return { lane: subjectOf, read, covers, acknowledge, catchUp }
+  return { turnOf, read, acknowledge, catchUp }
 }

@@ -2,7 +2,7 @@
 
 import { z } from 'zod'
 import { ProtocolError } from '../../../errors.ts'
-import type { Delivery } from '../../ports.ts'
+import type { Delivery, Inlet } from '../../ports.ts'
 import { time } from './documents/operation.ts'
 
 const person = z.object({ id: z.string(), name: z.string().nullish(), email: z.string().nullish() })
@@ -106,33 +106,31 @@ const subject = z.object({
 })
 
 /** What a delivery is about, by which deliveries are kept in order. */
-export function subjectOf({ body, id }: Delivery): string {
-  const event = subject.safeParse(parse(body)).data
-  if (event === undefined) return id
+function subjectOf(payload: unknown): string | null {
+  const event = subject.safeParse(payload).data
+  if (event === undefined) return null
   const { agentSession, data, type, organizationId } = event
   if (agentSession !== undefined) return issueOf(agentSession) ?? agentSession.id
   if (data !== undefined) return (type === 'Issue' ? data.id : issueOf(data)) ?? data.id
-  return organizationId ?? id
+  return organizationId ?? null
 }
 
 const change = issueEvent.extend({ action: z.literal('update') })
-const changes = new WeakMap<Delivery, z.infer<typeof change> | null>()
 
-function changeOf(delivery: Delivery): z.infer<typeof change> | null {
-  const known = changes.get(delivery)
-  if (known !== undefined) return known
-  const read = delivery.event === 'Issue' ? (change.safeParse(parse(delivery.body)).data ?? null) : null
-  changes.set(delivery, read)
-  return read
+/** Of the changes of one issue by one person the last is enough: the issue itself is asked for. Handing it over or moving it below another is news of its own. */
+function topicOf(payload: unknown): string | null {
+  const event = change.safeParse(payload).data
+  if (event === undefined) return null
+  const { actor, updatedFrom } = event
+  const isNews = ['delegateId', 'parentId'].some((field) => updatedFrom != null && field in updatedFrom)
+  return isNews ? null : `change by ${actor?.id ?? 'nobody'}`
 }
 
-/** Of two changes of one issue, by one person, the later is enough: the issue itself is asked for. Handing it over or moving it below another is news of its own. */
-export function covers(later: Delivery, earlier: Delivery): boolean {
-  const [one, other] = [changeOf(earlier), changeOf(later)]
-  if (one === null || other === null || one.data.id !== other.data.id) return false
-  const { updatedFrom = {} } = one
-  return one.actor?.id === other.actor?.id && !['delegateId', 'parentId'].some((field) => updatedFrom !== null && field in updatedFrom)
-}
+/** See Inlet. */
+export const turnOf: Inlet['turnOf'] = ({ id, event }, payload) => ({
+  lane: subjectOf(payload) ?? id,
+  topic: event === 'Issue' ? topicOf(payload) : null,
+})
 
 export const issueOf = ({
   issueId,

@@ -135,12 +135,11 @@ describe('webhooks', () => {
     await world.twin.settled()
     const lanes = world.twin.deliveries
       .filter(({ body }) => body.includes(`/pulls/${number}"`))
-      .map((delivery) => world.forge.inlet.lane(toDelivery(delivery)))
+      .map(({ id, event, body }) => world.forge.inlet.turnOf({ id: String(id), event }, JSON.parse(body)).lane)
     expect(new Set(lanes)).toEqual(new Set([`${world.repository.id} ${number}`]))
-    expect(
-      world.forge.inlet.lane({ id: '1', event: 'status', body: JSON.stringify({ sha: head, repository: { id: 5 } }), receivedAt: 0 }),
-    ).toBe(`5 ${head}`)
-    expect(world.forge.inlet.lane({ id: '1', event: 'ping', body: 'nonsense', receivedAt: 0 })).toBe('ping')
+    const turnOf = (event: string, payload: unknown) => world.forge.inlet.turnOf({ id: '1', event }, payload)
+    expect(turnOf('status', { sha: head, repository: { id: 5 } })).toEqual({ lane: `5 ${head}`, topic: null })
+    expect(turnOf('ping', 'nonsense')).toEqual({ lane: 'ping', topic: null })
   })
 })
 
@@ -157,31 +156,14 @@ describe('of the checks of one commit', () => {
     const { inlet } = world.forge
     // Who we are is known from the first one that is read.
     await inlet.read(run('test'))
-    const own = suite('box')
-    const covered = [
-      [run('test'), run('lint')],
-      [run('test'), run('Signalbox')],
-      [run('Signalbox'), run('test')],
-      [suite('ci'), suite('box')],
-      [own, suite('ci')],
-      [status('legacy'), status('other')],
-      [status('Signalbox'), status('legacy')],
-      [run('test'), status('legacy')],
-      [told('check_run', {}), run('test')],
-      [told('ping', {}), told('ping', {})],
-    ] as const
-    expect(covered.map(([later, earlier]) => inlet.covers!(later, earlier))).toEqual([
-      true,
-      true,
-      false,
-      true,
-      false,
-      true,
-      false,
-      false,
-      false,
-      false,
-    ])
+    const turnOf = (delivery: Delivery) => inlet.turnOf(delivery, JSON.parse(delivery.body))
+    expect(turnOf(run('test')).lane).toBe(turnOf(suite('ci')).lane)
+    const topics = [run('test'), suite('ci'), status('legacy')].map((delivery) => turnOf(delivery).topic)
+    expect(new Set(topics).size).toBe(3)
+    expect(topics).not.toContain(null)
+    expect([run('lint'), suite('another'), status('other')].map((delivery) => turnOf(delivery).topic)).toEqual(topics)
+    const others = [run('Signalbox'), suite('box'), status('Signalbox'), told('check_run', {}), told('ping', {})]
+    expect(others.map((delivery) => turnOf(delivery).topic)).toEqual([null, null, null, null, null])
   })
 })
 

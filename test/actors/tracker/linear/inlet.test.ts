@@ -1,7 +1,7 @@
 // What deliveries come to: whose they are, who may cause something, and what is nobody's business here.
 
 import { describe, expect, test } from 'vitest'
-import type { Delivery, Notice } from '../../../../src/actors/ports.ts'
+import type { Notice } from '../../../../src/actors/ports.ts'
 import { createBench, factsOf, saidIn, typesOf, type BenchOptions } from './fixture.ts'
 
 async function begin(options: BenchOptions = {}) {
@@ -144,35 +144,36 @@ describe('a delivery', () => {
     ann.comment(issue, 'Hm')
     ann.prompt(session, 'More')
     ann.editTitle(issue, 'Better')
-    const lanes = (await bench.deliveries()).filter(({ event }) => event !== 'AppUserNotification').map(bench.tracker.inlet.lane)
+    const told = (await bench.deliveries()).filter(({ event }) => event !== 'AppUserNotification')
+    const lanes = told.map((delivery) => bench.tracker.inlet.turnOf(delivery, JSON.parse(delivery.body)).lane)
     expect(lanes.length).toBeGreaterThanOrEqual(3)
     expect(new Set(lanes)).toEqual(new Set([issue.id]))
-    expect(bench.tracker.inlet.lane({ id: 'x', event: '?', body: 'no JSON', receivedAt: 0 })).toBe('x')
+    expect(bench.tracker.inlet.turnOf({ id: 'x', event: '?' }, 'nonsense')).toEqual({ lane: 'x', topic: null })
   })
 
   test('says all that an earlier change by the same person says, but not whom it was handed to or what it is below', async () => {
     const { bench } = await begin()
-    const { covers } = bench.tracker.inlet
-    const change = (more: object): Delivery => ({
-      ...{ id: '1', event: 'Issue', receivedAt: 0 },
-      body: JSON.stringify({
-        ...{ type: 'Issue', action: 'update', organizationId: 'acme', createdAt: '2026-01-01T00:00:00.000Z', actor: { id: 'ann' } },
-        ...{ data: { id: 'one' }, updatedFrom: { title: 'Old' }, ...more },
-      }),
-    })
-    const plain = change({})
-    expect(covers!(plain, change({ updatedFrom: { stateId: 's' } }))).toBe(true)
-    const others = [
-      { actor: { id: 'bob' } },
-      { data: { id: 'two' } },
+    const turnOf = (more: object, event = 'Issue') =>
+      bench.tracker.inlet.turnOf(
+        { id: '1', event },
+        {
+          ...{ type: 'Issue', action: 'update', organizationId: 'acme', createdAt: '2026-01-01T00:00:00.000Z', actor: { id: 'ann' } },
+          ...{ data: { id: 'one' }, updatedFrom: { title: 'Old' }, ...more },
+        },
+      )
+    const plain = turnOf({})
+    expect(plain).toEqual({ lane: 'one', topic: expect.any(String) })
+    expect(turnOf({ updatedFrom: { stateId: 's' } })).toEqual(plain)
+    expect(turnOf({ actor: { id: 'bob' } })).not.toEqual(plain)
+    expect(turnOf({ data: { id: 'two' } })).not.toEqual(plain)
+    for (const other of [
       { action: 'remove' },
       { action: 'create' },
       { updatedFrom: { delegateId: null } },
       { updatedFrom: { parentId: 'p' } },
-    ]
-    for (const other of others) expect([other, covers!(plain, change(other))]).toEqual([other, false])
-    expect(covers!({ ...plain, body: 'no JSON' }, plain)).toBe(false)
-    expect(covers!({ ...plain, event: 'Comment' }, plain)).toBe(false)
+    ])
+      expect([other, turnOf(other).topic]).toEqual([other, null])
+    expect(turnOf({}, 'Comment').topic).toBeNull()
   })
 
   test.each([
