@@ -13,6 +13,7 @@ import { withDelayedDurability } from '../persistence/statements.ts'
 import type { ReceivedDelivery } from './contract.ts'
 import { doubts } from './doubts.ts'
 import { createLanes, type Postponement } from './lanes.ts'
+import { createRush, settling } from './rush.ts'
 
 export interface Inbox {
   /** Resolves when the delivery is durable. Rejects with RetryableError `deliveries-backlogged` where too many wait already. */
@@ -30,8 +31,11 @@ export interface Inbox {
 
 /** Milliseconds of reading in one turn of the event loop, after which what is being acknowledged has its own. */
 const longestTurn = 3
-/** Milliseconds between two such turns, unless for so many nothing has come. */
-const pause = 15
+/** Milliseconds between two such turns, and lanes of one provider at once: enough that one slow answer holds up few others. */
+const usual = { pause: 15, width: 16 }
+/** Both in a rush, where nearly all time is left to acknowledging. What comes for one issue meanwhile is read together. */
+const inRush = { pause: 100, width: 1 }
+/** Nothing has come for so many milliseconds: there is no pause. */
 const calm = 20
 /** After about four hours of trying. */
 const lastAttempt = 60
@@ -65,6 +69,7 @@ export function createInbox({
   const unlessStopped = <T>(work: Promise<T>): Promise<T> => Promise.race([work, stopped.promise])
 
   // All lanes share the turn. While deliveries come, most of the time is left to acknowledging them.
+  const rush = createRush()
   let turnSince = 0
   let takenAt = -Infinity
   let turn: Promise<void> | null = null
@@ -76,8 +81,16 @@ export function createInbox({
         resolve()
       }
       if (performance.now() - takenAt > calm) clock.defer(begin)
-      else clock.after(pause, begin)
+      else clock.after((rush.isOn() ? inRush : usual).pause, begin)
     }))
+
+  let isWatched = false
+  /** Lanes that were held back in a rush go on when it is over, whether anything more comes or not. */
+  function watch(): void {
+    isWatched = rush.isOn()
+    if (isWatched) clock.after(settling, watch)
+    else for (const { wake } of lanes.values()) wake()
+  }
 
   async function lookAt(notices: readonly Notice[]): Promise<void> {
     const looks = new Map(notices.flatMap((notice) => (notice.kind === 'look' ? [[`${notice.at} ${notice.issue}`, notice] as const] : [])))
@@ -174,6 +187,7 @@ export function createInbox({
       createLanes({
         next: (after, most) => deliveries.unhandled(provider, after, most),
         handle: (batch) => handle(inlet, batch),
+        width: () => (rush.isOn() ? inRush : usual).width,
         clock,
       }),
     ]),
@@ -184,6 +198,8 @@ export function createInbox({
       if (deliveries.backlog() >= limit)
         throw new RetryableError('deliveries-backlogged', `${deliveries.backlog()} deliveries wait to be handled.`, { retryAfter: 5_000 })
       takenAt = performance.now()
+      rush.count(takenAt)
+      if (!isWatched && rush.isOn()) watch()
       const inlet = inlets.get(delivery.provider)
       const turn = inlet?.turnOf(delivery, payload) ?? { lane: delivery.event, topic: null }
       const isNew = await deliveries.add({ ...delivery, ...turn })

@@ -22,8 +22,6 @@ export interface Lanes {
   stop: () => Promise<void>
 }
 
-/** Enough that one slow answer of a provider holds up few others. */
-const lanesAtOnce = 16
 /** Deliveries in memory. */
 const most = 2_000
 /** Of them, read from the database at a time. */
@@ -41,12 +39,15 @@ interface Lane {
 export function createLanes({
   next,
   handle,
+  width,
   clock,
 }: {
   /** Unhandled deliveries after a position, oldest first. */
   next: (after: number, limit: number) => StoredDelivery[]
   /** Resolves when all of them are done with, or says from which on they are not. */
   handle: (deliveries: readonly StoredDelivery[]) => Promise<Postponement | null>
+  /** How many lanes may be handled at once, by now. */
+  width: () => number
   clock: Clock
 }): Lanes {
   const lanes = new Map<string, Lane>()
@@ -90,7 +91,7 @@ export function createLanes({
   function work(): void {
     if (stopped) return
     load()
-    while (running.size < lanesAtOnce && ready.length > 0) {
+    while (running.size < width() && ready.length > 0) {
       const done: Promise<void> = serve(ready.shift()!).finally(() => {
         running.delete(done)
         work()

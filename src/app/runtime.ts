@@ -17,6 +17,7 @@ import type { SqliteDatabase } from '../persistence/database.ts'
 import { createDeliveries } from '../persistence/deliveries.ts'
 import { createFactOutbox } from '../persistence/fact-outbox.ts'
 import { addToFeed } from '../persistence/feed.ts'
+import { startCheckpointer } from '../persistence/checkpointer.ts'
 import { sqliteStore } from '../persistence/sqlite-store.ts'
 import { createAgents } from './agents.ts'
 import { announceHandled } from './announcer.ts'
@@ -222,6 +223,9 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   await tellPolicies(config, { system, store, database })
   pump.wake()
   inbox.start()
+  const checkpointer = startCheckpointer(config.store.path, (error) =>
+    log('warn', { code: 'checkpointer-ended', error: toErrorData(error) }, 'Commits make their checkpoints themselves from here on'),
+  )
 
   const capacityNow = (): CapacityContext => (JSON.parse(store.actor('capacity/main')!.snapshot!) as { context: CapacityContext }).context
   const lag = createLagMeter()
@@ -339,7 +343,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
         endHousekeeping()
         stately?.stop()
         lag.stop()
-        await Promise.all([inbox.stop(), providers.stop()])
+        await Promise.all([inbox.stop(), providers.stop(), checkpointer.stop()])
         await system.stop()
         phase = 'stopped'
         await Promise.all([sessions.ended(endingTime), works.ended(endingTime)])

@@ -35,6 +35,7 @@ function createWorld(names: string[], handle: (batch: readonly StoredDelivery[],
       memory.held -= postponement === null ? batch.length : batch.indexOf(postponement.from)
       return postponement
     },
+    width: () => 16,
     clock,
   })
   return { clock, lanes, batches, memory, add: (name: string) => void stored.push(toDelivery(name)) }
