@@ -3,11 +3,11 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import Database from 'better-sqlite3'
+import { freePort } from '../src/cli/demo/server.ts'
 import { createGithubTwin, type GithubTwin, type PullRequest } from '../test/twins/github.ts'
 import { createLinearTwin, type LinearTwin } from '../test/twins/linear.ts'
 import { token } from './app.ts'
@@ -182,14 +182,6 @@ async function endServer(child: ChildProcess, ended: Promise<unknown>, said: () 
   child.kill('SIGTERM')
   await ended
   if (child.exitCode !== 0) throw new Error(`The server ended with ${child.exitCode}:\n${said()}`)
-}
-
-async function freePort(): Promise<number> {
-  const socket = createServer().listen(0, '127.0.0.1')
-  await once(socket, 'listening')
-  const { port } = socket.address() as AddressInfo
-  await new Promise((done) => socket.close(done))
-  return port
 }
 
 async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {

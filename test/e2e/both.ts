@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { createGithubTwin, type Ci, type GithubTwin, type PullRequest, type Repository } from '../twins/github.ts'
 import { createLinearTwin, type LinearTwin, type WorkspaceTwin } from '../twins/linear.ts'
 import { app, isTested } from './github.ts'
-import { createWorld, freePort, type World } from './harness.ts'
+import { freePort } from '../../src/cli/demo/server.ts'
+import { createWorld, type World } from './harness.ts'
 import { linearSettings, letIn } from './linear.ts'
 
 export interface BothWorld {

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { events } from '../../src/actors/forge/github/doctor.ts'
 import { needed, wished } from '../../src/actors/forge/github/tokens.ts'
 import { createGithubTwin, type Ci, type GithubTwin, type PullRequest, type Repository } from '../twins/github.ts'
-import { createWorld, freePort, until, type ProjectOptions, type World } from './harness.ts'
+import { freePort } from '../../src/cli/demo/server.ts'
+import { createWorld, until, type ProjectOptions, type World } from './harness.ts'
 
 const open: (() => Promise<unknown>)[] = []
 afterEach(async () => {

@@ -4,7 +4,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer as createSocket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { text as readText } from 'node:stream/consumers'
@@ -336,15 +335,6 @@ export function createWorld(options: WorldOptions = {}) {
     /** The newest lines of the server's log. */
     log: (): string => look(join(data, 'log.jsonl')).slice(-6_000),
   }
-}
-
-/** A port that nobody uses at this moment. */
-export async function freePort(): Promise<number> {
-  const socket = createSocket()
-  await new Promise<void>((done) => socket.listen(0, '127.0.0.1', done))
-  const { port } = socket.address() as { port: number }
-  await new Promise((done) => socket.close(done))
-  return port
 }
 
 /** Whether this user may mount a file system, asked by doing it. */

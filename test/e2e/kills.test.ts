@@ -139,12 +139,15 @@ test.runIf(isNightly)('one kill at each call of the story, before the deed and a
   const playSome = async (): Promise<void> => {
     for (let place = places.shift(); place !== undefined; place = places.shift()) {
       const { n, when } = place
+      if (places.length % 20 === 0) console.log(`${places.length} places left`)
       let call = 0
       try {
         const { killed } = await play(untold, () => (++call === n ? when : null))
         met += killed
       } catch (error) {
         failures.push(`${when} call ${n}: ${error instanceof Error ? error.message : String(error)}`)
+        // It takes half an hour: what is wrong is told at once.
+        console.log(failures.at(-1))
       }
     }
   }

@@ -2,7 +2,8 @@
 
 import { afterEach, expect } from 'vitest'
 import { createLinearTwin, type LinearTwin } from '../twins/linear.ts'
-import { createWorld, freePort, type World, type WorldOptions } from './harness.ts'
+import { freePort } from '../../src/cli/demo/server.ts'
+import { createWorld, type World, type WorldOptions } from './harness.ts'
 
 const open: (() => Promise<unknown>)[] = []
 afterEach(async () => {

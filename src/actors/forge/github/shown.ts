@@ -32,6 +32,7 @@ const shownAs: Record<Stage, { conclusion: 'action_required' | 'neutral' | 'succ
     failed: { conclusion: 'neutral', status: 'success' },
     done: { conclusion: 'success', status: 'success' },
   }
+const what = `the check run ${ownName}`
 const longestTitle = 120
 const longestDescription = 140
 const longestSummary = 60_000
@@ -55,8 +56,7 @@ export function createShown(options: {
   async function showRun(report: ForgeReport, headSha: string): Promise<void> {
     const { project, issue, phase, text, kind } = report
     const place = await repositories.at(project)
-    const { request, pages } = repositories.client(project)
-    const what = `the check run ${ownName}`
+    const { request } = repositories.client(project)
     const conclusion = shownAs[stageOf(phase)].conclusion
     const title = cut(kind === 'question' ? 'A question is open' : firstLine(text), longestTitle)
     const summary = cut(text === '' ? title : text, longestSummary)
@@ -64,16 +64,8 @@ export function createShown(options: {
       ...{ name: ownName, external_id: issue, output: { title, summary } },
       ...(conclusion === null ? { status: 'in_progress' } : { status: 'completed', conclusion }),
     }
-    const all = await pages(
-      'GET /repos/{owner}/{repo}/commits/{ref}/check-runs',
-      { ...place, ref: headSha, check_name: ownName, filter: 'all' },
-      runSchema,
-      {
-        what,
-        pick: 'check_runs',
-      },
-    )
-    const known = all.filter(({ external_id: id }) => id === issue).toSorted((a, b) => b.id - a.id)[0]
+    await leave(issue, project, headSha)
+    const [known] = await runsAt(issue, project, headSha)
     const isSame =
       known?.status === wanted.status &&
       (known.conclusion ?? null) === conclusion &&
@@ -81,43 +73,44 @@ export function createShown(options: {
       known.output.summary === summary
     // What has ended stays so: the next one counts in its place.
     const isNew = known === undefined || (known.status === 'completed' && conclusion === null && !isSame)
-    const made = isNew
-      ? await request('POST /repos/{owner}/{repo}/check-runs', { ...place, ...wanted, head_sha: headSha }, runSchema, { what })
-      : known
-    if (!isNew && !isSame) {
+    if (isNew) await request('POST /repos/{owner}/{repo}/check-runs', { ...place, ...wanted, head_sha: headSha }, z.unknown(), { what })
+    else if (!isSame) {
       const target = { ...place, ...wanted, check_run_id: known.id }
       await request('PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}', target, z.unknown(), { what })
     }
-    // Also where it was made before: a kill may have come between the two.
-    await leave(issue, place, project, headSha, made.id)
   }
 
-  /** What was shown at a head that the branch has left is over there. */
-  async function leave(
-    issue: string,
-    place: { owner: string; repo: string },
-    project: string,
-    headSha: string,
-    made: number,
-  ): Promise<void> {
+  /** Those of an issue at one commit, the newest first. */
+  async function runsAt(issue: string, project: string, ref: string): Promise<z.output<typeof runSchema>[]> {
+    const query = { ...(await repositories.at(project)), ref, check_name: ownName, filter: 'all' }
+    const all = await repositories
+      .client(project)
+      .pages('GET /repos/{owner}/{repo}/commits/{ref}/check-runs', query, runSchema, { what, pick: 'check_runs' })
+    return all.filter(({ external_id: id }) => id === issue).toSorted((a, b) => b.id - a.id)
+  }
+
+  /**
+   * What was shown at a head that the branch has left is over there. Where we are to show something is written down before it is
+   * shown: it may be there although nobody has answered.
+   */
+  async function leave(issue: string, project: string, headSha: string): Promise<void> {
     const name = `shown ${issue}`
-    const [head, id] = cursors.get(name)?.split(' ') ?? []
-    if (head !== undefined && head !== headSha) {
-      const output = { title: 'The branch has moved on', summary: `It is shown at ${headSha.slice(0, 10)}.` }
-      await repositories
-        .client(project)
-        .request(
-          'PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}',
-          { ...place, check_run_id: Number(id), status: 'completed', conclusion: 'neutral', output },
-          z.unknown(),
-          { what: `the check run ${ownName}` },
-        )
-        .catch((error: unknown) => {
-          // It went with its commit, where that is said again.
-          if (!(error instanceof FatalError) || !doubted.has(issue)) throw error
-        })
+    const head = cursors.get(name)?.split(' ')[0]
+    if (head === headSha) return
+    if (head !== undefined) {
+      try {
+        for (const { id, status } of await runsAt(issue, project, head)) {
+          if (status === 'completed') continue
+          const output = { title: 'The branch has moved on', summary: `It is shown at ${headSha.slice(0, 10)}.` }
+          const target = { ...(await repositories.at(project)), check_run_id: id, status: 'completed', conclusion: 'neutral', output }
+          await repositories.client(project).request('PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}', target, z.unknown(), { what })
+        }
+      } catch (error) {
+        // They went with their commit, where that is said again.
+        if (!(error instanceof FatalError) || !doubted.has(issue)) throw error
+      }
     }
-    cursors.set(name, `${headSha} ${made}`)
+    cursors.set(name, headSha)
   }
 
   async function showStatus({ project, phase, text, kind }: ForgeReport, headSha: string): Promise<void> {

@@ -73,6 +73,31 @@ describe('what an issue is doing', () => {
     expect(shownAt(head)).toHaveLength(1)
   })
 
+  test('is over at a head that was left, also where the answer to its making was lost', async () => {
+    const { forge, twin } = world
+    const { head, more, file } = await opened()
+    const tell = () => forge.tell!(report(more, 'state', 'delegated', 'At work'))
+    const losing = () =>
+      twin.faults.add({ match: ({ method, route }) => method === 'POST' && route.endsWith('check-runs'), status: 502, when: 'after' })
+    losing()
+    await expect(tell()).rejects.toMatchObject({ code: 'github-failed' })
+    const publish = async (text: string, expected: string) => {
+      const sha = await world.commit(file, text, expected)
+      await forge.publish(world.input(sha, { ...more, expected }))
+      return sha
+    }
+    const next = await publish('one\ntwo\nthree\n', head)
+    await tell()
+    expect(shownAt(head)).toMatchObject([{ status: 'completed', conclusion: 'neutral' }])
+    expect(shownAt(next)).toMatchObject([{ status: 'in_progress' }])
+    const last = await publish('one\ntwo\nthree\nfour\n', next)
+    await tell()
+    expect([shownAt(next), shownAt(last)]).toMatchObject([
+      [{ conclusion: 'neutral', title: 'The branch has moved on' }],
+      [{ status: 'in_progress' }],
+    ])
+  })
+
   test('and what is answered to people is one comment, which is not taken for one of theirs', async () => {
     const { forge, twin } = world
     const { pull, more } = await opened()
