@@ -31,6 +31,7 @@ import type {
   Submitted,
   VerifyInput,
 } from '../machines/run/inputs.ts'
+import type { Phase } from '../machines/vocabulary.ts'
 import { prepareRequest } from './agent-request.ts'
 import { doubts } from './doubts.ts'
 
@@ -53,6 +54,8 @@ export interface EffectsHost {
   reconcile: (turn: ReconciliationContext['turn'], signal: AbortSignal) => Promise<Answer>
   /** Asks a tracker that is elsewhere about an issue, and tells it what it does not know. Never rejects. */
   lookAtTracker: (issue: string) => Promise<void>
+  /** Where an issue stands by now; null for one that is not there any more. */
+  phaseOf: (issue: string) => Phase | null
   /** Whether the issue at this address has claimed a run that has not ended. */
   hasRun: (address: string) => boolean
   after: (ms: number, callback: () => void) => () => void
@@ -246,7 +249,9 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
       doubts,
       logic: delivery<TrackerReport>(async ({ report, id }) => {
         await host.tracker().report(report, id)
-        await forge().tell?.({ ...report, id })
+        // Told late, it would show there what was true once; what is true by now is told by the report that follows.
+        const isPast = report.kind !== 'comment' && host.phaseOf(report.issue) !== report.phase
+        if (!isPast) await forge().tell?.({ ...report, id })
       }),
     },
     'feed.posted': { logic: delivery<Record<string, unknown>>(({ report, id }) => host.postToFeed(id, report)) },

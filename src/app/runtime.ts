@@ -138,6 +138,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
         log('info', { issue, error: toErrorData(error) }, `${issue} could not be asked about before its run`)
       }
     },
+    phaseOf: (issue) => snapshotOf(issue)?.context.phase ?? null,
     hasRun: (address) => {
       const snapshot = store.actor(address)?.snapshot
       return snapshot != null && (JSON.parse(snapshot) as { context: IssueContext }).context.run !== null

@@ -64,6 +64,23 @@ const cases: [name: string, arrange: Arrange, kind?: Kind][] = [
     'points',
   ],
   [
+    'Linear takes a question and does not say so until it is answered and the change is there',
+    ({ linear, repository }) => {
+      linear.faults.add({
+        ...{ status: 500, when: 'after', times: Infinity },
+        match: ({ fields, variables }) =>
+          fields.includes('agentActivityCreate') &&
+          (variables['input'] as { content: { type: string } }).content.type === 'elicitation' &&
+          repository.pulls.size === 0,
+      })
+      linear.faults.add({
+        ...{ status: 500, times: Infinity },
+        match: ({ operation }) => operation === 'SignalboxActivityIsThere' && repository.pulls.size === 0,
+      })
+    },
+    'question',
+  ],
+  [
     'GitHub breaks off its answer to the second fetch',
     ({ github }) => {
       let seen = 0
@@ -90,7 +107,7 @@ test.each(cases)('%s', async (_name, arrange, kind = 'simple') => {
     await setting.github.settled()
     await until(() => crowd.wrongs().length === 0, { what: 'everything to be there once', saw: () => crowd.wrongs().join('\n') })
     const { budgets } = await setting.world.untilIssue('ENG-1', 'done')
-    expect(budgets['runs']!.used).toBe(kind === 'points' ? 2 : 1)
+    expect(budgets['runs']!.used).toBe(kind === 'simple' ? 1 : 2)
     expect(setting.world.log()).not.toContain('ended: failed')
   } finally {
     await setting.close()
