@@ -334,6 +334,12 @@ export function createWorld(options: WorldOptions = {}) {
     note: (name: string, line: string): void => appendFileSync(join(folder, name), `${line}\n`),
     /** The newest lines of the server's log. */
     log: (): string => look(join(data, 'log.jsonl')).slice(-6_000),
+    /** What it says of one issue. */
+    logOf: (key: string): string =>
+      look(join(data, 'log.jsonl'))
+        .split('\n')
+        .filter((line) => line.includes(`"${key}"`))
+        .join('\n'),
   }
 }
 

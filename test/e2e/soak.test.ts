@@ -90,7 +90,9 @@ async function soak(seed: number): Promise<Soaked> {
     // What is shown at GitHub follows what is said at Linear.
     const isRight = (): boolean => crowd.wrongs().length === 0
     if (left === 0) await until(isRight, { what: 'everything to be there once', patience: 60_000 }).catch(() => {})
-    return { calls, met, seconds, wrongs: crowd.wrongs() }
+    const wrongs = crowd.wrongs()
+    for (const key of new Set(wrongs.flatMap((wrong) => /^ENG-\d+/.exec(wrong)?.[0] ?? []))) console.log(setting.world.logOf(key))
+    return { calls, met, seconds, wrongs }
   } finally {
     await setting.close()
   }
