@@ -4,10 +4,10 @@ import { resolve } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-/** Those that take a minute or more, longest first: begun last, one of them would keep a single core busy at the end. */
+/** Those that take a minute or nearly so beside others, longest first: begun last, one of them would keep a single core busy at the end. */
 const longest = [
-  ...['machines/laws', 'machines/model/mutants', 'examples', 'e2e/github-trust', 'e2e/demo', 'e2e/control', 'e2e/kills'],
-  ...['machines/model/models', 'e2e/github', 'e2e/two-worlds', 'actors/forge/github/contract'],
+  ...['machines/laws', 'machines/model/mutants', 'e2e/github-trust', 'e2e/control', 'e2e/passing-refusals', 'e2e/demo', 'e2e/kills'],
+  ...['e2e/two-worlds', 'examples', 'e2e/linear', 'actors/forge/landing', 'e2e/package-upgrade', 'cli/start', 'e2e/command-line'],
 ].map((name) => resolve(import.meta.dirname, `test/${name}.test.ts`))
 
 class LongestFirst extends BaseSequencer {

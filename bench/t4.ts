@@ -14,7 +14,7 @@ const latency = 100
 
 const parts: [part: string, isIt: (frame: Frame) => boolean][] = [
   ['commit', ({ url, functionName }) => /persistence\/(deliveries|sqlite-store)\.ts/.test(url) && /^(flush|commit)$/.test(functionName)],
-  ['signature', ({ url, functionName }) => /octokit\/webhooks|linear\/sdk.*webhooks/.test(url) || functionName === 'assertJson'],
+  ['signature', ({ url }) => /octokit\/webhooks|linear\/sdk.*webhooks|server\/webhooks\/(github|linear)\.ts/.test(url)],
   ['step', ({ url }) => /src\/actors\/system\/|xstate\//.test(url)],
   ['what follows', ({ url }) => /src\/(app|machines|actors|persistence)\/|undici|octokit|linear\/sdk|graphql/.test(url)],
   ['HTTP', ({ url }) => /src\/server\/|fastify|find-my-way|node:(_http|http|net|internal\/(http|net|stream))/.test(url)],
