@@ -1,6 +1,5 @@
 // Owns the thread that brings a long write-ahead log into the database file, so that no commit has to: it takes tens of milliseconds.
 
-import { once } from 'node:events'
 import { statSync } from 'node:fs'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -34,9 +33,12 @@ export function startCheckpointer(path: string, onEnd: (error: unknown) => void)
     async stop() {
       clearInterval(timer)
       if (thread === null || thread.threadId === -1) return
+      const { promise, resolve } = Promise.withResolvers<unknown>()
+      // Not by `once` of the module `events`, which throws when the thread breaks meanwhile.
+      thread.once('exit', resolve)
       thread.ref()
       thread.postMessage('stop')
-      await once(thread, 'exit')
+      await promise
     },
   }
 }

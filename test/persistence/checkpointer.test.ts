@@ -69,3 +69,16 @@ test('a thread that cannot work is told of, and stopping it does not wait', asyn
   await expect.poll(() => errors.length, { timeout: 10_000 }).toBe(1)
   await checkpointer.stop()
 })
+
+test('a thread that breaks while it is being stopped keeps nobody from stopping', async () => {
+  write(6)
+  const errors: unknown[] = []
+  const checkpointer = startCheckpointer(path, (error) => errors.push(error))
+  database.close()
+  rmSync(path)
+  writeFileSync(`${path}-wal`, Buffer.alloc(6 * 2 ** 20))
+  // It has begun, and has not come to the file yet.
+  await pause(510)
+  await checkpointer.stop()
+  expect(errors).toHaveLength(1)
+})
