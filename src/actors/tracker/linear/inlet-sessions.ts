@@ -1,10 +1,11 @@
 // What happens in agent sessions: one is opened, a person speaks in it, a person wants everything to stop.
 
 import type { ProjectConfig } from '../../../config.ts'
-import { FatalError, toErrorData } from '../../../errors.ts'
+import { toErrorData } from '../../../errors.ts'
 import type { Notice } from '../../ports.ts'
 import { addressedText } from './addressing.ts'
 import type { LinearCalls } from './client.ts'
+import { doubted, isRefusal } from './doubted.ts'
 import { getComment } from './documents/comment.ts'
 import { updateIssue } from './documents/issue.ts'
 import { uuidOf } from './ids.ts'
@@ -124,9 +125,9 @@ export function createSessionReader(options: {
   /** Looks at the session's issue; where we may not, the session says how that is changed. */
   async function lookFor(session: SessionRow, how: Parameters<Issues['look']>[2]): Promise<Sight | null> {
     try {
-      return await issues.look(session.workspace, session.issue!, how)
+      return await doubted('linear-forbidden', () => issues.look(session.workspace, session.issue!, how))
     } catch (error) {
-      if (!(error instanceof FatalError) || error.code !== 'linear-forbidden') throw error
+      if (!isRefusal(error, 'linear-forbidden')) throw error
       const url = connectUrl()
       const body = `I have no access to this issue. ${toErrorData(error).message}`
       await say(session, 'access', { content: { type: 'elicitation', body }, ...(url === null ? {} : { authorizeAt: url }) })

@@ -5,6 +5,7 @@ import { FatalError, ProtocolError } from '../../../errors.ts'
 import { createInTurn } from '../../in-turn.ts'
 import type { PolledIssue } from '../../ports.ts'
 import type { CallOptions, LinearCalls } from './client.ts'
+import { doubted, isRefusal } from './doubted.ts'
 import { getDelegations } from './documents/issue.ts'
 import { listTeams } from './documents/workspace.ts'
 import { digestOf, fetchIssue, newestOf, observedAtOf, relatedTo, toFacts, type WholeIssue } from './issue-facts.ts'
@@ -55,20 +56,13 @@ export function createIssues(options: {
 
   async function fetchOrNull(workspace: string, id: string, how: CallOptions): Promise<WholeIssue | null> {
     try {
-      const issue = await fetchIssue(calls, workspace, id, how)
+      // What is gone is closed and its work put away.
+      const issue = await doubted('linear-not-found', () => fetchIssue(calls, workspace, id, how))
       return issue.trashed ? null : issue
     } catch (error) {
-      if (!(error instanceof FatalError) || error.code !== 'linear-not-found') throw error
+      if (!isRefusal(error, 'linear-not-found')) throw error
       const row = rows.byId(id)
-      if (row === undefined) return null
-      await assertAccess(row, how)
-    }
-    // What is gone is closed and its work put away: not for one answer that may be a mistake.
-    try {
-      const issue = await fetchIssue(calls, workspace, id, how)
-      return issue.trashed ? null : issue
-    } catch (error) {
-      if (!(error instanceof FatalError) || error.code !== 'linear-not-found') throw error
+      if (row !== undefined) await assertAccess(row, how)
       return null
     }
   }

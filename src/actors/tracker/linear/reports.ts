@@ -7,6 +7,7 @@ import { FatalError, RetryableError } from '../../../errors.ts'
 import type { TrackerReport } from '../../ports.ts'
 import type { LinearCalls } from './client.ts'
 import { createOnce } from './create-once.ts'
+import { doubted, isRefusal } from './doubted.ts'
 import { makeComment, updateComment } from './documents/comment.ts'
 import { makeAttachment } from './documents/issue.ts'
 import { listSessionsOfIssue } from './documents/session.ts'
@@ -78,14 +79,19 @@ export function createReports(options: {
     await retireComment(row)
   }
 
+  /** Another one would stand beside it if it were held to be gone by mistake. */
+  async function rewrite({ workspace }: IssueRow, id: string, body: string): Promise<void> {
+    await doubted('linear-not-found', () => calls.call(workspace, updateComment, { id, input: { body } }, how))
+  }
+
   /** The comment of before there was a session would go on saying what was true then. */
   async function retireComment(row: IssueRow): Promise<void> {
     if (row.status_comment === null || row.status_text === retired) return
     try {
-      await calls.call(row.workspace, updateComment, { id: row.status_comment, input: { body: retired } }, how)
+      await rewrite(row, row.status_comment, retired)
     } catch (error) {
       // A person has removed it, which is as good.
-      if (!(error instanceof FatalError) || error.code !== 'linear-not-found') throw error
+      if (!isRefusal(error, 'linear-not-found')) throw error
     }
     rows.setStatus(row.id, row.status_comment, retired)
   }
@@ -104,9 +110,9 @@ export function createReports(options: {
     if (row.status_comment === null) await create(row, comment, body)
     else {
       try {
-        await calls.call(row.workspace, updateComment, { id: comment, input: { body } }, how)
+        await rewrite(row, comment, body)
       } catch (error) {
-        if (!(error instanceof FatalError) || error.code !== 'linear-not-found') throw error
+        if (!isRefusal(error, 'linear-not-found')) throw error
         // A person has removed it: it is written anew.
         const next = uuidOf('status', row.id, id)
         await create(row, next, body)
@@ -138,7 +144,7 @@ export function createReports(options: {
       await (open.length > 0 ? tellSessions(row, open, told, id) : tellComment(row, told, id))
     } catch (error) {
       // The session that it was to be said in is not there any more.
-      if (!(error instanceof FatalError) || error.code !== 'linear-not-found' || open.length === 0) throw error
+      if (!isRefusal(error, 'linear-not-found') || open.length === 0) throw error
       if (sessionRows.ofIssue(row.id).length === open.length) throw error
       return report(told, id)
     }

@@ -1,11 +1,11 @@
 // Owns what we say in agent sessions. Does not own what there is to say. Invariants: what is said in a session arrives in order;
 // what nobody waits for is not said in a session that has ended or awaits an answer, for it would look at work again.
 
-import { FatalError } from '../../../errors.ts'
 import { createInTurn } from '../../in-turn.ts'
 import type { Priority } from './bucket.ts'
 import type { LinearCalls } from './client.ts'
 import { createOnce } from './create-once.ts'
+import { doubted, isRefusal } from './doubted.ts'
 import { makeActivity, updateSession } from './documents/session.ts'
 import type { SessionRow, SessionRows, SessionState } from './session-rows.ts'
 
@@ -75,16 +75,11 @@ export function createSessions({ rows, calls }: { rows: SessionRows; calls: Line
           ? { signal: 'select', signalMetadata: { options: options.map((value) => ({ label: value, value })) } }
           : {}
     const input = { id, agentSessionId: session, content: shortened(content), ephemeral, ...signal }
-    const isAbsent = (error: unknown): boolean => error instanceof FatalError && error.code === 'linear-not-found'
-    const create = (): Promise<void> => createOnce(calls, workspace, makeActivity, input, { priority })
     try {
-      // Nothing is said in it ever again once it is gone: not for one answer that may be a mistake.
-      await create().catch((error: unknown) => {
-        if (!isAbsent(error)) throw error
-        return create()
-      })
+      // Nothing is said in it ever again once it is gone.
+      await doubted('linear-not-found', () => createOnce(calls, workspace, makeActivity, input, { priority }))
     } catch (error) {
-      if (isAbsent(error)) rows.setState(session, 'gone')
+      if (isRefusal(error, 'linear-not-found')) rows.setState(session, 'gone')
       throw error
     }
     rows.setState(session, stateAfter[content.type])

@@ -359,13 +359,13 @@ describe('which project', () => {
   test('an issue that we have no access to has a session that says where it is given', async () => {
     const { bench, ann, issue, session } = await begin({ twin: { teams: [{ key: 'ENG' }, { key: 'OPS' }] } })
     const match = ({ operation }: { operation: string | undefined }) => operation === 'SignalboxIssue'
-    bench.twin.faults.add({ match, status: 403 })
+    bench.twin.faults.add({ match, status: 403, times: Infinity })
     ann.undelegate(issue)
     await bench.told().catch(() => {})
     bench.twin.faults.clear()
     const again = ann.delegate(issue)
     const [created] = (await bench.deliveries()).filter(({ event }) => event === 'AgentSessionEvent')
-    bench.twin.faults.add({ match, status: 403 })
+    bench.twin.faults.add({ match, status: 403, times: Infinity })
     expect(await bench.tracker.inlet.read(created!)).toEqual([])
     expect(bench.workspace.activities(again).at(-1)).toMatchObject({
       content: { type: 'elicitation' },
@@ -373,5 +373,16 @@ describe('which project', () => {
       signalMetadata: { url: expect.stringContaining('/oauth/authorize') },
     })
     expect(session.id).not.toBe(again.id)
+  })
+
+  test.each([403, 404] as const)('is not given up for one %d, which may be a mistake: nobody is asked anything', async (status) => {
+    const bench = await createBench()
+    const ann = bench.workspace.as('alice')
+    const session = ann.delegate(ann.createIssue('Here'))
+    const [created] = (await bench.deliveries()).filter(({ event }) => event === 'AgentSessionEvent')
+    const before = saidIn(bench.workspace, session)
+    bench.twin.faults.add({ match: ({ operation }) => operation === 'SignalboxIssue', status })
+    expect(typesOf(await bench.tracker.inlet.read(created!))).toEqual(['tracker.delegated'])
+    expect(saidIn(bench.workspace, session)).toEqual(before)
   })
 })

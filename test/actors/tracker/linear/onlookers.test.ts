@@ -218,4 +218,13 @@ describe('without a session', () => {
     expect(comments()).toHaveLength(1)
     expect(comments()[0]).toContain('Landed')
   })
+
+  test('a comment that Linear once says is not there is not written a second time', async () => {
+    const { bench, comments, report } = await beginWithout()
+    await report('state', 'On it', 'r1')
+    bench.twin.faults.add({ match: ({ fields }) => fields.includes('commentUpdate'), status: 404 })
+    await report('state', 'Landed', 'r2')
+    expect(comments()).toHaveLength(1)
+    expect(comments()[0]).toContain('Landed')
+  })
 })
