@@ -258,7 +258,7 @@ export interface ForgeReport {
   project: string
   issue: string
   key: string
-  kind: 'state' | 'comment' | 'question'
+  kind: TrackerReport['kind']
   phase: Phase
   text: string
   /** By which a comment that was made already is known again; without it none is made. */

@@ -99,6 +99,24 @@ test('to stop is to stop at once, and a prompt goes on; an issue that is taken b
   })
 })
 
+test('that an operator has stopped it is said in its session, which is over until a retry', async () => {
+  const { world, twin } = await connected()
+  const acme = twin.workspace()
+  const alice = acme.as('alice')
+  world.setScript('ENG-1', 'sleep 60')
+  const issue = alice.createIssue({ title: 'Take long', delegate: true })
+  await world.untilIssue('ENG-1', ({ run }) => run?.phase === 'working')
+  expect((await world.act('ENG-1', { action: 'stop', reason: 'not this week', author: 'ops' })).status).toBe(200)
+  const session = acme.sessions(issue)[0]!
+  const said = () => acme.activities(session).map(({ content }) => `${content.type}: ${content.body ?? content.action}`)
+  await until(() => session.status === 'complete', { what: 'the session to be over', saw: () => said().join('\n') })
+  expect(said().at(-1)).toBe('response: Stopped by ops: not this week. A retry, a message or a new delegation goes on.')
+  world.setScript('ENG-1', plainWork)
+  expect((await world.act('ENG-1', { action: 'retry' })).status).toBe(200)
+  await until(() => session.status === 'active', { what: 'the session to be at work again', saw: () => said().join('\n') })
+  await world.untilIssue('ENG-1', 'done')
+})
+
 test('an issue waits for what blocks it in Linear, and goes on when that is cancelled (F20); one that is cancelled itself ends (F22) (edge 74)', async () => {
   const { world, twin } = await connected()
   const alice = twin.workspace().as('alice')

@@ -4,7 +4,7 @@ import type { Authority, Phase } from '../vocabulary.ts'
 import { listed } from '../run/words.ts'
 import type { IssueContext } from './context.ts'
 import { presentHead } from './head-facts.ts'
-import { checksState, hasEnd, hasOpenRequest, isApproved, openBlockers, reviewState } from './policy.ts'
+import { checksState, hasEnd, phaseOf, hasOpenRequest, isApproved, openBlockers, reviewState } from './policy.ts'
 import { isResting, openChildren } from './umbrella.ts'
 
 export type FeedLevel = 'info' | 'warn' | 'error'
@@ -37,7 +37,8 @@ export type IssueReport =
       project: string
       issue: string
       key: string
-      kind: 'state' | 'comment' | 'question'
+      /** `halt`: nothing more is done until a person says so, whatever the phase. */
+      kind: 'state' | 'comment' | 'question' | 'halt'
       phase: Phase
       text: string
     }
@@ -169,38 +170,43 @@ const phaseLevels: Partial<Record<Phase, FeedLevel>> = {
   repairing_queue: 'warn',
 }
 
-/** The change of phase, for the feed and for the tracker. */
-export function tellPhase(c: IssueContext): IssueReport[] {
-  const text = phaseTexts[c.phase](c)
+const report = (c: IssueContext, kind: Extract<IssueReport, { type: 'tracker.report' }>['kind'], text: string): IssueReport => ({
+  type: 'tracker.report',
+  project: c.project,
+  issue: c.id,
+  key: c.issue.key,
+  kind,
+  phase: c.phase,
+  text,
+})
+
+/** Where it stands, for the tracker. */
+function reportPhase(c: IssueContext): IssueReport {
   const asks = c.question !== null && c.phase === 'awaiting_input'
-  return [
-    post(c, 'phase', phaseLevels[c.phase] ?? 'info', c.phase, text),
-    {
-      type: 'tracker.report',
-      project: c.project,
-      issue: c.id,
-      key: c.issue.key,
-      kind: asks ? 'question' : 'state',
-      phase: c.phase,
-      text: asks ? c.question!.text : text,
-    },
-  ]
+  return asks ? report(c, 'question', c.question!.text) : report(c, 'state', phaseTexts[c.phase](c))
 }
+
+/** The change of phase, for the feed and for the tracker. */
+export const tellPhase = (c: IssueContext): IssueReport[] => [
+  post(c, 'phase', phaseLevels[c.phase] ?? 'info', c.phase, phaseTexts[c.phase](c)),
+  reportPhase(c),
+]
 
 export const authorityOf = (c: IssueContext): Authority => (c.stop ? 'stopped' : c.delegated ? 'acting' : 'observing')
 
-export const tellAuthority = (c: IssueContext): IssueReport =>
-  post(
-    c,
-    'authority',
-    'info',
-    authorityOf(c),
-    {
-      acting: 'Signalbox acts on it again',
-      observing: 'Taken back: facts are still taken in, nothing is written',
-      stopped: `Stopped by ${c.stop?.author ?? 'somebody'}: ${c.stop?.reason ?? ''}`,
-    }[authorityOf(c)],
-  )
+/** The change from `before`, for the feed; and for the tracker what would go on saying that it is at work, or is not. */
+export function tellAuthority(c: IssueContext, before: Authority): IssueReport[] {
+  const authority = authorityOf(c)
+  const text = {
+    acting: 'Signalbox acts on it again',
+    observing: 'Taken back: facts are still taken in, nothing is written',
+    stopped: `Stopped by ${c.stop?.author ?? 'somebody'}: ${c.stop?.reason ?? ''}`,
+  }[authority]
+  const posted = post(c, 'authority', 'info', authority, text)
+  if (authority === 'stopped') return [posted, report(c, 'halt', `${text}. A retry, a message or a new delegation goes on.`)]
+  // Where the phase changes as well, that is told by itself.
+  return before === 'stopped' && authority === 'acting' && phaseOf(c) === c.phase ? [posted, reportPhase(c)] : [posted]
+}
 
 export const askForRerun = (c: IssueContext): IssueReport => ({
   type: 'rerun.wanted',
@@ -235,26 +241,19 @@ export function statusAnswer(c: IssueContext): IssueReport {
     c.run === null && c.lastFailure !== null ? `The last attempt ended: ${c.lastFailure.reason}` : null,
   ]
   const text = sentences.filter((sentence) => sentence !== null).join(' ')
-  return { type: 'tracker.report', project: c.project, issue: c.id, key: c.issue.key, kind: 'comment', phase: c.phase, text }
+  return report(c, 'comment', text)
 }
 
 /** What the agent says where nothing had to be changed. */
-export const answerTo = (c: IssueContext, summary: string): IssueReport => ({
-  type: 'tracker.report',
-  project: c.project,
-  issue: c.id,
-  key: c.issue.key,
-  kind: 'comment',
-  phase: c.phase,
-  text: summary === '' ? 'There was nothing to change.' : summary,
-})
+export const answerTo = (c: IssueContext, summary: string): IssueReport =>
+  report(c, 'comment', summary === '' ? 'There was nothing to change.' : summary)
 
 /** The beginning of a fix, for the people who asked for it. */
 export function tellRound(c: IssueContext): IssueReport {
   const { agent, head } = c.run!
   const round = c.attempts.review_fix
   const text = `Review round ${round}: ${agent} makes the changes that were asked for on ${head?.slice(0, 10) ?? 'the pull request'}.`
-  return { type: 'tracker.report', project: c.project, issue: c.id, key: c.issue.key, kind: 'comment', phase: c.phase, text }
+  return report(c, 'comment', text)
 }
 
 /** It has been open for long: whoever may do something about it is told. */

@@ -314,7 +314,8 @@ export const issueSetup = setup({
     tellAuthority: enqueueActions(({ context: c, event, enqueue }) => {
       const authority = reports.authorityOf(c)
       enqueue.assign({ since: { ...c.since, authority: timeOf(c, event) }, told: { ...c.told, authority } })
-      if (c.told.authority !== null && c.told.authority !== authority) enqueue.emit(reports.tellAuthority(c))
+      if (c.told.authority === null || c.told.authority === authority) return
+      for (const report of reports.tellAuthority(c, c.told.authority)) enqueue.emit(report)
     }),
     releaseWorktree: enqueueActions(({ context: c, enqueue }) => {
       const isOver = guards.isDone({ context: c }) || guards.isFailed({ context: c })

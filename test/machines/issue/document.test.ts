@@ -398,6 +398,18 @@ describe('what people are told', () => {
     expect(kinds(play(undelegated))).toEqual(['authority observing'])
   })
 
+  it('is, where the issue comes from, that nothing more is done, and where it stands once it goes on', () => {
+    const told = (issue: Issue) => issue.reports('tracker.report').map(({ kind, phase: at, text }) => [kind, at, text])
+    const halt = ['halt', 'pr_open', 'Stopped by ada: not now. A retry, a message or a new delegation goes on.']
+    const halted = play(...open, stopped)
+    expect(told(halted)).toEqual([halt])
+    expect(told(playOn(halted, retried()))).toEqual([['state', 'pr_open', 'Pull request #7 is open']])
+    // Where it stands is told once.
+    const early = play(granted, stopped, finished({ outcome: 'released' }))
+    expect(told(playOn(early, undelegated))).toEqual([])
+    expect(told(playOn(play(...open, stopped, merged()), retried()))).toEqual([])
+  })
+
   it('is no longer than a sentence in the feed', () => {
     const [posted] = play(granted, finished({ outcome: 'no_change', summary: 'x'.repeat(5_000) })).reports('feed.posted')
     expect(String(posted!['summary']).length).toBeLessThanOrEqual(300)

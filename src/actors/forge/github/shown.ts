@@ -33,6 +33,10 @@ const shownAs: Record<Stage, { conclusion: 'action_required' | 'neutral' | 'succ
     done: { conclusion: 'success', status: 'success' },
   }
 const what = `the check run ${ownName}`
+/** Nobody is at work, and nobody has to decide anything. */
+const halted = { conclusion: 'neutral', status: 'success' } as const
+const shownOf = ({ kind, phase }: ForgeReport) => (kind === 'halt' ? halted : shownAs[stageOf(phase)])
+
 const longestTitle = 120
 const longestDescription = 140
 const longestSummary = 60_000
@@ -54,10 +58,10 @@ export function createShown(options: {
   const doubted = new Set<string>()
 
   async function showRun(report: ForgeReport, headSha: string): Promise<void> {
-    const { project, issue, phase, text, kind } = report
+    const { project, issue, text, kind } = report
     const place = await repositories.at(project)
     const { request } = repositories.client(project)
-    const conclusion = shownAs[stageOf(phase)].conclusion
+    const { conclusion } = shownOf(report)
     const title = cut(kind === 'question' ? 'A question is open' : firstLine(text), longestTitle)
     const summary = cut(text === '' ? title : text, longestSummary)
     const wanted = {
@@ -113,11 +117,12 @@ export function createShown(options: {
     cursors.set(name, headSha)
   }
 
-  async function showStatus({ project, phase, text, kind }: ForgeReport, headSha: string): Promise<void> {
+  async function showStatus(report: ForgeReport, headSha: string): Promise<void> {
+    const { project, text, kind } = report
     const target = { ...(await repositories.at(project)), sha: headSha }
     const { request, pages } = repositories.client(project)
     const what = `the status ${ownName}`
-    const state = shownAs[stageOf(phase)].status
+    const state = shownOf(report).status
     const description = cut(`${kind === 'question' ? 'A question is open: ' : ''}${firstLine(text)}`, longestDescription)
     const [known] = (await pages('GET /repos/{owner}/{repo}/commits/{sha}/statuses', target, statusSchema, { what, most: 3 })).filter(
       ({ context }) => context === ownName,

@@ -65,15 +65,17 @@ export function createReports(options: {
     return sessionRows.ofIssue(row.id)
   }
 
-  /** Says it in the session in which a person spoke last; an end is told in all of them, so that none looks at work for ever. */
+  /** Says it in the session in which a person spoke last; an end, or a halt, is told in all of them, so that none looks at work for ever. */
   async function tellSessions(row: IssueRow, open: SessionRow[], report: TrackerReport, id: string): Promise<void> {
     const stage = stageOf(report.phase)
-    const isEnd = report.kind === 'state' && (stage === 'done' || stage === 'failed')
+    const isHalt = report.kind === 'halt'
+    const isEnd = isHalt || (report.kind === 'state' && (stage === 'done' || stage === 'failed'))
     for (const [index, session] of (isEnd ? open : open.slice(0, 1)).entries()) {
-      if (index > 0 && (session.state === 'complete' || session.state === 'error')) continue
+      // Whoever stops it in a session has been answered there.
+      if ((index > 0 || isHalt) && (session.state === 'complete' || session.state === 'error')) continue
       const saying = sayingOf(report, stage, uuidOf('report', id, session.id), row.key)
       if (saying !== null) await sessions.say(session, saying, report.kind === 'question' ? 'human' : 'report')
-      const plan = report.kind === 'comment' ? undefined : planOf(report.phase, session.plan)
+      const plan = report.kind === 'comment' || isHalt ? undefined : planOf(report.phase, session.plan)
       await sessions.show(sessionRows.byId(session.id)!, { ...(plan === undefined ? {} : { plan }), urls: urlsOf(row) }, 'report')
     }
     await retireComment(row)
@@ -102,7 +104,7 @@ export function createReports(options: {
   /** Without a session: the state in one comment, which is written over; what is asked in one of its own, for nobody is told of an edit. */
   async function tellComment(row: IssueRow, { kind, text }: TrackerReport, id: string): Promise<void> {
     if (text === '') return
-    if (kind !== 'state') return create(row, uuidOf('comment', id), text)
+    if (kind === 'comment' || kind === 'question') return create(row, uuidOf('comment', id), text)
     const page = url(row)
     const body = `**Signalbox**: ${text}${page === null ? '' : `\n\n[More about it](${page})`}`
     if (row.status_text === body) return
@@ -148,7 +150,7 @@ export function createReports(options: {
       if (sessionRows.ofIssue(row.id).length === open.length) throw error
       return report(told, id)
     }
-    if (told.kind !== 'comment') {
+    if (told.kind === 'state' || told.kind === 'question') {
       await workflow.show(row, stageOf(told.phase))
       await attach(row)
     }
@@ -171,7 +173,7 @@ export function createReports(options: {
   }
 }
 
-/** What a report is in a session. Only an end ends it, and only a question awaits an answer. */
+/** What a report is in a session. Only an end or a halt ends it, and only a question awaits an answer. */
 function sayingOf({ kind, phase, text }: TrackerReport, stage: Stage, id: string, key: string): Saying | null {
   if (text === '') return null
   if (kind === 'question') return { id, content: { type: 'elicitation', body: text }, options: optionsOf(text) }
@@ -180,7 +182,7 @@ function sayingOf({ kind, phase, text }: TrackerReport, stage: Stage, id: string
     const type = stage === 'done' || stage === 'failed' ? 'response' : stage === 'needs_human' ? 'elicitation' : 'thought'
     return { id, content: { type, body: text } }
   }
-  if (stage === 'done') return { id, content: { type: 'response', body: text } }
+  if (kind === 'halt' || stage === 'done') return { id, content: { type: 'response', body: text } }
   if (isGivenUp(phase)) return { id, content: { type: 'error', body: text } }
   if (stage === 'working') return { id, content: { type: 'action', action: text, parameter: key } }
   return { id, content: { type: 'thought', body: text } }

@@ -49,11 +49,15 @@ describe('what an issue is doing', () => {
     ])
     await tell('state', phaseWhere(/^repairing_ci/), 'On it')
     expect(shownAt(head).at(-1)).toMatchObject({ status: 'in_progress', title: 'On it' })
+    await tell('halt', phaseWhere(/^repairing_ci/), 'Stopped by ann: not now.')
+    expect(shownAt(head).at(-1)).toMatchObject({ status: 'completed', conclusion: 'neutral', title: 'Stopped by ann: not now.' })
+    await tell('state', phaseWhere(/^repairing_ci/), 'On it')
+    expect(shownAt(head).at(-1)).toMatchObject({ status: 'in_progress', title: 'On it' })
     await tell('state', 'done', 'Landed')
     const asked = world.twin.requests.length
     await tell('state', 'done', 'Landed')
     expect(world.twin.requests.slice(asked).filter(({ method }) => method !== 'GET')).toEqual([])
-    expect(shownAt(head)).toHaveLength(2)
+    expect(shownAt(head)).toHaveLength(3)
     expect(shownAt(head).at(-1)).toMatchObject({ conclusion: 'success' })
     // Never a check of the change.
     expect((await world.facts(world.repository.pulls.size)).checks.names).toEqual([])

@@ -272,6 +272,22 @@ describe('work is shown in it', () => {
     ])
   })
 
+  test('that it was stopped ends every session with one response, until it goes on; what was stopped there has been answered', async () => {
+    const { bench, issue, session, report } = await begin()
+    const other = bench.workspace.as('alice').mention(issue, 'and you')
+    await bench.told()
+    await report({ kind: 'state', phase: 'pr_open', text: 'Open' })
+    const plan = structuredClone(session.plan)
+    await report({ kind: 'halt', phase: 'pr_open', text: 'Stopped by ann: not now.' })
+    await report({ kind: 'halt', phase: 'pr_open', text: 'Stopped by bob: neither now.' })
+    for (const one of [session, other])
+      expect([one.status, textOf(bench, one).at(-1)]).toEqual(['complete', 'response: Stopped by ann: not now.'])
+    expect(session.plan).toEqual(plan)
+    expect(bench.workspace.stateOf(issue).name).toBe('In Review')
+    await report({ kind: 'state', phase: 'pr_open', text: 'Open' })
+    expect([session, other].map(({ status }) => status).toSorted()).toEqual(['active', 'complete'])
+  })
+
   test('that we have closed it ourselves is nobody’s word, and is not told as one', async () => {
     const { bench, ann, issue, report } = await begin()
     const types = async () => (await bench.told()).flatMap((notice) => (notice.kind === 'fact' ? [notice.event['stateType']] : []))
