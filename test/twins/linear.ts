@@ -3,6 +3,7 @@
 export { createVirtualClock, type Clock, type VirtualClock } from './clock.ts'
 export type { Attempt, Delivery, WebhookControls } from './linear/deliveries.ts'
 export type { Fault, TwinRequest } from './linear/faults.ts'
+export type { FollowedPullRequest } from './linear/attachments.ts'
 export type { Person } from './linear/people.ts'
 export type * from './linear/records.ts'
 export type { LoggedRequest } from './linear/server.ts'

@@ -75,8 +75,11 @@ export interface PullRequestLink {
   linkKind?: LinkKind | null
 }
 
-/** Links a pull request of GitHub, so that Linear follows it. */
-export function linkPullRequest(workspace: Workspace, by: UserRecord, input: PullRequestLink): AttachmentRecord {
+/**
+ * Links a pull request of GitHub, so that Linear follows it. What Linear takes a link for whose kind is left out is not documented: here
+ * it is the one that says least.
+ */
+export function linkPullRequest(workspace: Workspace, by: UserRecord, input: PullRequestLink, known: object = {}): AttachmentRecord {
   const [, owner, name, number] = /^https?:\/\/[^/]+\/([^/]+)\/([^/]+)\/pull\/(\d+)/.exec(input.url) ?? []
   if (!number) throw invalidInput('Argument Validation Error', `${input.url} is no pull request of GitHub.`)
   return addAttachment(workspace, by, {
@@ -85,8 +88,39 @@ export function linkPullRequest(workspace: Workspace, by: UserRecord, input: Pul
     url: input.url,
     title: input.title ?? `${owner}/${name}#${number}`,
     sourceType: 'github',
-    metadata: { number: Number(number), repoLogin: owner, repoName: name, linkKind: input.linkKind ?? 'closes' },
+    metadata: { ...known, number: Number(number), repoLogin: owner, repoName: name, linkKind: input.linkKind ?? 'links' },
   })
+}
+
+/** What Linear's own integration reads of a pull request. */
+export interface FollowedPullRequest {
+  url: string
+  title: string
+  body: string
+  branch: string
+}
+
+const closing = '(?:clos(?:e|es|ed|ing)|fix(?:|es|ed|ing)|resolv(?:e|es|ed|ing)|complet(?:e|es|ed|ing)|implement(?:|s|ed|ing))'
+const contributing = '(?:refs?|references|part of|related to|contributes to|towards?)'
+
+/**
+ * What Linear's integration does of its own accord with a pull request that has the issue's key: a magic word before it says of what kind
+ * the link is, and the bare key in the branch or the title is taken for closing. The bare key in the text links nothing.
+ */
+export function followPullRequest(
+  workspace: Workspace,
+  by: UserRecord,
+  issueId: string,
+  { url, title, body, branch }: FollowedPullRequest,
+): AttachmentRecord | null {
+  const key = `(?:\\S+/)?${workspace.store.issue(issueId).identifier}(?!\\d)`
+  const says = (text: string, words: string): boolean => new RegExp(`\\b${words}:?\\s+${key}`, 'i').test(text)
+  const texts = [title, body]
+  let linkKind: LinkKind | null = null
+  if ([branch, title].some((name) => new RegExp(`\\b${key}`, 'i').test(name))) linkKind = 'closes'
+  if (texts.some((text) => says(text, contributing))) linkKind = 'contributes'
+  if (texts.some((text) => says(text, closing))) linkKind = 'closes'
+  return linkKind && linkPullRequest(workspace, by, { issueId, url, title, linkKind }, { url, title, branch, status: 'open', draft: false })
 }
 
 export interface NewRelation {

@@ -1,6 +1,15 @@
 // What people do in Linear's own application, as methods that a test calls: they delegate, comment, move, block, stop.
 
-import { addAttachment, addRelation, deleteRelation, labelIssue, linkPullRequest, type LinkKind } from './attachments.ts'
+import {
+  addAttachment,
+  addRelation,
+  deleteRelation,
+  followPullRequest,
+  labelIssue,
+  linkPullRequest,
+  type FollowedPullRequest,
+  type LinkKind,
+} from './attachments.ts'
 import { addReaction, deleteComment, updateComment } from './comments.ts'
 import { postComment, promptSession } from './conversation.ts'
 import { createIssue, deleteIssue, updateIssue, type IssueInput } from './issues.ts'
@@ -73,6 +82,8 @@ export interface Person {
   label(issue: IssueLike, ...names: string[]): void
   unlabel(issue: IssueLike, ...names: string[]): void
   attach(issue: IssueLike, attached: Attached): AttachmentRecord
+  /** Has written a pull request that Linear's integration with GitHub looks at: whether and how it is linked is what its words say. */
+  follow(issue: IssueLike, pull: FollowedPullRequest): AttachmentRecord | null
   editTitle(issue: IssueLike, title: string): IssueRecord
   editDescription(issue: IssueLike, description: string): IssueRecord
   /** Moves an issue to another team, where it gets another identifier. */
@@ -174,6 +185,7 @@ export function createPerson(workspace: Workspace, user: UserRecord): Person {
       if (linkKind) return linkPullRequest(workspace, user, { issueId, url, linkKind, ...(title !== undefined && { title }) })
       return addAttachment(workspace, user, { issueId, url, title: title ?? url, subtitle: subtitle ?? null, metadata: metadata ?? null })
     },
+    follow: (issue, pull) => followPullRequest(workspace, user, issueOf(issue).id, pull),
     editTitle: (issue, title) => update(issue, { title }),
     editDescription: (issue, description) => update(issue, { description }),
     changeTeam: (issue, key) => update(issue, { teamId: teamId(key) }),

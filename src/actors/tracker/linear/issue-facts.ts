@@ -94,14 +94,27 @@ function blockersOf({ relations }: WholeIssue): WholeIssue['relations'] {
   return [...new Map(blocking.map((relation) => [relation.issue.id, relation])).values()]
 }
 
-/** Pull requests that were said to be the issue's: one that is merely mentioned is not. */
-function linksOf({ attachments }: WholeIssue): string[] {
+/** Pull requests that were said to be the issue's: one that is merely mentioned, or named after it, is not. */
+function linksOf({ attachments, identifier }: WholeIssue): string[] {
   const urls = attachments
     .filter(
-      ({ url, metadata }) => /\/pull\/\d+(?:[/?#].*)?$/.test(url) && (metadata?.['linkKind'] === 'closes' || metadata?.[ownMark] === true),
+      ({ url, metadata }) => /\/pull\/\d+(?:[/?#].*)?$/.test(url) && (metadata?.[ownMark] === true || isSaidToClose(metadata, identifier)),
     )
     .map(({ url }) => url.replace(/(\/pull\/\d+).*$/, '$1'))
   return [...new Set(urls)].toSorted()
+}
+
+const closingWord = '(?:clos(?:e[sd]?|ing)|fix(?:e[sd]|ing)?|resolv(?:e[sd]?|ing)|complet(?:e[sd]?|ing)|implement(?:s|ed|ing)?)'
+
+/**
+ * Linear's integration with GitHub writes `closes` also where only the branch or the title has the key, which anybody may have chosen:
+ * there the title has to say it in words. Where neither has the key, the text of the pull request says so, or a person in Linear.
+ */
+function isSaidToClose(metadata: Record<string, unknown> | null, key: string): boolean {
+  if (metadata?.['linkKind'] !== 'closes') return false
+  const has = (name: string, words: string): boolean =>
+    new RegExp(`(?<![a-z0-9])${words}${key}(?!\\d)`, 'i').test(String(metadata[name] ?? ''))
+  return has('title', `${closingWord}:?\\s+`) || !(has('title', '') || has('branch', ''))
 }
 
 /** Those whose change changes these facts. */

@@ -103,6 +103,21 @@ describe('facts', () => {
     expect((await facts()).links).toEqual(['https://github.com/acme/app/pull/4', 'https://github.com/acme/app/pull/5'])
   })
 
+  test.each([
+    [false, { branch: 'alice/eng-1-lamp' }],
+    [false, { title: 'ENG-1: the lamp' }],
+    [false, { title: 'ENG-1: the prefix ENG-1', branch: 'eng-1', body: 'Closes ENG-1' }],
+    [false, { body: 'Part of ENG-1' }],
+    [true, { body: 'Closes ENG-1' }],
+    [true, { title: 'Fixes ENG-1: the lamp', branch: 'me_eng-1' }],
+    [true, { title: 'ENG-10', branch: 'bang-1', body: 'Resolves ENG-1' }],
+  ])('F15: are %s of a pull request that Linear has linked because of %o', async (isOwn, words) => {
+    const { ann, issue, facts } = await begin()
+    const url = 'https://github.com/acme/app/pull/1'
+    expect(ann.follow(issue, { url, title: '', body: '', branch: '', ...words })).not.toBeNull()
+    expect((await facts()).links).toEqual(isOwn ? [url] : [])
+  })
+
   test('show a canceled issue as one that has its end, and one in another team under its new key', async () => {
     const { bench, ann, issue, facts } = await begin()
     bench.workspace.addTeam({ key: 'OPS' })
