@@ -19,6 +19,7 @@ export function openReader(config: Config): Reader {
     kinds: resolveKinds(definitions, new Set()),
     worktreeOf: worktreeFinder(config.dataFolder),
     hosted: config.forge.kind !== 'local',
+    linear: config.tracker.kind === 'linear',
     close: () => store.close(),
   })
 }

@@ -210,6 +210,11 @@ export interface Authorisation {
   }) => Promise<{ workspace: { id: string; name: string } }>
   /** How an attempt stands. Throws FatalError `unknown-state`. */
   connection: (state: string) => Connection | Promise<Connection>
+  /**
+   * Gives the tokens of the workspace back, so that nobody can use them any more, and forgets them. `revoked` is false where the provider
+   * had taken them back before. Throws FatalError `unknown-workspace`, and what a call does.
+   */
+  disconnect: (workspace?: string) => Promise<{ workspace: { id: string; name: string }; revoked: boolean }>
 }
 
 export type Connection =

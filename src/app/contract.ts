@@ -119,6 +119,8 @@ export interface Reader {
   /** The snapshots of the issue and its children at `at` (default: now), recomputed from the journal. */
   snapshot(key: string, at?: number): { seq: number; at: string; address: string; value: unknown; context: unknown; status: string }[]
   feed(options?: { since?: number; level?: FeedEntry['level']; limit?: number }): FeedEntry[]
+  /** Whoever has let us in and where things do not go on until a person does something. */
+  troubles(): Trouble[]
   machines(): { id: string; version: string }[]
   machine(id: string): MachineDocument
   /** By address; `after` is the last address of the page before. Without a limit all of them. */
@@ -135,6 +137,15 @@ export interface Reader {
     notCheckable: { address: string; reason: string }[]
   }
   close(): void
+}
+
+/** What a person has to mend at a provider. */
+export interface Trouble {
+  provider: string
+  /** The workspace. */
+  name: string
+  reason: string
+  remedy: string
 }
 
 /** A machine as data: the source of the inspector's drawing. */
@@ -223,7 +234,7 @@ export interface App extends Reader {
    */
   receive(delivery: ReceivedDelivery): Promise<{ duplicate: boolean }>
   /**
-   * The one-time authorisation of a provider (`linear`, `github`): where a person goes, the person's return, and how it stands.
+   * The one-time authorisation of a provider (`linear`, `github`): where a person goes, the person's return, how it stands, and its end.
    * Throws FatalError `nothing-to-connect` for a provider that is not configured or needs nobody's consent, `unknown-state`.
    */
   connect(provider: string): Promise<{ url: string; state: string }>
@@ -235,6 +246,8 @@ export interface App extends Reader {
     provider: string,
     state: string,
   ): Promise<{ status: 'pending' } | { status: 'done'; workspace: { id: string; name: string } } | { status: 'failed'; reason: string }>
+  /** `workspace`: its name, address or id; without it the only one. Throws FatalError `unknown-workspace`, and what a call does. */
+  disconnect(provider: string, workspace?: string): Promise<{ workspace: { id: string; name: string }; revoked: boolean }>
   /** Each key counts once, as for every event. */
   pause(project?: string, idempotencyKey?: string): Promise<void>
   resume(project?: string, idempotencyKey?: string): Promise<void>
@@ -253,6 +266,7 @@ export interface App extends Reader {
     oldestUnhandledMs: number
     eventLoopLagMs: number
     faulted: string[]
+    troubles: Trouble[]
   }
   metrics(): string
   /** Rejects with FatalError `store-failed`, whose cause is the database's error, when nothing can be committed any more; resolves after `stop`. */

@@ -30,7 +30,7 @@ export function createLagMeter(): LagMeter {
 }
 
 /** Prometheus text. */
-export function metricsOf(system: Pick<ActorSystem, 'health'>, activeTurns: number): string {
+export function metricsOf(system: Pick<ActorSystem, 'health'>, activeTurns: number, troubles: number): string {
   const { backlog, oldestUnhandledMs, faulted, runningEffects, pendingEffects, cachedBytes } = system.health()
   const gauges: [string, string, number][] = [
     ['signalbox_backlog', 'Events that wait to be handled', backlog],
@@ -39,6 +39,7 @@ export function metricsOf(system: Pick<ActorSystem, 'health'>, activeTurns: numb
     ['signalbox_effects_running', 'Effects at work', runningEffects],
     ['signalbox_effects_pending', 'Effects that wait for their turn', pendingEffects],
     ['signalbox_agent_turns', 'Agent turns under way', activeTurns],
+    ['signalbox_troubles', 'Workspaces in which a person has to do something', troubles],
     ['signalbox_cached_bytes', 'Bytes of committed snapshots in memory', cachedBytes],
   ]
   return gauges.map(([name, help, value]) => `# HELP ${name} ${help}.\n# TYPE ${name} gauge\n${name} ${value}\n`).join('')

@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { FatalError } from '../errors.ts'
+import { readHealth } from '../actors/tracker/linear/health.ts'
 import {
   chainOf,
   entriesOf,
@@ -36,12 +37,14 @@ export interface ReaderOptions {
   worktreeOf: (project: string, key: string) => string | null
   /** Whether pull requests are at a forge elsewhere. */
   hosted: boolean
+  /** Whether issues are those of Linear. */
+  linear: boolean
   close: () => void
 }
 
 const iso = (at: number): string => new Date(at).toISOString()
 
-export function createReader({ store, database, kinds, worktreeOf, hosted, close }: ReaderOptions): Reader {
+export function createReader({ store, database, kinds, worktreeOf, hosted, linear, close }: ReaderOptions): Reader {
   const machines = new Map<number, MachineRow>()
   const machineOf = (id: number): MachineRow => {
     if (!machines.has(id)) for (const machine of store.state().machines) machines.set(machine.id, machine)
@@ -198,6 +201,10 @@ export function createReader({ store, database, kinds, worktreeOf, hosted, close
     },
     feed: ({ since, level, limit = 200 } = {}) =>
       readFeed(database, { limit, ...(since === undefined ? {} : { since }), ...(level === undefined ? {} : { level }) }).map(toFeedEntry),
+    troubles: () =>
+      (linear ? readHealth(database) : []).flatMap(({ name, reason, remedy }) =>
+        remedy === null ? [] : [{ provider: 'linear', name, reason: reason ?? 'Signalbox is not let in.', remedy }],
+      ),
     machines: () => [...kinds.values()].filter((kind) => kind.original).map((kind) => ({ id: kind.name, version: kind.version })),
     machine(id) {
       const kind = kinds.get(id)

@@ -268,7 +268,15 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
 
   const hosted = config.forge.kind !== 'local'
   const worktreeOf = worktreeFinder(config.dataFolder)
-  const reader = createReader({ store, database, kinds: system.kinds, worktreeOf, hosted, close() {} })
+  const reader = createReader({
+    store,
+    database,
+    kinds: system.kinds,
+    worktreeOf,
+    hosted,
+    linear: config.tracker.kind === 'linear',
+    close() {},
+  })
   announceHandled(system, hub, reader, database)
 
   const settled = async () => {
@@ -309,6 +317,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     connect: async (provider) => authorisationOf(provider).connect(),
     finishConnection: (provider, answer) => authorisationOf(provider).finish(answer),
     connection: async (provider, state) => authorisationOf(provider).connection(state),
+    disconnect: async (provider, workspace) => authorisationOf(provider).disconnect(workspace),
     pause: async (project, key) => void (await capacity.send({ type: 'operator.paused', ...about(project) }, keyed(key))),
     async resume(project, key) {
       const { duplicate } = await capacity.send({ type: 'operator.resumed', ...about(project) }, keyed(key))
@@ -334,9 +343,10 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
         oldestUnhandledMs,
         eventLoopLagMs: lag.read(),
         faulted,
+        troubles: reader.troubles(),
       }
     },
-    metrics: () => metricsOf(system, sessions.active),
+    metrics: () => metricsOf(system, sessions.active, reader.troubles().length),
     stopped: system.stopped,
     stop: () =>
       (stopping ??= (async () => {

@@ -11,6 +11,7 @@ export const commands: Readonly<Record<string, Load>> = {
   doctor: () => import('./doctor.ts'),
   start: () => import('./start.ts'),
   connect: () => import('./connect.ts'),
+  disconnect: () => import('./disconnect.ts'),
   submit: () => import('./submit.ts'),
   status: () => import('./status.ts'),
   explain: () => import('./explain.ts'),

@@ -2,6 +2,8 @@
 
 import { existsSync } from 'node:fs'
 import type { Config } from '../config.ts'
+import { isTerminal } from '../machines/issue/document.ts'
+import type { SqliteDatabase } from '../persistence/database.ts'
 import { linearSchema } from '../persistence/linear-schema.ts'
 import { type Finding, fail, pass, warn } from './doctor.ts'
 
@@ -40,12 +42,19 @@ export async function checkTracker(config: Config): Promise<Finding[]> {
         const timer = setTimeout(callback, ms)
         return () => clearTimeout(timer)
       },
+      isTerminal: (issue) => isOver(database, issue),
       webhookUrl: webhooks && server.publicUrl !== null ? `${server.publicUrl}/webhooks/linear` : null,
     })
     return found.map(toFinding('linear'))
   } finally {
     database.close()
   }
+}
+
+/** Whether the issue's actor has its end. */
+function isOver(database: SqliteDatabase, issue: string): boolean {
+  const row = database.prepare<[string], { snapshot: string | null }>('SELECT snapshot FROM actor WHERE address = ?').get(`issue/${issue}`)
+  return row?.snapshot != null && isTerminal((JSON.parse(row.snapshot) as { value: unknown }).value)
 }
 
 /** The workspaces that are connected; none where no server has ever started. */

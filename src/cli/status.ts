@@ -47,6 +47,7 @@ async function showAll(context: Context): Promise<number> {
   const issues = allIssues(reader, query)
   if (issues.length === 0) output.note('No issues. `signalbox submit TITLE` files one.')
   else printTable(issues, output)
+  for (const { provider, name, reason, remedy } of reader.troubles()) output.note(oneLine(`${provider} ${name}: ${reason} ${remedy}`))
   output.document({ issues, next: null })
   return exit.done
 }

@@ -8,6 +8,7 @@ import { readBody, readQuery } from './validation.ts'
 
 const providers = ['linear', 'github'] as const
 const begin = z.strictObject({ provider: z.enum(providers) })
+const end = z.strictObject({ provider: z.enum(providers), workspace: z.string().min(1).max(200).optional() })
 const asked = z.strictObject({ provider: z.enum(providers), state: z.string().min(1).max(200) })
 // What a provider adds beside is not ours to refuse.
 const returned = z.object({
@@ -16,7 +17,7 @@ const returned = z.object({
   error: z.string().max(200).optional(),
 })
 
-/** `POST /api/connections`, `GET /api/connections` and `GET /oauth/linear/callback`. */
+/** `POST /api/connections`, `GET /api/connections`, `POST /api/disconnections` and `GET /oauth/linear/callback`. */
 export function addConnectionRoutes(server: FastifyInstance, app: App): void {
   server.post('/api/connections', async (request, reply) => {
     const { provider } = readBody(begin, request)
@@ -25,6 +26,10 @@ export function addConnectionRoutes(server: FastifyInstance, app: App): void {
   server.get('/api/connections', (request) => {
     const { provider, state } = readQuery(asked, request)
     return app.connection(provider, state)
+  })
+  server.post('/api/disconnections', async (request) => {
+    const { provider, workspace } = readBody(end, request)
+    return app.disconnect(provider, workspace)
   })
   // The state is the secret: whoever has it was sent away by us.
   server.get('/oauth/linear/callback', { config: { access: 'open' }, exposeHeadRoute: false }, async (request, reply) => {

@@ -8,7 +8,7 @@ export function addHealthRoutes(server: FastifyInstance, app: App, options: { ve
   server.get('/health', { config: { access: 'open' } }, () => ({ status: 'ok', version: options.version }))
 
   server.get('/ready', { config: { access: 'open' } }, (request, reply) => {
-    const { state, backlog, oldestUnhandledMs, eventLoopLagMs, faulted } = app.health()
+    const { state, backlog, oldestUnhandledMs, eventLoopLagMs, faulted, troubles } = app.health()
     const ready = state === 'ready'
     if (!ready) void reply.code(503).header('retry-after', '1')
     return reply.send({
@@ -18,8 +18,8 @@ export function addHealthRoutes(server: FastifyInstance, app: App, options: { ve
       oldestUnhandledMs,
       eventLoopLagMs,
       faulted: faulted.length,
-      // Addresses name issues: only for those who may read them.
-      ...(request.credential === null ? {} : { faultedActors: faulted }),
+      // Addresses name issues, troubles name workspaces: only for those who may read them.
+      ...(request.credential === null ? {} : { faultedActors: faulted, troubles }),
     })
   })
 

@@ -86,6 +86,7 @@ describe('status', () => {
     const pages = [issue(), issue({ key: 'APP-2', id: 'id-2', title: 'Other', phase: 'done', waitsFor: [] })]
     const reader: Partial<Reader> = {
       issues: ({ cursor } = {}) => (cursor === undefined ? { issues: [pages[0]!], next: 'more' } : { issues: [pages[1]!], next: null }),
+      troubles: () => [],
     }
     const { code, stdout } = await run(status, [], reader)
     expect(code).toBe(0)
@@ -98,7 +99,7 @@ describe('status', () => {
 
   test('hands the filters to the reader', async () => {
     const asked: unknown[] = []
-    const reader: Partial<Reader> = { issues: (query) => (asked.push(query), { issues: [], next: null }) }
+    const reader: Partial<Reader> = { issues: (query) => (asked.push(query), { issues: [], next: null }), troubles: () => [] }
     const { stderr } = await run(status, ['--project', 'app', '--phase', 'done'], reader)
     expect(asked[0]).toMatchObject({ project: 'app', phase: 'done' })
     expect(stderr).toContain('No issues')

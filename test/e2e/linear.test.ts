@@ -207,6 +207,7 @@ test('a workspace that takes us out says so where people look, starts nothing, a
   const { world, twin } = await connected()
   const acme = twin.workspace()
   world.setScript('ENG-1', plainWork)
+  const connect = 'Run `signalbox connect linear` to let Signalbox in again.'
   acme.revoke()
   await until(async () => (await world.run('doctor', '--json')).stdout.includes('signalbox connect linear'), {
     what: 'doctor to say what to do',
@@ -217,7 +218,9 @@ test('a workspace that takes us out says so where people look, starts nothing, a
   expect(checks.filter(({ check, status }) => check.startsWith('linear') && status !== 'PASS')).toEqual(
     expect.arrayContaining([expect.objectContaining({ remedy: expect.stringContaining('signalbox connect linear') as string })]),
   )
-  expect((await world.ask('/ready')).status).toBe(200)
+  const trouble = { provider: 'linear', name: 'acme', reason: 'It has taken Signalbox out.', remedy: connect }
+  expect(await world.ask('/ready')).toMatchObject({ status: 200, body: { troubles: [trouble] } })
+  expect((await world.run('status')).stderr).toContain(`linear acme: ${trouble.reason} ${connect}`)
   const again = JSON.parse((await world.run('connect', 'linear', '--no-wait', '--json')).stdout) as { url: string }
   const attempt = new URLSearchParams({ provider: 'linear', state: new URL(again.url).searchParams.get('state')! })
   const standing = async () => (await world.ask(`/api/connections?${attempt.toString()}`)).body
@@ -226,4 +229,10 @@ test('a workspace that takes us out says so where people look, starts nothing, a
   expect(await standing()).toMatchObject({ status: 'done', workspace: { name: 'acme' } })
   acme.as('alice').createIssue({ title: 'Back again', delegate: true })
   await world.untilIssue('ENG-1', 'done')
+  expect((await world.ask('/ready')).body.troubles).toEqual([])
+  // And for good, by a word of the operator's.
+  expect(await world.run('disconnect', 'linear')).toMatchObject({ code: 2, stderr: expect.stringContaining('--yes') })
+  const end = await world.run('disconnect', 'linear', 'acme', '--yes', '--json')
+  expect(JSON.parse(end.stdout)).toEqual({ provider: 'linear', workspace: { id: acme.id, name: 'acme' }, revoked: true })
+  expect((await world.run('doctor')).stdout).toContain('No Linear workspace is connected.')
 })

@@ -4,7 +4,8 @@ import type { ProjectConfig } from '../../config.ts'
 import { FatalError } from '../../errors.ts'
 import type { SqliteDatabase } from '../../persistence/database.ts'
 import { createFactOutbox } from '../../persistence/fact-outbox.ts'
-import type { PromptContext, Tracker } from '../ports.ts'
+import type { Authorisation, PromptContext, Tracker } from '../ports.ts'
+import { createAccess } from './linear/access.ts'
 import { createCatchUp } from './linear/catch-up.ts'
 import { createCalls } from './linear/client.ts'
 import { createFarewell } from './linear/farewell.ts'
@@ -22,10 +23,10 @@ import { createSessionRows } from './linear/session-rows.ts'
 import { createSessions } from './linear/sessions.ts'
 import { createVault } from './linear/vault.ts'
 import { createWorkflow } from './linear/workflow.ts'
-import { createWorkspaces, type WorkspaceHealth } from './linear/workspaces.ts'
+import { createWorkspaces } from './linear/workspaces.ts'
 
 export { checkLinear, type Check, type CheckLinearOptions } from './linear/doctor.ts'
-export type { Connection, LinearSettings, WorkspaceHealth }
+export type { Connection, LinearSettings }
 
 export interface LinearTrackerOptions {
   settings: LinearSettings
@@ -64,10 +65,8 @@ export interface LinearTracker extends Tracker {
   }) => Promise<{ workspace: { id: string; name: string } }>
   /** How an attempt to let us in stands. Throws FatalError `unknown-state`. */
   connection: (state: string) => Connection
-  /** Gives the workspace's tokens back, so that nobody can use them any more. Throws FatalError `linear-unauthorized` for an unknown one. */
-  disconnect: (workspace: string) => Promise<void>
-  /** Whoever has let us in, and whether that is still so. */
-  workspaces: () => WorkspaceHealth[]
+  /** The end of it: its tokens are given back and forgotten. Throws FatalError `unknown-workspace`, and what a call does. */
+  disconnect: Authorisation['disconnect']
   /** Forgets what was carried out and which sessions had ended before `time` (epoch ms), and answers how much. */
   prune: (time: number) => number
   promptContext: (request: { issue: string; folder: string }) => Promise<PromptContext>
@@ -82,15 +81,16 @@ export function createLinearTracker(options: LinearTrackerOptions): LinearTracke
   const endpoint = createTokenEndpoint(settings, now, timeout)
   const workspaces = createWorkspaces({ database, vault, now, refresh: endpoint.refresh, log: options.log })
   const calls = createCalls({ apiUrl: settings.apiUrl, workspaces: () => workspaces, now, after, timeout })
-  const oauth = createOauth({ ...options, vault, workspaces, calls, endpoint })
   const rows = createIssueRows({ database, now })
+  const access = createAccess({ rows, workspaces, calls, isTerminal: options.isTerminal })
+  const oauth = createOauth({ ...options, vault, workspaces, calls, endpoint, access })
   const sessionRows = createSessionRows({ database, now })
   const outbox = createFactOutbox({ database, now, wake })
-  const issues = createIssues({ rows, workspaces, calls, projects, now })
+  const issues = createIssues({ rows, access, workspaces, calls, projects, now })
   const sessions = createSessions({ rows: sessionRows, calls })
   const workflow = createWorkflow({ rows, calls, now, log: options.log })
   const farewell = createFarewell({ sessionRows, sessions, log: warn })
-  const shared = { rows, issues, sessionRows, sessions, farewell, workspaces, calls, projects, now, log: warn }
+  const shared = { rows, issues, sessionRows, sessions, farewell, access, workspaces, calls, projects, now, log: warn }
   const connectUrl = (): string | null => (settings.clientId === null || settings.tokenKey === null ? null : oauth.connect().url)
   const sessionReader = createSessionReader({ ...shared, connectUrl })
   const catchUp = createCatchUp({ ...shared, sessionReader, isTerminal: options.isTerminal })
@@ -127,10 +127,6 @@ export function createLinearTracker(options: LinearTrackerOptions): LinearTracke
     connect: oauth.connect,
     finish: oauth.finish,
     connection: oauth.connection,
-    async disconnect(workspace) {
-      await endpoint.revoke(workspaces.root(workspace))
-      workspaces.setHealth(workspace, 'revoked', 'It was disconnected here.')
-    },
-    workspaces: workspaces.health,
+    disconnect: oauth.disconnect,
   }
 }

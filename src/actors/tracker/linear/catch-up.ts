@@ -4,11 +4,13 @@
 import type { ProjectConfig } from '../../../config.ts'
 import { toErrorData } from '../../../errors.ts'
 import type { Notice } from '../../ports.ts'
+import type { Access } from './access.ts'
 import type { LinearCalls } from './client.ts'
 import { listComments } from './documents/comment.ts'
 import { listDelegated } from './documents/issue.ts'
 import { oldestFirst, type Page } from './documents/operation.ts'
 import { listPrompts, listSessions, type ListedSession } from './documents/session.ts'
+import { isRefusal } from './doubted.ts'
 import type { Farewell } from './farewell.ts'
 import { messageOf } from './inlet.ts'
 import { newsOf } from './inlet-issues.ts'
@@ -35,6 +37,7 @@ export function createCatchUp(options: {
   sessionRows: SessionRows
   sessionReader: SessionReader
   farewell: Farewell
+  access: Access
   workspaces: Workspaces
   calls: LinearCalls
   projects: readonly ProjectConfig[]
@@ -42,7 +45,7 @@ export function createCatchUp(options: {
   now: () => number
   log: (message: string, issue?: string) => void
 }) {
-  const { rows, issues, sessionRows, sessionReader, farewell, workspaces, calls, projects, isTerminal, now, log } = options
+  const { rows, issues, sessionRows, sessionReader, farewell, access, workspaces, calls, projects, isTerminal, now, log } = options
 
   const since = (workspace: string, name: string): number | null => {
     const at = rows.cursor(workspace, name)
@@ -54,6 +57,8 @@ export function createCatchUp(options: {
   async function delegations(workspace: WorkspaceRow, signal: AbortSignal): Promise<Notice[]> {
     const { id, app_user: us } = workspace
     const how = { priority: 'polling' as const, signal }
+    // Nobody may tell that the teams are shown to us again.
+    if (workspace.health === 'permissions_changed') await access(id, how)
     const from = since(id, 'issues')
     const filter = { delegate: { id: { eq: us } }, ...(from === null ? {} : { updatedAt: { gte: iso(from) } }) }
     const delegated = await calls.pages(id, listDelegated, { filter }, how, (answer) => answer.issues)
@@ -73,8 +78,14 @@ export function createCatchUp(options: {
     const notices: Notice[] = []
     // Whoever was to be told of these may have ended before.
     const unheard = rows.unannounced(id)
-    for (const issue of new Set([...unknown.map((one) => one.id), ...gone, ...unheard])) {
-      const sight = await issues.look(id, issue, how)
+    const fresh = new Set(unknown.map((one) => one.id))
+    for (const issue of new Set([...fresh, ...gone, ...unheard])) {
+      const sight = await issues.look(id, issue, how).catch((error: unknown) => {
+        // That its team is not shown to us any more keeps no other from being heard of; it is asked for again, whatever the cursor says.
+        if (fresh.has(issue) || !isRefusal(error, 'linear-forbidden')) throw error
+        return null
+      })
+      if (sight === null) continue
       if (sight.kind === 'here' || sight.kind === 'gone') notices.push(...newsOf(sight, 'poll', null))
     }
     return notices

@@ -6,6 +6,8 @@ import type { SqliteDatabase } from '../../../persistence/database.ts'
 import { createCalls, type LinearCalls } from './client.ts'
 import { listStates } from './documents/issue.ts'
 import { getIdentity, listLabels, listProjects, listTeams, listWebhooks, type Team } from './documents/workspace.ts'
+import { missingAccess, remedies, scopesOf } from './health.ts'
+import { createIssueRows } from './issue-rows.ts'
 import { scopes, type LinearSettings } from './oauth.ts'
 import { createVault } from './vault.ts'
 import { createWorkspaces, type WorkspaceRow } from './workspaces.ts'
@@ -28,6 +30,8 @@ export interface CheckLinearOptions {
   webhookUrl: string | null
   /** Whether they are wanted. */
   webhooks: boolean
+  /** Whether the issue has its end. */
+  isTerminal: (issue: string) => boolean
   timeout?: number
 }
 
@@ -126,12 +130,14 @@ async function checkWorkspace(
 ): Promise<Check[]> {
   const { id, name } = workspace
   const checks: Check[] = []
-  if (workspace.health !== 'ok')
-    checks.push(warn(name, workspace.reason ?? `It is ${workspace.health}.`, 'Run `signalbox connect linear` to let Signalbox in again.'))
+  // Which teams are shown to us is seen here.
+  if (workspace.health === 'revoked' || workspace.health === 'unauthorized')
+    checks.push(warn(name, workspace.reason ?? `It is ${workspace.health}.`, remedies[workspace.health]))
   const { viewer, organization } = await calls.call(id, getIdentity, {}, how)
   checks.push(pass(name, `Connected as ${viewer.displayName ?? viewer.name}.`))
   if (organization.id !== id) checks.push(fail(name, 'Its token belongs to another workspace.', 'Run `signalbox connect linear` again.'))
-  const missing = scopes.filter((scope) => !workspace.scopes.split(/[\s,]+/).includes(scope))
+  const granted = scopesOf(workspace)
+  const missing = scopes.filter((scope) => !granted.includes(scope))
   checks.push(
     missing.length === 0
       ? pass(`${name}: scopes`, scopes.join(', '))
@@ -139,6 +145,11 @@ async function checkWorkspace(
   )
   const teams = await calls.pages(id, listTeams, {}, how, (answer) => answer.teams)
   seen.teams.push(...teams)
+  const open = createIssueRows({ database: options.database, now: options.now })
+    .ofWorkspace(id)
+    .filter((issue) => !options.isTerminal(issue.id))
+  const lost = missingAccess(open, teams)
+  if (lost !== null) checks.push(warn(name, lost, remedies.permissions_changed))
   seen.projects.push(...(await calls.pages(id, listProjects, {}, how, (answer) => answer.projects)))
   seen.labels.push(...(await calls.pages(id, listLabels, {}, how, (answer) => answer.issueLabels)))
   const wanted = options.projects.flatMap(({ tracker }) => tracker.teams).map((one) => one.toLowerCase())
@@ -241,8 +252,7 @@ function checkRouting(
 
 function toCheck({ name }: WorkspaceRow, error: unknown): Check {
   const { code, message } = toErrorData(error)
-  const connect = 'Run `signalbox connect linear` to let Signalbox in again.'
   if (error instanceof RetryableError) return warn(name, message, 'Try again in a moment.')
   if (code === 'wrong-token-key') return fail(name, message, 'Put the key that was used before into tracker.formerTokenKeys.')
-  return fail(name, message, code === 'linear-unauthorized' ? connect : 'Look at what Linear says.')
+  return fail(name, message, code === 'linear-unauthorized' ? remedies.unauthorized : 'Look at what Linear says.')
 }

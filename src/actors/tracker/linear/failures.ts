@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 import { FatalError, ProtocolError, RetryableError, type SignalboxError } from '../../../errors.ts'
+import { remedies } from './health.ts'
 
 /** An error as GraphQL writes it, with what Linear adds. */
 const graphqlError = z.object({
@@ -18,8 +19,6 @@ export interface Refusal {
   /** As it came: parsed where it was JSON. */
   body: unknown
 }
-
-const reconnect = 'Run `signalbox connect linear` to let Signalbox in again.'
 
 /** How long Linear is left alone when it does not say how long. */
 const shortPause = 30_000
@@ -52,13 +51,10 @@ export function toFailure(what: string, { status, headers, body }: Refusal, now:
     })
   }
   if (status === 401 || /authentication/.test(code)) {
-    return new FatalError('linear-unauthorized', `Linear does not accept our token any more (${what}): ${words}. ${reconnect}`)
+    return new FatalError('linear-unauthorized', `Linear does not accept our token any more (${what}): ${words}. ${remedies.unauthorized}`)
   }
   if (status === 403 || /forbidden|access.?denied|feature not accessible/.test(code)) {
-    return new FatalError(
-      'linear-forbidden',
-      `Signalbox may not do this at Linear (${what}): ${words}. Give its app access to the team in Linear's settings, under Applications.`,
-    )
+    return new FatalError('linear-forbidden', `Signalbox may not do this at Linear (${what}): ${words}. ${remedies.permissions_changed}`)
   }
   if (status >= 500 || /internal|lock.?timeout|network/.test(code)) {
     return new RetryableError('linear-failed', `Linear has failed (${what}): ${words}`, { retryAfter: 5_000 })

@@ -3,9 +3,9 @@
 import { RetryableError, toErrorData } from '../../../errors.ts'
 import type { ProjectConfig } from '../../../config.ts'
 import type { Delivery, Inlet, Notice } from '../../ports.ts'
+import type { Access } from './access.ts'
 import { addressedText } from './addressing.ts'
 import type { LinearCalls } from './client.ts'
-import { listTeams } from './documents/workspace.ts'
 import type { Farewell } from './farewell.ts'
 import { uuidOf } from './ids.ts'
 import { createIssueReader, look, prompted, type Source } from './inlet-issues.ts'
@@ -49,6 +49,7 @@ export function createInlet(options: {
   sessions: Sessions
   sessionReader: SessionReader
   farewell: Farewell
+  access: Access
   workspaces: Workspaces
   calls: LinearCalls
   projects: readonly ProjectConfig[]
@@ -56,7 +57,7 @@ export function createInlet(options: {
   after: (ms: number, callback: () => void) => () => void
   log: (message: string, issue?: string) => void
 }): Inlet {
-  const { rows, sessionRows, sessions, sessionReader, farewell, workspaces, calls, projects, catchUp, after, log } = options
+  const { rows, sessionRows, sessions, sessionReader, farewell, access, workspaces, projects, catchUp, after, log } = options
   const readIssue = createIssueReader(options)
 
   async function readSession(workspace: WorkspaceRow, event: SessionEvent, signal?: AbortSignal): Promise<Notice[]> {
@@ -92,22 +93,6 @@ export function createInlet(options: {
     return message === null ? [] : [message]
   }
 
-  /** The teams that we were put out of, where we have something to do in them. */
-  async function readPermissions(workspace: WorkspaceRow, signal?: AbortSignal): Promise<void> {
-    const teams = await calls.pages(workspace.id, listTeams, {}, { priority: 'report', signal }, (answer) => answer.teams)
-    const lost = rows.ofWorkspace(workspace.id).filter(({ team }) => teams.every(({ id }) => id !== team))
-    if (lost.length === 0) {
-      if (workspace.health === 'permissions_changed') workspaces.setHealth(workspace.id, 'ok', null)
-      return
-    }
-    const keys = lost.slice(0, 5).map(({ key }) => key)
-    const affected = [...new Set(lost.map(({ project }) => project))].toSorted()
-    const where = `${affected.length === 1 ? 'project' : 'projects'} ${affected.join(', ')}`
-    const reason = `Signalbox was put out of the team of ${keys.join(', ')}${lost.length > 5 ? ' and others' : ''} (${where}).`
-    workspaces.setHealth(workspace.id, 'permissions_changed', reason)
-    log(`${workspace.name}: ${reason}`)
-  }
-
   async function read(delivery: Delivery, signal?: AbortSignal): Promise<Notice[]> {
     const event = readEvent(delivery)
     const workspace = event === null ? undefined : workspaces.find(event.organizationId)
@@ -124,12 +109,11 @@ export function createInlet(options: {
         return rows.byId(issue) === undefined ? [] : [look(issue)]
       }
       case 'PermissionChange':
-        await readPermissions(workspace, signal)
+        await access(workspace.id, { priority: 'report', signal })
         return []
       case 'OAuthApp':
         if (event.action !== 'revoked') return []
-        workspaces.setHealth(workspace.id, 'revoked', `${workspace.name} has taken Signalbox out.`)
-        log(`${workspace.name} has taken Signalbox out. Run \`signalbox connect linear\` to be let in again.`)
+        workspaces.setHealth(workspace.id, 'revoked', 'It has taken Signalbox out.')
         return []
     }
   }

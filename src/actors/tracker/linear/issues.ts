@@ -4,10 +4,11 @@ import type { ProjectConfig } from '../../../config.ts'
 import { FatalError, ProtocolError } from '../../../errors.ts'
 import { createInTurn } from '../../in-turn.ts'
 import type { PolledIssue } from '../../ports.ts'
+import type { Access } from './access.ts'
 import type { CallOptions, LinearCalls } from './client.ts'
 import { doubted, isRefusal } from './doubted.ts'
 import { getDelegations } from './documents/issue.ts'
-import { listTeams } from './documents/workspace.ts'
+import { remedies } from './health.ts'
 import { digestOf, fetchIssue, newestOf, observedAtOf, relatedTo, toFacts, type WholeIssue } from './issue-facts.ts'
 import type { IssueRow, IssueRows } from './issue-rows.ts'
 import { hasRules, isTrusted, routeOf, type Actor, type Route } from './routing.ts'
@@ -44,12 +45,13 @@ export interface Issues {
 
 export function createIssues(options: {
   rows: IssueRows
+  access: Access
   workspaces: Workspaces
   calls: LinearCalls
   projects: readonly ProjectConfig[]
   now: () => number
 }): Issues {
-  const { rows, workspaces, calls, projects, now } = options
+  const { rows, access, workspaces, calls, projects, now } = options
   const inTurn = createInTurn()
 
   const projectOf = (id: string): ProjectConfig | undefined => projects.find((project) => project.id === id)
@@ -60,20 +62,22 @@ export function createIssues(options: {
       const issue = await doubted('linear-not-found', () => fetchIssue(calls, workspace, id, how))
       return issue.trashed ? null : issue
     } catch (error) {
-      if (!isRefusal(error, 'linear-not-found')) throw error
+      const isGone = isRefusal(error, 'linear-not-found')
+      if (!isGone && !isRefusal(error, 'linear-forbidden')) throw error
       const row = rows.byId(id)
       if (row !== undefined) await assertAccess(row, how)
+      if (!isGone) throw error
       return null
     }
   }
 
   /** Linear says the same of what is gone and of what we may not see any more. */
   async function assertAccess({ workspace, team, key }: IssueRow, how: CallOptions): Promise<void> {
-    const teams = await calls.pages(workspace, listTeams, {}, how, (answer) => answer.teams)
+    const teams = await access(workspace, how)
     if (teams.some(({ id }) => id === team)) return
     throw new FatalError(
       'linear-forbidden',
-      `Signalbox has no access any more to the team of ${key} at Linear. Give its app access to the team in Linear's settings, under Applications.`,
+      `Signalbox has no access any more to the team of ${key} at Linear. ${remedies.permissions_changed}`,
     )
   }
 

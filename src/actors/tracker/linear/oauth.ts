@@ -5,6 +5,7 @@ import { z } from 'zod'
 import type { Config } from '../../../config.ts'
 import { ConfigurationError, FatalError, toErrorData } from '../../../errors.ts'
 import type { SqliteDatabase } from '../../../persistence/database.ts'
+import type { Access } from './access.ts'
 import type { LinearCalls } from './client.ts'
 import { getIdentity } from './documents/workspace.ts'
 import { toFailure, toNonsense, toUnreachable } from './failures.ts'
@@ -121,11 +122,12 @@ export function createOauth(options: {
   workspaces: Workspaces
   calls: LinearCalls
   endpoint: TokenEndpoint
+  access: Access
   now: () => number
   callbackUrl: () => string
   log: (level: 'info' | 'warn', message: string) => void
 }) {
-  const { settings, database, vault, workspaces, calls, endpoint, now, callbackUrl, log } = options
+  const { settings, database, vault, workspaces, calls, endpoint, access, now, callbackUrl, log } = options
   const insert = database.prepare<[string, string, number]>(
     `INSERT INTO linear_oauth (state, verifier, status, expires_at) VALUES (?, ?, 'pending', ?)`,
   )
@@ -149,7 +151,11 @@ export function createOauth(options: {
     }
     const appName = viewer.displayName ?? viewer.name
     workspaces.save({ id: organization.id, name: organization.name, urlKey: organization.urlKey, appUser: viewer.id, appName }, tokens)
-    return { id: organization.id, name: organization.name }
+    const { id, name } = organization
+    await access(id, { priority: 'report' }).catch((error: unknown) =>
+      log('warn', `It could not be seen which teams ${name} shows us: ${toErrorData(error).message}`),
+    )
+    return { id, name }
   }
 
   return {
@@ -199,6 +205,22 @@ export function createOauth(options: {
         settle.run('failed', null, toErrorData(failure).message, state)
         throw failure
       }
+    },
+
+    /** Forgets a workspace whose tokens Linear has taken back, now or before. Throws FatalError `unknown-workspace`, and what a call does. */
+    async disconnect(named?: string): Promise<{ workspace: { id: string; name: string }; revoked: boolean }> {
+      const { id, name } = workspaces.named(named)
+      // What Linear does not know any more cannot be given back.
+      const revoked = await endpoint.revoke(workspaces.root(id)).then(
+        () => true,
+        (error: unknown) => {
+          if (!(error instanceof FatalError) || error.code !== 'linear-unauthorized') throw error
+          return false
+        },
+      )
+      workspaces.forget(id)
+      log('info', `The Linear workspace ${name} is disconnected.`)
+      return { workspace: { id, name }, revoked }
     },
 
     /** How an attempt stands. Throws FatalError `unknown-state`. */

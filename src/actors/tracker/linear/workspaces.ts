@@ -4,9 +4,8 @@
 
 import type { SqliteDatabase } from '../../../persistence/database.ts'
 import { FatalError, toErrorData } from '../../../errors.ts'
+import { remedies, type Health } from './health.ts'
 import type { Vault } from './vault.ts'
-
-export type Health = 'ok' | 'revoked' | 'unauthorized' | 'permissions_changed'
 
 export interface WorkspaceRow {
   id: string
@@ -32,47 +31,30 @@ export interface Tokens {
   scopes: string
 }
 
-/** A workspace as people see it. */
-export interface WorkspaceHealth {
-  id: string
-  name: string
-  /** Its address is linear.app/URLKEY. */
-  urlKey: string
-  health: Health
-  reason: string | null
-  remedy: string | null
-  scopes: string[]
-  expiresAt: number | null
-}
-
 export interface Workspaces {
   all: () => WorkspaceRow[]
   find: (id: string) => WorkspaceRow | undefined
   /** Throws FatalError `linear-unauthorized` for one that has not let us in. */
   need: (id: string) => WorkspaceRow
+  /** To let us in gives back no access to teams: where it was missing, it is until somebody has looked. */
   save: (workspace: { id: string; name: string; urlKey: string; appUser: string; appName: string }, tokens: Tokens) => void
+  /** What is worse than before is logged, with what to do. */
   setHealth: (id: string, health: Health, reason: string | null) => void
+  /** By its id, name or address, or the only one. Throws FatalError `unknown-workspace`. */
+  named: (name: string | undefined) => WorkspaceRow
   /** The token that all others of the workspace hang on. */
   root: (id: string) => string
+  forget: (id: string) => void
   /** A token that is good for some minutes yet. Throws what a refresh does. */
   token: (id: string) => Promise<string>
   /** A token to use instead of `refused`, which Linear did not take. */
   replace: (id: string, refused: string) => Promise<string>
-  health: () => WorkspaceHealth[]
   /** Encrypts anew what was encrypted with a former key. Throws ConfigurationError `wrong-token-key`. */
   encryptAnew: () => void
 }
 
 /** A token that ends sooner than this is refreshed before it is used. */
 const shortest = 5 * 60_000
-
-const remedies: Record<Health, string | null> = {
-  ok: null,
-  revoked: 'Run `signalbox connect linear` to let Signalbox in again.',
-  unauthorized: 'Run `signalbox connect linear` to let Signalbox in again.',
-  permissions_changed:
-    "Give the app access to the teams again in Linear's settings, under Applications, or change the teams of the projects.",
-}
 
 export function createWorkspaces(options: {
   database: SqliteDatabase
@@ -91,7 +73,8 @@ export function createWorkspaces(options: {
     `INSERT INTO linear_workspace (id, name, url_key, app_user, app_name, scopes, access_token, refresh_token, expires_at, health, connected_at, updated_at)
      VALUES (@id, @name, @url_key, @app_user, @app_name, @scopes, @access_token, @refresh_token, @expires_at, 'ok', @connected_at, @updated_at)
      ON CONFLICT (id) DO UPDATE SET name = @name, url_key = @url_key, app_user = @app_user, app_name = @app_name, scopes = @scopes,
-       access_token = @access_token, refresh_token = @refresh_token, expires_at = @expires_at, health = 'ok', reason = NULL, updated_at = @updated_at`,
+       access_token = @access_token, refresh_token = @refresh_token, expires_at = @expires_at, updated_at = @updated_at,
+       reason = CASE health WHEN 'permissions_changed' THEN reason END, health = CASE health WHEN 'permissions_changed' THEN health ELSE 'ok' END`,
   )
   const setTokens = database.prepare<[Pick<WorkspaceRow, 'id' | 'access_token' | 'refresh_token' | 'expires_at' | 'updated_at'>]>(
     `UPDATE linear_workspace SET access_token = @access_token, refresh_token = @refresh_token, expires_at = @expires_at,
@@ -100,10 +83,14 @@ export function createWorkspaces(options: {
   const writeHealth = database.prepare<[Health, string | null, number, string]>(
     'UPDATE linear_workspace SET health = ?, reason = ?, updated_at = ? WHERE id = ?',
   )
+  const remove = database.prepare<[string]>('DELETE FROM linear_workspace WHERE id = ?')
   const underWay = new Map<string, Promise<string>>()
 
   function setHealth(id: string, health: Health, reason: string | null): void {
-    if (!readOnly) writeHealth.run(health, reason, now(), id)
+    const row = find(id)
+    if (readOnly || row === undefined || (row.health === health && row.reason === reason)) return
+    writeHealth.run(health, reason, now(), id)
+    if (health !== 'ok') log('warn', `Linear workspace ${row.name}: ${reason} ${remedies[health]}`)
   }
   const find = (id: string): WorkspaceRow | undefined => byId.get(id)
   const open = (row: WorkspaceRow): string => vault.open(row.access_token, row.id)
@@ -138,14 +125,13 @@ export function createWorkspaces(options: {
     const { name } = row
     const lost = (reason: string, cause?: unknown): FatalError => {
       if (row.health !== 'revoked') setHealth(id, 'unauthorized', reason)
-      log('warn', `The Linear workspace ${name} has to be connected again: ${reason}`)
       return new FatalError(
         'linear-unauthorized',
         `Linear does not accept our token for ${name} any more: ${reason} ${remedies.unauthorized}`,
         { cause },
       )
     }
-    if (row.refresh_token === null) throw lost('it has ended, and there is none to refresh it with.')
+    if (row.refresh_token === null) throw lost('Its token has ended, and there is none to refresh it with.')
     try {
       const tokens = await refresh(vault.open(row.refresh_token, id))
       // Linear gives a new refresh token each time; where it does not, the old one stays good.
@@ -168,10 +154,29 @@ export function createWorkspaces(options: {
       upsert.run({ ...seal(id, tokens), ...identity })
     },
     setHealth,
+    named(name) {
+      const rows = all.all()
+      const wanted = name?.toLowerCase()
+      const found = rows.filter(
+        (row) => wanted === undefined || [row.id, row.name, row.url_key].some((one) => one.toLowerCase() === wanted),
+      )
+      if (found.length === 1) return found[0]!
+      const choices =
+        rows.length === 0
+          ? 'None is connected.'
+          : `Say which: ${rows
+              .map((row) => row.url_key)
+              .toSorted()
+              .join(', ')}.`
+      const what =
+        name === undefined ? `${rows.length} workspaces of Linear are connected` : `There is no one workspace '${name}' of Linear`
+      throw new FatalError('unknown-workspace', `${what}. ${choices}`)
+    },
     root(id) {
       const row = need(id)
       return vault.open(row.refresh_token ?? row.access_token, id)
     },
+    forget: (id) => void remove.run(id),
     async token(id) {
       const row = need(id)
       if (row.health === 'revoked') throw new FatalError('linear-unauthorized', `${row.name} has taken Signalbox out. ${remedies.revoked}`)
@@ -182,17 +187,6 @@ export function createWorkspaces(options: {
       const present = open(need(id))
       return present === refused ? refreshOnce(id) : present
     },
-    health: () =>
-      all.all().map((row) => ({
-        id: row.id,
-        name: row.name,
-        urlKey: row.url_key,
-        health: row.health,
-        reason: row.reason,
-        remedy: remedies[row.health],
-        scopes: row.scopes.split(/[\s,]+/).filter((scope) => scope !== ''),
-        expiresAt: row.expires_at,
-      })),
     encryptAnew() {
       const work = database.transaction(() => {
         for (const row of all.all()) {

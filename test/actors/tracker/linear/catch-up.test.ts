@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import type { Notice } from '../../../../src/actors/ports.ts'
+import { readHealth } from '../../../../src/actors/tracker/linear/health.ts'
 import { createVirtualClock } from '../../../twins/clock.ts'
 import { createBench, factsOf, saidIn, typesOf, type Bench, type BenchOptions } from './fixture.ts'
 
@@ -121,7 +122,7 @@ describe('catching up', () => {
     const { bench, ann } = await begin({ twin: { workspaces: [{ name: 'acme' }, { name: 'beta' }] } })
     await bench.connect('beta')
     for (const name of ['acme', 'beta']) bench.twin.workspace(name).as('alice').createIssue({ title: name, delegate: true })
-    const [first] = bench.tracker.workspaces()
+    const [first] = readHealth(bench.database)
     const broken = bench.twin.workspace(first!.name)
     bench.twin.faults.add({ match: ({ operation }) => operation === 'SignalboxDelegated', status: 500 })
     const found = factsOf(await catchUp(bench), 'tracker.delegated')

@@ -1,26 +1,8 @@
 // Whether what is wrong with the connection to Linear is said, with what to do.
 
 import { describe, expect, test } from 'vitest'
-import { checkLinear, type CheckLinearOptions } from '../../../../src/actors/tracker/linear.ts'
-import { createBench, impatient, secret, type Bench, type BenchOptions } from './fixture.ts'
-
-const webhookUrl = 'https://box.example/webhooks/linear'
-
-function check(bench: Bench, options: Partial<CheckLinearOptions> = {}) {
-  return checkLinear({
-    settings: bench.settings,
-    projects: bench.projects,
-    database: bench.database,
-    now: Date.now,
-    after: (ms, callback) => {
-      const timer = setTimeout(callback, ms)
-      return () => clearTimeout(timer)
-    },
-    webhookUrl,
-    webhooks: true,
-    ...options,
-  })
-}
+import type { CheckLinearOptions } from '../../../../src/actors/tracker/linear.ts'
+import { check, createBench, impatient, secret, type Bench, type BenchOptions } from './fixture.ts'
 
 async function problems(bench: Bench, options: Partial<CheckLinearOptions> = {}) {
   const checks = await check(bench, options)

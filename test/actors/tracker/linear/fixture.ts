@@ -6,7 +6,9 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { Delivery, Notice } from '../../../../src/actors/ports.ts'
 import {
+  checkLinear,
   createLinearTracker,
+  type CheckLinearOptions,
   type LinearSettings,
   type LinearTracker,
   type LinearTrackerOptions,
@@ -164,6 +166,15 @@ export async function createBench(options: BenchOptions = {}): Promise<Bench> {
   if (options.connect !== false) await bench.connect()
   return bench
 }
+
+/** What `signalbox doctor` finds. */
+export const check = (bench: Bench, options: Partial<CheckLinearOptions> = {}) =>
+  checkLinear({
+    ...{ settings: bench.settings, projects: bench.projects, database: bench.database },
+    ...{ now: realClock.now, after: realClock.after, isTerminal: (issue) => bench.terminal.has(issue) },
+    ...{ webhookUrl: 'https://box.example/webhooks/linear', webhooks: true },
+    ...options,
+  })
 
 /** The facts among the notices, as issue and type. */
 export const typesOf = (notices: Notice[]): string[] =>

@@ -1,8 +1,9 @@
 // Letting us in, and what becomes of the tokens.
 
 import { describe, expect, test } from 'vitest'
+import { readHealth } from '../../../../src/actors/tracker/linear/health.ts'
 import { createVirtualClock } from '../../../twins/clock.ts'
-import { callback, createBench, impatient, saidIn, secret, type Bench } from './fixture.ts'
+import { callback, check, createBench, factsOf, impatient, saidIn, secret, type Bench } from './fixture.ts'
 
 interface Row {
   id: string
@@ -43,7 +44,7 @@ describe('connecting a workspace', () => {
     const { workspace } = await bench.tracker.finish({ code: back.searchParams.get('code')!, state })
     expect(workspace).toEqual({ id: bench.workspace.id, name: 'acme' })
     expect(bench.tracker.connection(state)).toEqual({ status: 'done', workspace })
-    expect(bench.tracker.workspaces()).toMatchObject([
+    expect(readHealth(bench.database)).toMatchObject([
       {
         id: bench.workspace.id,
         urlKey: 'acme',
@@ -62,8 +63,7 @@ describe('connecting a workspace', () => {
     const bench = await createBench({ twin: { workspaces: [{ name: 'acme' }, { name: 'beta' }] } })
     await bench.connect('beta')
     expect(
-      bench.tracker
-        .workspaces()
+      readHealth(bench.database)
         .map(({ name }) => name)
         .toSorted(),
     ).toEqual(['acme', 'beta'])
@@ -110,7 +110,7 @@ describe('connecting a workspace', () => {
     const good = new URL(await bench.twin.oauth.approve(url)).searchParams.get('code')!
     await expect(bench.tracker.finish({ code: good, state })).rejects.toMatchObject({ name: 'ProtocolError', code: 'linear-nonsense' })
     expect(bench.tracker.connection(state)).toMatchObject({ status: 'failed', reason: expect.stringContaining('access_token') })
-    expect(bench.tracker.workspaces()).toEqual([])
+    expect(readHealth(bench.database)).toEqual([])
   })
 
   test.each([500, 'timeout', 'reset', 'half'] as const)('an exchange that ends in %s can be begun anew', async (status) => {
@@ -120,7 +120,7 @@ describe('connecting a workspace', () => {
     bench.twin.faults.add({ match: ({ path }) => path === '/oauth/token', status })
     await expect(bench.connect()).rejects.toMatchObject({ name: 'RetryableError' })
     await bench.connect()
-    expect(bench.tracker.workspaces()).toHaveLength(1)
+    expect(readHealth(bench.database)).toHaveLength(1)
   })
 
   test('without an application or a key for the tokens nothing is begun', async () => {
@@ -173,11 +173,11 @@ describe('tokens', () => {
       code: 'linear-unauthorized',
       message: expect.stringContaining('signalbox connect linear'),
     })
-    expect(bench.tracker.workspaces()).toMatchObject([
+    expect(readHealth(bench.database)).toMatchObject([
       { health: 'unauthorized', remedy: expect.stringContaining('signalbox connect linear') },
     ])
     await bench.connect()
-    expect(bench.tracker.workspaces()).toMatchObject([{ health: 'ok', reason: null, remedy: null }])
+    expect(readHealth(bench.database)).toMatchObject([{ health: 'ok', reason: null, remedy: null }])
     expect(await bench.tracker.facts({ project: 'app', issue })).not.toBeNull()
   })
 
@@ -190,7 +190,7 @@ describe('tokens', () => {
     for (const status of [503, 'timeout', 'reset'] as const) {
       bench.twin.faults.add({ match, status })
       await expect(bench.tracker.facts({ project: 'app', issue })).rejects.toMatchObject({ name: 'RetryableError' })
-      expect(bench.tracker.workspaces()).toMatchObject([{ health: 'ok' }])
+      expect(readHealth(bench.database)).toMatchObject([{ health: 'ok' }])
     }
     // Linear has rotated the token and its answer was lost: asked again, it gives the same pair.
     bench.twin.faults.add({ match, status: 'reset', when: 'after' })
@@ -199,7 +199,7 @@ describe('tokens', () => {
     bench.workspace.revoke()
     bench.database.prepare('UPDATE linear_workspace SET expires_at = ?').run(Date.now())
     await expect(bench.tracker.facts({ project: 'app', issue })).rejects.toMatchObject({ code: 'linear-unauthorized' })
-    expect(bench.tracker.workspaces()).toMatchObject([{ health: 'unauthorized' }])
+    expect(readHealth(bench.database)).toMatchObject([{ health: 'unauthorized' }])
   })
 
   test('with a new key they are encrypted anew at the start; without the former one it says so', async () => {
@@ -221,7 +221,7 @@ describe('tokens', () => {
     const issue = await delegated(bench)
     bench.workspace.revoke()
     expect(await bench.told()).toEqual([])
-    expect(bench.tracker.workspaces()).toMatchObject([{ health: 'revoked', reason: 'acme has taken Signalbox out.' }])
+    expect(readHealth(bench.database)).toMatchObject([{ health: 'revoked', reason: 'It has taken Signalbox out.' }])
     const asked = bench.twin.requests.length
     await expect(bench.tracker.facts({ project: 'app', issue })).rejects.toMatchObject({ code: 'linear-unauthorized' })
     expect(bench.twin.requests).toHaveLength(asked)
@@ -234,12 +234,24 @@ describe('tokens', () => {
     bench.twin.faults.add({ match, status: 503 })
     await expect(bench.tracker.disconnect(bench.workspace.id)).rejects.toMatchObject({ code: 'linear-failed' })
     expect(await bench.tracker.facts({ project: 'app', issue })).not.toBeNull()
-    await bench.tracker.disconnect(bench.workspace.id)
-    expect(bench.tracker.workspaces()).toMatchObject([{ health: 'revoked' }])
+    const workspace = { id: bench.workspace.id, name: 'acme' }
+    expect(await bench.tracker.disconnect()).toEqual({ workspace, revoked: true })
+    expect(rowsOf(bench)).toEqual([])
     await expect(bench.tracker.facts({ project: 'app', issue })).rejects.toMatchObject({ code: 'linear-unauthorized' })
-    await expect(bench.tracker.disconnect('unknown')).rejects.toMatchObject({ code: 'linear-unauthorized' })
+    await expect(bench.tracker.disconnect()).rejects.toMatchObject({ code: 'unknown-workspace' })
     await bench.connect()
     expect(await bench.tracker.facts({ project: 'app', issue })).not.toBeNull()
+  })
+
+  test('a workspace is disconnected by its name, and forgotten also where Linear has forgotten us before', async () => {
+    const bench = await createBench({ twin: { workspaces: [{ name: 'acme' }, { name: 'beta' }] } })
+    await bench.connect('beta')
+    const ambiguous = { code: 'unknown-workspace', message: expect.stringContaining('Say which: acme, beta.') }
+    await expect(bench.tracker.disconnect()).rejects.toMatchObject(ambiguous)
+    await expect(bench.tracker.disconnect('gamma')).rejects.toMatchObject(ambiguous)
+    bench.twin.workspace('beta').revoke()
+    expect(await bench.tracker.disconnect('Beta')).toMatchObject({ workspace: { name: 'beta' }, revoked: false })
+    expect(readHealth(bench.database)).toMatchObject([{ name: 'acme', health: 'ok' }])
   })
 
   test('what was to be said while nobody had let us in is kept, and said when somebody has', async () => {
@@ -257,20 +269,74 @@ describe('tokens', () => {
     expect(saidIn(bench.workspace, bench.workspace.sessions({ id: issue })[0]!)).toContain('elicitation: Which colour?')
   })
 
-  test('access to teams that is taken and given back is shown, with the projects that it is missed in (edges 9, 108)', async () => {
-    const bench = await createBench({ twin: { teams: [{ key: 'ENG' }, { key: 'OPS' }] } })
-    await delegated(bench)
-    bench.workspace.changeTeamAccess(['OPS'])
-    await bench.told()
-    expect(bench.tracker.workspaces()).toMatchObject([
-      {
-        health: 'permissions_changed',
-        reason: 'Signalbox was put out of the team of ENG-1 (project app).',
-        remedy: expect.stringContaining('Applications'),
-      },
-    ])
-    bench.workspace.changeTeamAccess(['OPS', 'ENG'])
-    await bench.told()
-    expect(bench.tracker.workspaces()).toMatchObject([{ health: 'ok' }])
+  describe('access to teams that is taken', () => {
+    const reason = 'Signalbox was put out of the team of ENG-1 (project app).'
+    const remedy = "Give the app access to the teams again in Linear's settings, under Applications, or change the teams of the projects."
+
+    async function begin() {
+      const bench = await createBench({ twin: { teams: [{ key: 'ENG' }, { key: 'OPS' }] } })
+      const issue = await delegated(bench)
+      const doctor = async () => (await check(bench)).filter(({ what, level }) => what === 'acme' && level !== 'pass')
+      const warnings = () => bench.logged.filter((line) => line.startsWith('warn'))
+      const look = () => bench.tracker.facts({ project: 'app', issue })
+      const poll = async () => (await bench.tracker.inlet.catchUp(new AbortController().signal)).notices
+      return { bench, issue, doctor, warnings, look, poll }
+    }
+
+    test('is said by doctor and by the log with the projects that it is missed in, until it is given back (edges 9, 108)', async () => {
+      const { bench, doctor, warnings } = await begin()
+      bench.workspace.changeTeamAccess(['OPS'])
+      await bench.told()
+      expect(await doctor()).toEqual([{ what: 'acme', level: 'warn', message: reason, remedy }])
+      expect(warnings()).toEqual([`warn: Linear workspace acme: ${reason} ${remedy}`])
+      bench.workspace.changeTeamAccess(['OPS', 'ENG'])
+      await bench.told()
+      expect([await doctor(), warnings().length, readHealth(bench.database)[0]!.health]).toEqual([[], 1, 'ok'])
+    })
+
+    test('is not hidden by connecting anew, which does not give it back', async () => {
+      const { bench, doctor } = await begin()
+      bench.workspace.revoke()
+      await bench.told()
+      const { url, state } = bench.tracker.connect()
+      const back = new URL(await bench.twin.oauth.approve(url, { teams: ['OPS'] }))
+      await bench.tracker.finish({ code: back.searchParams.get('code')!, state })
+      expect(readHealth(bench.database)).toMatchObject([{ health: 'permissions_changed', reason, remedy }])
+      expect(await doctor()).toMatchObject([{ message: reason, remedy }])
+      await bench.connect()
+      expect([await doctor(), readHealth(bench.database)[0]!.health]).toEqual([[], 'ok'])
+    })
+
+    test('is found by whoever asks where nothing is told, and the end of it as well', async () => {
+      const { bench, doctor, warnings, look, poll } = await begin()
+      bench.twin.app.webhookUrl = undefined
+      bench.workspace.changeTeamAccess(['OPS'])
+      // By doctor before the server has noticed.
+      expect(await doctor()).toMatchObject([{ message: reason, remedy }])
+      await expect(look()).rejects.toMatchObject({ code: 'linear-forbidden', message: expect.stringContaining(remedy) })
+      await expect(look()).rejects.toMatchObject({ code: 'linear-forbidden' })
+      expect(readHealth(bench.database)).toMatchObject([{ health: 'permissions_changed', reason, remedy }])
+      expect(warnings()).toEqual([`warn: Linear workspace acme: ${reason} ${remedy}`])
+      bench.workspace.changeTeamAccess(undefined)
+      await poll()
+      expect([await doctor(), readHealth(bench.database)[0]!.health]).toEqual([[], 'ok'])
+    })
+
+    test('keeps nothing of the other teams from being found by asking', async () => {
+      const { bench, poll } = await begin()
+      bench.twin.app.webhookUrl = undefined
+      bench.workspace.changeTeamAccess(['OPS'])
+      bench.workspace.as('alice').createIssue({ title: 'In OPS', team: 'OPS', delegate: true })
+      expect(factsOf(await poll(), 'tracker.delegated')[0]).toMatchObject({ event: { key: 'OPS-1' } })
+      expect(bench.logged.filter((line) => line.includes('caught up'))).toEqual([])
+    })
+
+    test("is nobody's concern where nothing is to be done any more", async () => {
+      const { bench, issue, doctor } = await begin()
+      bench.terminal.add(issue)
+      bench.workspace.changeTeamAccess(['OPS'])
+      await bench.told()
+      expect([await doctor(), readHealth(bench.database)[0]!.health]).toEqual([[], 'ok'])
+    })
   })
 })
