@@ -247,8 +247,14 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
       // A day, at five minutes each: so long a person has to let us in again before something is left unsaid.
       attempts: 300,
       doubts,
+      // The forge shows it too, whatever the tracker says to this one or to those before it; the embedded one has its page for that.
+      also: config.forge.kind === 'local' ? [] : ['forge.told'],
+      logic: delivery<TrackerReport>(({ report, id }) => host.tracker().report(report, id)),
+    },
+    'forge.told': {
+      attempts: 300,
+      doubts,
       logic: delivery<TrackerReport>(async ({ report, id }) => {
-        await host.tracker().report(report, id)
         // Told late, it would show there what was true once; what is true by now is told by the report that follows.
         const isPast = report.kind !== 'comment' && host.phaseOf(report.issue) !== report.phase
         if (!isPast) await forge().tell?.({ ...report, id })

@@ -10,6 +10,8 @@ import type { RandomSource } from './random.ts'
 export interface EffectPolicy {
   /** Replaces the machine's own logic of this name. */
   logic?: AnyActorLogic
+  /** Of a report: policies by which it is delivered as well, each in a line of its own, so that none waits for another. */
+  also?: readonly string[]
   /** How many may run at once. Default 100. */
   limit?: number
   /** Effects of one pool share its places, first come, first served; each says the same `limit`. Default: a pool of its own. */
@@ -26,7 +28,7 @@ export interface EffectPolicy {
   onRestart?: 'rerun' | 'interrupt'
 }
 
-export type CompletePolicy = EffectPolicy & Required<Omit<EffectPolicy, 'logic' | 'deadline' | 'pool' | 'doubts'>>
+export type CompletePolicy = EffectPolicy & Required<Omit<EffectPolicy, 'logic' | 'also' | 'deadline' | 'pool' | 'doubts'>>
 
 /** A report's delivery is tried often and again after a restart; any other effect is not unless it says so. */
 export function policyOf(

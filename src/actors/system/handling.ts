@@ -147,14 +147,15 @@ export function createHandling(parts: Parts, records: Records, lives: Lives, sup
   const addressOf = (to: Target, row: ActorRow): string =>
     'self' in to ? row.address : 'parent' in to ? parentOf(row)! : `${row.address}/${to.child}`
 
-  /** An emitted event: to the actor that its route names, else to the delivery of its type; to live listeners in any case. */
+  /** An emitted event: to the actor that its route names, else to the deliveries of its type; to live listeners in any case. */
   function report(event: PlainEvent, row: ActorRow, seq: number): void {
     const target = routeOf(event, row.address)
     if (target !== undefined) {
       if (rows.get(target)) send(target, 'message', { from: row.address, event }, seq)
       else deadLetter(`'${event.type}' is routed to '${target}', which does not exist`, row.address)
     } else if (!routes[event.type] && policies[event.type]) {
-      effects.create(pending.batch, row, { child: null, src: event.type, input: event, sync: false, since: seq })
+      for (const src of [event.type, ...(policies[event.type]!.also ?? [])])
+        effects.create(pending.batch, row, { child: null, src, input: event, sync: false, since: seq })
     }
     announcements.emitted(row.address, event)
   }

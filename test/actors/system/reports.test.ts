@@ -118,6 +118,26 @@ test('reports: a delivery that fails is tried again, the next ones wait for it, 
   expect(it.problems).toMatchObject([{ code: 'report-undelivered', address: 'r/a', error: { code: 'refused' } }])
 })
 
+test('reports: what is delivered in two ways waits in neither for the other, also after a restart', async () => {
+  const calls: string[] = []
+  let isDown = true
+  const noted = fromPromise(async ({ input }: Job) => {
+    if (isDown) throw new Error('down')
+    calls.push(`noted ${input.report.text}`)
+  })
+  const shown = fromPromise(async ({ input }: Job) => void calls.push(`shown ${input.report.text}`))
+  const effects = { noted: { logic: noted as never, backoff: 1_000, also: ['shown'] }, shown: { logic: shown as never } }
+  const it = await rig({ r: reporter }, { effects })
+  await it.spawn('r', 'a')
+  for (const text of ['one', 'two']) await it.send('r/a', { type: 'NOTE', text })
+  expect(calls).toEqual(['shown one', 'shown two'])
+  isDown = false
+  await it.crash()
+  await it.clock.advance(2_000)
+  expect(calls).toEqual(['shown one', 'shown two', 'noted one', 'noted two'])
+  expect(it.store.counts().effects).toBe(0)
+})
+
 test('reports: by default a delivery is tried twenty times', async () => {
   let calls = 0
   const it = await rig(
