@@ -11,7 +11,7 @@ import { createAdoption } from './github/adoption.ts'
 import { createAgentReviews } from './github/agent-review.ts'
 import { createBranches } from './github/branches.ts'
 import { createCandidateChecks } from './github/candidates.ts'
-import { createCatchUp } from './github/catch-up.ts'
+import { createGithubCatchUp } from './github/catch-up.ts'
 import { createCursors } from './github/cursors.ts'
 import { createDeployments } from './github/deployment.ts'
 import { createFacts } from './github/facts.ts'
@@ -138,7 +138,10 @@ export function createGithubForge(options: GithubForgeOptions): GithubForge {
   const publish = createPublication({ open, refs, pushing, branches, pulls, pullRequests, mirror, inTurn })
   const { findConflict } = createSequencing({ open, pullRequests, reviewsOf: mirror.reviewsOf, records })
   const mentions = createMentions({ repositories, projects, pullRequests, now })
-  const catchUp = createCatchUp({ repositories, projects, pullRequests, mentions, cursors, webhooks, now })
+  const catchUp = createGithubCatchUp({
+    ...{ repositories, projects, pullRequests, mentions, cursors, webhooks, now },
+    log: (message) => log('warn', {}, message),
+  })
 
   /** As GitHub has it after what was done. */
   async function decide(project: string, number: number, to: 'open' | 'closed'): Promise<void> {

@@ -6,7 +6,7 @@ import type { SqliteDatabase } from '../../persistence/database.ts'
 import { createFactOutbox } from '../../persistence/fact-outbox.ts'
 import type { Authorisation, PromptContext, Tracker } from '../ports.ts'
 import { createAccess } from './linear/access.ts'
-import { createCatchUp } from './linear/catch-up.ts'
+import { createLinearCatchUp } from './linear/catch-up.ts'
 import { createCalls } from './linear/client.ts'
 import { createFarewell } from './linear/farewell.ts'
 import { createHeartbeat } from './linear/heartbeat.ts'
@@ -93,7 +93,7 @@ export function createLinearTracker(options: LinearTrackerOptions): LinearTracke
   const shared = { rows, issues, sessionRows, sessions, farewell, access, workspaces, calls, projects, now, log: warn }
   const connectUrl = (): string | null => (settings.clientId === null || settings.tokenKey === null ? null : oauth.connect().url)
   const sessionReader = createSessionReader({ ...shared, connectUrl })
-  const catchUp = createCatchUp({ ...shared, sessionReader, isTerminal: options.isTerminal })
+  const catchUp = createLinearCatchUp({ ...shared, sessionReader, isTerminal: options.isTerminal })
   const heartbeat = createHeartbeat({ ...shared, after, isTerminal: options.isTerminal })
   const { progress, ended } = createProgress(shared)
   const report = createReports({ ...shared, workflow, url: options.url, pullRequest: options.pullRequest })

@@ -1,14 +1,14 @@
 // What was told while nobody listened: deliveries that failed are sent again, and comments are read since the last time.
 
 import { z } from 'zod'
+import { FatalError } from '../../../errors.ts'
+import { createCatchUp, type Found, type Part } from '../../catching-up.ts'
 import type { Inlet, Notice } from '../../ports.ts'
 import type { PullRequests } from '../pull-requests.ts'
 import type { Cursors } from './cursors.ts'
 import type { Mentions } from './mentions.ts'
 import { commentSchema, placedCommentSchema } from './payloads.ts'
 import type { GithubRepositories } from './repositories.ts'
-
-export type CatchUp = Inlet['catchUp']
 
 const deliverySchema = z.object({
   id: z.union([z.int(), z.string(), z.bigint()]).transform(String),
@@ -31,7 +31,7 @@ const mostPages = 10
 /** Two clocks: so much of what was read is read again, and told once by its name. In milliseconds. */
 const overlap = 60_000
 
-export function createCatchUp(options: {
+export function createGithubCatchUp(options: {
   repositories: GithubRepositories
   projects: readonly { id: string }[]
   pullRequests: PullRequests
@@ -39,16 +39,16 @@ export function createCatchUp(options: {
   cursors: Cursors
   webhooks: boolean
   now: () => number
-}): CatchUp {
-  const { repositories, projects, pullRequests, mentions, cursors, webhooks, now } = options
+  log: (message: string) => void
+}): Inlet['catchUp'] {
+  const { repositories, projects, pullRequests, mentions, cursors, webhooks, now, log } = options
   const cursorOf = (name: string): number | null => {
     const value = cursors.get(name)
     return value === null ? null : Number(value)
   }
   const isFailed = ({ status_code: status }: HookDelivery): boolean => status < 200 || status >= 300
 
-  /** Answers what is to be remembered once this has worked. */
-  async function redeliver(signal: AbortSignal): Promise<() => void> {
+  async function redeliver(signal: AbortSignal): Promise<Found> {
     const name = 'deliveries'
     const since = Math.max(cursorOf(name) ?? 0, now() - oldest)
     const all = await repositories.app.pages('GET /app/hook/deliveries', {}, deliverySchema, {
@@ -58,24 +58,34 @@ export function createCatchUp(options: {
     })
     const recent = all.filter(({ delivered_at: at }) => at >= since - overlap)
     const attempts = Map.groupBy(all, ({ guid }) => guid)
+    const refusals: FatalError[] = []
     for (const [guid, failed] of Map.groupBy(recent.filter(isFailed), (delivery) => delivery.guid)) {
       const tried = attempts.get(guid)!
       if (!tried.every(isFailed) || tried.length >= mostAttempts) continue
       const newest = failed.toSorted((a, b) => b.delivered_at - a.delivered_at)[0]!
-      await repositories.app.request('POST /app/hook/deliveries/{delivery_id}/attempts', { delivery_id: newest.id }, z.unknown(), {
+      const again = repositories.app.request('POST /app/hook/deliveries/{delivery_id}/attempts', { delivery_id: newest.id }, z.unknown(), {
         what: `another delivery of ${newest.event}`,
         signal,
       })
+      await again.catch((error: unknown) => {
+        // One that GitHub will not send is none of the others.
+        if (!(error instanceof FatalError)) throw error
+        refusals.push(error)
+      })
     }
+    if (refusals[0] !== undefined) throw refusals[0]
     const last = Math.max(since, ...recent.map(({ delivered_at: at }) => at))
-    return () => cursors.set(name, String(last))
+    return { notices: [], seen: () => cursors.set(name, String(last)) }
   }
 
-  async function comments(project: string, signal: AbortSignal): Promise<{ notices: Notice[]; seen: () => void }> {
+  async function comments(project: string, signal: AbortSignal): Promise<Found> {
     const name = `comments ${project}`
     const known = cursorOf(name)
-    // Before we have looked for the first time, nobody has told us anything.
-    if (known === null) return { notices: [], seen: () => cursors.set(name, String(now())) }
+    // Before we have looked for the first time, nobody has told us anything; where nothing is under way, nobody can mean us.
+    if (known === null || pullRequests.inFlight(project).length === 0) {
+      const at = now()
+      return { notices: [], seen: () => cursors.set(name, String(at)) }
+    }
     const place = await repositories.at(project)
     const query = { ...place, since: new Date(known - overlap).toISOString(), sort: 'updated', direction: 'asc' }
     const { pages } = repositories.client(project)
@@ -98,21 +108,10 @@ export function createCatchUp(options: {
     return { notices, seen: () => cursors.set(name, String(last)) }
   }
 
-  return async (signal) => {
-    const notices: Notice[] = []
-    const seen: (() => void)[] = []
-    if (webhooks && repositories.isApp) seen.push(await redeliver(signal))
-    for (const { id } of projects) {
-      // Where nothing is under way, nobody can mean us.
-      if (pullRequests.inFlight(id).length === 0) {
-        const at = now()
-        seen.push(() => cursors.set(`comments ${id}`, String(at)))
-        continue
-      }
-      const found = await comments(id, signal)
-      notices.push(...found.notices)
-      seen.push(found.seen)
-    }
-    return { notices, seen: () => seen.forEach((remember) => remember()) }
+  function* parts(): Generator<Part> {
+    if (webhooks && repositories.isApp) yield { of: 'GitHub', kind: 'deliveries', read: redeliver }
+    for (const { id } of projects) yield { of: id, kind: 'comments', read: (signal) => comments(id, signal) }
   }
+
+  return createCatchUp(parts, log)
 }

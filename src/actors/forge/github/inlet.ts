@@ -5,7 +5,6 @@ import { ProtocolError } from '../../../errors.ts'
 import type { FactEvent } from '../../../persistence/fact-outbox.ts'
 import type { Delivery, Inlet, Notice } from '../../ports.ts'
 import type { PullRequestRow, PullRequests } from '../pull-requests.ts'
-import type { CatchUp } from './catch-up.ts'
 import type { Landers } from './landers.ts'
 import type { Mentions } from './mentions.ts'
 import { sightingOf, type Mirror } from './mirror.ts'
@@ -54,7 +53,7 @@ export function createInlet(options: {
   required: RequiredChecks
   landers: Landers
   watch: Watch
-  catchUp: CatchUp
+  catchUp: Inlet['catchUp']
 }): Inlet {
   const { repositories, pullRequests, mirror, mentions, required, landers, watch, catchUp } = options
 

@@ -2,8 +2,8 @@
 // A cursor goes no further than what was read, and stays behind the clock, for what was written a moment ago may show up late.
 
 import type { ProjectConfig } from '../../../config.ts'
-import { toErrorData } from '../../../errors.ts'
-import type { Notice } from '../../ports.ts'
+import { createCatchUp, type Part } from '../../catching-up.ts'
+import type { Inlet, Notice } from '../../ports.ts'
 import type { Access } from './access.ts'
 import type { LinearCalls } from './client.ts'
 import { listComments } from './documents/comment.ts'
@@ -31,7 +31,7 @@ const firstLook = 60 * 60_000
 /** Issues in one question. */
 const batch = 50
 
-export function createCatchUp(options: {
+export function createLinearCatchUp(options: {
   rows: IssueRows
   issues: Issues
   sessionRows: SessionRows
@@ -43,8 +43,8 @@ export function createCatchUp(options: {
   projects: readonly ProjectConfig[]
   isTerminal: (issue: string) => boolean
   now: () => number
-  log: (message: string, issue?: string) => void
-}) {
+  log: (message: string) => void
+}): Inlet['catchUp'] {
   const { rows, issues, sessionRows, sessionReader, farewell, access, workspaces, calls, projects, isTerminal, now, log } = options
 
   const since = (workspace: string, name: string): number | null => {
@@ -160,29 +160,27 @@ export function createCatchUp(options: {
     })
   }
 
-  const parts = { issues: delegations, sessions: newSessions, prompts, comments }
+  const kinds = { issues: delegations, sessions: newSessions, prompts, comments }
 
-  return async function catchUp(signal: AbortSignal): Promise<{ notices: Notice[]; seen: () => void }> {
-    const notices: Notice[] = []
-    const cursors: { workspace: string; name: string; at: number }[] = []
+  function* parts(): Generator<Part> {
     for (const workspace of workspaces.all()) {
       if (workspace.health === 'revoked' || workspace.health === 'unauthorized') continue
-      for (const [name, part] of Object.entries(parts)) {
-        const at = now()
-        try {
-          notices.push(...(await farewell.ofAll(await part(workspace, signal))))
-          cursors.push({ workspace: workspace.id, name, at })
-        } catch (error) {
-          signal.throwIfAborted()
-          // Its cursor stays: it is asked again. The other workspaces have nothing to do with it.
-          log(`${workspace.name} could not be caught up with (${name}): ${toErrorData(error).message}`)
+      for (const [kind, read] of Object.entries(kinds)) {
+        yield {
+          ...{ of: workspace.name, kind },
+          async read(signal) {
+            const at = now()
+            const notices = await farewell.ofAll(await read(workspace, signal))
+            const seen = (): void => {
+              rows.setCursor(workspace.id, kind, at)
+              for (const notice of notices) if (notice.kind === 'fact') rows.announce(notice.issue)
+            }
+            return { notices, seen }
+          },
         }
       }
     }
-    const seen = (): void => {
-      for (const { workspace, name, at } of cursors) rows.setCursor(workspace, name, at)
-      for (const notice of notices) if (notice.kind === 'fact') rows.announce(notice.issue)
-    }
-    return { notices, seen }
   }
+
+  return createCatchUp(parts, log)
 }

@@ -54,6 +54,8 @@ export interface WorldOptions {
   autoMerge?: boolean
   permissions?: Permissions
   timeout?: number
+  /** `owner/name` of the repository of a second project, `web`; the App is installed there too. */
+  second?: string
 }
 
 export const branchName = 'signalbox/APP-1-change'
@@ -75,6 +77,10 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   // Nothing listens: what is sent is read where it was sent from.
   twin.setWebhook(app, { url: 'http://127.0.0.1:9/', secret: 'secret' })
   twin.install(app, 'acme')
+  if (options.second !== undefined) {
+    await twin.createRepository({ name: options.second, roles: { kim: 'write', ada: 'write', root: 'admin' } })
+    twin.install(app, options.second.split('/')[0]!)
+  }
   const database = new Database(join(data, 'signalbox.db'))
   database.pragma('foreign_keys = ON')
   for (const { sql } of migrations) database.exec(sql)
@@ -85,7 +91,10 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const secret = (value: string): Secret => new Secret('forge', 'a test', null, () => value)
   const parsed = configSchema.parse({
     agents: { fake: { kind: 'command', command: 'true' } },
-    projects: [{ id: 'app', repo: 'acme/app', landing: { lander: 'embedded' }, ...options.project }],
+    projects: [
+      { id: 'app', repo: 'acme/app', landing: { lander: 'embedded' }, ...options.project },
+      ...(options.second === undefined ? [] : [{ id: 'web', repo: options.second }]),
+    ],
   })
   const start = (more: Partial<Parameters<typeof createGithubForge>[0]> = {}): GithubForge =>
     createGithubForge({
