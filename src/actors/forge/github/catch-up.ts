@@ -1,4 +1,4 @@
-// What was told while nobody listened: deliveries that failed are sent again, and comments are read since the last time.
+// What was told while nobody listened: deliveries that failed are sent again, and what was said since the last time is read.
 
 import { z } from 'zod'
 import { FatalError } from '../../../errors.ts'
@@ -9,6 +9,7 @@ import type { Cursors } from './cursors.ts'
 import type { Mentions } from './mentions.ts'
 import { commentSchema, placedCommentSchema } from './payloads.ts'
 import type { GithubRepositories } from './repositories.ts'
+import { readSummaries } from './summaries.ts'
 
 const deliverySchema = z.object({
   id: z.union([z.int(), z.string(), z.bigint()]).transform(String),
@@ -18,10 +19,10 @@ const deliverySchema = z.object({
   event: z.string(),
 })
 type HookDelivery = z.output<typeof deliverySchema>
+type Said = Omit<Parameters<Mentions['read']>[0], 'project'>
 
-const updated = { updated_at: z.iso.datetime({ offset: true }).transform((text) => Date.parse(text)) }
-const issueComment = commentSchema.extend({ issue_url: z.string(), ...updated })
-const reviewComment = placedCommentSchema.extend({ pull_request_url: z.string(), ...updated })
+const issueComment = commentSchema.extend({ issue_url: z.string() })
+const reviewComment = placedCommentSchema.extend({ pull_request_url: z.string() })
 
 /** GitHub keeps deliveries for three days. */
 const oldest = 3 * 86_400_000
@@ -78,39 +79,54 @@ export function createGithubCatchUp(options: {
     return { notices: [], seen: () => cursors.set(name, String(last)) }
   }
 
-  async function comments(project: string, signal: AbortSignal): Promise<Found> {
-    const name = `comments ${project}`
-    const known = cursorOf(name)
-    // Before we have looked for the first time, nobody has told us anything; where nothing is under way, nobody can mean us.
-    if (known === null || pullRequests.inFlight(project).length === 0) {
-      const at = now()
-      return { notices: [], seen: () => cursors.set(name, String(at)) }
-    }
+  async function comments(project: string, since: number, signal: AbortSignal): Promise<Said[]> {
     const place = await repositories.at(project)
-    const query = { ...place, since: new Date(known - overlap).toISOString(), sort: 'updated', direction: 'asc' }
+    const query = { ...place, since: new Date(since).toISOString(), sort: 'updated', direction: 'asc' }
     const { pages } = repositories.client(project)
     const what = `the comments of ${project}`
     const [general, placed] = await Promise.all([
       pages('GET /repos/{owner}/{repo}/issues/comments', query, issueComment, { what, most: mostPages, signal }),
       pages('GET /repos/{owner}/{repo}/pulls/comments', query, reviewComment, { what, most: mostPages, signal }),
     ])
-    const notices: Notice[] = []
     const numberIn = (url: string): number => Number(/\/(\d+)$/.exec(url)?.[1] ?? 0)
-    // One that was made earlier, and changed now, was told when it was made.
-    const fresh = <T extends { created_at: number }>(list: readonly T[]): T[] => list.filter(({ created_at: at }) => at >= known - overlap)
-    for (const comment of fresh(general))
-      notices.push(...(await mentions.read({ project, number: numberIn(comment.issue_url), comment, kind: 'comment' }, 'poll', signal)))
-    for (const comment of fresh(placed))
-      notices.push(
-        ...(await mentions.read({ project, number: numberIn(comment.pull_request_url), comment, kind: 'review_comment' }, 'poll', signal)),
-      )
-    const last = Math.max(known, ...[...general, ...placed].map(({ updated_at: at }) => at))
+    return [
+      ...general.map((comment): Said => ({ number: numberIn(comment.issue_url), comment, kind: 'comment' })),
+      ...placed.map((comment): Said => ({ number: numberIn(comment.pull_request_url), comment, kind: 'review_comment' })),
+    ]
+  }
+
+  async function summaries(project: string, _since: number, signal: AbortSignal): Promise<Said[]> {
+    const numbers = pullRequests.inFlight(project).map(({ number }) => number)
+    const found = await readSummaries(repositories, { project, numbers }, signal)
+    return found.map(({ number, summary }) => ({ number, comment: summary, kind: 'review' }))
+  }
+
+  /** What of it is new since the last time, as far as it is meant for us. */
+  async function hear(project: string, kind: string, list: typeof comments, signal: AbortSignal): Promise<Found> {
+    const name = `${kind} ${project}`
+    const known = cursorOf(name)
+    // Before we have looked for the first time, nobody has told us anything; where nothing is under way, nobody can mean us.
+    if (known === null || pullRequests.inFlight(project).length === 0) {
+      const at = now()
+      return { notices: [], seen: () => cursors.set(name, String(at)) }
+    }
+    const notices: Notice[] = []
+    const since = known - overlap
+    let last = known
+    for (const said of await list(project, since, signal)) {
+      const { updated_at: at } = said.comment
+      if (at < since) continue
+      last = Math.max(last, at)
+      notices.push(...(await mentions.read({ project, ...said }, 'poll', signal)))
+    }
     return { notices, seen: () => cursors.set(name, String(last)) }
   }
 
   function* parts(): Generator<Part> {
     if (webhooks && repositories.isApp) yield { of: 'GitHub', kind: 'deliveries', read: redeliver }
-    for (const { id } of projects) yield { of: id, kind: 'comments', read: (signal) => comments(id, signal) }
+    for (const { id } of projects)
+      for (const [kind, list] of Object.entries({ comments, reviews: summaries }))
+        yield { of: id, kind, read: (signal) => hear(id, kind, list, signal) }
   }
 
   return createCatchUp(parts, log)

@@ -19,12 +19,14 @@ import {
   mergeGroupSchema,
   pullRequestSchema,
   reviewCommentSchema,
+  reviewSchema,
   statusSchema,
   workflowRunSchema,
 } from './payloads.ts'
 import { stateOf, type Pull } from './pulls.ts'
 import type { GithubRepositories } from './repositories.ts'
 import type { RequiredChecks } from './required.ts'
+import { isHeard } from './summaries.ts'
 import type { Watch } from './watch.ts'
 
 /** Of a pull request itself; other actions say nothing that is asked for. */
@@ -113,17 +115,28 @@ export function createInlet(options: {
     return [factOf(row, type, pull), ...look([row])]
   }
 
+  const isSaid = (action: string | undefined): boolean => action === 'created' || action === 'submitted' || action === 'edited'
+
   async function comment(told: Told, signal: AbortSignal | undefined): Promise<Notice[]> {
     const { project, action, body, event } = told
     if (event === 'issue_comment') {
       const { issue, comment: said } = parse(issueCommentSchema, body, event)
-      if (issue.pull_request == null || action !== 'created') return []
+      if (issue.pull_request == null || !isSaid(action)) return []
       return mentions.read({ project, number: issue.number, comment: said, kind: 'comment' }, 'webhook', signal)
     }
     const { pull_request: pull, comment: said } = parse(reviewCommentSchema, body, event)
     const looks = look([pullRequests.byNumber(project, pull.number)])
-    if (action !== 'created') return looks
+    if (!isSaid(action)) return looks
     return [...(await mentions.read({ project, number: pull.number, comment: said, kind: 'review_comment' }, 'webhook', signal)), ...looks]
+  }
+
+  async function review({ project, action, body, event }: Told, signal: AbortSignal | undefined): Promise<Notice[]> {
+    const { pull_request: pull, review: said } = parse(reviewSchema, body, event)
+    const looks = look([pullRequests.byNumber(project, pull.number)])
+    const at = said.updated_at ?? said.submitted_at
+    if (!isSaid(action) || !isHeard(said.state) || at == null) return looks
+    const summary = { ...said, id: said.node_id, updated_at: at }
+    return [...(await mentions.read({ project, number: pull.number, comment: summary, kind: 'review' }, 'webhook', signal)), ...looks]
   }
 
   let ownSlug: string | undefined
@@ -215,6 +228,7 @@ export function createInlet(options: {
       case 'pull_request':
         return pullRequest(told)
       case 'pull_request_review':
+        return review(told, signal)
       case 'pull_request_review_thread':
         return look([pullRequests.byNumber(told.project, parse(aboutSchema, told.body, told.event).pull_request.number)])
       case 'issue_comment':

@@ -1,4 +1,4 @@
-// Comments that are meant for us: they address us by name, and come from somebody who may write to the repository.
+// Comments, and summaries of reviews, that are meant for us: they address us by name, and come from somebody who may write to the repository.
 
 import { z } from 'zod'
 import type { ProjectConfig } from '../../../config.ts'
@@ -9,10 +9,11 @@ import { isMarked } from './markers.ts'
 import type { GithubRepositories, Self } from './repositories.ts'
 
 export interface Comment {
-  id: number
+  /** Of the summary of a review its node's, which REST and GraphQL give alike. */
+  id: number | string
   body: string | null
   user: { id: number; login: string; type: string } | null
-  created_at: number
+  updated_at: number
   path?: string | undefined
   line?: number | null | undefined
   original_line?: number | null | undefined
@@ -88,9 +89,17 @@ export function createMentions(options: {
   }
 
   return {
-    /** What the comment comes to for the issue of the pull request; nothing, when it is not for us or from nobody who counts. */
+    /**
+     * What the comment comes to for the issue of the pull request; nothing, when it is not for us or from nobody who counts. An edited one
+     * is named as it was: one that addresses us only now is heard, one that was heard before is not heard again.
+     */
     async read(
-      { project, number, comment, kind }: { project: string; number: number; comment: Comment; kind: 'comment' | 'review_comment' },
+      {
+        project,
+        number,
+        comment,
+        kind,
+      }: { project: string; number: number; comment: Comment; kind: 'comment' | 'review_comment' | 'review' },
       source: 'webhook' | 'poll',
       signal?: AbortSignal,
     ): Promise<Notice[]> {
@@ -105,7 +114,7 @@ export function createMentions(options: {
       const event = {
         type: 'tracker.prompted',
         source,
-        observedAt: comment.created_at,
+        observedAt: comment.updated_at,
         text: `${place}${said}`,
         author: comment.user.login,
         via: 'mention',

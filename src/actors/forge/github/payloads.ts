@@ -14,7 +14,7 @@ export const aboutSchema = z.object({ pull_request: z.object({ number: z.int() }
 
 const time = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text))
 export const userSchema = z.object({ id: z.int(), login: z.string(), type: z.string() })
-export const commentSchema = z.object({ id: z.int(), body: z.string().nullable(), user: userSchema.nullable(), created_at: time })
+export const commentSchema = z.object({ id: z.int(), body: z.string().nullable(), user: userSchema.nullable(), updated_at: time })
 export const placedCommentSchema = commentSchema.extend({
   path: z.string(),
   line: z.int().nullish(),
@@ -25,6 +25,18 @@ export const issueCommentSchema = z.object({
   comment: commentSchema,
 })
 export const reviewCommentSchema = z.object({ pull_request: z.object({ number: z.int() }), comment: placedCommentSchema })
+
+export const reviewSchema = z.object({
+  pull_request: z.object({ number: z.int() }),
+  review: z.object({
+    node_id: z.string(),
+    body: z.string().nullable(),
+    user: userSchema.nullable(),
+    state: z.string(),
+    submitted_at: time.nullish(),
+    updated_at: time.nullish(),
+  }),
+})
 
 const pulls = z.array(z.object({ number: z.int(), base: z.object({ repo: z.object({ id: z.int() }) }).optional() })).default([])
 const suite = z.object({ head_sha: z.string(), head_branch: z.string().nullish(), pull_requests: pulls })
