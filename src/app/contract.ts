@@ -222,6 +222,14 @@ export interface ReceivedDelivery {
   payload: unknown
 }
 
+/** Times are ISO 8601 UTC. */
+export interface DeliveriesDocument {
+  /** When the last one came. */
+  lastAt: string | null
+  /** Those that could not be handled, the last of them, and why. */
+  putAside: { count: number; lastAt: string; message: string } | null
+}
+
 /** The running issue runtime. Embeds: no globals, no signal handlers, no process exit. */
 export interface App extends Reader {
   /** Files and (unless `hold`) delegates an issue in the embedded tracker. Resolves when durable. Throws ConfigurationError for bad input (`unknown-blocker`, `dependency-cycle`, …). */
@@ -233,6 +241,8 @@ export interface App extends Reader {
    * durable; `duplicate` when the provider had told it before. Rejects with RetryableError `deliveries-backlogged`.
    */
   receive(delivery: ReceivedDelivery): Promise<{ duplicate: boolean }>
+  /** What a provider has told by webhook, from the deliveries that are still kept. */
+  deliveries(provider: string): DeliveriesDocument
   /**
    * The one-time authorisation of a provider (`linear`, `github`): where a person goes, the person's return, how it stands, and its end.
    * Throws FatalError `nothing-to-connect` for a provider that is not configured or needs nobody's consent, `unknown-state`.

@@ -29,6 +29,18 @@ export function createLagMeter(): LagMeter {
   }
 }
 
+/** One figure in Prometheus' text. Labels are words of ours: nothing in them needs to be escaped. */
+export function metricOf(
+  { name, help, type = 'gauge' }: { name: string; help: string; type?: 'gauge' | 'counter' },
+  samples: readonly { labels?: Record<string, string>; value: number }[],
+): string {
+  const lines = samples.map(({ labels = {}, value }) => {
+    const words = Object.entries(labels).map(([label, word]) => `${label}="${word}"`)
+    return `${name}${words.length === 0 ? '' : `{${words.join(',')}}`} ${value}\n`
+  })
+  return `# HELP ${name} ${help}.\n# TYPE ${name} ${type}\n${lines.join('')}`
+}
+
 /** Prometheus text. */
 export function metricsOf(system: Pick<ActorSystem, 'health'>, activeTurns: number, troubles: number): string {
   const { backlog, oldestUnhandledMs, faulted, runningEffects, pendingEffects, cachedBytes } = system.health()
@@ -42,5 +54,5 @@ export function metricsOf(system: Pick<ActorSystem, 'health'>, activeTurns: numb
     ['signalbox_troubles', 'Workspaces in which a person has to do something', troubles],
     ['signalbox_cached_bytes', 'Bytes of committed snapshots in memory', cachedBytes],
   ]
-  return gauges.map(([name, help, value]) => `# HELP ${name} ${help}.\n# TYPE ${name} gauge\n${name} ${value}\n`).join('')
+  return gauges.map(([name, help, value]) => metricOf({ name, help }, [{ value }])).join('')
 }

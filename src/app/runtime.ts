@@ -14,7 +14,7 @@ import type { IssueContext } from '../machines/issue/context.ts'
 import { isTerminal } from '../machines/issue/document.ts'
 import type { queueMachine } from '../machines/queue/machine.ts'
 import type { SqliteDatabase } from '../persistence/database.ts'
-import { createDeliveries } from '../persistence/deliveries.ts'
+import { createDeliveries, describeDeliveries } from '../persistence/deliveries.ts'
 import { createFactOutbox } from '../persistence/fact-outbox.ts'
 import { addToFeed } from '../persistence/feed.ts'
 import { startCheckpointer } from '../persistence/checkpointer.ts'
@@ -314,6 +314,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     },
     act,
     receive: (delivery) => inbox.take(delivery),
+    deliveries: (provider) => describeDeliveries(database, provider),
     connect: async (provider) => authorisationOf(provider).connect(),
     finishConnection: (provider, answer) => authorisationOf(provider).finish(answer),
     connection: async (provider, state) => authorisationOf(provider).connection(state),

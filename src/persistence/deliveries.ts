@@ -123,3 +123,21 @@ export function createDeliveries({
       sql('DELETE FROM told WHERE key IN (SELECT key FROM told WHERE at < ? LIMIT ?)').run(time, limit).changes,
   }
 }
+
+/** What is known of a provider's deliveries from those that are still kept; times are ISO 8601 UTC. */
+export function describeDeliveries(
+  database: SqliteDatabase,
+  provider: string,
+): { lastAt: string | null; putAside: { count: number; lastAt: string; message: string } | null } {
+  const last = statement(database, 'SELECT received_at AS at FROM delivery WHERE provider = ? ORDER BY seq DESC LIMIT 1').get(provider)
+  // SQLite takes the reason from the row of the maximum.
+  const aside = statement(
+    database,
+    'SELECT count(*) AS n, max(handled_at) AS at, error FROM delivery WHERE provider = ? AND handled_at IS NOT NULL AND error IS NOT NULL',
+  ).get(provider) as { n: number; at: number; error: string }
+  const iso = (at: number): string => new Date(at).toISOString()
+  return {
+    lastAt: last === undefined ? null : iso((last as { at: number }).at),
+    putAside: aside.n === 0 ? null : { count: aside.n, lastAt: iso(aside.at), message: aside.error },
+  }
+}

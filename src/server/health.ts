@@ -2,9 +2,14 @@
 
 import type { FastifyInstance } from 'fastify'
 import type { App } from '../app.ts'
+import type { Doorkeeper } from './webhooks/doorkeeper.ts'
 
 /** `GET /health`, `/ready` and `/metrics`. */
-export function addHealthRoutes(server: FastifyInstance, app: App, options: { version: string; metrics: 'open' | 'token' }): void {
+export function addHealthRoutes(
+  server: FastifyInstance,
+  app: App,
+  options: { version: string; metrics: 'open' | 'token'; doorkeeper: Doorkeeper },
+): void {
   server.get('/health', { config: { access: 'open' } }, () => ({ status: 'ok', version: options.version }))
 
   server.get('/ready', { config: { access: 'open' } }, (request, reply) => {
@@ -24,6 +29,6 @@ export function addHealthRoutes(server: FastifyInstance, app: App, options: { ve
   })
 
   server.get('/metrics', options.metrics === 'open' ? { config: { access: 'open' } } : {}, (_request, reply) =>
-    reply.type('text/plain; version=0.0.4; charset=utf-8').send(app.metrics()),
+    reply.type('text/plain; version=0.0.4; charset=utf-8').send(app.metrics() + options.doorkeeper.metrics()),
   )
 }

@@ -18,6 +18,7 @@ import { addMachineRoutes } from './machines.ts'
 import { createOrigins, isWildcard } from './origins.ts'
 import { createSessions } from './sessions.ts'
 import { addJsonParser } from './validation.ts'
+import { createDoorkeeper } from './webhooks/doorkeeper.ts'
 import { addWebhookRoutes, type WebhookSecrets } from './webhooks/routes.ts'
 
 export interface ServerOptions {
@@ -34,7 +35,7 @@ export interface ServerOptions {
   version: string
   logger?: FastifyBaseLogger
   limits?: Partial<ServerLimits>
-  /** Epoch ms; for the life of sessions and links. */
+  /** Epoch ms; for the life of sessions and links, and for what is told of webhooks. */
   now?: () => number
 }
 
@@ -99,13 +100,14 @@ export async function createServer(app: App, options: ServerOptions): Promise<Se
   const addMethodAnswers = collectMethods(server)
   const pageUrl = () => (options.publicUrl ?? url()).replace(/\/+$/, '')
   addSessionRoutes(server, authentication, { url: pageUrl, html: inspector.page })
-  addHealthRoutes(server, app, options)
+  const doorkeeper = createDoorkeeper({ log: server.log, now: options.now ?? Date.now })
+  addHealthRoutes(server, app, { ...options, doorkeeper })
   addIssueRoutes(server, app)
   addControlRoutes(server, app)
   addMachineRoutes(server, app)
   addActorRoutes(server, app)
   addConnectionRoutes(server, app)
-  await addWebhookRoutes(server, app, options.webhooks ?? {})
+  await addWebhookRoutes(server, app, doorkeeper, options.webhooks ?? {})
   addInspectorRoutes(server, inspector)
   const live = addLiveRoute(server, app, { sessions: authentication.sessions, limits: { ...liveLimits, ...limits.live } })
   addMethodAnswers()

@@ -3,9 +3,10 @@
 
 import { createHmac, randomUUID } from 'node:crypto'
 import { Webhooks } from '@octokit/webhooks'
+import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import type { Server } from '../../src/server/server.ts'
-import { ask, raw, start as startServer } from './harness.ts'
+import { ask, get, raw, start as startServer } from './harness.ts'
 import { sharedWorld } from './world.ts'
 
 const secrets = { github: 'the secret of the App', linear: 'the secret of the application' }
@@ -170,4 +171,108 @@ test('a database that refuses is an answer that has it told again', async () => 
     mend()
   }
   expect((await tell(server, '/webhooks/github', headers, '{"later":true}')).stored).toHaveLength(1)
+})
+
+/** A server whose log is at hand, and whose clock is the test's. */
+async function startLogged(webhooks: { github?: string | null; linear?: string | null } = secrets) {
+  const lines: { level: number; provider: string; reason: string; leftOut: number; msg: string }[] = []
+  const clock = { now: Date.now() }
+  const logger = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) })
+  const server = await startServer(world().app, { webhooks, logger, now: () => clock.now })
+  return { server, clock, refusals: () => lines.splice(0).filter(({ provider }) => provider !== undefined) }
+}
+
+test('a delivery that is refused is a line in the log: whose it is, why, and what to do, once a minute however many come', async () => {
+  const { server, clock, refusals } = await startLogged()
+  const genuine = await fromGithub('{}')
+  const forged = { ...genuine, 'x-hub-signature-256': await sign('another secret', '{}') }
+  for (let n = 0; n < 3; n++) await tell(server, '/webhooks/github', forged, '{}')
+  expect(refusals()).toMatchObject([
+    {
+      level: 40,
+      provider: 'github',
+      reason: 'invalid-signature',
+      leftOut: 0,
+      msg: expect.stringMatching(/\/webhooks\/github was refused: .* wrong.*forge\.webhookSecret.*at GitHub/),
+    },
+  ])
+  clock.now += 59_000
+  await tell(server, '/webhooks/github', forged, '{}')
+  expect(refusals()).toEqual([])
+  clock.now += 1_000
+  await tell(server, '/webhooks/github', forged, '{}')
+  expect(refusals()).toMatchObject([{ reason: 'invalid-signature', leftOut: 3, msg: expect.stringContaining('3 more') }])
+  await tell(server, '/webhooks/github', genuine, '{}')
+  expect(refusals()).toEqual([])
+})
+
+test('each reason has a line and a remedy of its own, and is counted by the metrics', async () => {
+  const { server, refusals } = await startLogged()
+  const stale = linearBody(61_000)
+  const said = linearBody()
+  const { 'x-hub-signature-256': _none, ...unsigned } = await fromGithub('{}')
+  const github = await fromGithub('{}')
+  await tell(server, '/webhooks/github', unsigned, '{}')
+  await tell(server, '/webhooks/github', await fromGithub('payload=1'), 'payload=1')
+  await tell(server, '/webhooks/github', { ...github, 'content-type': 'application/x-www-form-urlencoded' }, 'payload=1')
+  await tell(server, '/webhooks/linear', fromLinear(stale), stale)
+  await tell(server, '/webhooks/linear', { ...fromLinear(said), 'linear-signature': 'zz' }, said)
+  await tell(server, '/webhooks/linear', { ...fromLinear(said), 'linear-signature': 'zz' }, said)
+  await raw(server, `POST /webhooks/linear HTTP/1.1\r\nhost: box.example\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`)
+  await raw(
+    server,
+    `POST /webhooks/linear HTTP/1.1\r\nhost: 127.0.0.1:${server.port}\r\ncontent-type: application/json\r\ncontent-length: ${26 * 2 ** 20}\r\nconnection: close\r\n\r\n`,
+  )
+  expect(refusals().map(({ provider, reason, msg }) => [provider, reason, msg])).toEqual([
+    ['github', 'missing-signature', expect.stringMatching(/no signature.*Set the secret of the webhook at GitHub/)],
+    ['github', 'invalid-json', expect.stringContaining('application/json')],
+    ['github', 'unsupported-media-type', expect.stringContaining('application/json')],
+    ['linear', 'stale-delivery', expect.stringContaining('clock')],
+    ['linear', 'invalid-signature', expect.stringContaining('tracker.webhookSecret')],
+    ['linear', 'host-not-allowed', expect.stringContaining('server.publicUrl')],
+    ['linear', 'body-too-large', expect.stringContaining('somebody else')],
+  ])
+  const { text } = await get(server, '/metrics')
+  expect(text).toContain('# TYPE signalbox_webhooks_refused_total counter\n')
+  expect(text).toContain('signalbox_webhooks_refused_total{provider="github",reason="missing-signature"} 1\n')
+  expect(text).toContain('signalbox_webhooks_refused_total{provider="linear",reason="invalid-signature"} 2\n')
+})
+
+test('a door that is shut says so in the log, and one that is not there says nothing', async () => {
+  const { server, refusals } = await startLogged({ github: null })
+  await tell(server, '/webhooks/github', await fromGithub('{}'), '{}')
+  await tell(server, '/webhooks/linear', fromLinear(linearBody()), linearBody())
+  expect(refusals()).toMatchObject([
+    { provider: 'github', reason: 'webhook-disabled', msg: expect.stringContaining('forge.webhookSecret') },
+  ])
+})
+
+test('how the doors stand is told to whoever has the token: when a genuine delivery came last, what was refused and what was put aside', async () => {
+  const { server, clock } = await startLogged({ github: secrets.github })
+  world().database.exec('DELETE FROM delivery')
+  expect((await get(server, '/api/webhooks')).body).toEqual({
+    webhooks: [{ provider: 'github', open: true, lastAt: null, refused: [], putAside: null }],
+  })
+  expect((await get(server, '/api/webhooks', {})).status).toBe(401)
+  const headers = await fromGithub('{}')
+  await tell(server, '/webhooks/github', { ...headers, 'x-hub-signature-256': 'sha256=0' }, '{}')
+  await tell(server, '/webhooks/github', headers, '{}')
+  const at = new Date(clock.now).toISOString()
+  const remedy = expect.stringContaining('forge.webhookSecret')
+  expect((await get(server, '/api/webhooks')).body.webhooks).toEqual([
+    {
+      ...{ provider: 'github', open: true, lastAt: expect.any(String), putAside: null },
+      refused: [{ reason: 'invalid-signature', count: 1, lastAt: at, remedy }],
+    },
+  ])
+  // One that was known before says as well that the secrets are the same.
+  clock.now += 60_000
+  expect((await tell(server, '/webhooks/github', headers, '{}')).body.duplicate).toBe(true)
+  expect((await get(server, '/api/webhooks')).body.webhooks[0].lastAt).toBe(new Date(clock.now).toISOString())
+  world().database.exec("UPDATE delivery SET handled_at = 1000, error = 'It makes no sense.'")
+  expect((await get(server, '/api/webhooks')).body.webhooks[0].putAside).toEqual({
+    count: 1,
+    lastAt: new Date(1_000).toISOString(),
+    message: 'It makes no sense.',
+  })
 })

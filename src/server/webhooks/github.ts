@@ -5,6 +5,16 @@ import { type Door, headerOf, invalidSignature, signatureOf } from './routes.ts'
 
 export const githubDoor: Door = {
   provider: 'github',
+  name: 'GitHub',
+  remedies: {
+    'invalid-signature':
+      'forge.webhookSecret is not the secret of the webhook at GitHub, or somebody else has posted this. Set both to the same, there in the settings of the App (with a token: of the repository, under Webhooks), and start the server again.',
+    'missing-signature':
+      'Set the secret of the webhook at GitHub to that of forge.webhookSecret, in the settings of the App (with a token: of the repository, under Webhooks). Where it is set, somebody else has posted this.',
+    'invalid-json': 'Set the content type of the webhook at GitHub to application/json.',
+    'unsupported-media-type': 'Set the content type of the webhook at GitHub to application/json.',
+    'webhook-disabled': 'Set forge.webhookSecret and webhooks, or switch the webhook off at GitHub.',
+  },
   headersOf: (request) => ({
     id: headerOf(request, 'x-github-delivery'),
     event: headerOf(request, 'x-github-event'),

@@ -8,6 +8,15 @@ const stamped = z.object({ webhookTimestamp: z.number() })
 
 export const linearDoor: Door = {
   provider: 'linear',
+  name: 'Linear',
+  remedies: {
+    'invalid-signature':
+      'tracker.webhookSecret is not the signing secret of the webhook at Linear, or somebody else has posted this. Compare it with the one in the settings of the OAuth application there, under Webhooks, and start the server again.',
+    'missing-signature': 'Linear signs all of its own: somebody else has posted this, or a proxy on the way takes headers away.',
+    'stale-delivery':
+      'Set the clock of this machine, for example with NTP. Where it is right, a proxy has held the delivery back, or somebody has sent an old one again.',
+    'webhook-disabled': 'Set tracker.webhookSecret and webhooks, or switch the webhook off at Linear.',
+  },
   headersOf: (request) => ({
     id: headerOf(request, 'linear-delivery'),
     event: headerOf(request, 'linear-event'),
