@@ -133,7 +133,8 @@ function appHook(call: Call): Hook {
 
 serve('GET /app/hook/config', (call) => {
   const hook = appHook(call)
-  return ok({ content_type: 'json', insecure_ssl: '0', secret: '********', url: hook.url })
+  const { url, secret } = hook
+  return ok({ content_type: 'json', insecure_ssl: '0', ...(secret === '' ? {} : { secret: '********' }), ...(url === '' ? {} : { url }) })
 })
 serve('GET /app/hook/deliveries', (call) => deliveryPage(call, appHook(call)))
 serve('GET /app/hook/deliveries/{delivery_id}', (call) => {

@@ -5,8 +5,9 @@ import { z } from 'zod'
 import type { ProjectConfig } from '../../../config.ts'
 import { SignalboxError } from '../../../errors.ts'
 import { githubSchema } from '../../../persistence/github-schema.ts'
-import type { CallOptions, Client } from './client.ts'
+import type { Client } from './client.ts'
 import { commitStatusSchema, checkRunSchema } from './commit-checks.ts'
+import { checkWebhook } from './doctor-webhook.ts'
 import { createGithubRepositories, type GithubRepositories, type GithubSettings } from './repositories.ts'
 import { createRequiredChecks } from './required.ts'
 import { forGit, grants, missingOf, wished } from './tokens.ts'
@@ -48,11 +49,11 @@ const lost: Record<string, string> = {
 const clockWarn = 20_000
 const clockFail = 60_000
 
-const pass = (what: string, message: string): GithubFinding => ({ what, level: 'pass', message, remedy: null })
-const warn = (what: string, message: string, remedy: string): GithubFinding => ({ what, level: 'warn', message, remedy })
-const fail = (what: string, message: string, remedy: string): GithubFinding => ({ what, level: 'fail', message, remedy })
+export const pass = (what: string, message: string): GithubFinding => ({ what, level: 'pass', message, remedy: null })
+export const warn = (what: string, message: string, remedy: string): GithubFinding => ({ what, level: 'warn', message, remedy })
+export const fail = (what: string, message: string, remedy: string): GithubFinding => ({ what, level: 'fail', message, remedy })
 
-const sentenceOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+export const sentenceOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /** Never throws: what cannot be looked at is a finding. */
 export async function checkGithub(
@@ -66,7 +67,7 @@ export async function checkGithub(
     const repositories = createGithubRepositories({ settings, projects, database, now: options.now, timeout: options.timeout })
     const found: GithubFinding[] = [...(await checkCredentials(repositories, projects, options.now))]
     if (found.some(({ level }) => level === 'fail')) return found
-    if (options.webhooks) found.push(...(await checkWebhook(repositories, settings, options)))
+    if (options.webhooks) found.push(...(await checkWebhook(repositories, settings, { projects, publicUrl: options.publicUrl })))
     for (const project of projects) found.push(...(await checkProject(repositories, project, options.now)))
     return found
   } catch (error) {
@@ -97,57 +98,6 @@ async function checkCredentials(
     found.push(fail('clock', `is ${seconds} s off GitHub's`, 'Set the clock of this machine by NTP: tokens are refused.'))
   else if (apart > clockWarn) found.push(warn('clock', `is ${seconds} s off GitHub's`, 'Set the clock of this machine by NTP.'))
   return found
-}
-
-const hookSchema = z.object({ url: z.string().nullish() })
-const appSchema = z.object({ events: z.array(z.string()).default([]) })
-const deliverySchema = z.object({ status_code: z.int(), delivered_at: z.string(), event: z.string() })
-
-async function checkWebhook(
-  repositories: GithubRepositories,
-  settings: GithubSettings,
-  { publicUrl }: { publicUrl: string | null },
-): Promise<GithubFinding[]> {
-  const what = 'GitHub webhook'
-  if (settings.webhookSecret === null)
-    return [fail(what, 'forge.webhookSecret is not set: its route is closed', 'Set it, here and at GitHub, or set webhooks to false.')]
-  // Whoever speaks with a user's token has its hooks in each repository, where we may not look.
-  if (!repositories.isApp) return []
-  const rest = (name: string): CallOptions => ({ what: name })
-  try {
-    const [{ url }, { events: told }, deliveries] = await Promise.all([
-      repositories.app.request('GET /app/hook/config', {}, hookSchema, rest('the webhook of the App')),
-      repositories.app.request('GET /app', {}, appSchema, rest('the App itself')),
-      repositories.app.pages('GET /app/hook/deliveries', {}, deliverySchema, { ...rest('the deliveries of the App'), most: 1 }),
-    ])
-    const found: GithubFinding[] = []
-    if (url == null || url === '')
-      found.push(warn(what, 'the App has no address for it', 'Set its webhook URL to PUBLIC-URL/webhooks/github.'))
-    else if (publicUrl !== null && url !== `${publicUrl}/webhooks/github`)
-      found.push(warn(what, `goes to ${url}, not to ${publicUrl}/webhooks/github`, 'Set the webhook URL of the App, or server.publicUrl.'))
-    else found.push(pass(what, `goes to ${url}`))
-    const missing = events.filter((event) => !told.includes(event))
-    if (missing.length > 0)
-      found.push(
-        warn(
-          what,
-          `the App does not subscribe to ${missing.join(', ')}`,
-          'Subscribe to them; until then their news comes with the next poll.',
-        ),
-      )
-    const failed = deliveries.filter(({ status_code: status }) => status < 200 || status >= 300)
-    if (failed.length > 0)
-      found.push(
-        warn(
-          what,
-          `${failed.length} of the last ${deliveries.length} deliveries failed, the last one with status ${failed[0]!.status_code}`,
-          'See the recent deliveries of the App.',
-        ),
-      )
-    return found
-  } catch (error) {
-    return [warn(what, sentenceOf(error), 'Look at the webhook of the App at GitHub.')]
-  }
 }
 
 async function checkProject(repositories: GithubRepositories, project: ProjectConfig, now: () => number): Promise<GithubFinding[]> {

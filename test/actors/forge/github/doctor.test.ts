@@ -1,10 +1,14 @@
 // What `doctor` finds between us and GitHub.
 
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { checkGithub } from '../../../../src/actors/forge/github.ts'
 import type { ProjectConfig } from '../../../../src/config.ts'
 import { configSchema } from '../../../../src/config-schema.ts'
 import { Secret } from '../../../../src/config-values.ts'
+import type { Delivery } from '../../../twins/github.ts'
 import { createWorld, permissions, type World } from './fixture.ts'
 
 let world: World
@@ -15,8 +19,17 @@ afterAll(() => world.close())
 
 const secret = (value: string): Secret => new Secret('forge', 'a test', null, () => value)
 
-async function found(more: { project?: object; settings?: object; now?: number; publicUrl?: string | null } = {}) {
-  const app = [...world.twin.world.apps.values()].find(({ slug }) => slug === 'box')!
+interface More {
+  project?: object
+  settings?: object
+  now?: number
+  publicUrl?: string | null
+}
+
+const appOfWorld = () => [...world.twin.world.apps.values()].find(({ slug }) => slug === 'box')!
+
+async function findings(more: More = {}) {
+  const app = appOfWorld()
   const { projects } = configSchema.parse({
     agents: { fake: { kind: 'command', command: 'true' } },
     projects: [{ id: 'app', repo: 'acme/app', ...more.project }],
@@ -30,13 +43,14 @@ async function found(more: { project?: object; settings?: object; now?: number; 
     webhookSecret: secret('s'),
     ...more.settings,
   }
-  const findings = await checkGithub(settings, projects as unknown as ProjectConfig[], {
+  return checkGithub(settings, projects as unknown as ProjectConfig[], {
     now: () => Date.now() + (more.now ?? 0),
     webhooks: true,
     publicUrl: more.publicUrl === undefined ? 'http://127.0.0.1:9' : more.publicUrl,
   })
-  return findings.map(({ level, what, message }) => `${level} ${what}: ${message}`)
 }
+
+const found = async (more: More = {}) => (await findings(more)).map(({ level, what, message }) => `${level} ${what}: ${message}`)
 
 test('all is well, and who lands', async () => {
   const lines = await found()
@@ -83,4 +97,136 @@ test('permissions that are needed, and those without which something is left out
   expect((await found()).join('\n')).toContain(
     'warn project app: the App lacks the permission actions: write; logs of failed jobs are not read',
   )
+})
+
+describe('of the webhook it says', () => {
+  const ours = async (more: More = {}) => (await findings(more)).filter(({ what }) => what === 'GitHub webhook')
+  const token = { appId: null, privateKey: null, token: secret('') }
+
+  const deliveries = () => world.twin.deliveries as Delivery[]
+
+  /** The App's webhook goes to a server that answers with these, one after the other, and for ever with the last. */
+  async function answering(...statuses: number[]) {
+    const server = createServer((request, response) => {
+      request.resume().on('end', () => {
+        response.writeHead(statuses.length > 1 ? statuses.shift()! : statuses[0]!).end()
+      })
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    onTestFinished(() => void server.close())
+    const publicUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    world.twin.setWebhook(appOfWorld(), { url: `${publicUrl}/webhooks/github`, secret: 'secret' })
+    return publicUrl
+  }
+  /** GitHub tells the App of something, as often as there are answers to it; none of before is known any more. */
+  async function told(times = 1) {
+    deliveries().splice(0)
+    for (let n = 0; n < times; n++) {
+      await world.twin.as('root').status(world.repository, world.branch('main')!, 'unit', 'success')
+      await world.twin.settled()
+    }
+  }
+
+  test('that its secret is missing here, or at GitHub', async () => {
+    expect(await ours({ settings: { webhookSecret: null } })).toMatchObject([
+      { level: 'fail', message: expect.stringContaining('forge.webhookSecret is not set'), remedy: expect.stringContaining('at GitHub') },
+    ])
+    const publicUrl = await answering(200)
+    world.twin.setWebhook(appOfWorld(), { url: `${publicUrl}/webhooks/github`, secret: '' })
+    await told(0)
+    expect(await ours({ publicUrl })).toMatchObject([
+      { level: 'pass' },
+      { level: 'fail', message: expect.stringContaining('no secret at GitHub'), remedy: expect.stringContaining('forge.webhookSecret') },
+    ])
+  })
+
+  test('that it has no address, and where it goes while ours is not known', async () => {
+    world.twin.setWebhook(appOfWorld(), { url: '', secret: 'secret' })
+    await told(0)
+    expect(await ours()).toMatchObject([
+      { level: 'warn', message: 'the App has no address for it', remedy: expect.stringContaining('http://127.0.0.1:9/webhooks/github') },
+    ])
+    const publicUrl = await answering(200)
+    expect(await ours({ publicUrl: null })).toMatchObject([
+      { level: 'warn', message: expect.stringContaining('server.publicUrl is not set'), remedy: expect.stringContaining(publicUrl) },
+    ])
+  })
+
+  test('what the App does not subscribe to', async () => {
+    const publicUrl = await answering(200)
+    await told(0)
+    const app = appOfWorld()
+    const { events } = app
+    app.events = events.filter((event) => event !== 'check_run' && event !== 'status')
+    onTestFinished(() => void (app.events = events))
+    expect(await ours({ publicUrl })).toMatchObject([
+      { level: 'pass' },
+      { level: 'warn', message: 'the App does not subscribe to check_run, status', remedy: expect.stringContaining('Subscribe') },
+    ])
+  })
+
+  test('nothing where all is well', async () => {
+    const publicUrl = await answering(200)
+    await told(2)
+    expect(await ours({ publicUrl })).toMatchObject([{ level: 'pass', message: `goes to ${publicUrl}/webhooks/github` }])
+  })
+
+  test('that the secrets differ where deliveries were refused with 401, and that later ones were taken', async () => {
+    const publicUrl = await answering(401)
+    await told(2)
+    expect((await ours({ publicUrl }))[1]).toMatchObject({
+      level: 'fail',
+      message: expect.stringMatching(/2 of the last 2 deliveries failed with status 401.*: the secrets differ/),
+      remedy: expect.stringContaining('forge.webhookSecret'),
+    })
+    const mended = await answering(401, 200)
+    await told(2)
+    expect((await ours({ publicUrl: mended }))[1]).toMatchObject({
+      level: 'warn',
+      message: expect.stringContaining('later ones were taken'),
+    })
+  })
+
+  test.each([
+    [307, 'leads elsewhere'],
+    [403, 'another name'],
+    [404, 'no Signalbox'],
+    [413, 'too large'],
+    [415, 'application/json'],
+    [422, 'refused'],
+    [502, 'not reached'],
+    [503, 'stopping'],
+    [500, 'signalbox logs'],
+  ])('what the status %i means', async (status, words) => {
+    const publicUrl = await answering(status)
+    await told()
+    const [, finding, ...others] = await ours({ publicUrl })
+    expect(finding).toMatchObject({ level: 'warn', message: expect.stringContaining(`status ${status}`), remedy: expect.any(String) })
+    expect(`${finding!.message} ${finding!.remedy}`).toContain(words)
+    expect(others).toEqual([])
+  })
+
+  test('that the address was not reached, or did not answer in time, each by itself', async () => {
+    const publicUrl = await answering(200)
+    world.twin.webhooks.drop(({ event }) => event === 'status', 1)
+    await told(2)
+    deliveries()[1]!.outcome = 'timeout'
+    deliveries()[1]!.statusCode = 504
+    const all = await ours({ publicUrl })
+    expect(all.slice(1).map(({ message }) => message)).toEqual([
+      expect.stringMatching(/^1 of the last 2 .*status 504 \(timed out\).*did not answer in time/),
+      expect.stringMatching(/^1 of the last 2 .*status 0 \(failed to connect to host\).*not reached/),
+    ])
+  })
+
+  test('what cannot be looked at with a token', async () => {
+    const settings = { ...token, token: secret(world.twin.userToken('root')) }
+    expect(await ours({ settings, publicUrl: 'https://box.example' })).toMatchObject([
+      {
+        level: 'warn',
+        message: expect.stringContaining('with a token'),
+        remedy: expect.stringMatching(/acme\/app.*https:\/\/box\.example\/webhooks\/github/),
+      },
+    ])
+  })
 })
