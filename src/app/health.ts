@@ -42,7 +42,10 @@ export function metricOf(
 }
 
 /** Prometheus text. */
-export function metricsOf(system: Pick<ActorSystem, 'health'>, activeTurns: number, troubles: number): string {
+export function metricsOf(
+  system: Pick<ActorSystem, 'health'>,
+  { activeTurns, troubles, aside }: { activeTurns: number; troubles: number; aside: ReadonlyMap<string, number> },
+): string {
   const { backlog, oldestUnhandledMs, faulted, runningEffects, pendingEffects, cachedBytes } = system.health()
   const gauges: [string, string, number][] = [
     ['signalbox_backlog', 'Events that wait to be handled', backlog],
@@ -54,5 +57,13 @@ export function metricsOf(system: Pick<ActorSystem, 'health'>, activeTurns: numb
     ['signalbox_troubles', 'Workspaces in which a person has to do something', troubles],
     ['signalbox_cached_bytes', 'Bytes of committed snapshots in memory', cachedBytes],
   ]
-  return gauges.map(([name, help, value]) => metricOf({ name, help }, [{ value }])).join('')
+  const putAside = metricOf(
+    {
+      name: 'signalbox_deliveries_put_aside_total',
+      type: 'counter',
+      help: 'Deliveries of providers that could not be handled since the start',
+    },
+    [...aside].map(([provider, value]) => ({ labels: { provider }, value })),
+  )
+  return gauges.map(([name, help, value]) => metricOf({ name, help }, [{ value }])).join('') + putAside
 }

@@ -26,6 +26,8 @@ export interface Inbox {
   idle: () => Promise<void>
   /** Deliveries that have not been handled. */
   backlog: () => number
+  /** How many of each provider were put aside since the start. */
+  aside: ReadonlyMap<string, number>
   stop: () => Promise<void>
 }
 
@@ -62,6 +64,7 @@ export function createInbox({
   limit: number
   onProblem: (problem: { code: string; message: string; error: unknown }) => void
 }): Inbox {
+  const aside = new Map<string, number>()
   const ending = new AbortController()
   const stopped = Promise.withResolvers<never>()
   stopped.promise.catch(() => {})
@@ -119,6 +122,7 @@ export function createInbox({
     const { message } = toErrorData(error)
     const { provider, id, event, seq } = delivery
     deliveries.putAside(seq, message)
+    aside.set(provider, (aside.get(provider) ?? 0) + 1)
     onProblem({ code: 'delivery-put-aside', message: `The ${event} delivery ${id} of ${provider} was put aside: ${message}`, error })
   }
 
@@ -216,6 +220,7 @@ export function createInbox({
     start: () => [...lanes.values()].forEach((lane) => lane.wake()),
     idle: async () => void (await Promise.all([...lanes.values()].map((lane) => lane.idle()))),
     backlog: deliveries.backlog,
+    aside,
     async stop() {
       ending.abort()
       stopped.reject(new RetryableError('stopping', 'The runtime is stopping.'))

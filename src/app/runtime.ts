@@ -347,7 +347,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
         troubles: reader.troubles(),
       }
     },
-    metrics: () => metricsOf(system, sessions.active, reader.troubles().length),
+    metrics: () => metricsOf(system, { activeTurns: sessions.active, troubles: reader.troubles().length, aside: inbox.aside }),
     stopped: system.stopped,
     stop: () =>
       (stopping ??= (async () => {

@@ -9,6 +9,7 @@ import { exit } from './exit.ts'
 import { follow } from './follow.ts'
 import { indent, oneLine, type Output } from './output.ts'
 import { relative, spanOf, waitText } from './text.ts'
+import { askDoors, putAsideOf, refusalsOf } from './webhooks.ts'
 
 export const command: Command = {
   name: 'status',
@@ -49,7 +50,17 @@ async function showAll(context: Context): Promise<number> {
   else printTable(issues, output)
   for (const { provider, name, reason, remedy } of reader.troubles()) output.note(oneLine(`${provider} ${name}: ${reason} ${remedy}`))
   output.document({ issues, next: null })
+  await noteWebhooks(context)
   return exit.done
+}
+
+/** What does not arrive by webhook moves issues late, and none of them says why. */
+async function noteWebhooks({ config, output }: Context): Promise<void> {
+  const { webhooks, forge, tracker } = config()
+  if (!webhooks || (forge.kind === 'local' && tracker.kind === 'local')) return
+  for (const door of (await askDoors(config(), 2_000)) ?? [])
+    for (const { message, remedy } of [...refusalsOf(door), ...putAsideOf(door)])
+      output.note(`Deliveries to /webhooks/${door.provider}: ${message}\n  → ${remedy}`)
 }
 
 /** A project that is not configured any more may still have issues. */

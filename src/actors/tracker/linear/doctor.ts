@@ -111,7 +111,7 @@ function checkAddress(hasSecret: boolean, webhookUrl: string | null): Check[] {
           'tracker.webhookSecret is not set: the webhook route is closed, and a new session is noticed by polling alone, which is too late for Linear.',
           "Set it to the signing secret of the webhook in the application's settings, or webhooks to false.",
         )
-      : pass('webhook secret', 'Webhooks are verified.'),
+      : pass('webhook secret', 'tracker.webhookSecret is set.'),
     webhookUrl === null
       ? warn(
           'webhook address',
