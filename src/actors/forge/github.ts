@@ -161,7 +161,10 @@ export function createGithubForge(options: GithubForgeOptions): GithubForge {
   return {
     kind: 'github',
     ...landing,
-    inlet: createInlet({ repositories, pullRequests, mirror, mentions, required, landers, watch, catchUp }),
+    inlet: createInlet({
+      ...{ repositories, pullRequests, mirror, mentions, required, landers, watch, catchUp },
+      log: (line, message) => log('info', line, message),
+    }),
     repository: open,
     facts,
     findConflict,

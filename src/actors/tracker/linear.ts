@@ -100,7 +100,7 @@ export function createLinearTracker(options: LinearTrackerOptions): LinearTracke
 
   return {
     kind: 'linear',
-    inlet: createInlet({ ...shared, sessionReader, catchUp, after }),
+    inlet: createInlet({ ...shared, sessionReader, catchUp, after, inform: (message) => options.log('info', message) }),
     projectOf: (issue) => rows.byId(issue)?.project,
     ...createRequests({ ...shared, outbox }),
     progress,

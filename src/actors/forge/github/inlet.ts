@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import { ProtocolError } from '../../../errors.ts'
 import type { FactEvent } from '../../../persistence/fact-outbox.ts'
+import { createFirsts } from '../../firsts.ts'
 import type { Delivery, Inlet, Notice } from '../../ports.ts'
 import type { PullRequestRow, PullRequests } from '../pull-requests.ts'
 import type { Landers } from './landers.ts'
@@ -38,6 +39,8 @@ const factTypes: Partial<Record<string, string>> = {
   ready_for_review: 'pr.updated',
   converted_to_draft: 'pr.updated',
 }
+/** Told without being asked for, or without a repository: nothing is to be done about them. */
+const unasked = new Set(['ping', 'meta', 'installation_target', 'github_app_authorization', 'member', 'organization', 'team'])
 const lookActions = new Set(['enqueued', 'dequeued', 'auto_merge_enabled', 'auto_merge_disabled'])
 
 interface Told {
@@ -56,8 +59,24 @@ export function createInlet(options: {
   landers: Landers
   watch: Watch
   catchUp: Inlet['catchUp']
+  /** What an operator may do something about. */
+  log: (line: Record<string, unknown>, message: string) => void
 }): Inlet {
-  const { repositories, pullRequests, mirror, mentions, required, landers, watch, catchUp } = options
+  const { repositories, pullRequests, mirror, mentions, required, landers, watch, catchUp, log } = options
+  const foreign = createFirsts()
+  const unread = createFirsts()
+
+  function noteForeign(name: string): void {
+    // One that could not be looked at yet is said to be so at the start.
+    if (repositories.isConfigured(name) || !foreign.isFirst(name)) return
+    const source = repositories.isApp ? "the App's installation" : 'its webhooks at GitHub'
+    log({ repository: name }, `GitHub tells of ${name}, which no project has: set it as the \`repo\` of one, or take it out of ${source}.`)
+  }
+
+  function noteUnread(event: string): void {
+    if (unasked.has(event) || !unread.isFirst(event)) return
+    log({ event }, `GitHub tells of "${event}", which is not read: end the subscription to it there, and both are spared the traffic.`)
+  }
 
   function parse<T>(schema: z.ZodType<T>, body: unknown, event: string): T {
     const result = schema.safeParse(body)
@@ -219,6 +238,7 @@ export function createInlet(options: {
         mentions.forget()
         return []
       default:
+        noteUnread(event)
         return []
     }
   }
@@ -268,9 +288,14 @@ export function createInlet(options: {
         repositories.installationChanged()
         return []
       }
-      if (repository === undefined) return []
+      if (repository === undefined) {
+        noteUnread(event)
+        return []
+      }
       const notices: Notice[] = []
-      for (const project of repositories.projectsOf(repository.id)) {
+      const concerned = repositories.projectsOf(repository.id)
+      if (concerned.length === 0) noteForeign(repository.full_name)
+      for (const project of concerned) {
         notices.push(
           ...(await readFor({ project, action, body: json, event, repositoryId: repository.id, fullName: repository.full_name }, signal)),
         )

@@ -250,6 +250,8 @@ export function createGithubRepositories(options: {
     configuredName,
     /** Where people look at it. */
     pageOf: (project: string): string => `${webUrl}/${nameOf(project)}`,
+    /** Whether a project names it, were it looked at or not. */
+    isConfigured: (fullName: string): boolean => projects.some(({ id }) => configuredName(id).toLowerCase() === fullName.toLowerCase()),
     /** The projects whose repository this is; empty for one that is not ours. */
     projectsOf(repositoryId: number): readonly string[] {
       let found = owners.get(repositoryId)

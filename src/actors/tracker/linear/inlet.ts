@@ -2,6 +2,7 @@
 
 import { RetryableError, toErrorData } from '../../../errors.ts'
 import type { ProjectConfig } from '../../../config.ts'
+import { createFirsts } from '../../firsts.ts'
 import type { Delivery, Inlet, Notice } from '../../ports.ts'
 import type { Access } from './access.ts'
 import { addressedText } from './addressing.ts'
@@ -12,7 +13,7 @@ import { createIssueReader, look, prompted, type Source } from './inlet-issues.t
 import { openingOf, toActor, type Prompt, type SessionReader } from './inlet-sessions.ts'
 import type { IssueRows } from './issue-rows.ts'
 import type { Issues } from './issues.ts'
-import { issueOf, readEvent, turnOf, type CommentEvent, type Person, type SessionEvent } from './payloads.ts'
+import { issueOf, readEvent, turnOf, typeOf, type CommentEvent, type Person, type SessionEvent } from './payloads.ts'
 import { isTrusted } from './routing.ts'
 import type { SessionRows } from './session-rows.ts'
 import type { Sessions } from './sessions.ts'
@@ -56,9 +57,13 @@ export function createInlet(options: {
   catchUp: Inlet['catchUp']
   after: (ms: number, callback: () => void) => () => void
   log: (message: string, issue?: string) => void
+  /** What is of no consequence. */
+  inform: (message: string) => void
 }): Inlet {
-  const { rows, sessionRows, sessions, sessionReader, farewell, access, workspaces, projects, catchUp, after, log } = options
+  const { rows, sessionRows, sessions, sessionReader, farewell, access, workspaces, projects, catchUp, after, log, inform } = options
   const readIssue = createIssueReader(options)
+  const strangers = createFirsts()
+  const unread = createFirsts()
 
   async function readSession(workspace: WorkspaceRow, event: SessionEvent, signal?: AbortSignal): Promise<Notice[]> {
     const { action, agentSession, agentActivity } = event
@@ -95,8 +100,20 @@ export function createInlet(options: {
 
   async function read(delivery: Delivery, signal?: AbortSignal): Promise<Notice[]> {
     const event = readEvent(delivery)
-    const workspace = event === null ? undefined : workspaces.find(event.organizationId)
-    if (event === null || workspace === undefined) return []
+    if (event === null) {
+      const type = typeOf(delivery)
+      if (unread.isFirst(type))
+        inform(`Linear tells of "${type}", which is not read: leave it out of the webhook there, and both are spared the traffic.`)
+      return []
+    }
+    const workspace = workspaces.find(event.organizationId)
+    if (workspace === undefined) {
+      if (strangers.isFirst(event.organizationId))
+        log(
+          `Linear tells of the workspace ${event.organizationId}, which is not connected: nothing is done there. Run \`signalbox connect linear\` as somebody of it, or take the application out of it at Linear.`,
+        )
+      return []
+    }
     switch (event.type) {
       case 'Issue':
         return farewell.ofAll(await readIssue(workspace, event, signal))

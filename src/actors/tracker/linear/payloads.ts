@@ -85,6 +85,9 @@ const knownTypes: readonly string[] = known.options.map(({ shape }) => shape.typ
 
 const outline = z.object({ type: z.string() })
 
+/** What a delivery says that it is about. */
+export const typeOf = ({ body, event }: Delivery): string => outline.safeParse(parse(body)).data?.type ?? event
+
 /** A delivery as an event; null for a kind that concerns nobody here. Throws ProtocolError `linear-nonsense`. */
 export function readEvent({ body, id }: Delivery): LinearEvent | null {
   const json = parse(body)

@@ -106,6 +106,43 @@ describe('webhooks', () => {
     expect(await world.read()).toEqual([])
   })
 
+  test('of a repository that no project has are said once, with what to do, and so are those of a kind that is not read', async () => {
+    const { twin, repository } = world
+    world.logged.splice(0)
+    const other = await twin.createRepository({ name: 'acme/else', files: { 'README.md': '# Else\n' }, roles: { root: 'admin' } })
+    for (const name of ['one', 'two']) await twin.as('root').status(other, other.refs.get('refs/heads/main')!, name, 'success')
+    expect(await world.read()).toEqual([])
+    expect(world.logged).toEqual([expect.stringMatching(/acme\/else.*`repo`.*installation/)])
+    const told = twin.deliveries.findLast((delivery) => delivery.repository === repository)!
+    for (const event of ['star', 'star', 'ping', 'fork', 'repository', 'member']) {
+      const delivery = { ...toDelivery(told), event, body: JSON.stringify({ ...JSON.parse(told.body), action: 'created' }) }
+      expect(await world.forge.inlet.read(delivery)).toEqual([])
+    }
+    expect(await world.forge.inlet.read({ ...toDelivery(told), event: 'sponsorship', body: '{}' })).toEqual([])
+    expect(world.logged.slice(1)).toEqual(
+      ['star', 'fork', 'sponsorship'].map((event) => expect.stringMatching(new RegExp(`"${event}".*not read.*subscri`))),
+    )
+  })
+
+  test('of as many repositories as anybody likes take a bounded place', async () => {
+    world.logged.splice(0)
+    const told = toDelivery(world.twin.deliveries.findLast(({ event }) => event === 'status')!)
+    for (let n = 0; n < 1_000; n++) {
+      const body = JSON.stringify({ ...JSON.parse(told.body), repository: { id: 10_000_000 + n, full_name: `acme/r-${n}` } })
+      await world.forge.inlet.read({ ...told, body })
+    }
+    expect(world.logged.length).toBeGreaterThan(50)
+    expect(world.logged.length).toBeLessThan(300)
+  })
+
+  test('of a repository that a project names and that could not be looked at yet are not called nobody’s', async () => {
+    world.logged.splice(0)
+    const told = toDelivery(world.twin.deliveries.findLast(({ event }) => event === 'status')!)
+    const body = JSON.stringify({ ...JSON.parse(told.body), repository: { id: 99, full_name: 'Acme/App' } })
+    expect(await world.forge.inlet.read({ ...told, body })).toEqual([])
+    expect(world.logged).toEqual([])
+  })
+
   test('of what is nobody’s, and of other repositories, are nothing', async () => {
     const { twin, repository, forge } = world
     await twin.as('kim').push(repository, 'theirs', { 'theirs.txt': 'x\n' })

@@ -386,3 +386,24 @@ describe('which project', () => {
     expect(saidIn(bench.workspace, session)).toEqual(before)
   })
 })
+
+describe('what concerns nobody here', () => {
+  test('a workspace that is not connected is said once, with what to do, and so is a kind of delivery that is not read', async () => {
+    const { bench } = await begin()
+    bench.workspace.as('alice').createIssue('Another')
+    const [delivery] = await bench.deliveries()
+    bench.logged.splice(0)
+    const told = (change: object) => {
+      const body = JSON.stringify({ ...(JSON.parse(delivery!.body) as object), ...change })
+      return bench.tracker.inlet.read({ ...delivery!, body })
+    }
+    for (const organizationId of ['theirs', 'theirs', 'others']) expect(await told({ organizationId })).toEqual([])
+    for (const type of ['Cycle', 'Cycle', 'Project']) expect(await told({ type })).toEqual([])
+    expect(bench.logged).toEqual([
+      expect.stringMatching(/^warn: .*theirs.*`signalbox connect linear`/),
+      expect.stringMatching(/^warn: .*others.*`signalbox connect linear`/),
+      expect.stringMatching(/^info: .*"Cycle".*not read/),
+      expect.stringMatching(/^info: .*"Project".*not read/),
+    ])
+  })
+})
