@@ -18,6 +18,8 @@ describe('doctor', () => {
     const all = await problems(bench)
     expect(all.filter((one) => one !== 'warn acme: webhook')).toEqual([])
     const checks = await check(bench)
+    // Whether it is the right one, deliveries show.
+    expect(checks.find(({ what }) => what === 'webhook secret')!.message).toBe('tracker.webhookSecret is set.')
     expect(checks.find(({ what }) => what === 'team ENG: states')!.message).toBe(
       'work: In Progress, review: In Review, landed: Done, given up: Canceled',
     )
