@@ -31,6 +31,11 @@ export async function checkWebhooks(config: Config): Promise<Finding[]> {
   const findings: Finding[] = []
   for (const provider of providers) {
     const door = doors?.find((one) => one.provider === provider)
+    if (door?.open === false) {
+      const again = 'Start it again: it was started without a secret, or with webhooks set to false.'
+      findings.push(warn(`${provider} webhooks`, 'the server that runs takes none', again))
+      continue
+    }
     findings.push(...checkDoor(provider, door ?? { refused: [], ...storedOf(config, provider) }, doors !== null))
     if (door !== undefined && server.publicUrl !== null) findings.push(await checkPublicUrl(`${server.publicUrl}/webhooks/${provider}`))
   }

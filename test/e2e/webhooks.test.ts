@@ -120,3 +120,13 @@ test("Linear's deliveries are known by the database where no server runs", async
   database.close()
   expect(await found(world, 'linear webhooks')).toMatchObject([{ status: 'PASS', message: expect.stringContaining('2025-11-24') }])
 })
+
+test('a server that was started without webhooks is named as what takes none', async () => {
+  const { world } = await hosted({ webhooks: false })
+  await world.start()
+  const config = JSON.parse(readFileSync(world.config, 'utf8')) as object
+  writeFileSync(world.config, JSON.stringify({ ...config, webhooks: true }))
+  expect(await found(world, 'github webhooks')).toMatchObject([
+    { status: 'WARN', message: expect.stringContaining('takes none'), remedy: expect.stringContaining('Start it again') },
+  ])
+})
