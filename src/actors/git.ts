@@ -138,6 +138,9 @@ const unauthorized = /returned error: 401|Authentication failed|could not read U
 /** Whether the other side has not taken our credentials: nothing has been done there. */
 export const saysUnauthorized = (error: unknown): boolean =>
   error instanceof FatalError && error.code === 'git-failed' && unauthorized.test(error.message)
+/** Whether it shows us nothing, or lets us change nothing there: nothing has been done. */
+export const saysOutOfReach = (error: unknown): boolean =>
+  error instanceof FatalError && error.code === 'git-failed' && /repository '[^']*' not found|returned error: 403/i.test(error.message)
 const unreachable =
   /Could not resolve host|Connection (timed out|refused|reset)|Network is unreachable|Operation timed out|Operation too slow|early EOF|transfer closed|Empty reply|bad line length character|unexpected disconnect|remote end hung up|TLS connection|The requested URL returned error: (429|5\d\d)/i
 

@@ -165,6 +165,21 @@ describe('a repository', () => {
     expect(world.receiver.names()).toContain('repository.renamed')
   })
 
+  it('is under the installation of its new owner after it was transferred, and out of reach of the old one', async () => {
+    const { twin, repository, app, octokit, at } = world
+    await twin.as('alice').push(repository, 'work', { 'w.txt': 'w\n' })
+    const pull = await twin.as('alice').open(repository, { title: 'Work', head: 'work', base: 'main' })
+    const before = await world.token()
+    twin.install(app, 'zoo')
+    twin.as('root').transferRepository(repository, 'zoo')
+    await expect(octokit.repos.get(at)).rejects.toMatchObject({ status: 404 })
+    await expect(world.git(world.folder, before, 'ls-remote', `${twin.url}/acme/shop.git`)).rejects.toThrow('not found')
+    await twin.as('alice').push(repository, 'work', { 'more.txt': 'w\n' })
+    expect(pull.head.sha).toBe(repository.refs.get('refs/heads/work'))
+    await twin.settled()
+    expect(world.receiver.names()).toContain('repository.transferred')
+  })
+
   it('asks an App to run its check again, and tells installations of their repositories', async () => {
     const { twin, repository, app, installation } = world
     const other = await twin.createRepository({ name: 'acme/other' })

@@ -83,23 +83,23 @@ export function announceToApp(
   })
 }
 
-function organization(world: World, owner: Account) {
-  if (owner.type !== 'Organization') return {}
+const organization = (world: World, owner: Account) =>
+  owner.type === 'Organization' ? { organization: organizationJson(world, owner) } : {}
+
+export function organizationJson(world: World, owner: Account) {
   const url = `${api(world)}/orgs/${owner.login}`
   return {
-    organization: {
-      login: owner.login,
-      id: owner.id,
-      node_id: owner.nodeId,
-      url,
-      repos_url: `${url}/repos`,
-      events_url: `${url}/events`,
-      hooks_url: `${url}/hooks`,
-      issues_url: `${url}/issues`,
-      members_url: `${url}/members{/member}`,
-      public_members_url: `${url}/public_members{/member}`,
-      avatar_url: `${world.origin}/avatars/u/${owner.id}`,
-      description: '',
-    },
+    login: owner.login,
+    id: owner.id,
+    node_id: owner.nodeId,
+    url,
+    repos_url: `${url}/repos`,
+    events_url: `${url}/events`,
+    hooks_url: `${url}/hooks`,
+    issues_url: `${url}/issues`,
+    members_url: `${url}/members{/member}`,
+    public_members_url: `${url}/public_members{/member}`,
+    avatar_url: `${world.origin}/avatars/u/${owner.id}`,
+    description: '',
   }
 }

@@ -125,6 +125,7 @@ export const DELIVERIES = [
   'pull-request-review-thread-resolved',
   'pull-request-review-thread-unresolved',
   'repository-renamed',
+  'repository-transferred',
   'repository-ruleset-created',
   'repository-ruleset-edited',
   'repository-ruleset-deleted',

@@ -2,10 +2,10 @@
 
 import { join } from 'node:path'
 import { writeFile } from 'node:fs/promises'
-import { repoHtml } from './account-json.ts'
+import { accountJson, repoHtml } from './account-json.ts'
 import { ensureAccount } from './accounts.ts'
 import { runCi } from './actions.ts'
-import { announce } from './events.ts'
+import { announce, organizationJson } from './events.ts'
 import { Git } from './git.ts'
 import { pullsAfterPush } from './pull-heads.ts'
 import type { Account, PullRequest, Repository, Role, World } from './state.ts'
@@ -108,15 +108,32 @@ export function findRepository(world: World, owner: string, name: string): { rep
   return former === undefined ? undefined : { repository: former, moved: true }
 }
 
-export function renameRepository(world: World, repository: Repository, name: string, sender: Account): void {
-  const before = repository.name
+function move(world: World, repository: Repository, owner: Account, name: string): void {
   const key = fullName(repository).toLowerCase()
   world.repositories.delete(key)
   world.renamed.set(key, repository)
-  repository.name = name
+  Object.assign(repository, { owner, name })
   world.repositories.set(fullName(repository).toLowerCase(), repository)
   world.renamed.delete(fullName(repository).toLowerCase())
+}
+
+export function renameRepository(world: World, repository: Repository, name: string, sender: Account): void {
+  const before = repository.name
+  move(world, repository, repository.owner, name)
   announce(world, repository, 'repository', 'renamed', sender, () => ({ changes: { repository: { name: { from: before } } } }))
+}
+
+/** To another owner, whose installations it is under from now on. */
+export function transferRepository(world: World, repository: Repository, owner: Account, sender: Account): void {
+  const before = repository.owner
+  for (const [head, pulls] of [...repository.byHead]) {
+    if (!head.startsWith(`${before.login}:`)) continue
+    repository.byHead.delete(head)
+    repository.byHead.set(`${owner.login}${head.slice(before.login.length)}`, pulls)
+  }
+  move(world, repository, owner, repository.name)
+  const from = before.type === 'User' ? { user: accountJson(world, before) } : { organization: organizationJson(world, before) }
+  announce(world, repository, 'repository', 'transferred', sender, () => ({ changes: { owner: { from } } }))
 }
 
 export function roleOf(repository: Repository, account: Account): Role {

@@ -1,5 +1,6 @@
 // People who use the site by hand: everything that a test's user does to a repository.
 
+import { ensureAccount } from './accounts.ts'
 import { rerequest } from './actions.ts'
 import { addStatus, createCheckRun, createSuite } from './checks.ts'
 import type { CheckInput } from './checks.ts'
@@ -22,7 +23,7 @@ import {
 import type { PullInput } from './pulls.ts'
 import { pushVerdict } from './protection.ts'
 import { enqueue, removeFromQueue } from './queue.ts'
-import { branchSha, forkRepository, moveRef, renameRepository } from './repositories.ts'
+import { branchSha, forkRepository, moveRef, renameRepository, transferRepository } from './repositories.ts'
 import {
   addComment,
   commentLine,
@@ -103,6 +104,8 @@ export function createUser(world: World, account: Account) {
     },
     disableAutoMerge: (pull: PullRequest): void => disableAutoMerge(world, pull, account),
     renameRepository: (repository: Repository, name: string): void => renameRepository(world, repository, name, account),
+    transferRepository: (repository: Repository, owner: string): void =>
+      transferRepository(world, repository, ensureAccount(world, owner, 'Organization'), account),
     fork: (repository: Repository): Promise<Repository> => forkRepository(world, repository, account),
     status: (repository: Repository, sha: string, context: string, state: Status['state']): Promise<Status> =>
       addStatus(world, repository, sha, { context, state, description: null, targetUrl: null }, account),

@@ -25,6 +25,10 @@ export interface ClientOptions {
   id: string
   /** Whether calls are spread over time, as GitHub asks for. */
   paced: boolean
+  /** The repository that was asked about answers to another name by now. */
+  onRenamed?: () => void
+  /** Whether what was refused may be had by now, for the repository is another's: then it is asked for once more. */
+  hasMoved?: (error: unknown) => Promise<boolean>
 }
 
 export interface CallOptions {
@@ -66,7 +70,7 @@ const Paced = Octokit.plugin(retry, throttling)
 const Asking = Octokit.plugin(retry)
 
 /** Within `timeout` ms, the whole answer; one that ends early is HalfAnAnswer. */
-async function fetchWhole(url: string, init: RequestInit, timeout: number): Promise<Response> {
+async function fetchWhole(url: string, init: RequestInit, { timeout, onRenamed }: FetchOptions): Promise<Response> {
   const signal = AbortSignal.any([AbortSignal.timeout(timeout), ...(init.signal ? [init.signal] : [])])
   const response = await fetch(url, { ...init, signal })
   const chunks: Uint8Array[] = []
@@ -81,18 +85,25 @@ async function fetchWhole(url: string, init: RequestInit, timeout: number): Prom
     if (signal.aborted) throw signal.reason
     throw new HalfAnAnswer(error instanceof Error ? error.message : String(error), { cause: error })
   }
+  // A former name leads to the number of the repository.
+  if (response.redirected && new URL(response.url).pathname.includes('/repositories/')) onRenamed?.()
   const { status, headers } = response
   return new Response(noBody.has(status) ? null : Buffer.concat(chunks), { status, headers })
 }
 
+interface FetchOptions {
+  timeout: number
+  onRenamed: (() => void) | undefined
+}
+
 export function createClient(options: ClientOptions): Client {
-  const { apiUrl, credential, now, timeout = defaultTimeout, id, paced } = options
+  const { apiUrl, credential, now, timeout = defaultTimeout, id, paced, onRenamed, hasMoved } = options
   const common = {
     baseUrl: apiUrl,
     userAgent: 'signalbox',
     // What octokit would print is told by our errors.
     log: { debug() {}, info() {}, warn() {}, error() {} },
-    request: { fetch: (url: string, init: RequestInit) => fetchWhole(url, init, timeout) },
+    request: { fetch: (url: string, init: RequestInit) => fetchWhole(url, init, { timeout, onRenamed }) },
     // Once, and only what changes nothing: an effect that is repeated looks for its own trace first.
     retry: { retries: 1, doNotRetry: [400, 401, 403, 404, 405, 409, 410, 422, 429, 451] },
   }
@@ -142,9 +153,19 @@ export function createClient(options: ClientOptions): Client {
     return url !== undefined && URL.parse(url)?.origin === new URL(apiUrl).origin ? [`GET ${url}`, {}] : null
   }
 
+  /** What is refused has not been done. */
+  async function wherever<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(await hasMoved?.(error))) throw error
+      return work()
+    }
+  }
+
   const isChange = (route: string): boolean => !/^(GET|HEAD) /.test(route)
 
-  return {
+  const client: Client = {
     async request(route, parameters, schema, rest = {}) {
       const { data } = await call(route, parameters, rest, isChange(route))
       return read(data, schema, rest.what ?? route)
@@ -192,6 +213,13 @@ export function createClient(options: ClientOptions): Client {
       const { headers } = await call(route, parameters, rest, isChange(route))
       return headers
     },
+  }
+
+  return {
+    request: (...call) => wherever(() => client.request(...call)),
+    pages: (...call) => wherever(() => client.pages(...call)),
+    graphql: (...call) => wherever(() => client.graphql(...call)),
+    headers: (...call) => wherever(() => client.headers(...call)),
   }
 }
 

@@ -1,6 +1,6 @@
 // How git gets to a repository at GitHub: the credential is in its environment and nowhere else, and one that is refused is had anew.
 
-import { git, saysUnauthorized } from '../../git.ts'
+import { git, saysOutOfReach, saysUnauthorized } from '../../git.ts'
 import type { RemoteAccess } from '../base-at-url.ts'
 import type { Credential } from './client.ts'
 
@@ -9,6 +9,8 @@ export const gitAccess = (options: {
   /** Asked each time: a repository may be given another name. */
   url: () => string
   credential: () => Promise<Credential & { secret: string }>
+  /** Whether the repository is at another place, or another's, by now: then it is tried once more. */
+  hasMoved: () => Promise<boolean>
 }): RemoteAccess => ({
   url: options.url,
   async git(args, request) {
@@ -17,7 +19,9 @@ export const gitAccess = (options: {
       try {
         return await git(args, { ...request, env: environmentOf(options.webUrl, secret) })
       } catch (error) {
-        if (!saysUnauthorized(error) || !forget() || again) throw error
+        if (again) throw error
+        const isWorthMore = saysUnauthorized(error) ? forget() : saysOutOfReach(error) && (await options.hasMoved())
+        if (!isWorthMore) throw error
       }
     }
   },

@@ -219,7 +219,7 @@ export function createInlet(options: {
     const { project, event, action, body, repositoryId, fullName } = told
     switch (event) {
       case 'repository':
-        if (action === 'renamed' || action === 'transferred') repositories.renamed(repositoryId, fullName)
+        if (action === 'renamed' || action === 'transferred') repositories.moved(repositoryId, fullName)
         return []
       case 'branch_protection_rule':
       case 'repository_ruleset':

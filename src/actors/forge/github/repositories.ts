@@ -76,6 +76,9 @@ export function fullNameOf(repo: string, webUrl: string): string {
   return name
 }
 
+/** Milliseconds for which the answer to a search counts for all who ask: less than the pause before a refusal is doubted. */
+const pauseOfSearch = 900
+
 const isLoopback = (url: string): boolean => /^(127\.|localhost$|\[::1\]$)/.test(new URL(url).hostname)
 
 export type GithubRepositories = ReturnType<typeof createGithubRepositories>
@@ -96,6 +99,7 @@ export function createGithubRepositories(options: {
   const app = createClient({ apiUrl, now, timeout, paced, id: 'app', credential: tokens.app })
   const clients = new Map<string, Client>()
   const places = new Map<string, Promise<Place>>()
+  const searches = new Map<string, { at: number; hasMoved: Promise<boolean> }>()
   const installations = new Map<string, Promise<Installation>>()
   const permissions = new Map<number, Record<string, string>>()
   let self: Promise<Self> | undefined
@@ -139,21 +143,24 @@ export function createGithubRepositories(options: {
   function installationOf(project: string): Promise<Installation> {
     let found = installations.get(project)
     if (found === undefined) {
-      found = askForInstallation(nameOf(project))
+      found = askForInstallation(project)
       installations.set(project, found)
       found.catch(() => installations.delete(project))
     }
     return found
   }
 
-  async function askForInstallation(fullName: string): Promise<Installation> {
+  async function askForInstallation(project: string): Promise<Installation> {
+    const fullName = nameOf(project)
+    // By its number where that is known: its name may be another's by now.
+    const [path, parameters] = routeOf(project)
     const {
       id,
       permissions: granted,
       suspended_at: suspended,
       html_url: page,
     } = await app
-      .request('GET /repos/{owner}/{repo}/installation', parts(fullName), installationSchema, {
+      .request(`GET ${path}/installation`, parameters, installationSchema, {
         what: `the App's installation on ${fullName}`,
       })
       .catch(async (error: unknown) => {
@@ -169,6 +176,18 @@ export function createGithubRepositories(options: {
 
   async function credentialOf(project: string, purpose: 'api' | 'git'): Promise<Credential & { secret: string }> {
     if (!tokens.isApp) return tokens.user()
+    const isKnown = installations.has(project)
+    try {
+      return await tokenOf(project, purpose)
+    } catch (error) {
+      // Since it was asked for, the App may have been let in anew, or the repository may have moved to where another one counts.
+      if (!isKnown || !(error instanceof FatalError)) throw error
+      installations.delete(project)
+      return tokenOf(project, purpose)
+    }
+  }
+
+  async function tokenOf(project: string, purpose: 'api' | 'git'): Promise<Credential & { secret: string }> {
     const row = known(project)
     const { id, permissions: granted } = await installationOf(project)
     const repository = row === undefined ? { name: parts(nameOf(project)).repo } : { id: row.repository_id }
@@ -180,26 +199,38 @@ export function createGithubRepositories(options: {
     )
   }
 
+  const clientOf = (project: string, more: Partial<Parameters<typeof createClient>[0]> = {}): Client =>
+    createClient({ apiUrl, now, timeout, paced, id: project, credential: () => credentialOf(project, 'api'), ...more })
+
   function client(project: string): Client {
     let found = clients.get(project)
     if (found === undefined) {
-      found = createClient({ apiUrl, now, timeout, paced, id: project, credential: () => credentialOf(project, 'api') })
+      const isRefusal = (error: unknown): boolean =>
+        error instanceof FatalError && ['github-not-found', 'github-forbidden'].includes(error.code)
+      found = clientOf(project, {
+        onRenamed: () => forget(project),
+        hasMoved: async (error) => isRefusal(error) && hasMoved(project),
+      })
       clients.set(project, found)
     }
     return found
   }
 
-  async function look(project: string): Promise<Place> {
+  const routeOf = (project: string): [path: string, parameters: Record<string, unknown>] => {
     const row = known(project)
+    return row === undefined ? ['/repos/{owner}/{repo}', parts(configuredName(project))] : ['/repositories/{id}', { id: row.repository_id }]
+  }
+
+  async function look(project: string): Promise<Place> {
     const configured = configuredName(project)
-    const what = `the repository ${row?.full_name ?? configured}`
-    const [route, parameters] =
-      row === undefined ? ['GET /repos/{owner}/{repo}', parts(configured)] : ['GET /repositories/{id}', { id: row.repository_id }]
+    const what = `the repository ${nameOf(project)}`
+    const [path, parameters] = routeOf(project)
+    // With a client that does not look for it in turn.
     const {
       id,
       full_name: fullName,
       default_branch: defaultBranch,
-    } = await client(project).request(route, parameters, repositorySchema, { what })
+    } = await clientOf(project).request(`GET ${path}`, parameters, repositorySchema, { what })
     const installation = tokens.isApp ? (await installationOf(project)).id : null
     owners.clear()
     write.run({ project, repository_id: id, full_name: fullName, configured, installation_id: installation, default_branch: defaultBranch })
@@ -212,7 +243,35 @@ export function createGithubRepositories(options: {
     return { project, id, owner, name: repo, fullName, installation, defaultBranch }
   }
 
-  /** Asked for once in a process, and as the row has it from then on: a new name is told by webhook. */
+  /** It is looked at again when it is asked for next. */
+  function forget(project: string): void {
+    installations.delete(project)
+    places.delete(project)
+  }
+
+  /**
+   * Whether it is found under another name, or under another installation, than when it was looked at last. Throws FatalError
+   * `github-not-installed`.
+   */
+  function hasMoved(project: string): Promise<boolean> {
+    const last = searches.get(project)
+    if (last !== undefined && now() - last.at < pauseOfSearch) return last.hasMoved
+    const search = async (): Promise<boolean> => {
+      const before = known(project)
+      forget(project)
+      const after = await place(project)
+      return after.fullName !== before?.full_name || after.installation !== before.installation_id
+    }
+    const found = search().catch((error: unknown) => {
+      // That we are let in there no more says what to do; anything else says less than the refusal that had it looked for.
+      if (error instanceof FatalError && error.code === 'github-not-installed') throw error
+      return false
+    })
+    searches.set(project, { at: now(), hasMoved: found })
+    return found
+  }
+
+  /** Asked for once in a process, and as the row has it from then on: that it has moved is told by webhook, or seen by an answer. */
   async function place(project: string): Promise<Place> {
     let found = places.get(project)
     if (found === undefined) {
@@ -269,7 +328,11 @@ export function createGithubRepositories(options: {
       return { owner, repo: name }
     },
 
-    renamed: (repositoryId: number, fullName: string): void => void rename.run(fullName, repositoryId),
+    /** It has another name or another owner, whose installation is another one. */
+    moved(repositoryId: number, fullName: string): void {
+      rename.run(fullName, repositoryId)
+      for (const { project } of byId.all(repositoryId)) forget(project)
+    },
 
     /** Installed anew, taken away, or with other permissions: everything is asked for again. */
     installationChanged(): void {
@@ -279,7 +342,12 @@ export function createGithubRepositories(options: {
     },
 
     access: (project: string): RemoteAccess =>
-      gitAccess({ webUrl, url: () => `${webUrl}/${nameOf(project)}.git`, credential: () => credentialOf(project, 'git') }),
+      gitAccess({
+        webUrl,
+        url: () => `${webUrl}/${nameOf(project)}.git`,
+        credential: () => credentialOf(project, 'git'),
+        hasMoved: () => hasMoved(project),
+      }),
 
     /** Our own commits are the App's, with the address by which GitHub knows it; of a user's token they are the user's. */
     async identity(project: string): Promise<Record<string, string>> {
