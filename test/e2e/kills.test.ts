@@ -4,6 +4,7 @@
 import { expect, test } from 'vitest'
 import { both, people, wholeWork, type BothWorld } from './both.ts'
 import { until } from './harness.ts'
+import { beyond, columnsOf, saidOf } from './told.ts'
 import { isCounted, randomFrom } from './traffic.ts'
 
 const isNightly = process.env['SIGNALBOX_NIGHTLY'] !== undefined
@@ -85,13 +86,36 @@ async function play(how: { webhooks: boolean; more?: object }, isDue: () => When
   }
 }
 
+/** What is said in the session, and the columns of the issue, when nobody kills the server. */
+const story = {
+  said: [
+    'thought Delegated; waiting for its first run',
+    'action An agent works on it',
+    'elicitation Which colour?\n- blue\n- red',
+    'action Its change is under way',
+    'thought Pull request #1 is open',
+    'action The checks of pull request #1 are red',
+    'thought Pull request #1 is open',
+    'action Changes were requested on pull request #1, whose head HEAD is blocked until another answers them',
+    'thought Review round 1: app makes the changes that were asked for on HEAD.',
+    'thought Pull request #1 is open',
+    'thought Pull request #1 is approved and green; it waits to land',
+    'response Pull request #1 has landed',
+  ],
+  columns: ['In Progress', 'In Review', 'In Progress', 'In Review', 'In Progress', 'In Review', 'Done'].map((to) => `signalbox: ${to}`),
+}
+
 /** Everything that the story makes at Linear and GitHub is there, and once. */
 function expectOnce({ acme, repository }: BothWorld, issue: { id: string }): void {
   const sessions = acme.sessions(issue)
   expect(sessions).toHaveLength(1)
-  const said = acme.activities(sessions[0]!).filter(({ content, ephemeral }) => content.type !== 'prompt' && !ephemeral)
-  expect(said.filter(({ content }) => content.type === 'elicitation')).toHaveLength(1)
-  expect(said.filter(({ content }) => content.type === 'response')).toHaveLength(1)
+  const said = saidOf(acme, issue)
+  expect(beyond(story.said, said)).toEqual([])
+  expect(said.filter((line) => line.startsWith('elicitation'))).toHaveLength(1)
+  expect(said.filter((line) => line.startsWith('response'))).toHaveLength(1)
+  const columns = columnsOf(acme, issue)
+  expect(beyond(story.columns, columns)).toEqual([])
+  expect([columns[0], columns.at(-1)]).toEqual([story.columns[0], story.columns.at(-1)])
   expect(acme.attachments(issue)).toHaveLength(1)
   expect(acme.comments(issue).filter(({ parentId, userId }) => parentId === null && userId === acme.appUser.id)).toEqual([])
 

@@ -66,6 +66,26 @@ test('a delegation that is taken back, a cancellation and a deletion are told', 
   expect((await client.issues({ includeArchived: true })).nodes).toHaveLength(1)
 })
 
+test('the history of an issue has who moved it where, and nothing where it has stayed', async () => {
+  const issue = alice.createIssue('Fix the lamp')
+  const bob = acme.as('bob')
+  bob.moveState(issue, 'In Progress')
+  bob.moveState(issue, 'In Progress')
+  alice.moveState(issue, 'Done')
+  const { nodes } = await (await client.issue(issue.id)).history()
+  const seen = await Promise.all(
+    nodes.map(async (entry) => [(await entry.actor)?.displayName, (await entry.fromState)?.name, (await entry.toState)?.name]),
+  )
+  expect(seen.toSorted()).toEqual([
+    ['alice', 'In Progress', 'Done'],
+    ['bob', 'Todo', 'In Progress'],
+  ])
+  expect(acme.movesOf(issue)).toEqual([
+    { by: 'bob', from: 'Todo', to: 'In Progress' },
+    { by: 'alice', from: 'In Progress', to: 'Done' },
+  ])
+})
+
 test('pull requests and other pages are attached, once for each address', async () => {
   const issue = alice.createIssue('Fix the lamp')
   const url = 'https://github.com/acme/lamp/pull/7'

@@ -1,9 +1,16 @@
-// Who has delegated an issue to whom: the part of Linear's history of an issue that the twin remembers.
+// Who has delegated an issue to whom, and who has moved it where: the part of Linear's history of an issue that the twin remembers.
 
 import { randomUUID } from 'node:crypto'
-import type { IssueRecord, UserRecord } from './records.ts'
+import type { IssueRecord, StateRecord, UserRecord } from './records.ts'
 
-export interface HistoryEntry {
+export interface HistoryChanges {
+  fromDelegate: UserRecord | null
+  toDelegate: UserRecord | null
+  fromState: StateRecord | null
+  toState: StateRecord | null
+}
+
+export interface HistoryEntry extends HistoryChanges {
   __typename: 'IssueHistory'
   id: string
   createdAt: string
@@ -11,17 +18,16 @@ export interface HistoryEntry {
   archivedAt: null
   issue: IssueRecord
   actor: UserRecord
-  fromDelegate: UserRecord | null
-  toDelegate: UserRecord | null
 }
 
 const histories = new WeakMap<IssueRecord, HistoryEntry[]>()
 
+/** Oldest first. */
 export const historyOf = (issue: IssueRecord): HistoryEntry[] => histories.get(issue) ?? []
 
-export function rememberDelegation(
+export function rememberChange(
   issue: IssueRecord,
-  { at, actor, from, to }: { at: string; actor: UserRecord; from: UserRecord | undefined; to: UserRecord | undefined },
+  { at, actor, ...changes }: { at: string; actor: UserRecord } & Partial<HistoryChanges>,
 ): void {
   const entry: HistoryEntry = {
     __typename: 'IssueHistory',
@@ -31,8 +37,8 @@ export function rememberDelegation(
     archivedAt: null,
     issue,
     actor,
-    fromDelegate: from ?? null,
-    toDelegate: to ?? null,
+    ...{ fromDelegate: null, toDelegate: null, fromState: null, toState: null },
+    ...changes,
   }
   histories.set(issue, [...historyOf(issue), entry])
 }

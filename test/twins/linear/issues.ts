@@ -2,7 +2,7 @@
 
 import { announceChange, notifyApp } from './announce.ts'
 import { invalidInput } from './errors.ts'
-import { rememberDelegation } from './issue-history.ts'
+import { rememberChange } from './issue-history.ts'
 import { startSession } from './sessions.ts'
 import { canSeeTeam, statesOf, type Workspace } from './workspace.ts'
 import type { IssueRecord, StateRecord, UserRecord } from './records.ts'
@@ -78,7 +78,7 @@ export function createIssue(workspace: Workspace, by: UserRecord, input: NewIssu
   store.change(team, { issueCount: number })
   announceChange(workspace, { action: 'create', record: issue, by })
   if (issue.delegateId) {
-    noteDelegation(workspace, issue, by, null)
+    noteChange(workspace, issue, by, { delegateId: null })
     delegated(workspace, issue, by)
   }
   return issue
@@ -91,8 +91,8 @@ export function updateIssue(workspace: Workspace, by: UserRecord, issue: IssueRe
   const updatedFrom = store.change(issue, fields)
   if (!updatedFrom) return issue
   announceChange(workspace, { action: issue.trashed && 'trashed' in updatedFrom ? 'remove' : 'update', record: issue, by, updatedFrom })
+  noteChange(workspace, issue, by, updatedFrom)
   if ('delegateId' in updatedFrom) {
-    noteDelegation(workspace, issue, by, updatedFrom['delegateId'] as string | null)
     if (updatedFrom['delegateId'] === workspace.app?.user.id) notifyApp(workspace, { type: 'issueUnassignedFromYou', issue, by })
     if (issue.delegateId) delegated(workspace, issue, by)
   }
@@ -102,9 +102,17 @@ export function updateIssue(workspace: Workspace, by: UserRecord, issue: IssueRe
   return issue
 }
 
-function noteDelegation({ store, timers }: Workspace, issue: IssueRecord, actor: UserRecord, before: string | null): void {
-  const at = new Date(timers.now()).toISOString()
-  rememberDelegation(issue, { at, actor, from: store.find('User', before), to: store.find('User', issue.delegateId) })
+/** `before` has what was changed, as it was. */
+function noteChange({ store, timers }: Workspace, issue: IssueRecord, actor: UserRecord, before: Record<string, unknown>): void {
+  const delegate = (id: unknown): UserRecord | null => store.find('User', id as string | null) ?? null
+  const changes = {
+    ...('delegateId' in before && { fromDelegate: delegate(before['delegateId']), toDelegate: delegate(issue.delegateId) }),
+    ...('stateId' in before && {
+      fromState: store.get('WorkflowState', before['stateId'] as string),
+      toState: store.get('WorkflowState', issue.stateId),
+    }),
+  }
+  if (Object.keys(changes).length > 0) rememberChange(issue, { at: new Date(timers.now()).toISOString(), actor, ...changes })
 }
 
 function delegated(workspace: Workspace, issue: IssueRecord, by: UserRecord): void {

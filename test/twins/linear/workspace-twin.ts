@@ -3,6 +3,7 @@
 
 import type { AppRegistration } from './app-registration.ts'
 import type { Buckets } from './graphql-endpoint.ts'
+import { historyOf } from './issue-history.ts'
 import { createPerson, type IssueLike, type Person } from './people.ts'
 import type { Tokens, TokenPair } from './tokens.ts'
 import { addPerson, addTeam, installApp, statesOf, type TeamOptions, type Workspace } from './workspace.ts'
@@ -36,6 +37,8 @@ export interface WorkspaceTwin {
   issue(issue: IssueLike): IssueRecord
   issues(): IssueRecord[]
   stateOf(issue: IssueLike): StateRecord
+  /** From which column to which it has been moved and by whom, oldest first, as its history says. */
+  movesOf(issue: IssueLike): { by: string; from: string; to: string }[]
   labelsOf(issue: IssueLike): string[]
   comments(issue: IssueLike): CommentRecord[]
   attachments(issue: IssueLike): AttachmentRecord[]
@@ -115,6 +118,10 @@ export function createWorkspaceTwin({ workspace, app, tokens, buckets }: Parts):
     issue: issueOf,
     issues: () => store.all('Issue'),
     stateOf: (issue) => store.get('WorkflowState', issueOf(issue).stateId),
+    movesOf: (issue) =>
+      historyOf(issueOf(issue)).flatMap(({ actor, fromState, toState }) =>
+        fromState && toState ? [{ by: actor.displayName, from: fromState.name, to: toState.name }] : [],
+      ),
     labelsOf: (issue) => issueOf(issue).labelIds.map((id) => store.get('IssueLabel', id).name),
     comments: (issue) => store.by('Comment', 'issueId', issueOf(issue).id),
     attachments: (issue) => store.by('Attachment', 'issueId', issueOf(issue).id),
