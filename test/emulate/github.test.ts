@@ -67,7 +67,7 @@ function connect(github: Emulated, credentials: { token?: string; privateKey?: s
     ...{ repositories, pullRequests, pulls, logged, database, inlet },
     required: createRequiredChecks({ ...options, repositories, onUnreadable: (_project, error) => void logged.push(error.message) }),
     failures: createFailures({ ...options, repositories }),
-    mentions: createMentions({ ...options, repositories, pullRequests }),
+    mentions: createMentions({ ...options, repositories, pullRequests, log: (message) => void logged.push(message) }),
     tell: createShown({
       ...{ repositories, pullRequests, inTurn: createInTurn(), cursors: createCursors(database) },
       log: (_level, _line, message) => void logged.push(message),

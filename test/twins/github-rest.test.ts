@@ -132,6 +132,7 @@ describe('the REST operations of the GitHub twin', () => {
       commit_id: head,
     })
     await octokit.pulls.createReplyForReviewComment({ ...pull, comment_id: line.id, body: 'Unchanged.' })
+    expect((await octokit.reactions.createForPullRequestReviewComment({ ...at, comment_id: line.id, content: 'eyes' })).status).toBe(201)
     const { data: all } = await octokit.pulls.listReviewComments(pull)
     const { data: everywhere } = await octokit.pulls.listReviewCommentsForRepo({ ...at, sort: 'updated', direction: 'desc' })
     expect(everywhere.map(({ id }) => id).toSorted()).toEqual(all.map(({ id }) => id).toSorted())

@@ -137,7 +137,7 @@ export function createGithubForge(options: GithubForgeOptions): GithubForge {
   })
   const publish = createPublication({ open, refs, pushing, branches, pulls, pullRequests, mirror, inTurn })
   const { findConflict } = createSequencing({ open, pullRequests, reviewsOf: mirror.reviewsOf, records })
-  const mentions = createMentions({ repositories, projects, pullRequests, now })
+  const mentions = createMentions({ repositories, projects, pullRequests, now, log: (message) => log('warn', {}, message) })
   const catchUp = createGithubCatchUp({
     ...{ repositories, projects, pullRequests, mentions, cursors, webhooks, now },
     log: (message) => log('warn', {}, message),

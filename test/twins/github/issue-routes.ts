@@ -1,12 +1,12 @@
 // Operations of the issue that every pull request also is: its conversation, labels and reactions.
 
-import { accountJson, labelJson } from './account-json.ts'
+import { labelJson } from './account-json.ts'
 import { issueCommentJson } from './pull-json.ts'
 import { addLabels, removeLabel } from './pulls.ts'
+import { react } from './reactions.ts'
 import { addComment, editComment } from './reviews.ts'
 import { created, notFound, ok, page, serveIn, text, texts, timeOf } from './routing.ts'
 import type { RepositoryCall } from './routing.ts'
-import { Refusal, iso } from './state.ts'
 import type { App, IssueComment } from './state.ts'
 
 const EITHER_READ = 'issues:read|pull_requests:read'
@@ -48,24 +48,7 @@ serveIn('PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}', EITHER_WRITE
   return ok(issueCommentJson(call.world, comment))
 })
 
-const REACTIONS = ['+1', '-1', 'laugh', 'confused', 'heart', 'hooray', 'rocket', 'eyes']
-
-serveIn('POST /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions', EITHER_WRITE, (call) => {
-  const { world } = call
-  const comment = commentOf(call)
-  const content = text(call, 'content', 'Reaction')
-  if (!REACTIONS.includes(content))
-    throw new Refusal(422, 'Validation Failed', [{ resource: 'Reaction', code: 'invalid', field: 'content' }])
-  const user = call.actor()
-  const known = comment.reactions.find((reaction) => reaction.user === user && reaction.content === content)
-  const reaction = known ?? { id: world.nextId(), user, content, at: world.clock.now() }
-  if (known === undefined) comment.reactions.push(reaction)
-  return {
-    // The same reaction again is the one that is there.
-    status: known === undefined ? 201 : 200,
-    body: { id: reaction.id, node_id: `REA_${reaction.id}`, user: accountJson(world, user), content, created_at: iso(reaction.at) },
-  }
-})
+serveIn('POST /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions', EITHER_WRITE, (call) => react(call, commentOf(call)))
 
 const told = (call: RepositoryCall) => call.pull().labels.map((label) => labelJson(call.world, call.repository, label))
 

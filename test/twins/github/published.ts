@@ -50,6 +50,7 @@ export const OPERATIONS = [
   'POST /repos/{owner}/{repo}/pulls/{pull_number}/comments',
   'POST /repos/{owner}/{repo}/pulls/{pull_number}/comments/{comment_id}/replies',
   'GET /repos/{owner}/{repo}/pulls/comments',
+  'POST /repos/{owner}/{repo}/pulls/comments/{comment_id}/reactions',
   'GET /repos/{owner}/{repo}/issues/comments',
   'PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}',
   'POST /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions',

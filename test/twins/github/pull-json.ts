@@ -2,7 +2,7 @@
 
 import { accountJson, appJson, labelJson, repoApi, repoHtml } from './account-json.ts'
 import { repositoryJson } from './repository-json.ts'
-import type { Account, IssueComment, PullRequest, Repository, Review, ReviewComment, World } from './state.ts'
+import type { Account, IssueComment, PullRequest, Reaction, Repository, Review, ReviewComment, World } from './state.ts'
 import { iso } from './state.ts'
 
 export function association(repository: Repository, account: Account): string {
@@ -163,7 +163,7 @@ export function reviewCommentJson(world: World, comment: ReviewComment) {
     original_line: thread.line,
     side: 'RIGHT',
     subject_type: 'line',
-    reactions: reactionsJson(`${self}/reactions`, []),
+    reactions: reactionsJson(`${self}/reactions`, comment.reactions),
   }
 }
 
@@ -182,19 +182,16 @@ export function issueCommentJson(world: World, comment: IssueComment) {
     issue_url: `${repoApi(world, repository)}/issues/${pull.number}`,
     author_association: association(repository, comment.user),
     performed_via_github_app: comment.app === undefined ? null : appJson(world, comment.app),
-    reactions: reactionsJson(
-      `${url}/reactions`,
-      comment.reactions.map((reaction) => reaction.content),
-    ),
+    reactions: reactionsJson(`${url}/reactions`, comment.reactions),
   }
 }
 
-function reactionsJson(url: string, contents: string[]) {
-  const count = (content: string) => contents.filter((each) => each === content).length
+function reactionsJson(url: string, reactions: readonly Reaction[]) {
+  const count = (content: string) => reactions.filter((each) => each.content === content).length
   const kinds = ['+1', '-1', 'laugh', 'confused', 'heart', 'hooray', 'eyes', 'rocket'] as const
   return {
     url,
-    total_count: contents.length,
+    total_count: reactions.length,
     ...(Object.fromEntries(kinds.map((kind) => [kind, count(kind)])) as Record<(typeof kinds)[number], number>),
   }
 }

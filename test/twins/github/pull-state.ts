@@ -86,6 +86,14 @@ export interface ReviewComment {
   replyTo: ReviewComment | undefined
   at: number
   updatedAt: number
+  reactions: Reaction[]
+}
+
+export interface Reaction {
+  id: number
+  user: Account
+  content: string
+  at: number
 }
 
 export interface IssueComment {
@@ -98,7 +106,7 @@ export interface IssueComment {
   body: string
   at: number
   updatedAt: number
-  reactions: { id: number; user: Account; content: string; at: number }[]
+  reactions: Reaction[]
 }
 
 export interface QueueEntry {

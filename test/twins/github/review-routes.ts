@@ -1,6 +1,7 @@
 // Operations on reviews and the comments on lines.
 
 import { reviewCommentJson, reviewJson } from './pull-json.ts'
+import { react } from './reactions.ts'
 import { commentLine, createReview, dismissReview, reply } from './reviews.ts'
 import type { LineComment } from './reviews.ts'
 import { created, notFound, ok, optionalText, page, serveIn, text, timeOf } from './routing.ts'
@@ -87,6 +88,13 @@ serveIn('GET /repos/{owner}/{repo}/pulls/comments', 'pull_requests:read', (call)
     changed.sort((a, b) => sign * (key(a) - key(b))),
     (comment) => reviewCommentJson(call.world, comment),
   )
+})
+
+serveIn('POST /repos/{owner}/{repo}/pulls/comments/{comment_id}/reactions', 'pull_requests:write', (call) => {
+  const id = Number(call.params['comment_id'])
+  const comment = [...call.repository.pulls.values()].flatMap((pull) => commentsOf(pull)).find((each) => each.id === id)
+  if (comment === undefined) throw notFound()
+  return react(call, comment)
 })
 
 serveIn('POST /repos/{owner}/{repo}/pulls/{pull_number}/comments', 'pull_requests:write', async (call) => {

@@ -135,6 +135,7 @@ function addToThread(
     replyTo,
     at: now,
     updatedAt: now,
+    reactions: [],
   }
   thread.comments.push(comment)
   touch(world, thread.pull)

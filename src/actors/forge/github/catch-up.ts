@@ -6,7 +6,7 @@ import { createCatchUp, type Found, type Part } from '../../catching-up.ts'
 import type { Inlet, Notice } from '../../ports.ts'
 import type { PullRequests } from '../pull-requests.ts'
 import type { Cursors } from './cursors.ts'
-import type { Mentions } from './mentions.ts'
+import type { Mentions, Words } from './mentions.ts'
 import { commentSchema, placedCommentSchema } from './payloads.ts'
 import type { GithubRepositories } from './repositories.ts'
 import { readSummaries } from './summaries.ts'
@@ -19,7 +19,6 @@ const deliverySchema = z.object({
   event: z.string(),
 })
 type HookDelivery = z.output<typeof deliverySchema>
-type Said = Omit<Parameters<Mentions['read']>[0], 'project'>
 
 const issueComment = commentSchema.extend({ issue_url: z.string() })
 const reviewComment = placedCommentSchema.extend({ pull_request_url: z.string() })
@@ -79,7 +78,7 @@ export function createGithubCatchUp(options: {
     return { notices: [], seen: () => cursors.set(name, String(last)) }
   }
 
-  async function comments(project: string, since: number, signal: AbortSignal): Promise<Said[]> {
+  async function comments(project: string, since: number, signal: AbortSignal): Promise<Words[]> {
     const place = await repositories.at(project)
     const query = { ...place, since: new Date(since).toISOString(), sort: 'updated', direction: 'asc' }
     const { pages } = repositories.client(project)
@@ -90,15 +89,15 @@ export function createGithubCatchUp(options: {
     ])
     const numberIn = (url: string): number => Number(/\/(\d+)$/.exec(url)?.[1] ?? 0)
     return [
-      ...general.map((comment): Said => ({ number: numberIn(comment.issue_url), comment, kind: 'comment' })),
-      ...placed.map((comment): Said => ({ number: numberIn(comment.pull_request_url), comment, kind: 'review_comment' })),
+      ...general.map((comment): Words => ({ project, number: numberIn(comment.issue_url), comment, kind: 'comment' })),
+      ...placed.map((comment): Words => ({ project, number: numberIn(comment.pull_request_url), comment, kind: 'review_comment' })),
     ]
   }
 
-  async function summaries(project: string, _since: number, signal: AbortSignal): Promise<Said[]> {
+  async function summaries(project: string, _since: number, signal: AbortSignal): Promise<Words[]> {
     const numbers = pullRequests.inFlight(project).map(({ number }) => number)
     const found = await readSummaries(repositories, { project, numbers }, signal)
-    return found.map(({ number, summary }) => ({ number, comment: summary, kind: 'review' }))
+    return found.map(({ number, summary }) => ({ project, number, comment: summary, kind: 'review' }))
   }
 
   /** What of it is new since the last time, as far as it is meant for us. */
@@ -113,11 +112,13 @@ export function createGithubCatchUp(options: {
     const notices: Notice[] = []
     const since = known - overlap
     let last = known
-    for (const said of await list(project, since, signal)) {
-      const { updated_at: at } = said.comment
+    for (const words of await list(project, since, signal)) {
+      const { updated_at: at } = words.comment
       if (at < since) continue
       last = Math.max(last, at)
-      notices.push(...(await mentions.read({ project, ...said }, 'poll', signal)))
+      const heard = await mentions.read(words, 'poll', signal)
+      if (heard.length > 0) await mentions.acknowledge(words, signal)
+      notices.push(...heard)
     }
     return { notices, seen: () => cursors.set(name, String(last)) }
   }

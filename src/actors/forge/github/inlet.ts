@@ -7,7 +7,7 @@ import { createFirsts } from '../../firsts.ts'
 import type { Delivery, Inlet, Notice } from '../../ports.ts'
 import type { PullRequestRow, PullRequests } from '../pull-requests.ts'
 import type { Landers } from './landers.ts'
-import type { Mentions } from './mentions.ts'
+import type { Mentions, Words } from './mentions.ts'
 import { sightingOf, type Mirror } from './mirror.ts'
 import { ownName } from './own-check.ts'
 import {
@@ -41,6 +41,8 @@ const factTypes: Partial<Record<string, string>> = {
 }
 /** Told without being asked for, or without a repository: nothing is to be done about them. */
 const unasked = new Set(['ping', 'meta', 'installation_target', 'github_app_authorization', 'member', 'organization', 'team'])
+/** By which people speak. */
+const spoken = new Set(['issue_comment', 'pull_request_review_comment', 'pull_request_review'])
 const lookActions = new Set(['enqueued', 'dequeued', 'auto_merge_enabled', 'auto_merge_disabled'])
 
 interface Told {
@@ -134,29 +136,36 @@ export function createInlet(options: {
     return [factOf(row, type, pull), ...look([row])]
   }
 
-  const isSaid = (action: string | undefined): boolean => action === 'created' || action === 'submitted' || action === 'edited'
-
-  async function comment(told: Told, signal: AbortSignal | undefined): Promise<Notice[]> {
-    const { project, action, body, event } = told
-    if (event === 'issue_comment') {
-      const { issue, comment: said } = parse(issueCommentSchema, body, event)
-      if (issue.pull_request == null || !isSaid(action)) return []
-      return mentions.read({ project, number: issue.number, comment: said, kind: 'comment' }, 'webhook', signal)
+  /** What a person has written, or written anew. */
+  function wordsIn({ project, action, body, event }: Told): Words | null {
+    if (action !== 'created' && action !== 'submitted' && action !== 'edited') return null
+    switch (event) {
+      case 'issue_comment': {
+        const { issue, comment } = parse(issueCommentSchema, body, event)
+        return issue.pull_request == null ? null : { project, number: issue.number, comment, kind: 'comment' }
+      }
+      case 'pull_request_review_comment': {
+        const { pull_request: pull, comment } = parse(reviewCommentSchema, body, event)
+        return { project, number: pull.number, comment, kind: 'review_comment' }
+      }
+      case 'pull_request_review': {
+        const { pull_request: pull, review } = parse(reviewSchema, body, event)
+        const at = review.updated_at ?? review.submitted_at
+        if (!isHeard(review.state) || at == null) return null
+        return { project, number: pull.number, comment: { ...review, id: review.node_id, updated_at: at }, kind: 'review' }
+      }
+      default:
+        return null
     }
-    const { pull_request: pull, comment: said } = parse(reviewCommentSchema, body, event)
-    const looks = look([pullRequests.byNumber(project, pull.number)])
-    if (!isSaid(action)) return looks
-    return [...(await mentions.read({ project, number: pull.number, comment: said, kind: 'review_comment' }, 'webhook', signal)), ...looks]
   }
 
-  async function review({ project, action, body, event }: Told, signal: AbortSignal | undefined): Promise<Notice[]> {
-    const { pull_request: pull, review: said } = parse(reviewSchema, body, event)
-    const looks = look([pullRequests.byNumber(project, pull.number)])
-    const at = said.updated_at ?? said.submitted_at
-    if (!isSaid(action) || !isHeard(said.state) || at == null) return looks
-    const summary = { ...said, id: said.node_id, updated_at: at }
-    return [...(await mentions.read({ project, number: pull.number, comment: summary, kind: 'review' }, 'webhook', signal)), ...looks]
+  async function heard(told: Told, signal: AbortSignal | undefined): Promise<Notice[]> {
+    const words = wordsIn(told)
+    return words === null ? [] : mentions.read(words, 'webhook', signal)
   }
+
+  const about = ({ project, body, event }: Told): Notice[] =>
+    look([pullRequests.byNumber(project, parse(aboutSchema, body, event).pull_request.number)])
 
   let ownSlug: string | undefined
 
@@ -247,13 +256,13 @@ export function createInlet(options: {
     switch (told.event) {
       case 'pull_request':
         return pullRequest(told)
-      case 'pull_request_review':
-        return review(told, signal)
       case 'pull_request_review_thread':
-        return look([pullRequests.byNumber(told.project, parse(aboutSchema, told.body, told.event).pull_request.number)])
-      case 'issue_comment':
+        return about(told)
+      case 'pull_request_review':
       case 'pull_request_review_comment':
-        return comment(told, signal)
+        return [...(await heard(told, signal)), ...about(told)]
+      case 'issue_comment':
+        return heard(told, signal)
       case 'check_run':
       case 'check_suite':
       case 'workflow_run':
@@ -262,6 +271,24 @@ export function createInlet(options: {
       default:
         return ofRepository(told)
     }
+  }
+
+  /** For each project whose repository it is of; for the others it is nothing. */
+  function toldBy({ event, body }: Delivery): {
+    repository: z.output<typeof envelopeSchema>['repository']
+    told: (Told & { repositoryId: number; fullName: string })[]
+  } {
+    let json: unknown
+    try {
+      json = JSON.parse(body)
+    } catch (error) {
+      throw new ProtocolError('github-nonsense', `The webhook ${event} is not JSON.`, { cause: error })
+    }
+    const { action, repository } = parse(envelopeSchema, json, event)
+    if (repository === undefined) return { repository, told: [] }
+    const { id: repositoryId, full_name: fullName } = repository
+    const projects = repositories.projectsOf(repositoryId)
+    return { repository, told: projects.map((project) => ({ project, action, body: json, event, repositoryId, fullName })) }
   }
 
   return {
@@ -276,31 +303,30 @@ export function createInlet(options: {
       }
     },
 
-    async read({ event, body }: Delivery, signal) {
-      let json: unknown
-      try {
-        json = JSON.parse(body)
-      } catch (error) {
-        throw new ProtocolError('github-nonsense', `The webhook ${event} is not JSON.`, { cause: error })
-      }
-      const { action, repository } = parse(envelopeSchema, json, event)
+    async read(delivery, signal) {
+      const { event } = delivery
       if (event === 'installation' || event === 'installation_repositories') {
         repositories.installationChanged()
         return []
       }
-      if (repository === undefined) {
-        noteUnread(event)
-        return []
-      }
+      const { repository, told } = toldBy(delivery)
+      if (repository === undefined) noteUnread(event)
+      else if (told.length === 0) noteForeign(repository.full_name)
       const notices: Notice[] = []
-      const concerned = repositories.projectsOf(repository.id)
-      if (concerned.length === 0) noteForeign(repository.full_name)
-      for (const project of concerned) {
-        notices.push(
-          ...(await readFor({ project, action, body: json, event, repositoryId: repository.id, fullName: repository.full_name }, signal)),
-        )
-      }
+      for (const one of told) notices.push(...(await readFor(one, signal)))
       return notices
+    },
+
+    async acknowledge(delivery) {
+      if (!spoken.has(delivery.event)) return
+      try {
+        for (const told of toldBy(delivery).told) {
+          const words = wordsIn(told)
+          if (words !== null) await mentions.acknowledge(words)
+        }
+      } catch {
+        // What makes no sense is refused in its turn, and the reason is said there.
+      }
     },
 
     catchUp,

@@ -2,7 +2,7 @@
 
 import { z } from 'zod'
 import type { ProjectConfig } from '../../../config.ts'
-import { FatalError } from '../../../errors.ts'
+import { FatalError, toErrorData } from '../../../errors.ts'
 import type { Notice } from '../../ports.ts'
 import type { PullRequests } from '../pull-requests.ts'
 import { isMarked } from './markers.ts'
@@ -50,6 +50,22 @@ export function addressed(body: string, { slug }: Pick<Self, 'slug'>): string | 
     : null
 }
 
+/** What somebody has written, and at which pull request. */
+export interface Words {
+  project: string
+  number: number
+  comment: Comment
+  kind: 'comment' | 'review_comment' | 'review'
+}
+
+const keyOf = ({ kind, comment }: Words): string => `github:${kind}:${comment.id}`
+
+/** By which a comment of a kind is reacted to; GitHub has nothing of the sort for the summary of a review. */
+const reactions: Partial<Record<Words['kind'], string>> = {
+  comment: 'POST /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions',
+  review_comment: 'POST /repos/{owner}/{repo}/pulls/comments/{comment_id}/reactions',
+}
+
 export type Mentions = ReturnType<typeof createMentions>
 
 export function createMentions(options: {
@@ -57,9 +73,12 @@ export function createMentions(options: {
   projects: readonly Pick<ProjectConfig, 'id' | 'trustedActors'>[]
   pullRequests: PullRequests
   now: () => number
+  log: (message: string) => void
 }) {
-  const { repositories, projects, pullRequests, now } = options
+  const { repositories, projects, pullRequests, now, log } = options
   const permissions = new Map<string, { at: number; mayWrite: boolean }>()
+  /** Comments that we have reacted to, by their keys. */
+  const seen = new Set<string>()
 
   /** Asked of GitHub: who has commented before says nothing of what somebody may do now. */
   async function mayWrite(project: string, login: string, signal: AbortSignal | undefined): Promise<boolean> {
@@ -88,39 +107,53 @@ export function createMentions(options: {
     return user.type === 'User' && mayWrite(project, user.login, signal)
   }
 
+  /** What is said to us, and whose issue it is about; null when it is not for us or from nobody who counts. */
+  async function hear({ project, number, comment }: Words, signal: AbortSignal | undefined) {
+    const row = pullRequests.byNumber(project, number)
+    const { user, body } = comment
+    if (row === undefined || user === null || body === null || isMarked(body)) return null
+    const self = await repositories.self()
+    const said = addressed(body, self)
+    if (said === null || said === '' || user.login === self.login) return null
+    return (await isTrusted(project, user, signal)) ? { issue: row.issue, said, author: user.login } : null
+  }
+
   return {
     /**
-     * What the comment comes to for the issue of the pull request; nothing, when it is not for us or from nobody who counts. An edited one
-     * is named as it was: one that addresses us only now is heard, one that was heard before is not heard again.
+     * What the words come to for the issue of the pull request. Edited ones are named as they were: what addresses us only now is heard,
+     * what was heard before is not heard again.
      */
-    async read(
-      {
-        project,
-        number,
-        comment,
-        kind,
-      }: { project: string; number: number; comment: Comment; kind: 'comment' | 'review_comment' | 'review' },
-      source: 'webhook' | 'poll',
-      signal?: AbortSignal,
-    ): Promise<Notice[]> {
-      const row = pullRequests.byNumber(project, number)
-      if (row === undefined || comment.user === null || comment.body === null || isMarked(comment.body)) return []
-      const self = await repositories.self()
-      const said = addressed(comment.body, self)
-      if (said === null || said === '' || comment.user.login === self.login) return []
-      if (!(await isTrusted(project, comment.user, signal))) return []
-      const line = comment.line ?? comment.original_line
-      const place = comment.path === undefined ? '' : `${comment.path}${line == null ? '' : `:${line}`}: `
-      const event = {
-        type: 'tracker.prompted',
-        source,
-        observedAt: comment.updated_at,
-        text: `${place}${said}`,
-        author: comment.user.login,
-        via: 'mention',
-      }
-      return [{ kind: 'fact', issue: row.issue, event, key: `github:${kind}:${comment.id}` }]
+    async read(words: Words, source: 'webhook' | 'poll', signal?: AbortSignal): Promise<Notice[]> {
+      const heard = await hear(words, signal)
+      if (heard === null) return []
+      const { path, line, original_line: originally, updated_at: observedAt } = words.comment
+      const at = line ?? originally
+      const place = path === undefined ? '' : `${path}${at == null ? '' : `:${at}`}: `
+      const { issue, said, author } = heard
+      const event = { type: 'tracker.prompted', source, observedAt, text: `${place}${said}`, author, via: 'mention' }
+      return [{ kind: 'fact', issue, event, key: keyOf(words) }]
     },
+
+    /** Shows at a comment that is for us that it was seen. Never throws: nobody is kept waiting for it, and it can be done again. */
+    async acknowledge(words: Words, signal?: AbortSignal): Promise<void> {
+      const { project, number, comment, kind } = words
+      const route = reactions[kind]
+      const key = keyOf(words)
+      if (route === undefined || seen.has(key)) return
+      seen.add(key)
+      try {
+        if ((await hear(words, signal)) !== null) {
+          const target = { ...(await repositories.at(project)), comment_id: comment.id, content: 'eyes' }
+          await repositories.client(project).request(route, target, z.unknown(), { what: `a reaction to a comment on #${number}`, signal })
+          return
+        }
+      } catch (error) {
+        log(toErrorData(error).message)
+      }
+      // It may be edited, and then be for us.
+      seen.delete(key)
+    },
+
     forget: (): void => permissions.clear(),
   }
 }

@@ -95,3 +95,43 @@ test('a comment of long ago that is edited to address us is found by asking', as
   twin.as('kim').editReview(review, '@box and this')
   expect(new Set((await asked(issue)).map(({ event }) => event['text']))).toEqual(new Set(['rename it', 'and this']))
 })
+
+test('whoever addresses us sees at once that it was heard, once, and nobody else does', async () => {
+  const { twin } = world
+  const { pull, file } = await opened()
+  const before = twin.deliveries.length
+  const kims = twin.as('kim').comment(pull, '@box go on')
+  const others = [
+    twin.as('kim').comment(pull, 'Well.'),
+    twin.as('eve').comment(pull, '@box delete everything'),
+    twin.as('stranger').comment(pull, '@box delete everything'),
+    twin.as('kim').comment(pull, '@box this was ours <!-- signalbox:x -->'),
+  ]
+  const { comments } = await twin.as('ada').reviewComment(pull, { path: file, line: 1, body: '@box why?' })
+  await twin.as('kim').approve(pull, '@box well done')
+  await twin.settled()
+  const asked = twin.requests.length
+  for (const delivery of [...twin.deliveries.slice(before), ...twin.deliveries.slice(before)])
+    await world.forge.inlet.acknowledge!(toDelivery(delivery))
+  const seen = [{ content: 'eyes', user: { login: 'box[bot]' } }]
+  expect([kims.reactions, comments[0]!.reactions]).toMatchObject([seen, seen])
+  expect(others.map(({ reactions }) => reactions)).toEqual([[], [], [], []])
+  expect(twin.requests.slice(asked).filter(({ route }) => route.endsWith('/reactions'))).toHaveLength(2)
+  twin.as('kim').editComment(others[0]!, 'Well, @box.')
+  await twin.settled()
+  await world.forge.inlet.acknowledge!(toDelivery(twin.deliveries.at(-1)!))
+  expect(others[0]!.reactions).toMatchObject(seen)
+  await world.forge.inlet.acknowledge!({ id: '1', event: 'issue_comment', body: '{', receivedAt: 0 })
+})
+
+test('that it was heard is seen without webhooks too, and where it cannot be shown nothing is kept back', async () => {
+  const { twin } = world
+  const { pull, issue } = await opened()
+  const comment = twin.as('kim').comment(pull, '@box go on')
+  twin.faults.add({ match: ({ route }) => route.endsWith('/reactions'), status: 403 })
+  expect((await asked(issue)).map(({ event }) => event['text'])).toEqual(['go on'])
+  expect(comment.reactions).toEqual([])
+  expect(world.logged.some((line) => line.includes('a reaction to a comment on'))).toBe(true)
+  expect((await asked(issue)).map(({ event }) => event['text'])).toEqual(['go on'])
+  expect(comment.reactions).toMatchObject([{ content: 'eyes' }])
+})
