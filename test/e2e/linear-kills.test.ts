@@ -3,10 +3,24 @@
 import { expect, test } from 'vitest'
 import { plainWork, until } from './harness.ts'
 import { connected } from './linear.ts'
+import { beyond, columnsOf, saidOf } from './told.ts'
 import { randomFrom } from './traffic.ts'
 
 const isNightly = process.env['SIGNALBOX_NIGHTLY'] !== undefined
 const kills = 20
+
+const work = ['action An agent works on it']
+const landing = [
+  'thought Pull request #N is open',
+  'thought Pull request #N is approved and green; it waits to land',
+  'response Pull request #N has landed',
+]
+/** What is said of each when nobody kills the server: of one that lands, one that asks first, and one that is blocked. */
+const stories: Record<string, string[]> = {
+  'ENG-1': ['thought Delegated; waiting for its first run', ...work, ...landing],
+  'ENG-2': ['thought Delegated; waiting for its first run', ...work, 'elicitation May I?', 'action Its change is under way', ...landing],
+  'ENG-3': ['thought Delegated; blocked by ENG-1', 'thought Delegated; waiting for its first run', ...work, ...landing],
+}
 
 // By day `kills.test.ts` has both at once.
 test.skipIf(!isNightly).each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])(
@@ -73,11 +87,17 @@ ${plainWork}`
     for (const issue of issues) {
       const sessions = acme.sessions(issue)
       expect(sessions).toHaveLength(1)
-      const said = acme.activities(sessions[0]!).filter(({ content, ephemeral }) => content.type !== 'prompt' && !ephemeral)
-      const lines = said.map(({ content: { type, body, action } }) => `${type} ${body ?? action ?? ''}`)
-      // What comes again in another phase of the same issue is not what was said twice.
-      expect(lines.filter((line) => /^(response|elicitation)/.test(line))).toHaveLength(issue === issues[1] ? 2 : 1)
-      expect(lines.filter((line, n) => lines.indexOf(line) !== n && !/under way|works on it|is open|waits to land/.test(line))).toEqual([])
+      const said = saidOf(acme, issue).map((line) => line.replace(/#\d+/, '#N'))
+      expect(said.filter((line) => /^(response|elicitation)/.test(line))).toHaveLength(issue === issues[1] ? 2 : 1)
+      expect(beyond(stories[issue.identifier]!, said)).toEqual([])
+      const columns = columnsOf(acme, issue)
+      expect(
+        beyond(
+          ['In Progress', 'In Review', 'Done'].map((to) => `signalbox: ${to}`),
+          columns,
+        ),
+      ).toEqual([])
+      expect(columns.at(-1)).toBe('signalbox: Done')
       expect(acme.attachments(issue)).toHaveLength(1)
     }
     const merges = await world.asUser(['log', '--merges', '--format=%s', 'main'])
