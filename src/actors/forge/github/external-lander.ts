@@ -101,7 +101,8 @@ export function externalQueue(reported: readonly SeenContext[], headSha: string)
   if (context === undefined) return null
   const isRun = context.__typename === 'CheckRun'
   const startedAt = isRun ? (context.startedAt ?? 0) : context.createdAt
-  const endedAt = isRun ? (context.completedAt ?? startedAt) : context.createdAt
+  // One more than the entry, which may have been in the same second: GitHub tells no finer time.
+  const endedAt = (isRun ? (context.completedAt ?? startedAt) : context.createdAt) + 1
   const standing = standingOf(context)
   if (standing === 'pending') return { headSha, state: 'queued', incident: null, observedAt: startedAt }
   if (standing === 'passed') return { headSha, state: 'none', incident: null, observedAt: endedAt }

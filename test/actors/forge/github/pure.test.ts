@@ -196,6 +196,11 @@ describe('an external lander', () => {
       incident: { class: 'conflict', files: ['src/a.ts'], baseSha: 'abc', headSha: 'head', summary: 'src/a.ts conflicts' },
     })
   })
+  test('says the newer thing when it gives a change back in the second in which it took it', () => {
+    const [taken, back] = ['pending', 'failure'].map((state) => externalQueue([status('q', state, 7_000)], 'head')!)
+    expect([taken!.state, back!.state]).toEqual(['queued', 'evicted'])
+    expect(back!.observedAt).toBeGreaterThan(taken!.observedAt)
+  })
   test('F28: whose incident is malformed has given it back all the same (edge 188)', () => {
     const said = { title: 'Out of the queue', summary: '', text: '{"files": 7' }
     expect(toIncident(said, 'head')).toEqual({
