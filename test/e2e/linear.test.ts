@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { plainWork, until } from './harness.ts'
-import { connected } from './linear.ts'
+import { connected, letIn } from './linear.ts'
 
 test.each([true, false])(
   'a delegated issue is acknowledged, carried to a landing, and told of in its session (webhooks: %s) (edge 30)',
@@ -236,3 +236,35 @@ test('a workspace that takes us out says so where people look, starts nothing, a
   expect(JSON.parse(end.stdout)).toEqual({ provider: 'linear', workspace: { id: acme.id, name: 'acme' }, revoked: true })
   expect((await world.run('doctor')).stdout).toContain('No Linear workspace is connected.')
 })
+
+test.each([true, false])(
+  'two workspaces: an issue of each is carried to its end, and said where it belongs (webhooks: %s)',
+  async (webhooks) => {
+    const { world, twin } = await connected({ webhooks, second: 'zoo' })
+    await letIn(world, twin, 'zoo')
+    const [acme, zoo] = [twin.workspace('acme'), twin.workspace('zoo')]
+    const issues = [
+      { of: acme, key: 'ENG-1' },
+      { of: zoo, key: 'OPS-1' },
+    ].map(({ of, key }) => {
+      world.setScript(key, plainWork)
+      return { of, key, issue: of.as('alice').createIssue({ title: `For ${of.name}`, delegate: true }) }
+    })
+    for (const { of, key, issue } of issues) {
+      const { url } = await world.untilIssue(key, 'done')
+      expect(url).toContain(`/${of.name}/issue/${key}/`)
+      await until(() => of.stateOf(issue).type === 'completed' && of.sessions(issue)[0]!.status === 'complete', {
+        what: `${of.name} to show it done`,
+        saw: world.log,
+      })
+      const said = of.activities(of.sessions(issue)[0]!).filter(({ content }) => content.type === 'response')
+      expect(said).toHaveLength(1)
+    }
+    expect([acme.issues().length, zoo.issues().length]).toEqual([1, 1])
+    // One that takes us out does not keep the other from its work.
+    acme.revoke()
+    world.setScript('OPS-2', plainWork)
+    zoo.as('alice').createIssue({ title: 'Another', delegate: true })
+    await world.untilIssue('OPS-2', 'done')
+  },
+)

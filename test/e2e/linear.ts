@@ -23,19 +23,24 @@ export function linearSettings(twin: LinearTwin) {
 }
 
 /** The walk through OAuth, as a person takes it. */
-export async function letIn(world: World, twin: LinearTwin): Promise<void> {
+export async function letIn(world: World, twin: LinearTwin, workspace = 'acme'): Promise<void> {
   const { stdout } = await world.run('connect', 'linear', '--no-wait', '--json')
-  const page = await fetch(await twin.oauth.approve((JSON.parse(stdout) as { url: string }).url))
-  expect([page.status, await page.text()]).toEqual([200, expect.stringContaining('acme is connected')])
+  const page = await fetch(await twin.oauth.approve((JSON.parse(stdout) as { url: string }).url, { workspace }))
+  expect([page.status, await page.text()]).toEqual([200, expect.stringContaining(`${workspace} is connected`)])
 }
 
-/** A workspace that has let us in, and a server that it tells everything. */
-export async function connected(options: { webhooks?: boolean; world?: WorldOptions; more?: object } = {}): Promise<LinearWorld> {
+/** A workspace that has let us in, and a server that it tells everything. `second` names another one, which nobody has let us into yet. */
+export async function connected(
+  options: { webhooks?: boolean; world?: WorldOptions; more?: object; second?: string } = {},
+): Promise<LinearWorld> {
   const { webhooks = true } = options
   const port = await freePort()
   const address = `http://127.0.0.1:${port}`
   const twin = await createLinearTwin({
-    teams: [{ key: 'ENG', name: 'Engineering' }],
+    workspaces: [
+      { name: 'acme', teams: [{ key: 'ENG', name: 'Engineering' }] },
+      ...(options.second ? [{ name: options.second, teams: [{ key: 'OPS', name: 'Operations' }] }] : []),
+    ],
     app: { redirectUris: [`${address}/oauth/linear/callback`], webhookUrl: webhooks ? `${address}/webhooks/linear` : undefined },
   })
   const world = createWorld({ port, ...options.world })
