@@ -8,11 +8,16 @@ import { emptyRepository, noSuchBase, toAddressError } from './repository-errors
 
 const landingTimeout = 600_000
 
+/** GitHub's words where the rules of the branch are in the way. */
+const rules = /GH006|GH013|protected branch|rule violations/i
+const remedy = ' Its rules have to let Signalbox push to it: `signalbox doctor` says what is in the way, and what to do.'
+
 /** With what the other side has said, such as its hook. */
 function refusal(url: string, line: string, stderr: string): string {
   const words = [...stderr.matchAll(/^remote: (.*\S)\s*$/gm)].map(([, said]) => said!).join(' ')
+  const said = words === '' ? '' : ` It says: ${words.slice(0, 500).replace(/\.?$/, '.')}`
   return withoutCredentials(
-    `${url} refused the landing: ${line.split('\t').at(-1)!}.${words === '' ? '' : ` It says: ${words.slice(0, 500)}`}`,
+    `${url} refused the landing: ${line.split('\t').at(-1)!}.${said}${rules.test(`${line} ${words}`) ? remedy : ''}`,
   )
 }
 

@@ -77,7 +77,9 @@ async function push(
     const verdict = pushVerdict(repository, ref.slice(11), sha === ZERO ? undefined : sha, by)
     if (verdict === undefined) return []
     if (verdict.refusal !== undefined) return [`${ref}\trefuse\t${verdict.refusal}`]
-    return [`${ref}\t${verdict.forwardOnly ? 'forward' : 'any'}\t${verdict.approved === undefined ? '*' : verdict.approved.join(' ')}`]
+    return [
+      `${ref}\t${verdict.forwardOnly ? 'forward' : 'any'}\t${verdict.approved === undefined ? '*' : verdict.approved.join(' ')}\t${verdict.linear ? 'linear' : ''}`,
+    ]
   })
   const environment = rules.length === 0 ? {} : { ...(await hooks(world)), TWIN_RULES: rules.join('\n') }
   const answer = await backend(request, repository, 'git-receive-pack', url, body, environment)
@@ -117,9 +119,11 @@ rule=$(printf '%s\\n' "$TWIN_RULES" | grep "^$ref$tab" | head -n 1)
 [ -z "$rule" ] && exit 0
 kind=$(printf '%s' "$rule" | cut -f 2)
 rest=$(printf '%s' "$rule" | cut -f 3)
+linear=$(printf '%s' "$rule" | cut -f 4)
 refuse() { echo "error: GH006: Protected branch update failed for $ref."; echo "error: $1"; exit 1; }
 [ "$kind" = refuse ] && refuse "$rest"
 case $old in *[!0]*) [ "$kind" = forward ] && { git merge-base --is-ancestor "$old" "$new" || refuse "Cannot force-push to this branch"; };; esac
+[ "$linear" = linear ] && [ -n "$(git rev-list --merges --max-count=1 "$old..$new")" ] && refuse "This branch must not contain merge commits."
 [ "$rest" = '*' ] && exit 0
 second=$(git rev-parse -q --verify "$new^2")
 for sha in $rest; do [ "$sha" = "$new" ] && exit 0; [ "$sha" = "$second" ] && exit 0; done

@@ -80,7 +80,7 @@ function tellProtection(
   }))
 }
 
-function rulesetJson(world: World, repository: Repository, protection: Protection) {
+export function rulesetJson(world: World, repository: Repository, protection: Protection) {
   return {
     id: protection.id,
     name: protection.name,
@@ -138,6 +138,8 @@ export function branchRules(repository: Repository, protection: Protection): { t
   const told: { type: string; parameters?: unknown }[] = []
   if (rules.allowForcePushes !== true) told.push({ type: 'non_fast_forward' })
   if (rules.allowDeletions !== true) told.push({ type: 'deletion' })
+  if (rules.restrictUpdates === true) told.push({ type: 'update' })
+  if (rules.linearHistory === true) told.push({ type: 'required_linear_history' })
   if (rules.requiredChecks !== undefined) {
     told.push({
       type: 'required_status_checks',
@@ -256,8 +258,11 @@ export function unmet(pull: PullRequest): string[] {
   return reasons
 }
 
-export function mayBypass(repository: Repository, branch: string, by: Account): boolean {
-  const rules = rulesFor(repository, branch)
+export const mayBypass = (repository: Repository, branch: string, by: Account): boolean =>
+  mayPass(rulesFor(repository, branch), repository, by)
+
+/** Whether the rules do not hold for somebody. */
+export function mayPass(rules: Rules | undefined, repository: Repository, by: Account): boolean {
   if (rules === undefined || rules.bypass?.includes(by.login)) return true
   return roleOf(repository, by) === 'admin' && rules.enforceAdmins !== true
 }
@@ -267,6 +272,8 @@ export interface PushVerdict {
   refusal: string | undefined
   /** Only descendants of what is there may be pushed. */
   forwardOnly: boolean
+  /** No merges may be pushed. */
+  linear: boolean
   /** Pushed must be one of these commits, or a merge of one. */
   approved: string[] | undefined
 }
@@ -274,11 +281,14 @@ export interface PushVerdict {
 /** What a push to a branch may do, or undefined when nothing is asked. `sha` is the commit that is pushed, undefined for a deletion. */
 export function pushVerdict(repository: Repository, branch: string, sha: string | undefined, by: Account): PushVerdict | undefined {
   if (branch.startsWith('gh-readonly-queue/'))
-    return { refusal: 'Cannot update this protected ref.', forwardOnly: false, approved: undefined }
+    return { refusal: 'Cannot update this protected ref.', forwardOnly: false, linear: false, approved: undefined }
   const rules = rulesFor(repository, branch)
   if (rules === undefined || mayBypass(repository, branch, by)) return undefined
-  const refused = (refusal: string) => ({ refusal, forwardOnly: false, approved: undefined })
+  const refused = (refusal: string) => ({ refusal, forwardOnly: false, linear: false, approved: undefined })
   if (sha === undefined) return rules.allowDeletions === true ? undefined : refused('Cannot delete this protected branch')
+  if (rules.locked === true) return refused('Cannot change this locked branch')
+  if (rules.pushers?.includes(by.login) === false) return refused("You're not authorized to push to this branch.")
+  if (rules.restrictUpdates === true) return refused('Cannot update this protected ref.')
   if (rules.mergeQueue !== undefined) return refused('Changes must be made through the merge queue')
   const waiting = requiredVerdicts(repository, branch, sha).filter(({ verdict }) => verdict !== 'success')
   if (waiting.length > 1) return refused(`${waiting.length} of ${rules.requiredChecks!.length} required status checks are expected.`)
@@ -292,5 +302,5 @@ export function pushVerdict(repository: Repository, branch: string, sha: string 
         .filter((pull) => pull.state === 'open' && pull.base.branch === branch && reviewDecision(pull) === 'APPROVED')
         .map((pull) => pull.head.sha)
     : undefined
-  return { refusal: undefined, forwardOnly: rules.allowForcePushes !== true, approved }
+  return { refusal: undefined, forwardOnly: rules.allowForcePushes !== true, linear: rules.linearHistory === true, approved }
 }

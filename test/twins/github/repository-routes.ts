@@ -1,8 +1,8 @@
 // Operations on a repository: itself, its branches and their rules, refs, commits and comparisons.
 
-import { repoApi, repoHtml } from './account-json.ts'
+import { accountJson, appJson, repoApi, repoHtml } from './account-json.ts'
 import { actorOf } from './auth.ts'
-import { branchRules, pushVerdict, rulesFor } from './protection.ts'
+import { branchRules, mayPass, pushVerdict, rulesetJson, rulesFor } from './protection.ts'
 import { commitJson, fileJson, fullRepositoryJson } from './repository-json.ts'
 import { branchSha, moveRef, roleOf } from './repositories.ts'
 import { created, notFound, nothing, ok, page, serveIn, text } from './routing.ts'
@@ -49,6 +49,13 @@ serveIn('GET /repos/{owner}/{repo}/branches/{branch}', 'contents:read', async (c
   })
 })
 
+/** Users and Apps of these logins. */
+function namedJson(world: World, logins: readonly string[]) {
+  const apps = [...world.apps.values()].filter(({ bot }) => logins.includes(bot.login))
+  const users = [...world.accounts.values()].filter(({ type, login }) => type === 'User' && logins.includes(login))
+  return { users: users.map((each) => accountJson(world, each)), teams: [], apps: apps.map((each) => appJson(world, each)) }
+}
+
 serveIn('GET /repos/{owner}/{repo}/branches/{branch}/protection', 'administration:read', (call) => {
   const { world, repository } = call
   const name = call.params['branch']!
@@ -79,10 +86,20 @@ serveIn('GET /repos/{owner}/{repo}/branches/{branch}/protection', 'administratio
             require_code_owner_reviews: rules.codeOwnerReviews ?? false,
             required_approving_review_count: rules.requiredApprovals,
             require_last_push_approval: false,
+            ...(rules.bypass === undefined ? {} : { bypass_pull_request_allowances: namedJson(world, rules.bypass) }),
+          },
+        }),
+    ...(rules.pushers === undefined
+      ? {}
+      : {
+          restrictions: {
+            ...{ url: `${url}/restrictions`, users_url: `${url}/restrictions/users`, teams_url: `${url}/restrictions/teams` },
+            ...{ apps_url: `${url}/restrictions/apps`, ...namedJson(world, rules.pushers) },
           },
         }),
     enforce_admins: { url: `${url}/enforce_admins`, enabled: rules.enforceAdmins ?? false },
-    required_linear_history: { enabled: false },
+    required_linear_history: { enabled: rules.linearHistory ?? false },
+    lock_branch: { enabled: rules.locked ?? false },
     allow_force_pushes: { enabled: rules.allowForcePushes ?? false },
     allow_deletions: { enabled: rules.allowDeletions ?? false },
     required_conversation_resolution: { enabled: rules.requireConversationResolution ?? false },
@@ -96,6 +113,16 @@ serveIn('GET /repos/{owner}/{repo}/rules/branches/{branch}', 'metadata:read', (c
   const source = { ruleset_source_type: 'Repository', ruleset_source: `${repository.owner.login}/${repository.name}` }
   const rules = sets.flatMap((each) => branchRules(repository, each).map((rule) => ({ ...rule, ...source, ruleset_id: each.id })))
   return page(call, rules, (rule) => rule)
+})
+
+serveIn('GET /repos/{owner}/{repo}/rulesets/{ruleset_id}', 'metadata:read', (call) => {
+  const { world, repository } = call
+  const found = repository.protections.find(({ kind, id }) => kind === 'ruleset' && String(id) === call.params['ruleset_id'])
+  if (found === undefined) throw notFound()
+  return ok({
+    ...rulesetJson(world, repository, found),
+    current_user_can_bypass: mayPass(found.rules, repository, call.actor()) ? 'always' : 'never',
+  })
 })
 
 function refJson(world: World, repository: Repository, ref: string, sha: string) {

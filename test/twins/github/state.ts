@@ -82,6 +82,12 @@ export interface Rules {
   enforceAdmins?: boolean
   /** Logins (an App's is `SLUG[bot]`) that may push past the rules. */
   bypass?: string[]
+  /** Nobody changes it. */
+  locked?: boolean
+  /** Logins that may push at all; of a ruleset, that only those may who bypass it is `restrictUpdates`. */
+  pushers?: string[]
+  restrictUpdates?: boolean
+  linearHistory?: boolean
   allowForcePushes?: boolean
   allowDeletions?: boolean
 }

@@ -8,6 +8,7 @@ import { githubSchema } from '../../../persistence/github-schema.ts'
 import type { Client } from './client.ts'
 import { commitStatusSchema, checkRunSchema } from './commit-checks.ts'
 import { checkWebhook } from './doctor-webhook.ts'
+import { findBarriers } from './landing-barriers.ts'
 import { createGithubRepositories, type GithubRepositories, type GithubSettings } from './repositories.ts'
 import { createRequiredChecks } from './required.ts'
 import { forGit, grants, missingOf, wished } from './tokens.ts'
@@ -195,21 +196,30 @@ async function checkBranch(
     abilitiesSchema,
     { what: 'the merge queue' },
   )
-  found.push(
-    ...checkLander(what, project, {
-      hasQueue: repository.mergeQueue !== null,
-      hasAutoMerge: repository.autoMergeAllowed,
-      isExternal: reported.has(project.checks.queue),
-    }),
-  )
-  return found
+  const has = {
+    hasQueue: repository.mergeQueue !== null,
+    hasAutoMerge: repository.autoMergeAllowed,
+    isExternal: reported.has(project.checks.queue),
+  }
+  const lander = checkLander(what, project, has)
+  if (landerOf(project, has) !== 'embedded') return [...found, ...lander]
+  // What is tested on this machine is not reported at GitHub.
+  const awaited = project.ci === null ? rules.map(({ name }) => name) : []
+  const barriers = await findBarriers(repositories, { project: project.id, branch, awaited })
+  return [...found, ...(barriers.length === 0 ? lander : barriers.map((barrier) => ({ what, ...barrier })))]
 }
 
-function checkLander(
-  what: string,
-  { landing, checks }: ProjectConfig,
-  has: { hasQueue: boolean; hasAutoMerge: boolean; isExternal: boolean },
-): GithubFinding[] {
+interface Abilities {
+  hasQueue: boolean
+  hasAutoMerge: boolean
+  isExternal: boolean
+}
+
+const landerOf = ({ landing: { lander } }: ProjectConfig, has: Abilities) =>
+  lander !== 'auto' ? lander : has.hasQueue ? 'merge_queue' : has.isExternal ? 'external' : has.hasAutoMerge ? 'auto_merge' : 'embedded'
+
+function checkLander(what: string, project: ProjectConfig, has: Abilities): GithubFinding[] {
+  const { landing, checks } = project
   const { lander } = landing
   if (lander === 'merge_queue' && !has.hasQueue)
     return [fail(what, 'its base branch has no merge queue', 'Require one in its rules, or set landing.lander.')]
@@ -223,13 +233,11 @@ function checkLander(
         'Check that the lander runs, and checks.queue.',
       ),
     ]
-  const chosen =
-    lander !== 'auto' ? lander : has.hasQueue ? 'merge_queue' : has.isExternal ? 'external' : has.hasAutoMerge ? 'auto_merge' : 'embedded'
   const names = {
     merge_queue: "GitHub's merge queue",
     external: `the lander of ${checks.queue}`,
     auto_merge: "GitHub's auto-merge",
     embedded: 'our own landing queue',
   }
-  return [pass(what, `${names[chosen]} lands`)]
+  return [pass(what, `${names[landerOf(project, has)]} lands`)]
 }

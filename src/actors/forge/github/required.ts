@@ -1,26 +1,11 @@
 // Which checks must pass before a change may land: what the configuration says, else branch protection and rulesets.
 
-import { z } from 'zod'
 import type { ProjectConfig } from '../../../config.ts'
 import { FatalError } from '../../../errors.ts'
+import { readProtection, readRules } from './branch-rules.ts'
 import { ownName } from './own-check.ts'
 import type { GithubRepositories } from './repositories.ts'
 import type { Required } from './standing.ts'
-
-const protectionSchema = z.object({
-  required_status_checks: z
-    .object({
-      contexts: z.array(z.string()).default([]),
-      checks: z.array(z.object({ context: z.string(), app_id: z.int().nullish() })).default([]),
-    })
-    .nullish(),
-})
-const ruleSchema = z.object({
-  type: z.string(),
-  parameters: z
-    .object({ required_status_checks: z.array(z.object({ context: z.string(), integration_id: z.int().nullish() })).optional() })
-    .nullish(),
-})
 
 /** Milliseconds for which protection is believed without a word that it has changed. */
 const kept = 5 * 60_000
@@ -35,18 +20,13 @@ export function createRequiredChecks(options: {
   const { repositories, projects, now, onUnreadable } = options
   const known = new Map<string, { at: number; rules: Promise<Required[] | null> }>()
 
-  /** Nothing where there is none; GitHub says so by 404. */
   async function ofProtection(project: string, branch: string): Promise<Required[]> {
-    const place = await repositories.at(project)
-    const what = `the protection of ${branch}`
-    const { required_status_checks: required } = await repositories
-      .client(project)
-      .request('GET /repos/{owner}/{repo}/branches/{branch}/protection', { ...place, branch }, protectionSchema, { what })
-      .catch((error: unknown) => {
-        if (!(error instanceof FatalError) || !['github-not-found', 'github-forbidden'].includes(error.code)) throw error
-        if (error.code === 'github-forbidden') onUnreadable(project, error)
-        return { required_status_checks: null }
-      })
+    const protection = await readProtection(repositories, project, branch).catch((error: unknown) => {
+      if (!(error instanceof FatalError) || error.code !== 'github-forbidden') throw error
+      onUnreadable(project, error)
+      return null
+    })
+    const required = protection?.required_status_checks
     if (required == null) return []
     if (required.checks.length === 0) return required.contexts.map((name) => ({ name, app: null }))
     // -1 and null: whoever says so.
@@ -54,16 +34,7 @@ export function createRequiredChecks(options: {
   }
 
   async function ofRulesets(project: string, branch: string): Promise<Required[]> {
-    const place = await repositories.at(project)
-    const rules = await repositories
-      .client(project)
-      .pages('GET /repos/{owner}/{repo}/rules/branches/{branch}', { ...place, branch }, ruleSchema, { what: `the rules of ${branch}` })
-      .catch((error: unknown) => {
-        // An older Enterprise has none.
-        if (error instanceof FatalError && error.code === 'github-not-found') return []
-        throw error
-      })
-    return rules
+    return (await readRules(repositories, project, branch))
       .filter(({ type }) => type === 'required_status_checks')
       .flatMap(({ parameters }) => parameters?.required_status_checks ?? [])
       .map(({ context, integration_id: app }) => ({ name: context, app: app ?? null }))

@@ -4,12 +4,8 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { checkGithub } from '../../../../src/actors/forge/github.ts'
-import type { ProjectConfig } from '../../../../src/config.ts'
-import { configSchema } from '../../../../src/config-schema.ts'
-import { Secret } from '../../../../src/config-values.ts'
 import type { Delivery } from '../../../twins/github.ts'
-import { createWorld, permissions, type World } from './fixture.ts'
+import { createWorld, doctor, permissions, secret, type World } from './fixture.ts'
 
 let world: World
 beforeAll(async () => {
@@ -17,38 +13,11 @@ beforeAll(async () => {
 })
 afterAll(() => world.close())
 
-const secret = (value: string): Secret => new Secret('forge', 'a test', null, () => value)
-
-interface More {
-  project?: object
-  settings?: object
-  now?: number
-  publicUrl?: string | null
-}
+type More = Parameters<typeof doctor>[1]
 
 const appOfWorld = () => [...world.twin.world.apps.values()].find(({ slug }) => slug === 'box')!
 
-async function findings(more: More = {}) {
-  const app = appOfWorld()
-  const { projects } = configSchema.parse({
-    agents: { fake: { kind: 'command', command: 'true' } },
-    projects: [{ id: 'app', repo: 'acme/app', ...more.project }],
-  })
-  const settings = {
-    kind: 'github' as const,
-    apiUrl: world.twin.restUrl,
-    appId: String(app.id),
-    privateKey: secret(app.privateKey),
-    token: null,
-    webhookSecret: secret('s'),
-    ...more.settings,
-  }
-  return checkGithub(settings, projects as unknown as ProjectConfig[], {
-    now: () => Date.now() + (more.now ?? 0),
-    webhooks: true,
-    publicUrl: more.publicUrl === undefined ? 'http://127.0.0.1:9' : more.publicUrl,
-  })
-}
+const findings = (more: More = {}) => doctor(world, more)
 
 const found = async (more: More = {}) => (await findings(more)).map(({ level, what, message }) => `${level} ${what}: ${message}`)
 

@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { createGithubForge, type GithubForge } from '../../../../src/actors/forge/github.ts'
+import { checkGithub, createGithubForge, type GithubForge } from '../../../../src/actors/forge/github.ts'
 import type { Delivery, LandingRequest, Notice, PublishInput } from '../../../../src/actors/ports.ts'
 import type { ProjectConfig } from '../../../../src/config.ts'
 import { configSchema } from '../../../../src/config-schema.ts'
@@ -58,6 +58,8 @@ export interface WorldOptions {
   second?: string
 }
 
+export const secret = (value: string): Secret => new Secret('forge', 'a test', null, () => value)
+
 export const branchName = 'signalbox/APP-1-change'
 
 export async function createWorld(options: WorldOptions = {}): Promise<World> {
@@ -88,7 +90,6 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const now = (): number => Date.now() + clock.ahead
   const logged: string[] = []
   const queued: LandingRequest[] = []
-  const secret = (value: string): Secret => new Secret('forge', 'a test', null, () => value)
   const parsed = configSchema.parse({
     agents: { fake: { kind: 'command', command: 'true' } },
     projects: [
@@ -202,6 +203,27 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     throw failures[0].error
   }
   return world
+}
+
+/** What `signalbox doctor` finds. */
+export function doctor(
+  { twin }: World,
+  more: { project?: object; settings?: object; now?: number; publicUrl?: string | null } = {},
+): ReturnType<typeof checkGithub> {
+  const app = [...twin.world.apps.values()].find((one) => one.slug === slug)!
+  const { projects } = configSchema.parse({
+    agents: { fake: { kind: 'command', command: 'true' } },
+    projects: [{ id: 'app', repo: 'acme/app', ...more.project }],
+  })
+  const settings = {
+    ...{ kind: 'github' as const, apiUrl: twin.restUrl, appId: String(app.id), privateKey: secret(app.privateKey) },
+    ...{ token: null, webhookSecret: secret('s'), ...more.settings },
+  }
+  return checkGithub(settings, projects as unknown as ProjectConfig[], {
+    now: () => Date.now() + (more.now ?? 0),
+    webhooks: true,
+    publicUrl: more.publicUrl === undefined ? 'http://127.0.0.1:9' : more.publicUrl,
+  })
 }
 
 export const toDelivery = (delivery: GithubTwin['deliveries'][number]): Delivery => ({
