@@ -98,7 +98,7 @@ async function createLinear(host: ProvidersHost): Promise<LinearTracker | null> 
   const { createLinearTracker } = await import('../actors/tracker/linear.ts')
   const { publicUrl } = config.server
   return createLinearTracker({
-    ...{ settings: config.tracker, projects: config.projects, database, now, after, wake },
+    ...{ settings: config.tracker, projects: config.projects, webhooks: config.webhooks, database, now, after, wake },
     url: ({ key }) => (publicUrl === null ? null : issueUrl(config, key)),
     callbackUrl: () => `${serverUrl(config.server)}/oauth/linear/callback`,
     pullRequest: pullRequestOf,

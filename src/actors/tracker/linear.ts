@@ -9,6 +9,7 @@ import { createAccess } from './linear/access.ts'
 import { createLinearCatchUp } from './linear/catch-up.ts'
 import { createCalls } from './linear/client.ts'
 import { createFarewell } from './linear/farewell.ts'
+import { createGreeting } from './linear/greeting.ts'
 import { createHeartbeat } from './linear/heartbeat.ts'
 import { createInlet } from './linear/inlet.ts'
 import { createSessionReader } from './linear/inlet-sessions.ts'
@@ -31,6 +32,8 @@ export type { Connection, LinearSettings }
 export interface LinearTrackerOptions {
   settings: LinearSettings
   projects: readonly ProjectConfig[]
+  /** Whether Linear tells us by webhook what happens. */
+  webhooks: boolean
   database: SqliteDatabase
   now: () => number
   after: (ms: number, callback: () => void) => () => void
@@ -94,13 +97,14 @@ export function createLinearTracker(options: LinearTrackerOptions): LinearTracke
   const connectUrl = (): string | null => (settings.clientId === null || settings.tokenKey === null ? null : oauth.connect().url)
   const sessionReader = createSessionReader({ ...shared, connectUrl })
   const catchUp = createLinearCatchUp({ ...shared, sessionReader, isTerminal: options.isTerminal })
+  const greeting = createGreeting({ ...shared, after })
   const heartbeat = createHeartbeat({ ...shared, after, isTerminal: options.isTerminal })
   const { progress, ended } = createProgress(shared)
   const report = createReports({ ...shared, workflow, url: options.url, pullRequest: options.pullRequest })
 
   return {
     kind: 'linear',
-    inlet: createInlet({ ...shared, sessionReader, catchUp, after, inform: (message) => options.log('info', message) }),
+    inlet: createInlet({ ...shared, sessionReader, greeting, catchUp, inform: (message) => options.log('info', message) }),
     projectOf: (issue) => rows.byId(issue)?.project,
     ...createRequests({ ...shared, outbox }),
     progress,
@@ -118,9 +122,11 @@ export function createLinearTracker(options: LinearTrackerOptions): LinearTracke
     start() {
       if (workspaces.all().length > 0) workspaces.encryptAnew()
       heartbeat.start()
+      if (!options.webhooks) greeting.start()
     },
     async stop() {
       await heartbeat.stop()
+      await greeting.stop()
       await ended()
     },
     prune: (time) => rows.pruneRequests(time) + sessionRows.prune(time),

@@ -1,6 +1,6 @@
 // Reads what Linear tells by webhook, and answers a new session at once. Own words and own deeds begin nothing.
 
-import { RetryableError, toErrorData } from '../../../errors.ts'
+import { toErrorData } from '../../../errors.ts'
 import type { ProjectConfig } from '../../../config.ts'
 import { createFirsts } from '../../firsts.ts'
 import type { Delivery, Inlet, Notice } from '../../ports.ts'
@@ -8,7 +8,7 @@ import type { Access } from './access.ts'
 import { addressedText } from './addressing.ts'
 import type { LinearCalls } from './client.ts'
 import type { Farewell } from './farewell.ts'
-import { uuidOf } from './ids.ts'
+import type { Greeting } from './greeting.ts'
 import { createIssueReader, look, prompted, type Source } from './inlet-issues.ts'
 import { openingOf, toActor, type Prompt, type SessionReader } from './inlet-sessions.ts'
 import type { IssueRows } from './issue-rows.ts'
@@ -40,9 +40,6 @@ export function messageOf(
   return prompted(issue, { text, author: author.name ?? null, via: 'mention', observedAt: at, source }, `linear:comment:${id}`)
 }
 
-/** Between the attempts to answer a new session, ms. */
-const acknowledgementPauses = [200, 800, 2_500]
-
 export function createInlet(options: {
   rows: IssueRows
   issues: Issues
@@ -50,17 +47,17 @@ export function createInlet(options: {
   sessions: Sessions
   sessionReader: SessionReader
   farewell: Farewell
+  greeting: Greeting
   access: Access
   workspaces: Workspaces
   calls: LinearCalls
   projects: readonly ProjectConfig[]
   catchUp: Inlet['catchUp']
-  after: (ms: number, callback: () => void) => () => void
   log: (message: string, issue?: string) => void
   /** What is of no consequence. */
   inform: (message: string) => void
 }): Inlet {
-  const { rows, sessionRows, sessions, sessionReader, farewell, access, workspaces, projects, catchUp, after, log, inform } = options
+  const { rows, sessionRows, sessionReader, farewell, greeting, access, workspaces, projects, catchUp, log, inform } = options
   const readIssue = createIssueReader(options)
   const strangers = createFirsts()
   const unread = createFirsts()
@@ -135,21 +132,6 @@ export function createInlet(options: {
     }
   }
 
-  /** Linear gives an agent ten seconds: what may succeed within them is tried again at once. */
-  async function persistently(work: () => Promise<void>): Promise<void> {
-    for (const pause of acknowledgementPauses) {
-      try {
-        return await work()
-      } catch (error) {
-        if (!(error instanceof RetryableError)) throw error
-        const { promise, resolve } = Promise.withResolvers<void>()
-        after(pause, resolve)
-        await promise
-      }
-    }
-    return work()
-  }
-
   async function acknowledge(delivery: Delivery): Promise<void> {
     // What the header calls something else is read in its turn all the same.
     if (delivery.event !== 'AgentSessionEvent') return
@@ -158,14 +140,8 @@ export function createInlet(options: {
       const workspace = event === null ? undefined : workspaces.find(event.organizationId)
       if (event?.type !== 'AgentSessionEvent' || workspace === undefined || event.agentSession.appUserId !== workspace.app_user) return
       if (event.action !== 'created') return
-      const opening = openingOf(event)
-      const { id, issue, creator, at, context } = opening
-      sessionRows.add({ id, workspace: workspace.id, issue, creator: creator?.name ?? null, at, context })
-      // Told of it again, it has been answered, and may have ended since.
-      if (sessionRows.byId(id)!.state !== 'pending') return
-      const body = 'Received; looking at what is to be done.'
-      const saying = { id: uuidOf('acknowledgement', id), content: { type: 'thought' as const, body }, ephemeral: true }
-      await persistently(() => sessions.sayFirst({ id, workspace: workspace.id }, saying))
+      const { id, issue, creator, at, context } = openingOf(event)
+      await greeting.greet(workspace.id, { id, issue, creator: creator?.name ?? null, at, context })
     } catch (error) {
       log(`A new session could not be answered at once: ${toErrorData(error).message}`)
     }

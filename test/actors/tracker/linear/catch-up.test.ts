@@ -32,6 +32,26 @@ describe('catching up', () => {
     expect(await catchUp(bench)).toEqual([])
   })
 
+  test('greets a new session in time where nothing is told, once, and reads it in its turn', async () => {
+    const clock = createVirtualClock()
+    const { bench, ann } = await begin({ clock })
+    const tracker = bench.reopen({}, { webhooks: false })
+    tracker.start()
+    const session = ann.delegate(ann.createIssue('An issue'))
+    const looks = () => bench.twin.requests.filter(({ operation }) => operation === 'SignalboxNewSessions').length
+    // Twice in the ten seconds that Linear gives.
+    for (const count of [1, 2]) {
+      await clock.advance(4_000)
+      await expect.poll(() => [looks(), saidIn(bench.workspace, session).length], { timeout: 5_000 }).toEqual([count, 1])
+    }
+    expect(saidIn(bench.workspace, session)).toEqual(['~thought: Received; looking at what is to be done.'])
+    expect(typesOf(await catchUp(bench))).toContain('tracker.delegated')
+    await tracker.stop()
+    const after = looks()
+    await clock.advance(60_000)
+    expect(looks()).toBe(after)
+  })
+
   test('finds what was taken back, given again and removed', async () => {
     const { bench, ann } = await begin()
     const [one, two] = ['One', 'Two'].map((title) => ann.createIssue({ title, delegate: true }))

@@ -103,6 +103,7 @@ export async function createBench(options: BenchOptions = {}): Promise<Bench> {
     const opened = createLinearTracker({
       settings: { ...settings, ...changed },
       projects,
+      webhooks: true,
       database,
       now: () => clock.now(),
       after: (ms, callback_) => clock.after(ms, callback_),

@@ -47,6 +47,24 @@ export const listSessions = operation(
   z.object({ agentSessions: page(session) }),
 )
 
+/** Those that may have to be greeted: the ones that were opened last. */
+export const listNewSessions = operation(
+  `query SignalboxNewSessions {
+    agentSessions(first: 20, orderBy: createdAt) {
+      nodes { id status createdAt appUser { id } creator { id name displayName email } issue { id } }
+    }
+  }`,
+  z.object({
+    agentSessions: z.object({
+      nodes: z.array(
+        session
+          .pick({ id: true, status: true, createdAt: true, appUser: true, creator: true })
+          .extend({ issue: z.object({ id: z.string() }).nullish() }),
+      ),
+    }),
+  }),
+)
+
 /** All of one issue's. */
 export const listSessionsOfIssue = operation(
   `query SignalboxSessionsOfIssue($id: String!, $after: String) {
