@@ -68,7 +68,6 @@ async function ofProtection(repositories: GithubRepositories, { project, branch,
   const fail = (message: string, remedy: string): void =>
     void found.push({ level: 'fail', message, remedy: `${where}${remedy}, or ${otherLander}.` })
   if (protection.lock_branch?.enabled) fail(`${branch} is locked`, 'unlock it')
-  // An App is nobody's administrator; a user may be, for whom only enforce_admins makes the rules hold.
   const { restrictions, required_status_checks: checks } = protection
   const isListed = restrictions == null ? true : isNamed(restrictions, self, isApp)
   if (isListed === false) fail(`only some may push to ${branch}, and ${us} is not among them`, `let ${us} push to matching branches`)
@@ -83,6 +82,7 @@ async function ofProtection(repositories: GithubRepositories, { project, branch,
   const required = checks == null ? [] : checks.checks.length > 0 ? checks.checks.map(({ context }) => context) : checks.contexts
   const missing = unreported(required, awaited)
   if (missing.length > 0) fail(toUnreported(branch, missing), `take ${missing.join(', ')} out of the required checks`)
+  // An App is nobody's administrator; a user may be, for whom only enforce_admins makes the rules hold.
   const isSpared = !isApp && protection.enforce_admins?.enabled === false && (await isAdmin(repositories, project))
   return isSpared ? found.filter(({ message }) => message.endsWith('is locked')) : found
 }

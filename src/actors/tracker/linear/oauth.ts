@@ -71,7 +71,9 @@ export function createTokenEndpoint(settings: LinearSettings, now: () => number,
     if (response.ok) return answer
     const refused = oauthError.safeParse(answer).data
     if (refused !== undefined && response.status < 500 && response.status !== 429) {
-      throw new FatalError('linear-unauthorized', `Linear refuses (${what}): ${refused.error_description ?? refused.error}.`)
+      throw new FatalError('linear-unauthorized', `Linear refuses (${what}): ${refused.error_description ?? refused.error}.`, {
+        cause: refused,
+      })
     }
     throw toFailure(what, { status: response.status, headers: response.headers, body: answer }, now())
   }
@@ -98,8 +100,16 @@ export function createTokenEndpoint(settings: LinearSettings, now: () => number,
         code_verifier: verifier,
       }),
     refresh: (refreshToken: string) => exchange('the refresh of a token', { grant_type: 'refresh_token', refresh_token: refreshToken }),
-    async revoke(token: string): Promise<void> {
-      await post('the revocation of a token', '/oauth/revoke', { token, ...client() })
+    /** Answers false where Linear knows the token no more. */
+    async revoke(token: string): Promise<boolean> {
+      try {
+        await post('the revocation of a token', '/oauth/revoke', { token, ...client() })
+        return true
+      } catch (error) {
+        const isAboutToken = error instanceof FatalError && oauthError.safeParse(error.cause).data?.error !== 'invalid_client'
+        if (!isAboutToken || error.code !== 'linear-unauthorized') throw error
+        return false
+      }
     },
     clientId: () => client()['client_id']!,
   }
@@ -211,13 +221,7 @@ export function createOauth(options: {
     async disconnect(named?: string): Promise<{ workspace: { id: string; name: string }; revoked: boolean }> {
       const { id, name } = workspaces.named(named)
       // What Linear does not know any more cannot be given back.
-      const revoked = await endpoint.revoke(workspaces.root(id)).then(
-        () => true,
-        (error: unknown) => {
-          if (!(error instanceof FatalError) || error.code !== 'linear-unauthorized') throw error
-          return false
-        },
-      )
+      const revoked = await endpoint.revoke(workspaces.root(id))
       workspaces.forget(id)
       log('info', `The Linear workspace ${name} is disconnected.`)
       return { workspace: { id, name }, revoked }

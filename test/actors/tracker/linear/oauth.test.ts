@@ -250,6 +250,9 @@ describe('tokens', () => {
     await expect(bench.tracker.disconnect()).rejects.toMatchObject(ambiguous)
     await expect(bench.tracker.disconnect('gamma')).rejects.toMatchObject(ambiguous)
     bench.twin.workspace('beta').revoke()
+    // That our own secret is wrong says nothing about the tokens.
+    bench.twin.faults.add({ match: ({ path }) => path === '/oauth/revoke', status: 401 })
+    await expect(bench.tracker.disconnect('Beta')).rejects.toMatchObject({ code: 'linear-unauthorized' })
     expect(await bench.tracker.disconnect('Beta')).toMatchObject({ workspace: { name: 'beta' }, revoked: false })
     expect(readHealth(bench.database)).toMatchObject([{ name: 'acme', health: 'ok' }])
   })
