@@ -17,7 +17,7 @@ test.each([
   const reviews = createReviewCheckouts({ folder })
   const review = await reviews.prepare({ ...request, head: run(repository, 'rev-parse', request.base) })
   const { effects } = createEffects({
-    config: { projects: [], limits: { checks: 1 } },
+    config: { projects: [], limits: { checks: 1 }, forge: { kind: 'local' } },
     ...{ workspace, reviews, ready: Promise.resolve(), hasRun: () => isClaimed },
     forge: () => ({ repository: async () => ({ base: { name: request.base } }) }),
   } as never)

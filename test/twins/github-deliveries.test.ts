@@ -69,6 +69,8 @@ it('every delivery of the GitHub twin follows its schema', async () => {
   twin.setRepositories(installation, [repository])
   twin.setRepositories(installation, [repository, other])
   twin.setRepositories(installation, [repository])
+  twin.install(app, 'zoo')
+  root.transferRepository(await twin.createRepository({ name: 'acme/given' }), 'zoo')
   twin.setPermissions(installation, { contents: 'read' })
   twin.suspend(installation)
   twin.suspend(installation, false)

@@ -68,6 +68,9 @@ describe('the REST operations of the GitHub twin', () => {
     const { data: branch } = await octokit.repos.getBranch({ ...at, branch: 'main' })
     expect(branch.protection.required_status_checks?.contexts).toEqual(['test'])
     const { data: rules } = await octokit.repos.getBranchRules({ ...at, branch: 'main' })
+    const [required] = rules.filter(({ type }) => type === 'required_status_checks')
+    const { data: ruleset } = await octokit.repos.getRepoRuleset({ ...at, ruleset_id: required!.ruleset_id! })
+    expect(ruleset).toMatchObject({ enforcement: 'active', conditions: { ref_name: { include: ['refs/heads/main'] } } })
     expect(rules.map((rule) => rule.type)).toEqual(['non_fast_forward', 'deletion', 'required_status_checks', 'pull_request'])
     expect(await failing(octokit.repos.getBranchProtection({ ...at, branch: 'main' }))).toMatchObject({
       status: 403,
