@@ -1,6 +1,5 @@
 // Git over HTTP: `git http-backend` serves the bare repositories, and a push is followed by what follows a push on GitHub.
 
-import { spawn } from 'node:child_process'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { IncomingMessage } from 'node:http'
@@ -9,6 +8,7 @@ import type { Credential } from './auth.ts'
 import { pushVerdict } from './protection.ts'
 import { findRepository, refMoved } from './repositories.ts'
 import type { Account, Repository, World } from './state.ts'
+import { spawnGit } from './spawner.ts'
 import { Refusal, ZERO } from './state.ts'
 
 export interface GitAnswer {
@@ -170,24 +170,9 @@ async function backend(
     REMOTE_USER: 'twin',
     ...extra,
   }
-  const child = spawn('git', ['http-backend'], {
-    env: Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined)),
-    stdio: ['pipe', 'pipe', 'pipe'],
-  })
-  const out: Buffer[] = []
-  const err: Buffer[] = []
-  child.stdout.on('data', (chunk: Buffer) => out.push(chunk))
-  child.stderr.on('data', (chunk: Buffer) => err.push(chunk))
-  // A backend that has heard enough closes its end; its answer says why.
-  child.stdin.on('error', () => {})
-  child.stdin.end(body)
-  await new Promise<void>((resolve, reject) => {
-    child.on('error', reject)
-    child.on('close', () => resolve())
-  })
-  const output = Buffer.concat(out)
+  const { out: output, err } = await spawnGit(['http-backend'], { env: environment, input: body })
   const end = output.indexOf('\r\n\r\n')
-  if (end === -1) return plain(500, `git http-backend: ${Buffer.concat(err).toString()}`)
+  if (end === -1) return plain(500, `git http-backend: ${err.toString()}`)
   const answer: GitAnswer = { status: 200, headers: {}, body: output.subarray(end + 4) }
   for (const line of output.subarray(0, end).toString().split('\r\n')) {
     const colon = line.indexOf(':')

@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
+import { spawnGit } from './spawner.ts'
 
 export const ENVIRONMENT = {
   PATH: process.env['PATH'],
@@ -22,23 +23,12 @@ export interface RunOptions {
 }
 
 export async function runGit(cwd: string | undefined, args: string[], options: RunOptions = {}): Promise<string> {
-  const child = spawn('git', args, { cwd, env: { ...ENVIRONMENT, ...options.env }, stdio: ['pipe', 'pipe', 'pipe'] })
-  const out: Buffer[] = []
-  const err: Buffer[] = []
-  child.stdout.on('data', (chunk: Buffer) => out.push(chunk))
-  child.stderr.on('data', (chunk: Buffer) => err.push(chunk))
-  // A child that ends before it has read everything tells by its exit code.
-  child.stdin.on('error', () => {})
-  child.stdin.end(options.input ?? '')
-  const code = await new Promise<number>((resolve, reject) => {
-    child.on('error', reject)
-    child.on('close', (status) => resolve(status ?? -1))
-  })
+  const { code, out, err } = await spawnGit(args, { cwd, env: { ...ENVIRONMENT, ...options.env }, input: options.input ?? '' })
   options.onCode?.(code)
   if (code !== 0 && !options.accept?.includes(code)) {
-    throw new Error(`git ${args.join(' ')} ended with ${code}: ${Buffer.concat(err).toString().trim()}`)
+    throw new Error(`git ${args.join(' ')} ended with ${code}: ${err.toString().trim()}`)
   }
-  return Buffer.concat(out).toString()
+  return out.toString()
 }
 
 /** `git cat-file --batch`: a question and an answer at a time, in order. */
