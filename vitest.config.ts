@@ -23,7 +23,7 @@ export default defineConfig({
     // What waits for something has a patience of its own and says what it has seen; this only ends what hangs.
     testTimeout: process.env['SIGNALBOX_NIGHTLY'] ? 3_600_000 : 180_000,
     hookTimeout: 180_000,
-    maxWorkers: 4,
+    maxWorkers: 3,
     // The programs that tests start do not strip the types of the same files again each time.
     env: { NODE_COMPILE_CACHE: resolve(import.meta.dirname, 'node_modules/.cache/node-compile-cache') },
     sequence: { groupOrder: 0, sequencer: LongestFirst },
