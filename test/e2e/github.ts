@@ -2,7 +2,7 @@
 
 import { afterEach } from 'vitest'
 import { join } from 'node:path'
-import { events } from '../../src/actors/forge/github/doctor.ts'
+import { events } from '../../src/actors/forge/github/doctor-webhook.ts'
 import { needed, wished } from '../../src/actors/forge/github/tokens.ts'
 import { createGithubTwin, type Ci, type GithubTwin, type PullRequest, type Repository } from '../twins/github.ts'
 import { freePort } from '../../src/cli/demo/server.ts'

@@ -42,7 +42,8 @@ import { createReviews } from './reviews.ts'
 import { createSequencing } from './sequencing.ts'
 
 export { findAdmittance, type Admittance } from './github/admittance.ts'
-export { checkGithub, type GithubFinding } from './github/doctor.ts'
+export { checkGithub } from './github/doctor.ts'
+export type { GithubFinding } from './github/finding.ts'
 
 export interface GithubForgeOptions {
   settings: GithubSettings

@@ -3,8 +3,25 @@
 import { z } from 'zod'
 import type { ProjectConfig } from '../../../config.ts'
 import type { CallOptions } from './client.ts'
-import { events, fail, pass, sentenceOf, warn, type GithubFinding } from './doctor.ts'
+import { fail, pass, sentenceOf, warn, type GithubFinding } from './finding.ts'
 import type { GithubRepositories, GithubSettings } from './repositories.ts'
+
+/** Events that are read; without one of them its news comes with the next poll. */
+export const events = [
+  'pull_request',
+  'pull_request_review',
+  'pull_request_review_comment',
+  'pull_request_review_thread',
+  'issue_comment',
+  'check_run',
+  'check_suite',
+  'status',
+  'workflow_run',
+  'merge_group',
+  'branch_protection_rule',
+  'repository_ruleset',
+  'repository',
+]
 
 const hookSchema = z.object({ url: z.string().nullish(), secret: z.string().nullish() })
 const appSchema = z.object({ events: z.array(z.string()).default([]) })

@@ -8,34 +8,12 @@ import { githubSchema } from '../../../persistence/github-schema.ts'
 import type { Client } from './client.ts'
 import { commitStatusSchema, checkRunSchema } from './commit-checks.ts'
 import { checkWebhook } from './doctor-webhook.ts'
+import { fail, pass, sentenceOf, warn, type GithubFinding } from './finding.ts'
 import { findBarriers } from './landing-barriers.ts'
 import { createGithubRepositories, type GithubRepositories, type GithubSettings } from './repositories.ts'
 import { createRequiredChecks } from './required.ts'
 import { forGit, grants, missingOf, wished } from './tokens.ts'
 
-export interface GithubFinding {
-  what: string
-  level: 'pass' | 'warn' | 'fail'
-  message: string
-  remedy: string | null
-}
-
-/** Events that are read; without one of them its news comes with the next poll. */
-export const events = [
-  'pull_request',
-  'pull_request_review',
-  'pull_request_review_comment',
-  'pull_request_review_thread',
-  'issue_comment',
-  'check_run',
-  'check_suite',
-  'status',
-  'workflow_run',
-  'merge_group',
-  'branch_protection_rule',
-  'repository_ruleset',
-  'repository',
-]
 /** What is left out without a permission that is only wished for. */
 const lost: Record<string, string> = {
   checks: 'what an issue is doing is not shown on its pull request',
@@ -49,12 +27,6 @@ const lost: Record<string, string> = {
 /** Milliseconds between our clock and GitHub's, beyond which its tokens fail. */
 const clockWarn = 20_000
 const clockFail = 60_000
-
-export const pass = (what: string, message: string): GithubFinding => ({ what, level: 'pass', message, remedy: null })
-export const warn = (what: string, message: string, remedy: string): GithubFinding => ({ what, level: 'warn', message, remedy })
-export const fail = (what: string, message: string, remedy: string): GithubFinding => ({ what, level: 'fail', message, remedy })
-
-export const sentenceOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /** Never throws: what cannot be looked at is a finding. */
 export async function checkGithub(
