@@ -1,9 +1,13 @@
 // A log that grows is brought into the database file beside the commits, by a thread that leaves the file when it is told to.
 
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { startCheckpointer } from '../../src/persistence/checkpointer.ts'
 import { openDatabase, type SqliteDatabase } from '../../src/persistence/database.ts'
@@ -81,4 +85,32 @@ test('a thread that breaks while it is being stopped keeps nobody from stopping'
   await pause(510)
   await checkpointer.stop()
   expect(errors).toHaveLength(1)
+})
+
+// The locks of a process on a file are gone as soon as it closes any descriptor of it: then whoever comes next believes to be alone,
+// makes the index of the log anew under our feet, and the process is killed (SIGBUS).
+test('whoever looks into the database meanwhile does no harm to who writes it', async () => {
+  const other = join(folder, 'other.db')
+  const child = spawn(process.execPath, [fileURLToPath(new URL('busy-writer.ts', import.meta.url)), other], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
+  const ended = once(child, 'exit')
+  const said = Promise.all([text(child.stdout), text(child.stderr)])
+  await expect.poll(() => existsSync(other) && sizeOf(other), { timeout: 30_000 }).toBeGreaterThan(1)
+  let seen = 0
+  for (let n = 0; n < 20 && child.exitCode === null; n++) {
+    const reader = openDatabase(other, { readOnly: true })
+    seen = reader.prepare('SELECT count(*) FROM written').pluck().get() as number
+    reader.close()
+    await pause(50)
+  }
+  child.stdin.end()
+  const end = await ended
+  const [stdout, stderr] = await said
+  expect({ end, stderr }).toEqual({ end: [0, null], stderr: '' })
+  expect(Number(stdout)).toBeGreaterThanOrEqual(seen)
+  database.close()
+  database = openDatabase(other)
+  expect(database.prepare('SELECT count(*) FROM written').pluck().get()).toBe(Number(stdout))
+  expect(database.pragma('integrity_check', { simple: true })).toBe('ok')
 })
