@@ -53,3 +53,12 @@ CREATE TABLE github_cursor (
   value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 `
+
+/** The branches that candidates are tested on. */
+export const landingBranchSchema = `
+CREATE TABLE github_landing_branch (
+  project TEXT NOT NULL,
+  branch TEXT NOT NULL,
+  PRIMARY KEY (project, branch)
+) STRICT, WITHOUT ROWID;
+`

@@ -5,7 +5,7 @@ import { deliverySchema, deliveryTurnSchema } from './delivery-schema.ts'
 import { factSchema } from './fact-schema.ts'
 import { feedSchema } from './feed.ts'
 import { forgeSchema } from './forge-schema.ts'
-import { githubSchema } from './github-schema.ts'
+import { githubSchema, landingBranchSchema } from './github-schema.ts'
 import { issueKeySchema } from './issue-keys.ts'
 import { linearSchema } from './linear-schema.ts'
 import { projectPolicySchema } from './project-policies.ts'
@@ -20,4 +20,5 @@ export const migrations: readonly { name: string; sql: string }[] = [
   { name: 're-runs of checks', sql: rerunSchema },
   { name: 'GitHub and Linear', sql: [deliverySchema, githubSchema, linearSchema].join('\n') },
   { name: 'the turn of deliveries', sql: deliveryTurnSchema },
+  { name: 'branches of candidates', sql: landingBranchSchema },
 ]

@@ -128,7 +128,7 @@ function expectOnce({ acme, repository }: BothWorld, issue: { id: string }): voi
   ])
   const bodies = pull!.comments.map(({ body }) => body)
   expect(new Set(bodies).size).toBe(bodies.length)
-  expect([...repository.refs.keys()].filter((ref) => ref.startsWith('refs/heads/') && !ref.includes('/landing/'))).toHaveLength(2)
+  expect([...repository.refs.keys()].filter((ref) => ref.startsWith('refs/heads/'))).toHaveLength(2)
   const shown = (repository.checks.get(pull!.head.sha) ?? []).filter(({ name }) => name === 'Signalbox')
   expect(shown).toHaveLength(1)
 }

@@ -19,6 +19,7 @@ import { createFailures } from './github/failures.ts'
 import { createInTurn } from '../in-turn.ts'
 import { createInlet } from './github/inlet.ts'
 import { createLanders } from './github/landers.ts'
+import { createLandingBranches } from './github/landing-branches.ts'
 import { createLoader } from './github/loader.ts'
 import { createMentions } from './github/mentions.ts'
 import { createMirror, sightingOf } from './github/mirror.ts'
@@ -118,6 +119,7 @@ export function createGithubForge(options: GithubForgeOptions): GithubForge {
 
   const inTurn = createInTurn()
   const branches = createBranches(database)
+  const landingBranches = createLandingBranches({ database, open, branches })
   const cursors = createCursors(database)
   const pulls = createPulls(repositories)
   const loader = createLoader(repositories)
@@ -176,7 +178,7 @@ export function createGithubForge(options: GithubForgeOptions): GithubForge {
     submitReview: createAgentReviews({ repositories, pullRequests, pulls, reviews }),
     tell: createShown({ repositories, pullRequests, inTurn, cursors, log }),
     runCandidateChecks: createCandidateChecks({
-      ...{ repositories, projects, open, branches, checks, loader, records, pullRequests, required, failures, watch, pause, now },
+      ...{ repositories, projects, open, landingBranches, checks, loader, records, pullRequests, required, failures, watch, pause, now },
     }),
     requestLanding: landers.request,
     withdrawLanding: landers.withdraw,
@@ -229,6 +231,7 @@ export function createGithubForge(options: GithubForgeOptions): GithubForge {
     async refresh(project) {
       await (await open(project)).syncBase()
       await parents.settle(project)
+      await landingBranches.sweep(project)
     },
 
     async checkRefs(project) {

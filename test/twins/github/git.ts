@@ -23,6 +23,7 @@ export interface Arrival {
 export class Git {
   readonly folder: string
   readonly #commits = new Map<string, CommitInfo>()
+  readonly #resolved = new Map<string, string>()
   readonly #comparisons = new Map<string, Promise<Comparison>>()
   readonly #merges = new Map<string, Promise<string | undefined>>()
   readonly #files = new Map<string, string | null>()
@@ -75,8 +76,13 @@ export class Git {
   /** The full sha of a commit by any name of it. */
   async resolve(name: string): Promise<string | undefined> {
     if (name.startsWith('-')) return undefined
-    const text = await this.run(['rev-parse', '-q', '--verify', `${name}^{commit}`], { accept: [1, 128] })
-    return text.trim() === '' ? undefined : text.trim()
+    // What a sha names never changes.
+    const known = this.#resolved.get(name)
+    if (known !== undefined) return known
+    const text = (await this.run(['rev-parse', '-q', '--verify', `${name}^{commit}`], { accept: [1, 128] })).trim()
+    if (text === '') return undefined
+    if (/^[0-9a-f]{40}$/.test(name)) this.#resolved.set(name, text)
+    return text
   }
 
   updateRef(ref: string, sha: string | undefined, old?: string): Promise<string> {

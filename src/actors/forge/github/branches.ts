@@ -25,7 +25,6 @@ export function createBranches(database: SqliteDatabase) {
   const record = database.prepare<[string, string, string | null]>(
     'INSERT INTO github_branch (project, branch, sha) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET sha = excluded.sha, pending = NULL',
   )
-  const forget = database.prepare<[string, string]>('DELETE FROM github_branch WHERE project = ? AND branch = ?')
 
   /** The commit that GitHub has; null when there is no such branch. */
   async function head({ base, path }: Repository, branch: string): Promise<string | null> {
@@ -37,12 +36,16 @@ export function createBranches(database: SqliteDatabase) {
     return lines.find(([, found]) => found === ref)?.[0] ?? null
   }
 
-  /** From exactly `lease`, null for a branch that is not there. Answers whether it was moved; false when it is not at `lease`. */
-  async function send({ base, path }: Repository, branch: string, to: string, lease: string | null): Promise<boolean> {
+  /**
+   * From exactly `lease`, null for a branch that is not there, `any` from whatever it is. Answers whether it is `to` now; false when it
+   * is not at `lease`.
+   */
+  async function send({ base, path }: Repository, branch: string, to: string, lease: string | null | 'any'): Promise<boolean> {
     const ref = `refs/heads/${branch}`
     const { exitCode, stdout, stderr } = await base
       .git(
-        ['push', '--porcelain', '--no-follow-tags', '--recurse-submodules=no', `--force-with-lease=${ref}:${lease ?? ''}`].concat([
+        ['push', '--porcelain', '--no-follow-tags', '--recurse-submodules=no'].concat([
+          lease === 'any' ? '--force' : `--force-with-lease=${ref}:${lease ?? ''}`,
           '--',
           await base.source(),
           `${to}:${ref}`,
@@ -89,6 +92,12 @@ export function createBranches(database: SqliteDatabase) {
       { branch, head: to, expected }: { branch: string; head: string; expected: string | null },
     ): Promise<void> {
       const { project } = repository
+      const known = get.get(project, branch)
+      // It is most likely what we know; where it is not, it is asked for.
+      if (known === undefined || known.pending === null) {
+        intend.run(project, branch, to)
+        if (await send(repository, branch, to, known === undefined ? expected : known.sha)) return void record.run(project, branch, to)
+      }
       for (let again = false; ; again = true) {
         const found = await head(repository, branch)
         if (found === to) return void record.run(project, branch, to)
@@ -108,24 +117,20 @@ export function createBranches(database: SqliteDatabase) {
       }
     },
 
-    /** A branch that is made for a moment, wherever it was. */
+    /** Whatever it was: for a branch whose name says what it is to be. */
     async place(repository: Repository, branch: string, to: string): Promise<void> {
-      for (let again = false; ; again = true) {
-        const found = await head(repository, branch)
-        if (found === to || (await send(repository, branch, to, found))) return
-        if (again) throw new RetryableError('branch-moving', `${branch} is being moved at GitHub by somebody else.`, { retryAfter: 5_000 })
-      }
+      if (await send(repository, branch, to, 'any')) return
+      throw new RetryableError('branch-moving', `${branch} is being moved at GitHub by somebody else.`, { retryAfter: 5_000 })
     },
 
-    /** Idempotent; whoever keeps it keeps it. */
-    async remove({ project, base, path }: Repository, branch: string): Promise<void> {
-      const { exitCode, stderr } = await base.git(['push', '--quiet', '--', await base.source(), `:refs/heads/${branch}`], {
-        cwd: path,
-        allow: [0, 1],
-      })
-      // It was not there, or may not go; without either the answer was lost on its way.
-      if (exitCode !== 0 && !/remote ref does not exist|! \[/.test(stderr)) throw cutOff(branch, stderr)
-      forget.run(project, branch)
+    /** By one push. Idempotent; those that GitHub keeps are kept. */
+    async remove({ base, path }: Repository, names: readonly string[]): Promise<void> {
+      const { exitCode, stdout, stderr } = await base.git(
+        ['push', '--porcelain', '--', await base.source(), ...names.map((name) => `:refs/heads/${name}`)],
+        { cwd: path, allow: [0, 1], timeout: pushTimeout },
+      )
+      // A refusal names the branch; without a word of any the answer was lost on its way.
+      if (exitCode !== 0 && !/^!\t:refs\/heads\/\S+\t/m.test(stdout)) throw cutOff(names.join(', '), stderr)
     },
   }
 }

@@ -1,15 +1,15 @@
 // The checks of what our own landing queue is about to land: the candidate is pushed to a branch of its own, and what must pass is awaited there.
 
 import type { ProjectConfig } from '../../../config.ts'
-import { FatalError, SignalboxError } from '../../../errors.ts'
+import { FatalError } from '../../../errors.ts'
 import { git } from '../../git.ts'
 import type { LandingPlace } from '../../ports.ts'
 import type { CheckRecords } from '../check-records.ts'
 import type { Checks, CheckResult } from '../checks.ts'
 import type { PullRequests } from '../pull-requests.ts'
 import type { OpenRepository } from '../repository.ts'
-import type { Branches } from './branches.ts'
 import type { Failures } from './failures.ts'
+import type { LandingBranches } from './landing-branches.ts'
 import type { Loader } from './loader.ts'
 import { ownContext } from './own-check.ts'
 import type { GithubRepositories } from './repositories.ts'
@@ -17,8 +17,6 @@ import type { RequiredChecks } from './required.ts'
 import { nameOf, settle, type Required } from './standing.ts'
 import type { Watch } from './watch.ts'
 
-/** How often the removal of a branch is tried. */
-const removals = 3
 /** Milliseconds in which something that is required must have been heard of: else no workflow runs on that branch. */
 const hearing = 10 * 60_000
 const longest = 3 * 3_600_000
@@ -27,7 +25,7 @@ export function createCandidateChecks(options: {
   repositories: GithubRepositories
   projects: readonly Pick<ProjectConfig, 'id' | 'branchPrefix' | 'checks'>[]
   open: OpenRepository
-  branches: Branches
+  landingBranches: LandingBranches
   checks: Checks
   loader: Loader
   records: CheckRecords
@@ -39,7 +37,8 @@ export function createCandidateChecks(options: {
   pause: number
   now: () => number
 }): LandingPlace['runCandidateChecks'] {
-  const { repositories, projects, open, branches, checks, loader, records, pullRequests, required, failures, watch, pause, now } = options
+  const { repositories, projects, open, landingBranches, checks, loader, records, pullRequests, required, failures, watch, pause, now } =
+    options
 
   const marked = (project: string, result: CheckResult): CheckResult => ({
     ...result,
@@ -84,18 +83,6 @@ export function createCandidateChecks(options: {
     }
   }
 
-  /** The answer is not lost for a branch that cannot be removed. */
-  async function removeSoon(repository: Awaited<ReturnType<typeof open>>, branch: string): Promise<void> {
-    for (let left = removals; left > 0; left -= 1) {
-      try {
-        return await branches.remove(repository, branch)
-      } catch (error) {
-        // A person removes what is still there; the next candidate has a branch of its own.
-        if (left === 1 || !(error instanceof SignalboxError)) return
-      }
-    }
-  }
-
   return async ({ project, commit, signal, onStart }) => {
     const label = `landing-${commit.slice(0, 12)}`
     if (checks.isDeclared(project)) return marked(project, await checks.run({ project, commit, label, env: {}, signal, onStart }))
@@ -107,11 +94,6 @@ export function createCandidateChecks(options: {
     const number = pullRequests.inFlight(project).find(({ head_sha }) => head_sha === head)?.number ?? 0
     const { branchPrefix } = projects.find(({ id }) => id === project)!
     const branch = `${branchPrefix}/landing/${number}-${commit.slice(0, 10)}`
-    try {
-      await branches.place(repository, branch, commit)
-      return await awaitChecks(project, commit, branch, rules, signal)
-    } finally {
-      await removeSoon(repository, branch)
-    }
+    return landingBranches.within(repository, branch, commit, () => awaitChecks(project, commit, branch, rules, signal))
   }
 }

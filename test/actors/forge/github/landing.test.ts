@@ -65,6 +65,79 @@ describe('our own landing queue', () => {
     expect(branch(place)).toBeNull()
   })
 
+  describe('the branch of a candidate', () => {
+    async function tested() {
+      const { number, head } = await opened(lander('embedded', { checks: { required: ['unit'] } }))
+      const { forge, twin, repository, branch } = world
+      const candidate = await forge.buildCandidate({ project: 'app', number, headSha: head })
+      if (candidate.kind !== 'candidate') throw new Error(candidate.kind)
+      const { commit } = candidate
+      const name = `signalbox/landing/${number}-${commit.slice(0, 10)}`
+      const app = twin.createApp({ slug: 'ci' })
+      const pass = async () => {
+        await expect.poll(() => branch(name), { timeout: 20_000 }).toBe(commit)
+        await twin.as('root').check(repository, app, commit, { name: 'unit', status: 'completed', conclusion: 'success' })
+      }
+      return { forge, twin, repository, branch, commit, name, pass }
+    }
+    const pushes = (): number =>
+      world.twin.requests.filter(({ method, path }) => method === 'POST' && path.includes('git-receive-pack')).length
+
+    test('that GitHub does not let us remove at the moment goes with the next look', async () => {
+      const { forge, twin, branch, commit, name, pass } = await tested()
+      const checking = forge.runCandidateChecks({ project: 'app', commit })
+      await pass()
+      twin.faults.add({ match: ({ path }) => path.includes('git-receive-pack'), status: 500, times: Infinity })
+      expect(await checking).toMatchObject({ state: 'passed' })
+      expect(branch(name)).toBe(commit)
+      await forge.refresh('app')
+      expect(branch(name)).toBe(commit)
+      twin.faults.clear()
+      await world.restart().refresh('app')
+      expect(branch(name)).toBeNull()
+      const before = pushes()
+      await forge.refresh('app')
+      expect(pushes()).toBe(before)
+    })
+
+    test('that is not there any more keeps no other from going', async () => {
+      const { forge, twin, repository, branch, commit, name, pass } = await tested()
+      world.database.exec(
+        `INSERT INTO github_landing_branch VALUES ('app', 'signalbox/landing/99-gone'), ('app', 'signalbox/landing/98-kept')`,
+      )
+      await twin.as('root').push(repository, 'signalbox/landing/98-kept', { 'kept.txt': 'x\n' })
+      const checking = forge.runCandidateChecks({ project: 'app', commit })
+      await pass()
+      expect(await checking).toMatchObject({ state: 'passed' })
+      expect([branch(name), branch('signalbox/landing/98-kept')]).toEqual([null, null])
+      const before = pushes()
+      await forge.refresh('app')
+      expect(pushes()).toBe(before)
+    })
+
+    test('that a rule protects stays, and is not asked for again', async () => {
+      const { forge, twin, repository, branch, commit, name, pass } = await tested()
+      const checking = forge.runCandidateChecks({ project: 'app', commit })
+      await pass()
+      twin.protect(repository, name, {})
+      expect(await checking).toMatchObject({ state: 'passed' })
+      expect(branch(name)).toBe(commit)
+      const before = pushes()
+      await forge.refresh('app')
+      expect(pushes()).toBe(before)
+    })
+
+    test('is made anew when the same candidate is tested once more', async () => {
+      const { forge, branch, commit, name, pass } = await tested()
+      const checking = forge.runCandidateChecks({ project: 'app', commit })
+      await pass()
+      expect(await checking).toMatchObject({ state: 'passed' })
+      const before = pushes()
+      expect(await forge.runCandidateChecks({ project: 'app', commit })).toMatchObject({ state: 'passed' })
+      expect([pushes(), branch(name)]).toEqual([before + 2, null])
+    })
+  })
+
   test('a project that declares its checks has the candidate tested here', async () => {
     const { number, head } = await opened(lander('embedded', { ci: { command: 'test -f b.txt && echo bad && exit 3' } }))
     const { forge } = world
