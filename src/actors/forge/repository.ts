@@ -97,13 +97,23 @@ export function createRepositories(options: RepositoryOptions): OpenRepository {
       return now
     }
 
+    let next: Promise<string> | null = null
+    /** Whoever asks while one waits for its turn is answered by that one: it looks after all of them have asked. */
+    function syncBase(): Promise<string> {
+      next ??= inTurn('base', () => {
+        next = null
+        return sync()
+      })
+      return next
+    }
+
     return {
       project: id,
       path,
       clone: join(folder, 'clones', `${id}.git`),
       base,
       identity,
-      syncBase: () => inTurn('base', sync),
+      syncBase,
       moveBase: (work) => inTurn('base', work),
       land: (work) => inTurn('landing', work),
       mirrored: () => refs.get(id, base.ref)?.sha ?? null,

@@ -870,3 +870,18 @@ describe('what lands is what was in the head', () => {
     expect(await fixture.forge.checkRefs()).toEqual([])
   })
 })
+
+test('those who ask for the base while its mirror is busy are answered by one look, which is made after they asked', async () => {
+  const fixture = await createForge()
+  const repository = await fixture.forge.repository('app')
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const busy = repository.moveBase(() => promise)
+  const first = repository.syncBase()
+  const head = commit(fixture.user, { 'later.txt': 'x\n' })
+  expect(repository.syncBase()).toBe(first)
+  resolve()
+  await busy
+  expect(await first).toBe(head)
+  const next = commit(fixture.user, { 'last.txt': 'x\n' })
+  expect(await repository.syncBase()).toBe(next)
+})
