@@ -61,4 +61,21 @@ describe('the GitHub twin carries a pull request', () => {
     const closed = receiver.received.findLast(({ event, action }) => event === 'pull_request' && action === 'closed')!
     expect(closed.payload['pull_request']).toMatchObject({ merged: true, merge_commit_sha: merged.sha })
   })
+
+  it('knows what a push has changed, also where git keeps the refs packed', async () => {
+    const { repository } = world
+    const token = await world.token()
+    const clone = await world.clone(token)
+    const push = (...args: string[]) => world.git(clone, token, 'push', '-q', '--force', 'origin', ...args)
+    const first = await world.commit(clone, 'one', 'one.txt', '1\n')
+    await push('one', 'one:refs/heads/two', 'one:refs/heads/three')
+    await repository.git.run(['pack-refs', '--all'])
+    const second = await world.commit(clone, 'one', 'one.txt', '2\n')
+    await push('one', ':refs/heads/two')
+    const at = (name: string) => repository.refs.get(`refs/heads/${name}`)
+    expect(['one', 'two', 'three'].map(at)).toEqual([second, undefined, first])
+    await push('one:refs/heads/three', ':refs/heads/nowhere')
+    expect([at('three'), at('nowhere')]).toEqual([second, undefined])
+    expect(await repository.git.at(['refs/heads/three', 'refs/heads/two'])).toEqual(new Map([['refs/heads/three', second]]))
+  })
 })

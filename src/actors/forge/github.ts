@@ -141,10 +141,14 @@ export function createGithubForge(options: GithubForgeOptions): GithubForge {
   const publish = createPublication({ open, refs, pushing, branches, pulls, pullRequests, mirror, inTurn })
   const { findConflict } = createSequencing({ open, pullRequests, reviewsOf: mirror.reviewsOf, records })
   const mentions = createMentions({ repositories, projects, pullRequests, now, log: (message) => log('warn', {}, message) })
-  const catchUp = createGithubCatchUp({
+  const readMissed = createGithubCatchUp({
     ...{ repositories, projects, pullRequests, mentions, cursors, webhooks, now },
     log: (message) => log('warn', {}, message),
   })
+  const catchUp: Inlet['catchUp'] = async (signal) => {
+    await Promise.all(projects.map(({ id }) => landingBranches.sweep(id)))
+    return readMissed(signal)
+  }
 
   /** As GitHub has it after what was done. */
   async function decide(project: string, number: number, to: 'open' | 'closed'): Promise<void> {
@@ -231,7 +235,6 @@ export function createGithubForge(options: GithubForgeOptions): GithubForge {
     async refresh(project) {
       await (await open(project)).syncBase()
       await parents.settle(project)
-      await landingBranches.sweep(project)
     },
 
     async checkRefs(project) {

@@ -12,7 +12,7 @@ export function runCi(world: World, repository: Repository, sha: string, event: 
   const { ci } = repository
   if (ci === undefined) return
   world.background(async () => {
-    const plans = await ci(sha, (path) => repository.git.readFile(sha, path), event)
+    const plans = await ci(sha, await repository.git.reader(sha), event)
     if (plans.length > 0 && !world.closed) await startRun(world, repository, sha, event, plans, actor)
   })
 }

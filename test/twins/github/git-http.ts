@@ -84,7 +84,7 @@ async function push(
   const environment = rules.length === 0 ? {} : { ...(await hooks(world)), TWIN_RULES: rules.join('\n') }
   const answer = await backend(request, repository, 'git-receive-pack', url, body, environment)
   const refs = commands.map((command) => command.ref)
-  const now = refs.length === 0 ? new Map<string, string>() : await repository.git.refs(refs)
+  const now = await repository.git.at(refs)
   for (const ref of refs) {
     const old = repository.refs.get(ref)
     const sha = now.get(ref)

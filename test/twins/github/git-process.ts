@@ -31,10 +31,16 @@ export async function runGit(cwd: string | undefined, args: string[], options: R
   return out.toString()
 }
 
+export interface GitObject {
+  sha: string
+  type: string
+  body: Buffer
+}
+
 /** `git cat-file --batch`: a question and an answer at a time, in order. */
 export class ObjectReader {
   readonly #child: ChildProcess
-  #waiting: ((value: Buffer | undefined) => void)[] = []
+  #waiting: ((value: GitObject | undefined) => void)[] = []
   #buffer: Buffer = Buffer.alloc(0)
 
   constructor(folder: string, ended: () => void) {
@@ -49,7 +55,7 @@ export class ObjectReader {
     this.#child.on('close', end)
   }
 
-  read(name: string): Promise<Buffer | undefined> {
+  read(name: string): Promise<GitObject | undefined> {
     return new Promise((resolve) => {
       this.#waiting.push(resolve)
       this.#child.stdin!.write(`${name}\n`)
@@ -62,17 +68,17 @@ export class ObjectReader {
       const end = this.#buffer.indexOf(10)
       if (end === -1) return
       const header = this.#buffer.subarray(0, end).toString()
-      const size = /^[0-9a-f]{40} \w+ (\d+)$/.exec(header)
-      if (size === null) {
+      const found = /^([0-9a-f]{40}) (\w+) (\d+)$/.exec(header)
+      if (found === null) {
         this.#buffer = this.#buffer.subarray(end + 1)
         this.#waiting.shift()!(undefined)
         continue
       }
-      const length = Number(size[1])
+      const length = Number(found[3])
       if (this.#buffer.length < end + 1 + length + 1) return
       const body = Buffer.from(this.#buffer.subarray(end + 1, end + 1 + length))
       this.#buffer = this.#buffer.subarray(end + 2 + length)
-      this.#waiting.shift()!(body)
+      this.#waiting.shift()!({ sha: found[1]!, type: found[2]!, body })
     }
   }
 

@@ -1,10 +1,13 @@
 // One bare repository on disk: the git commands that the twin needs, with caches for what never changes (commits, comparisons).
 
 import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { parseChanges, parseCommit } from './git-output.ts'
 import type { FileChange, PersonAt } from './git-output.ts'
 import { ENVIRONMENT, ObjectReader, runGit } from './git-process.ts'
-import type { RunOptions } from './git-process.ts'
+import type { GitObject, RunOptions } from './git-process.ts'
 import type { CommitInfo } from './state.ts'
 
 export interface Comparison {
@@ -23,7 +26,8 @@ export interface Arrival {
 export class Git {
   readonly folder: string
   readonly #commits = new Map<string, CommitInfo>()
-  readonly #resolved = new Map<string, string>()
+  /** Of files that a reader was asked for, at whatever commit. */
+  readonly #paths = new Set<string>()
   readonly #comparisons = new Map<string, Promise<Comparison>>()
   readonly #merges = new Map<string, Promise<string | undefined>>()
   readonly #files = new Map<string, string | null>()
@@ -57,12 +61,16 @@ export class Git {
   }
 
   /** The bytes of an object by any name of it, read by a process that stays. */
-  object(name: string): Promise<Buffer | undefined> {
+  async object(name: string): Promise<Buffer | undefined> {
+    return (await this.#find(name))?.body
+  }
+
+  #find(name: string): Promise<GitObject | undefined> {
     this.#reader ??= new ObjectReader(this.folder, () => (this.#reader = undefined))
     return this.#reader.read(name)
   }
 
-  /** A file of a commit at once: what a CI function reads with. */
+  /** A file of a commit at once. */
   readFile(sha: string, path: string): string | null {
     const key = `${sha}:${path}`
     const known = this.#files.get(key)
@@ -73,16 +81,22 @@ export class Git {
     return text
   }
 
+  /** Reads files of a commit at once. Those that were asked for at others have been read before, by the process that stays. */
+  async reader(sha: string): Promise<(path: string) => string | null> {
+    for (const key of [...this.#paths].map((path) => `${sha}:${path}`).filter((key) => !this.#files.has(key))) {
+      const found = await this.#find(key)
+      this.#files.set(key, found?.type === 'blob' ? found.body.toString() : null)
+    }
+    return (path) => {
+      this.#paths.add(path)
+      return this.readFile(sha, path)
+    }
+  }
+
   /** The full sha of a commit by any name of it. */
   async resolve(name: string): Promise<string | undefined> {
-    if (name.startsWith('-')) return undefined
-    // What a sha names never changes.
-    const known = this.#resolved.get(name)
-    if (known !== undefined) return known
-    const text = (await this.run(['rev-parse', '-q', '--verify', `${name}^{commit}`], { accept: [1, 128] })).trim()
-    if (text === '') return undefined
-    if (/^[0-9a-f]{40}$/.test(name)) this.#resolved.set(name, text)
-    return text
+    if (name.startsWith('-') || /[\s\0]/.test(name)) return undefined
+    return (await this.#find(`${name}^{commit}`))?.sha
   }
 
   updateRef(ref: string, sha: string | undefined, old?: string): Promise<string> {
@@ -101,6 +115,16 @@ export class Git {
         .filter((line) => line !== '')
         .map((line) => [line.slice(41), line.slice(0, 40)]),
     )
+  }
+
+  /** What refs are at now; those that are not there are left out. A ref of its own file costs no process. */
+  async at(refs: readonly string[]): Promise<Map<string, string>> {
+    const read = async (ref: string) => (await readFile(join(this.folder, ref), 'utf8').catch(() => '')).trim()
+    const found = new Map(await Promise.all(refs.map(async (ref) => [ref, await read(ref)] as const)))
+    const packed = refs.filter((ref) => !/^[0-9a-f]{40}$/.test(found.get(ref)!))
+    for (const ref of packed) found.delete(ref)
+    const isPacked = packed.length > 0 && existsSync(join(this.folder, 'packed-refs'))
+    return isPacked ? new Map([...found, ...(await this.refs(packed))]) : found
   }
 
   compare(base: string, head: string): Promise<Comparison> {

@@ -75,7 +75,7 @@ export async function land(world: World, pull: PullRequest, base: string, sha: s
   try {
     await repository.git.updateRef(ref, sha, base)
   } catch {
-    repository.refs.set(ref, (await repository.git.refs([ref])).get(ref) ?? base)
+    repository.refs.set(ref, (await repository.git.at([ref])).get(ref) ?? base)
     throw new Refusal(405, 'Base branch was modified. Review and try the merge again.')
   }
   await finishMerge(world, pull, sha, by)

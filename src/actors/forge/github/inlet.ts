@@ -39,8 +39,10 @@ const factTypes: Partial<Record<string, string>> = {
   ready_for_review: 'pr.updated',
   converted_to_draft: 'pr.updated',
 }
-/** Told without being asked for, or without a repository: nothing is to be done about them. */
-const unasked = new Set(['ping', 'meta', 'installation_target', 'github_app_authorization', 'member', 'organization', 'team'])
+/** Told without being asked for: nothing is to be done about them. */
+const unasked = new Set(['ping', 'meta', 'installation_target', 'github_app_authorization'])
+/** What somebody may do may be another by now, here or in all repositories of the organization. */
+const ofPeople = new Set(['member', 'membership', 'organization', 'team', 'team_add'])
 /** By which people speak. */
 const spoken = new Set(['issue_comment', 'pull_request_review_comment', 'pull_request_review'])
 const lookActions = new Set(['enqueued', 'dequeued', 'auto_merge_enabled', 'auto_merge_disabled'])
@@ -241,11 +243,6 @@ export function createInlet(options: {
         const [, number] = /\/pr-(\d+)-/.exec(group.head_ref) ?? []
         return number === undefined ? [] : look([pullRequests.byNumber(project, Number(number))])
       }
-      case 'member':
-      case 'organization':
-      case 'team':
-        mentions.forget()
-        return []
       default:
         noteUnread(event)
         return []
@@ -307,6 +304,10 @@ export function createInlet(options: {
       const { event } = delivery
       if (event === 'installation' || event === 'installation_repositories') {
         repositories.installationChanged()
+        return []
+      }
+      if (ofPeople.has(event)) {
+        mentions.forget()
         return []
       }
       const { repository, told } = toldBy(delivery)

@@ -34,7 +34,7 @@ export function createLandingBranches({
       await branches.remove(await open(project), names)
       for (const name of names) forget.run(project, name)
     } catch (error) {
-      // They are noted: the next candidate, or the next look at the project, removes them.
+      // They are noted: the next candidate, or the next look at GitHub, removes them.
       if (!(error instanceof SignalboxError)) throw error
     }
   }

@@ -21,6 +21,8 @@ export interface Comment {
 
 /** Milliseconds for which somebody's permission is believed. */
 const kept = 5 * 60_000
+/** Of people, and of comments: beyond that all are forgotten, and asked for, or reacted to, once more. */
+const most = 10_000
 
 /** Without what is quoted and what is code: what somebody else has said, or what was shown. */
 const spoken = (text: string): string =>
@@ -97,6 +99,7 @@ export function createMentions(options: {
         throw error
       })
     const answer = permission === 'admin' || permission === 'write' || permission === 'maintain'
+    if (permissions.size >= most) permissions.clear()
     permissions.set(key, { at: now(), mayWrite: answer })
     return answer
   }
@@ -140,6 +143,7 @@ export function createMentions(options: {
       const route = reactions[kind]
       const key = keyOf(words)
       if (route === undefined || seen.has(key)) return
+      if (seen.size >= most) seen.clear()
       seen.add(key)
       try {
         if ((await hear(words, signal)) !== null) {

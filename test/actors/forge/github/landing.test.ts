@@ -80,6 +80,7 @@ describe('our own landing queue', () => {
       }
       return { forge, twin, repository, branch, commit, name, pass }
     }
+    const look = () => world.forge.inlet.catchUp(new AbortController().signal)
     const pushes = (): number =>
       world.twin.requests.filter(({ method, path }) => method === 'POST' && path.includes('git-receive-pack')).length
 
@@ -90,13 +91,14 @@ describe('our own landing queue', () => {
       twin.faults.add({ match: ({ path }) => path.includes('git-receive-pack'), status: 500, times: Infinity })
       expect(await checking).toMatchObject({ state: 'passed' })
       expect(branch(name)).toBe(commit)
-      await forge.refresh('app')
+      await look()
       expect(branch(name)).toBe(commit)
       twin.faults.clear()
-      await world.restart().refresh('app')
+      world.restart()
+      await look()
       expect(branch(name)).toBeNull()
       const before = pushes()
-      await forge.refresh('app')
+      await look()
       expect(pushes()).toBe(before)
     })
 
@@ -111,7 +113,7 @@ describe('our own landing queue', () => {
       expect(await checking).toMatchObject({ state: 'passed' })
       expect([branch(name), branch('signalbox/landing/98-kept')]).toEqual([null, null])
       const before = pushes()
-      await forge.refresh('app')
+      await look()
       expect(pushes()).toBe(before)
     })
 
@@ -123,7 +125,7 @@ describe('our own landing queue', () => {
       expect(await checking).toMatchObject({ state: 'passed' })
       expect(branch(name)).toBe(commit)
       const before = pushes()
-      await forge.refresh('app')
+      await look()
       expect(pushes()).toBe(before)
     })
 

@@ -135,3 +135,28 @@ test('that it was heard is seen without webhooks too, and where it cannot be sho
   expect((await asked(issue)).map(({ event }) => event['text'])).toEqual(['go on'])
   expect(comment.reactions).toMatchObject([{ content: 'eyes' }])
 })
+
+test.each(['member', 'membership', 'organization', 'team', 'team_add'])(
+  'who may write is asked anew when GitHub tells of people (%s), also where it names no repository',
+  async (event) => {
+    const { twin, repository } = world
+    const { pull } = await opened()
+    const hears = async (text: string) => {
+      await twin.as('kim').comment(pull, `@box ${text}`)
+      return promptsIn(await world.read()).length
+    }
+    expect(await hears('one')).toBe(1)
+    const role = repository.roles.get('kim')!
+    repository.roles.set('kim', 'read')
+    try {
+      expect(await hears('two')).toBe(1)
+      const body = JSON.stringify({ action: 'member_removed', organization: { login: 'acme' } })
+      const told = toDelivery(twin.deliveries.at(-1)!)
+      expect(await world.forge.inlet.read({ ...told, event, body })).toEqual([])
+      expect(await hears('three')).toBe(0)
+    } finally {
+      repository.roles.set('kim', role)
+      world.restart({ webhooks: false })
+    }
+  },
+)
