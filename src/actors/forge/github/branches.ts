@@ -14,6 +14,8 @@ interface BranchRow {
 
 const pushTimeout = 600_000
 const longestWords = 500
+/** Somebody else was at the branch in the same moment. */
+const racing = /cannot lock ref|failed to update ref/
 
 export type Branches = ReturnType<typeof createBranches>
 
@@ -62,7 +64,7 @@ export function createBranches(database: SqliteDatabase) {
     if (/\[rejected\]/.test(line)) return false
     const words = [...stderr.matchAll(/^remote: (.*\S)\s*$/gm)].map(([, said]) => said!).join(' ')
     const reason = line.split('\t').at(-1)!.trim()
-    if (/cannot lock ref|failed to update ref/.test(reason)) return false
+    if (racing.test(reason)) return false
     throw new FatalError(
       'push-refused',
       withoutCredentials(
@@ -129,8 +131,11 @@ export function createBranches(database: SqliteDatabase) {
         ['push', '--porcelain', '--', await base.source(), ...names.map((name) => `:refs/heads/${name}`)],
         { cwd: path, allow: [0, 1], timeout: pushTimeout },
       )
+      if (exitCode === 0) return
+      const reasons = [...stdout.matchAll(/^!\t:refs\/heads\/\S+\t(.*)$/gm)].map(([, reason]) => reason!)
       // A refusal names the branch; without a word of any the answer was lost on its way.
-      if (exitCode !== 0 && !/^!\t:refs\/heads\/\S+\t/m.test(stdout)) throw cutOff(names.join(', '), stderr)
+      if (reasons.length === 0 || reasons.some((reason) => racing.test(reason)))
+        throw cutOff(names.join(', '), `${reasons.join(' ')}${stderr}`)
     },
   }
 }

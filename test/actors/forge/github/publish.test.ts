@@ -138,6 +138,25 @@ describe('what is there already', () => {
     expect([branch(more.branch), on(more.branch).length]).toEqual([theirs, 0])
   })
 
+  test('a branch is asked for only where it is not as it is known to be: gone, or moved to what this publication is based on', async () => {
+    const { forge, twin, repository, commit, input, branch } = world
+    const { more, file } = fresh()
+    const looks = () => twin.requests.filter(({ path }) => path.includes('git-upload-pack')).length
+    const publish = async (head: string, expected: string | null) => {
+      const before = looks()
+      await forge.publish(input(head, { ...more, expected }))
+      return { looks: looks() - before, at: branch(more.branch) === head }
+    }
+    const first = await commit(file, '1\n')
+    const second = await commit(file, '2\n', first)
+    const third = await commit(file, '3\n', second)
+    expect(await publish(first, null)).toEqual({ looks: 0, at: true })
+    expect(await publish(second, first)).toEqual({ looks: 0, at: true })
+    await twin.as('kim').deleteBranch(repository, more.branch)
+    const { looks: asked, at } = await publish(third, second)
+    expect([asked > 0, at]).toEqual([true, true])
+  })
+
   test('what protection refuses is said in its words', async () => {
     const { forge, twin, repository, commit, input } = world
     const { more, file } = fresh()
