@@ -143,7 +143,7 @@ async function run({ url, templates, seconds, rate, width = 64, name }: Offer): 
       const count = next++
       const due = rate === undefined ? performance.now() : start + (count * 1_000) / rate
       if (due >= end) return
-      while (performance.now() < due) await new Promise((later) => setTimeout(later, due - performance.now()))
+      while (performance.now() < due) await new Promise((later) => setTimeout(later, Math.max(0, due - performance.now())))
       await deliver(connection, count, due)
     }
   }
