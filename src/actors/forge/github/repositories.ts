@@ -30,6 +30,10 @@ export interface Self {
   slug: string
 }
 
+type Route = [path: string, parameters: Record<string, unknown>]
+
+const isUnknown = (error: unknown): boolean => error instanceof FatalError && error.code === 'github-not-found'
+
 interface PlaceRow {
   project: string
   repository_id: number
@@ -152,19 +156,23 @@ export function createGithubRepositories(options: {
 
   async function askForInstallation(project: string): Promise<Installation> {
     const fullName = nameOf(project)
-    // By its number where that is known: its name may be another's by now.
-    const [path, parameters] = routeOf(project)
+    const ask = ([path, parameters]: Route) =>
+      app.request(`GET ${path}/installation`, parameters, installationSchema, { what: `the App's installation on ${fullName}` })
+    // By its number where that is known: its name may be another's by now. GitHub answers to it, and leads old names to it, without
+    // documenting it: where it is not answered to the name is, and a token of another's installation is none for our number.
+    const routes = known(project) === undefined ? [byName(fullName)] : [routeOf(project), byName(fullName)]
     const {
       id,
       permissions: granted,
       suspended_at: suspended,
       html_url: page,
-    } = await app
-      .request(`GET ${path}/installation`, parameters, installationSchema, {
-        what: `the App's installation on ${fullName}`,
+    } = await ask(routes[0]!)
+      .catch((error: unknown) => {
+        if (routes[1] === undefined || !isUnknown(error)) throw error
+        return ask(routes[1])
       })
       .catch(async (error: unknown) => {
-        if (!(error instanceof FatalError) || error.code !== 'github-not-found') throw error
+        if (!isUnknown(error)) throw error
         const sentence = `The App is not installed on ${fullName}. Install it: ${await installUrl()}`
         throw new FatalError('github-not-installed', sentence, { cause: error })
       })
@@ -216,9 +224,10 @@ export function createGithubRepositories(options: {
     return found
   }
 
-  const routeOf = (project: string): [path: string, parameters: Record<string, unknown>] => {
+  const byName = (fullName: string): Route => ['/repos/{owner}/{repo}', parts(fullName)]
+  const routeOf = (project: string): Route => {
     const row = known(project)
-    return row === undefined ? ['/repos/{owner}/{repo}', parts(configuredName(project))] : ['/repositories/{id}', { id: row.repository_id }]
+    return row === undefined ? byName(configuredName(project)) : ['/repositories/{id}', { id: row.repository_id }]
   }
 
   async function look(project: string): Promise<Place> {

@@ -120,3 +120,14 @@ test('a name that another repository has by now is noticed by the first answer t
   await world.facts(number).catch(() => {})
   expect(await world.facts(number)).toMatchObject({ number, headSha: head, url: expect.stringContaining('/acme/shop/') as string })
 })
+
+test('an installation that is not found by the number of its repository is found by the name', async () => {
+  world = await createWorld()
+  const { twin } = world
+  const { number, head } = await world.open()
+  twin.faults.add({ match: ({ path }) => /\/repositories\/\d+\/installation$/.test(path), status: 404, times: Infinity })
+  world.restart()
+  expect(await world.facts(number)).toMatchObject({ number, headSha: head })
+  const asked = twin.requests.filter(({ path }) => path.endsWith('/installation')).map(({ path }) => path)
+  expect(asked.slice(-2)).toEqual([expect.stringContaining('/repositories/'), expect.stringContaining('/repos/acme/app/')])
+})
