@@ -7,6 +7,8 @@ import type { Branches } from './branches.ts'
 
 /** So many are removed by one push, while others are still in use. */
 const worthwhile = 8
+/** How often a removal is tried at once: most of what keeps it is over in a moment, and a candidate waits for it. */
+const tries = 2
 
 export type LandingBranches = ReturnType<typeof createLandingBranches>
 
@@ -30,12 +32,15 @@ export function createLandingBranches({
   const leftIn = (project: string): string[] => noted.all(project).filter((branch) => !usedIn(project).has(branch))
 
   async function remove(project: string, names: string[]): Promise<void> {
-    try {
-      await branches.remove(await open(project), names)
-      for (const name of names) forget.run(project, name)
-    } catch (error) {
-      // They are noted: the next candidate, or the next look at GitHub, removes them.
-      if (!(error instanceof SignalboxError)) throw error
+    for (let left = tries; left > 0; left -= 1) {
+      try {
+        await branches.remove(await open(project), names)
+        for (const name of names) forget.run(project, name)
+        return
+      } catch (error) {
+        // They are noted: at last the next candidate, or the next look at GitHub, removes them.
+        if (!(error instanceof SignalboxError)) throw error
+      }
     }
   }
 
