@@ -146,8 +146,9 @@ export function createGithubForge(options: GithubForgeOptions): GithubForge {
     log: (message) => log('warn', {}, message),
   })
   const catchUp: Inlet['catchUp'] = async (signal) => {
-    await Promise.all(projects.map(({ id }) => landingBranches.sweep(id)))
-    return readMissed(signal)
+    // Side by side: a removal that is not answered holds up nothing that was told.
+    const [missed] = await Promise.all([readMissed(signal), ...projects.map(({ id }) => landingBranches.sweep(id))])
+    return missed
   }
 
   /** As GitHub has it after what was done. */
