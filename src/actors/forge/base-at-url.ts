@@ -4,21 +4,17 @@ import { FatalError, withoutCredentials } from '../../errors.ts'
 import type { GitRequest, GitResult } from '../git.ts'
 import type { BaseBranch } from './base-branch.ts'
 import { firstLine } from './obstacles.ts'
+import { createRemotePushes } from './remote-pushes.ts'
 import { emptyRepository, noSuchBase, toAddressError } from './repository-errors.ts'
-
-const landingTimeout = 600_000
 
 /** GitHub's words where the rules of the branch are in the way. */
 const rules = /GH006|GH013|protected branch|rule violations/i
 const remedy = ' Its rules have to let Signalbox push to it: `signalbox doctor` says what is in the way, and what to do.'
 
 /** With what the other side has said, such as its hook. */
-function refusal(url: string, line: string, stderr: string): string {
-  const words = [...stderr.matchAll(/^remote: (.*\S)\s*$/gm)].map(([, said]) => said!).join(' ')
-  const said = words === '' ? '' : ` It says: ${words.slice(0, 500).replace(/\.?$/, '.')}`
-  return withoutCredentials(
-    `${url} refused the landing: ${line.split('\t').at(-1)!}.${said}${rules.test(`${line} ${words}`) ? remedy : ''}`,
-  )
+function refusal(url: string, reason: string, words: string): string {
+  const said = words === '' ? '' : ` It says: ${words.replace(/\.?$/, '.')}`
+  return withoutCredentials(`${url} refused the landing: ${reason}.${said}${rules.test(`${reason} ${words}`) ? remedy : ''}`)
 }
 
 /** Where a repository is, and how git gets there. */
@@ -29,15 +25,18 @@ export interface RemoteAccess {
   git: (args: readonly string[], request: Omit<GitRequest, 'env'>) => Promise<GitResult>
 }
 
-export function urlBranch({ url: address, git }: RemoteAccess, name: string): BaseBranch {
+export function urlBranch(access: RemoteAccess, name: string): BaseBranch {
+  const { url: address, git } = access
   const ref = `refs/heads/${name}`
   const cwd = process.cwd()
+  const pushes = createRemotePushes(access)
   return {
     name,
     ref,
     folder: null,
     source: async () => address(),
     git,
+    pushes,
     async head() {
       const url = address()
       const { stdout } = await git(['ls-remote', '--heads', '--', url], { cwd }).catch((error: unknown) => {
@@ -54,26 +53,18 @@ export function urlBranch({ url: address, git }: RemoteAccess, name: string): Ba
       )
     },
     async move({ source, from, to }) {
-      const url = address()
-      const { exitCode, stdout, stderr } = await git(
-        [
-          'push',
-          '--porcelain',
-          '--no-follow-tags',
-          '--recurse-submodules=no',
-          `--force-with-lease=${ref}:${from}`,
-          '--',
-          url,
-          `${to}:${ref}`,
-        ],
-        { cwd: source, allow: [0, 1], timeout: landingTimeout },
-      )
-      const line = stdout.split('\n').find((each) => each.includes(`:${ref}\t`)) ?? ''
-      if (line.startsWith('=')) return { kind: 'already' }
-      if (exitCode === 0) return { kind: 'moved' }
-      if (/\[rejected\]|failed to update ref|cannot lock ref/.test(line)) return { kind: 'base_moved' }
-      if (line.startsWith('!')) return { kind: 'blocked', reason: refusal(url, line, stderr), files: [] }
-      throw new FatalError('git-failed', `The landing could not be pushed to ${url}: ${firstLine(stderr)}`)
+      const pushed = await pushes.push(source, { ref, to, lease: from })
+      switch (pushed.kind) {
+        case 'moved':
+        case 'already':
+          return pushed
+        case 'stale':
+          return { kind: 'base_moved' }
+        case 'refused':
+          return { kind: 'blocked', reason: refusal(address(), pushed.reason, pushed.words), files: [] }
+        case 'unanswered':
+          throw new FatalError('git-failed', `The landing could not be pushed to ${address()}: ${firstLine(pushed.words)}`)
+      }
     },
   }
 }

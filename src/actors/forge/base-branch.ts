@@ -5,6 +5,7 @@ import { resolve } from 'node:path'
 import { git } from '../git.ts'
 import { folderBranch } from './base-in-folder.ts'
 import { urlBranch, type RemoteAccess } from './base-at-url.ts'
+import type { RemotePushes } from './remote-pushes.ts'
 
 export type BaseMove =
   | { kind: 'moved' }
@@ -23,6 +24,8 @@ export interface BaseBranch {
   source: () => Promise<string>
   /** git with what it needs to reach the source; nothing of that is ever in an argument, a configuration or an agent's environment. */
   git: RemoteAccess['git']
+  /** Where it is at a URL: moves other refs there. */
+  pushes: RemotePushes | null
   /** The branch's commit now. Throws ConfigurationError `repository-missing`, `not-a-repository`, `repository-empty`, `base-missing`. */
   head: () => Promise<string>
   /** Contract: moves the branch from exactly `from` to its descendant `to`, which the bare repository `source` has, or changes nothing. */

@@ -127,6 +127,7 @@ export function folderBranch(folder: string, name: string): BaseBranch {
     folder,
     source: commonFolder,
     git,
+    pushes: null,
     async head() {
       // Where it is checked out does not matter here, and takes git as long again to find out.
       const found = await readRefs(folder, [ref]).catch((error: unknown) => {

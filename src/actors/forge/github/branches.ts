@@ -3,6 +3,7 @@
 import { FatalError, RetryableError, withoutCredentials } from '../../../errors.ts'
 import type { SqliteDatabase } from '../../../persistence/database.ts'
 import { saysUnauthorized } from '../../git.ts'
+import type { RefUpdate, RemotePushes } from '../remote-pushes.ts'
 import type { Repository } from '../repository.ts'
 
 interface BranchRow {
@@ -11,11 +12,6 @@ interface BranchRow {
   /** What a push that is under way, or that a kill interrupted, may have made it. */
   pending: string | null
 }
-
-const pushTimeout = 600_000
-const longestWords = 500
-/** Somebody else was at the branch in the same moment. */
-const racing = /cannot lock ref|failed to update ref/
 
 export type Branches = ReturnType<typeof createBranches>
 
@@ -38,39 +34,26 @@ export function createBranches(database: SqliteDatabase) {
     return lines.find(([, found]) => found === ref)?.[0] ?? null
   }
 
-  /**
-   * From exactly `lease`, null for a branch that is not there, `any` from whatever it is. Answers whether it is `to` now; false when it
-   * is not at `lease`.
-   */
-  async function send({ base, path }: Repository, branch: string, to: string, lease: string | null | 'any'): Promise<boolean> {
-    const ref = `refs/heads/${branch}`
-    const { exitCode, stdout, stderr } = await base
-      .git(
-        ['push', '--porcelain', '--no-follow-tags', '--recurse-submodules=no'].concat([
-          lease === 'any' ? '--force' : `--force-with-lease=${ref}:${lease ?? ''}`,
-          '--',
-          await base.source(),
-          `${to}:${ref}`,
-        ]),
-        { cwd: path, allow: [0, 1], timeout: pushTimeout },
-      )
+  /** Answers whether it is `to` now; false when it is not at `lease`. */
+  async function send(repository: Repository, branch: string, to: string, lease: RefUpdate['lease']): Promise<boolean> {
+    const pushed = await pushesOf(repository)
+      .push(repository.path, { ref: `refs/heads/${branch}`, to, lease })
       .catch((error: unknown) => {
         throw toPushError(error, branch)
       })
-    if (exitCode === 0) return true
-    const line = stdout.split('\n').find((each) => each.includes(`:${ref}\t`))
-    // A refusal names the branch; without a word of it the answer was lost on its way.
-    if (line === undefined) throw cutOff(branch, stderr)
-    if (/\[rejected\]/.test(line)) return false
-    const words = [...stderr.matchAll(/^remote: (.*\S)\s*$/gm)].map(([, said]) => said!).join(' ')
-    const reason = line.split('\t').at(-1)!.trim()
-    if (racing.test(reason)) return false
-    throw new FatalError(
-      'push-refused',
-      withoutCredentials(
-        `GitHub refuses ${branch}: ${reason || 'no reason given'}.${words === '' ? '' : ` It says: ${words.slice(0, longestWords)}`}`,
-      ),
-    )
+    switch (pushed.kind) {
+      case 'moved':
+      case 'already':
+        return true
+      case 'stale':
+        return false
+      case 'unanswered':
+        throw cutOff(branch, pushed.words)
+      case 'refused': {
+        const said = pushed.words === '' ? '' : ` It says: ${pushed.words}`
+        throw new FatalError('push-refused', withoutCredentials(`GitHub refuses ${branch}: ${pushed.reason || 'no reason given'}.${said}`))
+      }
+    }
   }
 
   return {
@@ -126,28 +109,25 @@ export function createBranches(database: SqliteDatabase) {
     },
 
     /** By one push. Idempotent; those that GitHub keeps are kept. */
-    async remove({ base, path }: Repository, names: readonly string[]): Promise<void> {
-      const { exitCode, stdout, stderr } = await base.git(
-        ['push', '--porcelain', '--', await base.source(), ...names.map((name) => `:refs/heads/${name}`)],
-        { cwd: path, allow: [0, 1], timeout: pushTimeout },
-      )
-      if (exitCode === 0) return
-      const reasons = [...stdout.matchAll(/^!\t:refs\/heads\/\S+\t(.*)$/gm)].map(([, reason]) => reason!)
-      // A refusal names the branch; without a word of any the answer was lost on its way.
-      if (reasons.length === 0 || reasons.some((reason) => racing.test(reason)))
-        throw cutOff(names.join(', '), `${reasons.join(' ')}${stderr}`)
+    async remove(repository: Repository, names: readonly string[]): Promise<void> {
+      const pushes = pushesOf(repository)
+      const all = names.map((name) => pushes.push(repository.path, { ref: `refs/heads/${name}`, to: null, lease: 'any' }))
+      const pushed = await Promise.all(all)
+      const lost = pushed.flatMap((each) => (each.kind === 'unanswered' ? [each.words] : each.kind === 'stale' ? [''] : []))
+      if (lost.length > 0) throw cutOff(names.join(', '), lost.join(' ').trim())
     },
   }
 }
 
-const cutOff = (branch: string, stderr: string): RetryableError =>
-  new RetryableError(
-    'git-unreachable',
-    `GitHub's answer to the push of ${branch} was cut off: ${withoutCredentials(stderr.slice(-longestWords))}`,
-    {
-      retryAfter: 5_000,
-    },
-  )
+function pushesOf({ base }: Repository): RemotePushes {
+  if (base.pushes === null) throw new FatalError('not-remote', `The repository of ${base.name} is a folder: nothing is pushed there.`)
+  return base.pushes
+}
+
+const cutOff = (branch: string, words: string): RetryableError =>
+  new RetryableError('git-unreachable', `GitHub's answer to the push of ${branch} was cut off: ${words}`, {
+    retryAfter: 5_000,
+  })
 
 function toPushError(error: unknown, branch: string): unknown {
   if (!(error instanceof FatalError) || error.code !== 'git-failed') return error
