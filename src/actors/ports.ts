@@ -271,7 +271,7 @@ export interface ForgeReport {
 }
 
 /** What the embedded landing queue does at a forge. */
-export interface LandingPlace extends Omit<LandingEffects, 'mergeable'> {
+export interface LandingPlace extends Omit<LandingEffects, 'mergeable' | 'mergedHead'> {
   /** Contract: resolves when the candidate's checks have ended, with their word; rejects when there is none to be had. */
   runCandidateChecks: (request: {
     project: string
@@ -290,7 +290,7 @@ export interface Forge extends LandingPlace {
    * other from starting.
    */
   start: () => Promise<{ incidents: RefIncident[]; failures: { project: string; error: unknown }[] }>
-  /** The repository of the project, for the workspace: its path, base branch and `syncBase`. */
+  /** The repository of the project, for the workspace: its path, base branch and `recentBase`. */
   repository: (project: string) => Promise<Repository>
   /** Whether the branch has an open pull request. */
   isInFlight: (project: string, branch: string) => boolean

@@ -113,7 +113,7 @@ export function createGithubForge(options: GithubForgeOptions): GithubForge {
   const reviews = createReviews({ database, outbox, pullRequests })
   const records = createCheckRecords({ database, outbox, pullRequests })
   const checks = createChecks({ folder, projects, open })
-  const { mergeable: _mergeable, ...landing } = createLanding({ open, pullRequests, refs, outbox, now })
+  const { mergeable: _mergeable, mergedHead, ...landing } = createLanding({ open, pullRequests, refs, outbox, now })
   const compare = async (project: string): Promise<RefIncident[]> => checkRefs(await open(project), { database, refs, guard, now })
   const pushing = createPushing({ refs, guard, pullRequests, compare })
 
@@ -183,7 +183,22 @@ export function createGithubForge(options: GithubForgeOptions): GithubForge {
     submitReview: createAgentReviews({ repositories, pullRequests, pulls, reviews }),
     tell: createShown({ repositories, pullRequests, inTurn, cursors, log }),
     runCandidateChecks: createCandidateChecks({
-      ...{ repositories, projects, open, landingBranches, checks, loader, records, pullRequests, required, failures, watch, pause, now },
+      ...{
+        repositories,
+        projects,
+        open,
+        landingBranches,
+        mergedHead,
+        checks,
+        loader,
+        records,
+        pullRequests,
+        required,
+        failures,
+        watch,
+        pause,
+        now,
+      },
     }),
     requestLanding: landers.request,
     withdrawLanding: landers.withdraw,

@@ -56,14 +56,12 @@ export function createLanding(options: {
     return lines.find(([, , second]) => second === head)?.[0] ?? head
   }
 
-  /** The head that a candidate merges, from the commit itself: it is the trace that outlives a restart. */
-  async function mergedHead(repository: Repository, commit: string): Promise<string> {
+  /** The head that a candidate merges, from the commit itself: it is the trace that outlives a restart. Null for what is no merge. */
+  async function mergedHead(repository: Repository, commit: string): Promise<string | null> {
     const known = candidates.get(commit)?.head
     if (known !== undefined) return known
     const { stdout } = await git(['rev-parse', '--verify', '--quiet', `${commit}^2`], { cwd: repository.path, allow: [0, 1, 128] })
-    const head = stdout.trim()
-    if (head === '') throw new FatalError('unknown-candidate', `${commit} is not the merge of a pull request of ${repository.project}.`)
-    return head
+    return stdout.trim() || null
   }
 
   /** Notes a landing that has happened, once; answers false when it was noted before. */
@@ -104,6 +102,7 @@ export function createLanding(options: {
     if (row.state === 'merged') return { kind: 'landed', commit: row.merged_sha! }
     // The user's repository may have it already: then the newest head does not matter any more.
     const headSha = await mergedHead(repository, commit)
+    if (headSha === null) throw new FatalError('unknown-candidate', `${commit} is not the merge of a pull request of ${project}.`)
     if (row.head_sha !== headSha || row.state !== 'open') {
       const present = await repository.syncBase()
       if (!(await isAncestor(repository, commit, present))) pullRequests.needHead(project, number, headSha)
@@ -115,8 +114,11 @@ export function createLanding(options: {
       note: `signalbox: landed #${number} (${row.key})`,
       identity: await repository.identity(),
     })
+    if (move.kind === 'base_moved') repository.doubtBase()
     if (move.kind === 'base_moved' || move.kind === 'blocked') return move
     await settle(repository, row, headSha, commit)
+    // More may have come since it got there.
+    if (move.kind === 'already') repository.doubtBase()
     return { kind: 'landed', commit }
   }
 
@@ -138,6 +140,8 @@ export function createLanding(options: {
   }
 
   return {
+    mergedHead,
+
     /**
      * Merges the head into `onto`, the candidate before it, or else into the user's base branch, which is taken over first. Nothing
      * of it is visible to the user.
@@ -148,7 +152,7 @@ export function createLanding(options: {
       const known = pullRequests.need(project, number)
       const row = known.state === 'merged' && known.head_sha === headSha ? known : pullRequests.needHead(project, number, headSha)
       const repository = await open(project)
-      const base = onto ?? (await repository.syncBase())
+      const base = onto ?? (await repository.recentBase())
       const below = candidates.get(base)
       const asked = below === undefined
       const [isBelow, merged] = await Promise.all([asked && isAncestor(repository, headSha, base), mergeTree(repository, base, headSha)])

@@ -23,6 +23,13 @@ export interface Repository {
   identity: () => Promise<Record<string, string>>
   /** Takes over the user's base branch as it is now, also a rewound one; answers its commit. */
   syncBase: () => Promise<string>
+  /**
+   * The same, unless it was seen or moved by us in the last few seconds: for a beginning, which others may overtake in the next moment
+   * anyway. Where the branch is a folder's it is always looked at.
+   */
+  recentBase: () => Promise<string>
+  /** The base is not what we took it for: `recentBase` looks at it again. */
+  doubtBase: () => void
   /** Runs what moves our mirror of the base branch, one after the other and never beside `syncBase`. */
   moveBase: <T>(work: () => Promise<T>) => Promise<T>
   /** Runs one landing after the other: two git commands in one work tree get into each other's way. */
@@ -50,6 +57,9 @@ export interface RepositoryOptions {
 export type OpenRepository = (project: string) => Promise<Repository>
 
 const fetchTimeout = 600_000
+
+/** Milliseconds for which a base at a URL needs no second look by `recentBase`. */
+const recent = 3_000
 
 export function createRepositories(options: RepositoryOptions): OpenRepository {
   const { folder, projects, database, refs, guard } = options
@@ -84,9 +94,17 @@ export function createRepositories(options: RepositoryOptions): OpenRepository {
     // One after the other: whoever moves the mirrored base while another does would fail on its lock.
     const inTurn = createInTurn()
 
+    let seenAt = -Infinity
+
     async function sync(): Promise<string> {
+      const asked = performance.now()
       const now = await base.head()
-      if (refs.get(id, base.ref)?.sha === now) return now
+      if (refs.get(id, base.ref)?.sha !== now) await take(now)
+      seenAt = asked
+      return now
+    }
+
+    async function take(now: string): Promise<void> {
       await base.git(
         ['-c', 'protocol.version=2', 'fetch', '--quiet', '--force', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules'].concat(
           ['--no-auto-maintenance', '--update-shallow', '--', await base.source(), `+${now}:${base.ref}`],
@@ -94,7 +112,6 @@ export function createRepositories(options: RepositoryOptions): OpenRepository {
         { cwd: path, timeout: fetchTimeout },
       )
       refs.record(id, base.ref, now)
-      return now
     }
 
     let next: Promise<string> | null = null
@@ -114,7 +131,17 @@ export function createRepositories(options: RepositoryOptions): OpenRepository {
       base,
       identity,
       syncBase,
-      moveBase: (work) => inTurn('base', work),
+      async recentBase() {
+        const known = refs.get(id, base.ref)?.sha
+        const isRecent = base.folder === null && performance.now() - seenAt < recent
+        return isRecent && known != null ? known : syncBase()
+      },
+      doubtBase: () => void (seenAt = -Infinity),
+      async moveBase(work) {
+        const moved = await inTurn('base', work)
+        seenAt = performance.now()
+        return moved
+      },
       land: (work) => inTurn('landing', work),
       mirrored: () => refs.get(id, base.ref)?.sha ?? null,
     }

@@ -40,7 +40,7 @@ export interface WorkspaceOptions {
    * Opens D/repos/PROJECT.git before a worktree is prepared from it: who commits there, and its base branch as the user has
    * it now. Without it both are taken as they are.
    */
-  repository?: (project: string) => Promise<{ identity: () => Promise<Record<string, string>>; syncBase: () => Promise<unknown> }>
+  repository?: (project: string) => Promise<{ identity: () => Promise<Record<string, string>>; recentBase: () => Promise<unknown> }>
 }
 
 type PrepareRequest = Parameters<Workspace['prepare']>[0]
@@ -56,7 +56,7 @@ export function createWorkspace(options: WorkspaceOptions): Workspace {
   async function prepare(request: PrepareRequest): Promise<Worktree> {
     const at = place(request)
     const repository = await options.repository?.(request.project)
-    await repository?.syncBase()
+    await repository?.recentBase()
     await clones.ensure(at, (await repository?.identity()) ?? {})
     await clearOwnLocks(at, request.branch)
     const heads = await clones.bring(at, request.base, request.branch)

@@ -558,7 +558,7 @@ test('the base is taken over and the identity configured before the worktree is 
         GIT_COMMITTER_NAME: 'Grace "Amazing" Hopper',
         GIT_COMMITTER_EMAIL: 'bot@example.com',
       }),
-      syncBase: async () => order.push('sync'),
+      recentBase: async () => order.push('sync'),
     }),
   })
   await prepare()

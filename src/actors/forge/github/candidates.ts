@@ -2,13 +2,13 @@
 
 import type { ProjectConfig } from '../../../config.ts'
 import { FatalError } from '../../../errors.ts'
-import { git } from '../../git.ts'
 import type { LandingPlace } from '../../ports.ts'
 import type { CheckRecords } from '../check-records.ts'
 import type { Checks, CheckResult } from '../checks.ts'
 import type { PullRequests } from '../pull-requests.ts'
 import type { OpenRepository } from '../repository.ts'
 import type { Failures } from './failures.ts'
+import type { LandingEffects } from '../landing.ts'
 import type { LandingBranches } from './landing-branches.ts'
 import type { Loader } from './loader.ts'
 import { ownContext } from './own-check.ts'
@@ -26,6 +26,7 @@ export function createCandidateChecks(options: {
   projects: readonly Pick<ProjectConfig, 'id' | 'branchPrefix' | 'checks'>[]
   open: OpenRepository
   landingBranches: LandingBranches
+  mergedHead: LandingEffects['mergedHead']
   checks: Checks
   loader: Loader
   records: CheckRecords
@@ -37,8 +38,8 @@ export function createCandidateChecks(options: {
   pause: number
   now: () => number
 }): LandingPlace['runCandidateChecks'] {
-  const { repositories, projects, open, landingBranches, checks, loader, records, pullRequests, required, failures, watch, pause, now } =
-    options
+  const { repositories, projects, open, landingBranches, mergedHead, checks, loader, records, pullRequests } = options
+  const { required, failures, watch, pause, now } = options
 
   const marked = (project: string, result: CheckResult): CheckResult => ({
     ...result,
@@ -46,7 +47,7 @@ export function createCandidateChecks(options: {
   })
 
   /** What must pass: what the base requires, else whatever has been reported on the head that the candidate merges. */
-  async function rulesOf(project: string, base: string, head: string): Promise<Required[]> {
+  async function rulesOf(project: string, base: string, head: string | null): Promise<Required[]> {
     const rules = await required.of(project, base)
     if (rules !== null) return rules
     const row = pullRequests.inFlight(project).find(({ head_sha }) => head_sha === head)
@@ -87,8 +88,7 @@ export function createCandidateChecks(options: {
     const label = `landing-${commit.slice(0, 12)}`
     if (checks.isDeclared(project)) return marked(project, await checks.run({ project, commit, label, env: {}, signal, onStart }))
     const repository = await open(project)
-    const { stdout } = await git(['rev-parse', '--verify', '--quiet', `${commit}^2`], { cwd: repository.path, allow: [0, 1, 128] })
-    const head = stdout.trim()
+    const head = await mergedHead(repository, commit)
     const rules = await rulesOf(project, repository.base.name, head)
     if (rules.length === 0) return { state: 'passed', failures: [] }
     const number = pullRequests.inFlight(project).find(({ head_sha }) => head_sha === head)?.number ?? 0
