@@ -159,14 +159,6 @@ const clip = (text: string, length: number): string => (text.length <= length ? 
 const roles = ['author', 'committer'] as const
 const fallback = { name: 'Signalbox', email: 'signalbox@localhost' }
 
-/** The commits of those of `refs` that exist. */
-export async function readRefs(repository: string, refs: readonly string[]): Promise<Map<string, string>> {
-  const { stdout } = await git(['for-each-ref', '--format=%(refname)%00%(objectname)', '--', ...refs], { cwd: repository })
-  const lines = stdout.split('\n').filter((line) => line !== '')
-  const found = new Map(lines.map((line) => line.split('\0') as [string, string]))
-  return new Map(refs.flatMap((ref) => (found.has(ref) ? [[ref, found.get(ref)!]] : []))) // a pattern also matches what is below it
-}
-
 /** GIT_AUTHOR_* and GIT_COMMITTER_* as the repository's configuration has them, `Signalbox <signalbox@localhost>` where it has none. */
 export async function gitIdentity(cwd: string): Promise<Record<string, string>> {
   const configured = await configuredIdentity(cwd)

@@ -2,7 +2,8 @@
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { git, readRefs } from '../git.ts'
+import { git } from '../git.ts'
+import { readRefs } from '../read-refs.ts'
 import type { BaseBranch, BaseMove } from './base-branch.ts'
 import { currentBranch, dropOwnLock, findOperation, firstLine, gitFolderOf, lockFiles, toObstacle } from './obstacles.ts'
 import { missingBase, toRepositoryError } from './repository-errors.ts'

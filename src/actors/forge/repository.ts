@@ -175,6 +175,8 @@ function writeConfiguration(path: string, sha256: boolean, hooks: string): void 
     `\trepositoryformatversion = ${sha256 ? 1 : 0}`,
     '\tbare = true',
     `\thooksPath = ${quote(hooks)}`,
+    // To check a push git lists the refs of where the objects are from: of this very repository, by another process.
+    '\talternateRefsCommand = true',
     ...(sha256 ? ['[extensions]', '\tobjectformat = sha256'] : []),
     '[uploadpack]',
     '\tallowAnySHA1InWant = true',

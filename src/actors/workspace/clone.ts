@@ -6,8 +6,9 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, lstatSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { ConfigurationError } from '../../errors.ts'
-import { git, readRefs } from '../git.ts'
+import { git } from '../git.ts'
 import { createInTurn } from '../in-turn.ts'
+import { readRefs } from '../read-refs.ts'
 import type { Place } from './place.ts'
 
 /** What `git push` answers with, since it is no repository: it tells an agent why. */

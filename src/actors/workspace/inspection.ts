@@ -3,8 +3,9 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { FatalError } from '../../errors.ts'
-import { git, readRefs, type GitRequest, type GitResult } from '../git.ts'
+import { git, type GitRequest, type GitResult } from '../git.ts'
 import type { Inspection, Workspace } from '../ports.ts'
+import { readRefs } from '../read-refs.ts'
 import { lookAt, operationIn, type Place } from './place.ts'
 import { statusOf, type Status } from './status.ts'
 
