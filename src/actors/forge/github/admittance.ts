@@ -5,7 +5,8 @@ import { z } from 'zod'
 import type { ProjectConfig } from '../../../config.ts'
 import { SignalboxError } from '../../../errors.ts'
 import { githubSchema } from '../../../persistence/github-schema.ts'
-import { createGithubRepositories, fullNameOf, type GithubSettings } from './repositories.ts'
+import { createGithubRepositories, type GithubSettings } from './repositories.ts'
+import { fullNameOf } from './repository-names.ts'
 import { missingOf } from './tokens.ts'
 
 export interface Admittance {

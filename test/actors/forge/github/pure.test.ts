@@ -7,7 +7,7 @@ import { externalQueue, toIncident } from '../../../../src/actors/forge/github/e
 import { scoreOf } from '../../../../src/actors/forge/github/failures.ts'
 import { addressed } from '../../../../src/actors/forge/github/mentions.ts'
 import type { SeenContext, SeenPullRequest, SeenReview } from '../../../../src/actors/forge/github/queries.ts'
-import { fullNameOf, webUrlOf } from '../../../../src/actors/forge/github/repositories.ts'
+import { fullNameOf, webUrlOf } from '../../../../src/actors/forge/github/repository-names.ts'
 import { settle, silence } from '../../../../src/actors/forge/github/standing.ts'
 import { verdictsOf } from '../../../../src/actors/forge/github/verdicts.ts'
 import { configSchema } from '../../../../src/config-schema.ts'
