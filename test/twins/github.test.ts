@@ -78,4 +78,26 @@ describe('the GitHub twin carries a pull request', () => {
     expect([at('three'), at('nowhere')]).toEqual([second, undefined])
     expect(await repository.git.at(['refs/heads/three', 'refs/heads/two'])).toEqual(new Map([['refs/heads/three', second]]))
   })
+
+  it('takes pushes into a fork, which tells what its parent has', async () => {
+    const { twin, repository } = world
+    const token = await world.token()
+    const clone = await world.clone(token)
+    const fork = await twin.as('mallory').fork(repository)
+    const theirs = await world.commit(clone, 'more', 'more.txt', '1\n')
+    await world.git(clone, token, 'push', '-q', 'origin', 'more')
+    const mallory = twin.userToken('mallory')
+    const told = async (url: string) => {
+      const headers = { Authorization: `Basic ${Buffer.from(`x-access-token:${mallory}`).toString('base64')}` }
+      return (await fetch(`${url}/info/refs?service=git-receive-pack`, { headers })).text()
+    }
+    expect(await told(twin.cloneUrl(fork))).toContain(`${theirs} .have`)
+    const mine = await world.commit(clone, 'mine', 'mine.txt', '1\n')
+    await world.git(clone, mallory, 'push', '-q', twin.cloneUrl(fork), 'mine')
+    expect(fork.refs.get('refs/heads/mine')).toBe(mine)
+    await twin.settled()
+    const fresh = `${clone}-of-fork`
+    await world.git(world.folder, mallory, 'clone', '-q', '-b', 'mine', twin.cloneUrl(fork), fresh)
+    expect((await world.git(fresh, undefined, 'log', '--format=%H', '-2')).trim()).toBe(`${mine}\n${theirs}`)
+  })
 })

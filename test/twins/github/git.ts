@@ -2,7 +2,7 @@
 
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { appendFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseChanges, parseCommit } from './git-output.ts'
 import type { FileChange, PersonAt } from './git-output.ts'
@@ -37,13 +37,11 @@ export class Git {
     this.folder = folder
   }
 
-  /** Makes the repository on disk. */
-  async init(defaultBranch: string): Promise<void> {
+  /** Makes the repository on disk; a fork shares the objects of its parent. */
+  async init(defaultBranch: string, parent?: Git): Promise<void> {
     await runGit(undefined, ['init', '-q', '--bare', `--initial-branch=${defaultBranch}`, this.folder])
-    await this.run(['config', 'http.receivepack', 'true'])
-    await this.run(['config', 'uploadpack.allowAnySHA1InWant', 'true'])
-    await this.run(['config', 'gc.auto', '0'])
-    await this.run(['config', 'receive.autogc', 'false'])
+    await appendFile(join(this.folder, 'config'), parent === undefined ? CONFIG + NO_ALTERNATE_REFS : CONFIG)
+    if (parent !== undefined) await writeFile(join(this.folder, 'objects/info/alternates'), `${join(parent.folder, 'objects')}\n`)
   }
 
   run(args: string[], options: RunOptions = {}): Promise<string> {
@@ -221,6 +219,24 @@ export class Git {
     this.#reader?.close()
   }
 }
+
+const CONFIG = `[http]
+	receivepack = true
+[uploadpack]
+	allowAnySHA1InWant = true
+[gc]
+	auto = 0
+[receive]
+	autogc = false
+`
+
+/**
+ * What is pushed is kept apart until it is checked, with the repository as its alternate, whose refs git asks another process for
+ * although it knows them. A fork goes without this: its parent's refs are told to who pushes.
+ */
+const NO_ALTERNATE_REFS = `[core]
+	alternateRefsCommand = true
+`
 
 const ZERO = '0'.repeat(40)
 let written = 0

@@ -1,7 +1,6 @@
 // Repositories: made, forked, renamed and found; who may do what in them; and what follows when one of their refs moves.
 
 import { join } from 'node:path'
-import { writeFile } from 'node:fs/promises'
 import { accountJson, repoHtml } from './account-json.ts'
 import { ensureAccount } from './accounts.ts'
 import { runCi } from './actions.ts'
@@ -42,9 +41,7 @@ export async function createRepository(world: World, options: RepositoryOptions)
 
 /** A fork shares its parent's objects, as on GitHub. */
 export async function forkRepository(world: World, parent: Repository, owner: Account): Promise<Repository> {
-  const fork = await bareRepository(world, owner, parent.name, parent.defaultBranch)
-  await writeFile(join(fork.git.folder, 'objects/info/alternates'), `${join(parent.git.folder, 'objects')}\n`)
-  fork.parent = parent
+  const fork = await bareRepository(world, owner, parent.name, parent.defaultBranch, parent)
   fork.private = parent.private
   fork.roles.set(owner.login, 'admin')
   for (const [ref, sha] of parent.refs) {
@@ -55,11 +52,11 @@ export async function forkRepository(world: World, parent: Repository, owner: Ac
   return fork
 }
 
-async function bareRepository(world: World, owner: Account, name: string, defaultBranch: string): Promise<Repository> {
+async function bareRepository(world: World, owner: Account, name: string, defaultBranch: string, parent?: Repository): Promise<Repository> {
   const id = world.nextId()
   const now = world.clock.now()
   const git = new Git(join(world.folder, `${id}.git`))
-  await git.init(defaultBranch)
+  await git.init(defaultBranch, parent?.git)
   const repository: Repository = {
     id,
     nodeId: nodeId('R', id),
@@ -68,7 +65,7 @@ async function bareRepository(world: World, owner: Account, name: string, defaul
     private: true,
     archived: false,
     defaultBranch,
-    parent: undefined,
+    parent,
     createdAt: now,
     updatedAt: now,
     pushedAt: now,
