@@ -12,6 +12,13 @@ export interface FileChange {
   patch: string
 }
 
+/** The files that a commit changed, as `--name-status` names them: quoted where a name is an unusual one. */
+export interface FileNames {
+  added: string[]
+  removed: string[]
+  modified: string[]
+}
+
 export interface PersonAt {
   name: string
   email: string
@@ -43,6 +50,16 @@ const nobody = () => ({ name: '', email: '', at: 0 })
 function parsePerson(text: string): PersonAt {
   const match = /^(.*) <(.*)> (\d+) [+-]\d+$/.exec(text)
   return match === null ? nobody() : { name: match[1]!, email: match[2]!, at: Number(match[3]) * 1000 }
+}
+
+export function parseNames(text: string): FileNames {
+  const names: FileNames = { added: [], removed: [], modified: [] }
+  for (const line of text.split('\n')) {
+    const [status, path] = line.split('\t')
+    if (path === undefined) continue
+    ;(status === 'A' ? names.added : status === 'D' ? names.removed : names.modified).push(path)
+  }
+  return names
 }
 
 export function parseChanges(text: string): FileChange[] {

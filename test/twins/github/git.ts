@@ -4,14 +4,17 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { appendFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parseChanges, parseCommit } from './git-output.ts'
-import type { FileChange, PersonAt } from './git-output.ts'
+import { parseChanges, parseCommit, parseNames } from './git-output.ts'
+import type { FileChange, FileNames, PersonAt } from './git-output.ts'
 import { ENVIRONMENT, ObjectReader, runGit } from './git-process.ts'
 import type { GitObject, RunOptions } from './git-process.ts'
+import { History } from './history.ts'
+import type { Commit } from './history.ts'
 import type { CommitInfo } from './state.ts'
 
 export interface Comparison {
   mergeBase: string | undefined
+  /** Oldest first. */
   ahead: string[]
   behind: number
   files: FileChange[]
@@ -20,11 +23,12 @@ export interface Comparison {
 /** What a push brought: the commits, oldest first, and whether some were taken away. */
 export interface Arrival {
   forced: boolean
-  commits: { sha: string; added: string[]; removed: string[]; modified: string[] }[]
+  commits: ({ sha: string } & FileNames)[]
 }
 
 export class Git {
   readonly folder: string
+  readonly history = new History((name) => this.commit(name))
   readonly #commits = new Map<string, CommitInfo>()
   /** Of files that a reader was asked for, at whatever commit. */
   readonly #paths = new Set<string>()
@@ -51,9 +55,9 @@ export class Git {
   async commit(sha: string): Promise<CommitInfo> {
     const known = this.#commits.get(sha)
     if (known !== undefined) return known
-    const text = await this.object(`${sha}^{commit}`)
-    if (text === undefined) throw new Error(`${this.folder} has no commit ${sha}`)
-    const info = parseCommit(sha, text.toString())
+    const found = await this.#find(`${sha}^{commit}`)
+    if (found === undefined) throw new Error(`${this.folder} has no commit ${sha}`)
+    const info = parseCommit(found.sha, found.body.toString())
     this.#commits.set(sha, info)
     return info
   }
@@ -127,15 +131,9 @@ export class Git {
 
   compare(base: string, head: string): Promise<Comparison> {
     return remembered(this.#comparisons, `${base}...${head}`, async () => {
-      const [mergeBase, sides] = await Promise.all([
-        this.run(['merge-base', base, head], { accept: [1] }),
-        this.run(['rev-list', '--left-right', '--reverse', '--topo-order', `${base}...${head}`]),
-      ])
-      const lines = sides.split('\n').filter((line) => line !== '')
-      const ahead = lines.filter((line) => line.startsWith('>')).map((line) => line.slice(1))
-      const from = mergeBase.trim() || undefined
-      const files = ahead.length === 0 ? [] : await this.changes(from, head)
-      return { mergeBase: from, ahead, behind: lines.length - ahead.length, files }
+      const { mergeBase, ahead, behind } = await this.history.compare(base, head)
+      const files = ahead.length === 0 ? [] : await this.changes(mergeBase, head)
+      return { mergeBase, ahead: ahead.map((commit) => commit.sha).toReversed(), behind, files }
     })
   }
 
@@ -169,29 +167,25 @@ export class Git {
     return (await this.run(args, { input: message, env })).trim()
   }
 
-  /** The commits between two ends of a ref, told as a push tells them. */
+  /** The newest twenty commits between two ends of a ref, told as a push tells them. */
   async arrival(old: string | undefined, now: string, known: string | undefined): Promise<Arrival> {
-    const range =
-      old === undefined
-        ? [now, ...(known === undefined || known === now ? [] : [`^${known}`]), '--max-count=20']
-        : ['--left-right', `${old}...${now}`]
-    const text = await this.run(['log', '--reverse', '--topo-order', '--no-renames', '--name-status', '--format=%x01%m%H', ...range])
-    const arrival: Arrival = { forced: false, commits: [] }
-    for (const block of text.split('\u0001').slice(1)) {
-      const [first, ...lines] = block.split('\n')
-      if (first!.startsWith('<')) {
-        arrival.forced = true
-        continue
-      }
-      const commit = { sha: first!.slice(1), added: [] as string[], removed: [] as string[], modified: [] as string[] }
-      for (const line of lines) {
-        const [status, path] = line.split('\t')
-        if (path === undefined) continue
-        ;(status === 'A' ? commit.added : status === 'D' ? commit.removed : commit.modified).push(path)
-      }
-      arrival.commits.push(commit)
+    // A new tag may be of something else than a commit.
+    if (old === undefined && (await this.resolve(now)) === undefined) return { forced: false, commits: [] }
+    const from = old ?? (known === now ? undefined : known)
+    const brought = (await this.history.since(from, now)).slice(0, 20).toReversed()
+    const names = await this.#names(brought)
+    return {
+      forced: old !== undefined && !(await this.isAncestor(old, now)),
+      commits: brought.map(({ sha }, index) => ({ sha, ...names[index]! })),
     }
-    return arrival
+  }
+
+  /** The files that each commit changed; a merge names none. */
+  async #names(commits: Commit[]): Promise<FileNames[]> {
+    if (commits.length === 0) return []
+    const shas = commits.map((commit) => commit.sha)
+    const text = await this.run(['log', '--no-walk=unsorted', '--no-renames', '--name-status', '--format=%x01', ...shas])
+    return text.split('\u0001').slice(1).map(parseNames)
   }
 
   /** A commit made of another's files with some replaced, written or (null) removed; no ref is moved. */
@@ -209,10 +203,8 @@ export class Git {
     return (await this.run(['fast-import', '--quiet', '--done', '--force'], { input })).trim()
   }
 
-  async isAncestor(old: string, now: string): Promise<boolean> {
-    let is = true
-    await this.run(['merge-base', '--is-ancestor', old, now], { accept: [1], onCode: (code) => (is = code === 0) })
-    return is
+  isAncestor(old: string, now: string): Promise<boolean> {
+    return this.history.isAncestor(old, now)
   }
 
   close(): void {

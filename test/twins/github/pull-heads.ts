@@ -93,14 +93,10 @@ async function noticeMerged(
 ): Promise<void> {
   const open = [...repository.pulls.values()].filter((pull) => pull.state === 'open' && pull.base.branch === branch)
   if (open.length === 0) return
-  const text = await repository.git.run(['rev-list', '--parents', '--topo-order', sha, ...(old === undefined ? [] : [`^${old}`])])
+  const brought = await repository.git.history.since(old, sha)
+  const arrived = new Set(brought.map((commit) => commit.sha))
   const broughtBy = new Map<string, string>()
-  const arrived = new Set<string>()
-  for (const line of text.split('\n')) {
-    const [commit, ...parents] = line.split(' ')
-    arrived.add(commit!)
-    if (parents.length > 1) for (const parent of parents.slice(1)) broughtBy.set(parent, commit!)
-  }
+  for (const commit of brought) for (const parent of commit.parents.slice(1)) broughtBy.set(parent.sha, commit.sha)
   for (const pull of open) {
     if (!arrived.has(pull.head.sha) || pull.state !== 'open') continue
     await finishMerge(world, pull, broughtBy.get(pull.head.sha) ?? pull.head.sha, by)

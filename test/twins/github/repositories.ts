@@ -178,9 +178,7 @@ export async function refMoved(
     sha === undefined
       ? { forced: false, commits: [] }
       : await repository.git.arrival(old, sha, branchSha(repository, repository.defaultBranch))
-  const commits = await Promise.all(
-    arrival.commits.slice(-20).map(async (each) => ({ ...each, info: await repository.git.commit(each.sha) })),
-  )
+  const commits = await Promise.all(arrival.commits.map(async (each) => ({ ...each, info: await repository.git.commit(each.sha) })))
   if (old === undefined) {
     announce(world, repository, 'create', undefined, by, () => ({
       ref: short,
