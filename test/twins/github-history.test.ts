@@ -4,7 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { parseNames } from './github/git-output.ts'
+import { parseChanges, parseNames } from './github/git-output.ts'
+import { DifferenceReader } from './github/git-process.ts'
 import { Git } from './github/git.ts'
 
 const AUTHOR = { name: 'Ada', email: 'ada@example.com', at: 1_700_000_000_000 }
@@ -138,5 +139,74 @@ describe('what a push brought', () => {
     expect(await git.arrival(undefined, one, first)).toEqual(await arrivalByGit(undefined, one, first))
     await asGit(one, merge)
     expect(await git.arrival(undefined, other, first)).toEqual({ forced: false, commits: [] })
+  })
+})
+
+describe('what commits changed', () => {
+  const text = Array.from({ length: 30 }, (_, n) => `line ${n}\n`).join('')
+  const write = (parent: string | undefined, files: Record<string, string | null>) => git.write(parent, files, 'x', AUTHOR)
+
+  async function expectAsGit(from: string | undefined, to: string): Promise<void> {
+    const diff = ['diff', '--raw', '--numstat', '-p', '-M', '-z', '--no-abbrev', '--no-color']
+    expect(await git.changes(from, to)).toEqual(parseChanges(await git.run([...diff, from ?? (await emptyTree()), to])))
+    expect(await git.arrival(undefined, to, from)).toEqual(await arrivalByGit(undefined, to, from))
+  }
+  const emptyTree = async () => (await git.run(['mktree'])).trim()
+
+  it('is what git says, whatever the files are called and hold', async () => {
+    const root = await write(undefined, { 'a.txt': text, 'with space.txt': 'x\n', 'ümläut/“quoted”.txt': 'x\n', 'gone.txt': 'x' })
+    const quoted = await write(root, { 'say "hello".txt': '1\n', 'tab\there.txt': '1\n', 'ümläut/“quoted”.txt': 'y\n', 'gone.txt': null })
+    const moved = await write(quoted, {
+      'a.txt': null,
+      'b/with space.txt': `${text}end\n`,
+      bin: '\0\u0001\0',
+      'mark.txt': 'diff --git a/x b/x\n@@ -1 +1 @@\n',
+    })
+    const folder = await write(moved, { bin: null, 'bin/inner': '\0\0', 'mark.txt': 'diff --git a/x b/x\n@@ -1 +1 @@\nno end' })
+    const empty = await write(folder, {})
+    await expectAsGit(undefined, root)
+    for (const [from, to] of [
+      [root, quoted],
+      [quoted, moved],
+      [moved, folder],
+      [folder, empty],
+      [root, folder],
+    ])
+      await expectAsGit(from, to!)
+    expect((await git.changes(quoted, moved)).map((file) => `${file.status} ${file.filename}`)).toContain('renamed b/with space.txt')
+    await expect(git.changes(root, '1'.repeat(40))).rejects.toThrow('has no commit')
+  })
+
+  it('is found where it was made or packed after the first question', async () => {
+    const first = await write(undefined, { 'a.txt': text })
+    await expectAsGit(undefined, first)
+    const second = await write(first, { 'a.txt': 'short\n' })
+    await expectAsGit(first, second)
+    await git.updateRef('refs/heads/main', second)
+    await git.run(['repack', '-adq'])
+    await expectAsGit(second, first)
+    const third = await write(second, { 'c.txt': 'c\n' })
+    await git.updateRef('refs/heads/main', third)
+    await git.run(['repack', '-adq'])
+    await expectAsGit(first, third)
+  })
+
+  it('is asked of another process when one has died', async () => {
+    const sha = await write(undefined, { 'a.txt': text })
+    const reader = new DifferenceReader(git.folder, ['--root', '--name-status'])
+    expect(await reader.read(sha)).toBe(`${sha}\nA\ta.txt\n`)
+    const { pid } = reader
+    process.kill(pid!, 'SIGSTOP')
+    const asked = reader.read(sha)
+    process.kill(pid!, 'SIGKILL')
+    await expect(asked).rejects.toThrow('ended without an answer')
+    expect(await Promise.all([reader.read(sha), reader.read('1'.repeat(40)), reader.read(sha)])).toEqual([
+      `${sha}\nA\ta.txt\n`,
+      '',
+      `${sha}\nA\ta.txt\n`,
+    ])
+    expect(reader.pid).not.toBe(pid)
+    reader.close()
+    await expect.poll(() => reader.pid).toBeUndefined()
   })
 })

@@ -6,10 +6,9 @@ import { appendFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseChanges, parseCommit, parseNames } from './git-output.ts'
 import type { FileChange, FileNames, PersonAt } from './git-output.ts'
-import { ENVIRONMENT, ObjectReader, runGit } from './git-process.ts'
-import type { GitObject, RunOptions } from './git-process.ts'
+import { DifferenceReader, ENVIRONMENT, ObjectReader, runGit } from './git-process.ts'
+import type { RunOptions } from './git-process.ts'
 import { History } from './history.ts'
-import type { Commit } from './history.ts'
 import type { CommitInfo } from './state.ts'
 
 export interface Comparison {
@@ -35,10 +34,15 @@ export class Git {
   readonly #comparisons = new Map<string, Promise<Comparison>>()
   readonly #merges = new Map<string, Promise<string | undefined>>()
   readonly #files = new Map<string, string | null>()
-  #reader: ObjectReader | undefined
+  readonly #objects: ObjectReader
+  readonly #names: DifferenceReader
+  readonly #changes: DifferenceReader
 
   constructor(folder: string) {
     this.folder = folder
+    this.#objects = new ObjectReader(folder)
+    this.#names = new DifferenceReader(folder, ['--root', '--no-renames', '--name-status'])
+    this.#changes = new DifferenceReader(folder, ['--raw', '--numstat', '-p', '-M', '-z', '--no-abbrev', '--no-color'])
   }
 
   /** Makes the repository on disk; a fork shares the objects of its parent. */
@@ -55,7 +59,7 @@ export class Git {
   async commit(sha: string): Promise<CommitInfo> {
     const known = this.#commits.get(sha)
     if (known !== undefined) return known
-    const found = await this.#find(`${sha}^{commit}`)
+    const found = await this.#objects.read(`${sha}^{commit}`)
     if (found === undefined) throw new Error(`${this.folder} has no commit ${sha}`)
     const info = parseCommit(found.sha, found.body.toString())
     this.#commits.set(sha, info)
@@ -64,12 +68,7 @@ export class Git {
 
   /** The bytes of an object by any name of it, read by a process that stays. */
   async object(name: string): Promise<Buffer | undefined> {
-    return (await this.#find(name))?.body
-  }
-
-  #find(name: string): Promise<GitObject | undefined> {
-    this.#reader ??= new ObjectReader(this.folder, () => (this.#reader = undefined))
-    return this.#reader.read(name)
+    return (await this.#objects.read(name))?.body
   }
 
   /** A file of a commit at once. */
@@ -86,7 +85,7 @@ export class Git {
   /** Reads files of a commit at once. Those that were asked for at others have been read before, by the process that stays. */
   async reader(sha: string): Promise<(path: string) => string | null> {
     for (const key of [...this.#paths].map((path) => `${sha}:${path}`).filter((key) => !this.#files.has(key))) {
-      const found = await this.#find(key)
+      const found = await this.#objects.read(key)
       this.#files.set(key, found?.type === 'blob' ? found.body.toString() : null)
     }
     return (path) => {
@@ -98,7 +97,7 @@ export class Git {
   /** The full sha of a commit by any name of it. */
   async resolve(name: string): Promise<string | undefined> {
     if (name.startsWith('-') || /[\s\0]/.test(name)) return undefined
-    return (await this.#find(`${name}^{commit}`))?.sha
+    return (await this.#objects.read(`${name}^{commit}`))?.sha
   }
 
   updateRef(ref: string, sha: string | undefined, old?: string): Promise<string> {
@@ -138,9 +137,15 @@ export class Git {
   }
 
   async changes(from: string | undefined, to: string): Promise<FileChange[]> {
-    const tree = from ?? '4b825dc642cb6eb9a060e54bf8d69288fbee4904'
-    const text = await this.run(['diff', '--raw', '--numstat', '-p', '-M', '-z', '--no-abbrev', '--no-color', tree, to])
-    return parseChanges(text)
+    const [old, now] = await Promise.all([from === undefined ? EMPTY : this.#treeOf(from), this.#treeOf(to)])
+    const pair = `${old} ${now}`
+    const text = await this.#changes.read(pair)
+    if (!text.startsWith(`${pair}\n`)) throw new Error(`${this.folder} has no trees ${pair}`)
+    return parseChanges(text.slice(pair.length + 1))
+  }
+
+  async #treeOf(sha: string): Promise<string> {
+    return (await this.commit(sha)).tree
   }
 
   /** The tree that merging gives, or undefined for a conflict. */
@@ -173,19 +178,12 @@ export class Git {
     if (old === undefined && (await this.resolve(now)) === undefined) return { forced: false, commits: [] }
     const from = old ?? (known === now ? undefined : known)
     const brought = (await this.history.since(from, now)).slice(0, 20).toReversed()
-    const names = await this.#names(brought)
-    return {
-      forced: old !== undefined && !(await this.isAncestor(old, now)),
-      commits: brought.map(({ sha }, index) => ({ sha, ...names[index]! })),
-    }
-  }
-
-  /** The files that each commit changed; a merge names none. */
-  async #names(commits: Commit[]): Promise<FileNames[]> {
-    if (commits.length === 0) return []
-    const shas = commits.map((commit) => commit.sha)
-    const text = await this.run(['log', '--no-walk=unsorted', '--no-renames', '--name-status', '--format=%x01', ...shas])
-    return text.split('\u0001').slice(1).map(parseNames)
+    // A merge names no files.
+    const named = brought.map(async ({ sha, parents }) => ({
+      sha,
+      ...parseNames(parents.length > 1 ? '' : await this.#names.read(sha)),
+    }))
+    return { forced: old !== undefined && !(await this.isAncestor(old, now)), commits: await Promise.all(named) }
   }
 
   /** A commit made of another's files with some replaced, written or (null) removed; no ref is moved. */
@@ -208,7 +206,7 @@ export class Git {
   }
 
   close(): void {
-    this.#reader?.close()
+    for (const process of [this.#objects, this.#names, this.#changes]) process.close()
   }
 }
 
@@ -230,6 +228,7 @@ const NO_ALTERNATE_REFS = `[core]
 	alternateRefsCommand = true
 `
 
+const EMPTY = '4b825dc642cb6eb9a060e54bf8d69288fbee4904'
 const ZERO = '0'.repeat(40)
 let written = 0
 
