@@ -142,6 +142,28 @@ describe('what a push brought', () => {
   })
 })
 
+it('the tree of a merge is what git says, whichever has the other', async () => {
+  const write = (parent: string | undefined, files: Record<string, string | null>) => git.write(parent, files, 'x', AUTHOR)
+  const root = await write(undefined, { 'a/one.txt': '1\n', 'b.txt': 'b\n' })
+  const moved = await write(root, { 'a/one.txt': null, 'c/one.txt': '1\n' })
+  const edited = await write(root, { 'a/one.txt': '2\n' })
+  const other = await write(root, { 'b.txt': null })
+  const pairs = [
+    [root, moved],
+    [moved, root],
+    [root, root],
+    [moved, edited],
+    [moved, other],
+    [edited, await write(root, { 'a/one.txt': '3\n' })],
+  ]
+  const found = await Promise.all(pairs.map(([base, head]) => git.mergeTree(base!, head!)))
+  const byGit = await Promise.all(
+    pairs.map(([base, head]) => git.run(['merge-tree', '--write-tree', '--no-messages', base!, head!], { accept: [1] })),
+  )
+  expect(found).toEqual(byGit.map((text) => (text.includes('\t') ? undefined : text.trim())))
+  expect(found.filter((tree) => tree === undefined)).toHaveLength(1)
+})
+
 describe('what commits changed', () => {
   const text = Array.from({ length: 30 }, (_, n) => `line ${n}\n`).join('')
   const write = (parent: string | undefined, files: Record<string, string | null>) => git.write(parent, files, 'x', AUTHOR)

@@ -148,9 +148,12 @@ export class Git {
     return (await this.commit(sha)).tree
   }
 
-  /** The tree that merging gives, or undefined for a conflict. */
+  /** The tree that merging gives: that of the one that has the other, or what git makes of both. Undefined for a conflict. */
   mergeTree(base: string, head: string): Promise<string | undefined> {
     return remembered(this.#merges, `${base}...${head}`, async () => {
+      const { ahead, behind } = await this.history.compare(base, head)
+      if (behind === 0 || ahead.length === 0) return this.#treeOf(behind === 0 ? head : base)
+      // One that stays would do, were it not that `merge-tree --stdin` keeps its answers to itself until it ends.
       let conflict = false
       const text = await this.run(['merge-tree', '--write-tree', '--no-messages', base, head], {
         accept: [1],
