@@ -79,6 +79,25 @@ describe('the GitHub twin carries a pull request', () => {
     expect(await repository.git.at(['refs/heads/three', 'refs/heads/two'])).toEqual(new Map([['refs/heads/three', second]]))
   })
 
+  it('has a ref of each pull request, which follows its head also where it was packed', async () => {
+    const { twin, octokit, at, repository } = world
+    const token = await world.token()
+    const clone = await world.clone(token)
+    const told = async () => (await world.git(clone, token, 'ls-remote', 'origin', 'refs/pull/*')).split('\n').filter((line) => line !== '')
+    const push = async (text: string) => {
+      const sha = await world.commit(clone, 'one', 'one.txt', text)
+      await world.git(clone, token, 'push', '-q', 'origin', 'one')
+      return sha
+    }
+    const first = await push('1\n')
+    await octokit.pulls.create({ ...at, head: 'one', base: 'main', title: 'One' })
+    expect(await told()).toEqual([`${first}\trefs/pull/1/head`])
+    await repository.git.run(['pack-refs', '--all'])
+    const second = await push('2\n')
+    await twin.settled()
+    expect(await told()).toEqual([`${second}\trefs/pull/1/head`])
+  })
+
   it('takes pushes into a fork, which tells what its parent has', async () => {
     const { twin, repository } = world
     const token = await world.token()

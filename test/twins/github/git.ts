@@ -2,8 +2,8 @@
 
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { appendFile, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { parseChanges, parseCommit, parseNames } from './git-output.ts'
 import type { FileChange, FileNames, PersonAt } from './git-output.ts'
 import { DifferenceReader, ENVIRONMENT, ObjectReader, runGit } from './git-process.ts'
@@ -106,6 +106,18 @@ export class Git {
         ? ['update-ref', '-d', ref, ...(old === undefined ? [] : [old])]
         : ['update-ref', ref, sha, ...(old === undefined ? [] : [old])],
     )
+  }
+
+  /**
+   * Moves the ref of a pull request's head, which nobody pushes to. Git takes no file for a ref whose name ends in `.lock`, and sees
+   * the old one or the new.
+   */
+  async movePullHead(number: number, sha: string): Promise<void> {
+    const file = join(this.folder, `refs/pull/${number}/head`)
+    const made = `${file}.${++written}.lock`
+    await mkdir(dirname(file), { recursive: true })
+    await writeFile(made, `${sha}\n`)
+    await rename(made, file)
   }
 
   async refs(patterns: string[]): Promise<Map<string, string>> {

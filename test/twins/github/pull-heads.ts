@@ -46,7 +46,7 @@ async function headMoved(world: World, pull: PullRequest, sha: string, forced: b
   if (before === sha) return
   if (head.repository !== undefined && head.repository !== repository)
     await fetchFork(repository, { repository: head.repository, branch: head.branch }, pull.number)
-  else await repository.git.updateRef(`refs/pull/${pull.number}/head`, sha)
+  else await repository.git.movePullHead(pull.number, sha)
   const now = world.clock.now()
   head.sha = sha
   pull.base.sha = repository.refs.get(`refs/heads/${pull.base.branch}`) ?? pull.base.sha

@@ -95,7 +95,7 @@ export async function createPull(world: World, repository: Repository, input: Pu
   repository.pulls.set(pull.number, pull)
   repository.byHead.set(key, [...(repository.byHead.get(key) ?? []), pull])
   world.nodes.set(pull.nodeId, { kind: 'PullRequest', value: pull })
-  await repository.git.updateRef(`refs/pull/${pull.number}/head`, sha)
+  await repository.git.movePullHead(pull.number, sha)
   tellPull(world, pull, 'opened', author)
   for (const owner of pull.codeOwners) {
     const account = world.accounts.get(owner.toLowerCase())
