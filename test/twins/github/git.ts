@@ -82,12 +82,20 @@ export class Git {
     return text
   }
 
+  /** A file of a commit, read by the process that stays. */
+  async file(sha: string, path: string): Promise<string | null> {
+    const key = `${sha}:${path}`
+    const known = this.#files.get(key)
+    if (known !== undefined) return known
+    const found = await this.#objects.read(key)
+    const text = found?.type === 'blob' ? found.body.toString() : null
+    this.#files.set(key, text)
+    return text
+  }
+
   /** Reads files of a commit at once. Those that were asked for at others have been read before, by the process that stays. */
   async reader(sha: string): Promise<(path: string) => string | null> {
-    for (const key of [...this.#paths].map((path) => `${sha}:${path}`).filter((key) => !this.#files.has(key))) {
-      const found = await this.#objects.read(key)
-      this.#files.set(key, found?.type === 'blob' ? found.body.toString() : null)
-    }
+    await Promise.all([...this.#paths].map((path) => this.file(sha, path)))
     return (path) => {
       this.#paths.add(path)
       return this.readFile(sha, path)

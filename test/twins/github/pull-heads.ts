@@ -61,11 +61,8 @@ async function headMoved(world: World, pull: PullRequest, sha: string, forced: b
     for (const review of pull.reviews) if (review.state === 'APPROVED') dismissReview(world, review, by, '')
   }
   const { files } = await repository.git.compare(pull.base.sha, sha)
-  pull.codeOwners = codeOwners(
-    repository,
-    pull.base.sha,
-    files.map((file) => file.filename),
-  )
+  const names = files.map((file) => file.filename)
+  pull.codeOwners = await codeOwners(repository, pull.base.sha, names)
   pull.codeOwners.delete(pull.author.login)
   runCi(world, repository, sha, { branch: head.branch, event: 'pull_request' }, by)
 }

@@ -54,6 +54,8 @@ export async function createPull(world: World, repository: Repository, input: Pu
   if (head.repository !== repository) await fetchFork(repository, head, number)
   const { ahead, files } = await repository.git.compare(baseSha, sha)
   if (ahead.length === 0) throw refuse(`No commits between ${input.base} and ${input.head}`)
+  const names = files.map((file) => file.filename)
+  const owners = await codeOwners(repository, baseSha, names)
   // Git took its time: another call may have opened it meanwhile.
   if (same()) throw refuse(`A pull request already exists for ${key}.`)
   const id = world.nextId()
@@ -79,11 +81,7 @@ export async function createPull(world: World, repository: Repository, input: Pu
     mergeableAt: now + repository.settings.mergeableAfter,
     labels: [],
     requested: [],
-    codeOwners: codeOwners(
-      repository,
-      baseSha,
-      files.map((file) => file.filename),
-    ),
+    codeOwners: owners,
     reviews: [],
     threads: [],
     comments: [],

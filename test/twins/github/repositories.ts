@@ -237,10 +237,9 @@ function pushPayload(
 }
 
 /** The owners of a path by the CODEOWNERS file of a base; the last matching line decides. */
-export function codeOwners(repository: Repository, base: string, paths: string[]): Set<string> {
-  const text = ['.github/CODEOWNERS', 'CODEOWNERS', 'docs/CODEOWNERS']
-    .map((path) => repository.git.readFile(base, path))
-    .find((found) => found !== null)
+export async function codeOwners(repository: Repository, base: string, paths: string[]): Promise<Set<string>> {
+  const places = ['.github/CODEOWNERS', 'CODEOWNERS', 'docs/CODEOWNERS']
+  const text = (await Promise.all(places.map((path) => repository.git.file(base, path)))).find((found) => found !== null)
   const owners = new Set<string>()
   if (text === undefined || text === null) return owners
   const lines = text
