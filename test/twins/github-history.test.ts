@@ -125,7 +125,7 @@ describe('what a push brought', () => {
     const root = await git.write(undefined, { 'r.txt': 'r\n' }, 'Root', AUTHOR)
     const tag = async (name: string, of: string) => {
       await git.run(['tag', '-a', '-m', 'x', name, of])
-      return (await git.refs([`refs/tags/${name}`])).get(`refs/tags/${name}`)!
+      return (await git.at([`refs/tags/${name}`])).get(`refs/tags/${name}`)!
     }
     const asGit = async (old: string | undefined, now: string) =>
       expect(await git.arrival(old, now, undefined)).toEqual(await arrivalByGit(old, now))

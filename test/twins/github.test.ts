@@ -79,6 +79,28 @@ describe('the GitHub twin carries a pull request', () => {
     expect(await repository.git.at(['refs/heads/three', 'refs/heads/two'])).toEqual(new Map([['refs/heads/three', second]]))
   })
 
+  it('packs its repositories from time to time, and goes on with what others do meanwhile', async () => {
+    const { octokit, at, repository } = world
+    const token = await world.token()
+    const clone = await world.clone(token)
+    const push = async (text: string) => {
+      const sha = await world.commit(clone, 'one', 'one.txt', text)
+      await world.git(clone, token, 'push', '-q', 'origin', 'one')
+      return sha
+    }
+    await push('1\n')
+    await octokit.pulls.create({ ...at, head: 'one', base: 'main', title: 'One' })
+    const loose = async () => Number(/^count: (\d+)$/m.exec(await repository.git.run(['count-objects', '-v']))![1])
+    expect(await loose()).toBeGreaterThan(0)
+    const [, second] = await Promise.all([Promise.all(Array.from({ length: 128 }, () => repository.git.tend())), push('2\n')])
+    const third = await push('3\n')
+    await Promise.all(Array.from({ length: 64 }, () => repository.git.tend()))
+    expect(await loose()).toBe(0)
+    const refs = ['refs/heads/one', 'refs/pull/1/head']
+    expect(await repository.git.at(refs)).toEqual(new Map(refs.map((ref) => [ref, third])))
+    expect((await repository.git.run(['rev-list', 'one'])).split('\n')).toContain(second)
+  })
+
   it('has a ref of each pull request, which follows its head also where it was packed', async () => {
     const { twin, octokit, at, repository } = world
     const token = await world.token()

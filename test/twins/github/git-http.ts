@@ -90,6 +90,7 @@ async function push(
     const sha = now.get(ref)
     if (old !== sha) await refMoved(world, repository, ref, old, sha, by)
   }
+  world.background(() => repository.git.tend())
   return answer
 }
 

@@ -1,7 +1,6 @@
 // One bare repository on disk: the git commands that the twin needs, with caches for what never changes (commits, comparisons).
 
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { parseChanges, parseCommit, parseNames } from './git-output.ts'
@@ -34,6 +33,8 @@ export class Git {
   readonly #comparisons = new Map<string, Promise<Comparison>>()
   readonly #merges = new Map<string, Promise<string | undefined>>()
   readonly #files = new Map<string, string | null>()
+  #turn: Promise<unknown> = Promise.resolve()
+  #pushes = 0
   readonly #objects: ObjectReader
   readonly #names: DifferenceReader
   readonly #changes: DifferenceReader
@@ -123,29 +124,44 @@ export class Git {
   async movePullHead(number: number, sha: string): Promise<void> {
     const file = join(this.folder, `refs/pull/${number}/head`)
     const made = `${file}.${++written}.lock`
-    await mkdir(dirname(file), { recursive: true })
-    await writeFile(made, `${sha}\n`)
-    await rename(made, file)
+    await this.#inTurn(async () => {
+      await mkdir(dirname(file), { recursive: true })
+      await writeFile(made, `${sha}\n`)
+      await rename(made, file)
+    })
   }
 
-  async refs(patterns: string[]): Promise<Map<string, string>> {
-    const text = await this.run(['for-each-ref', '--format=%(objectname) %(refname)', ...patterns])
+  /** Git takes away the file of a ref that it has packed: not of one that has moved since. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work)
+    this.#turn = turn.catch(() => {})
+    return turn
+  }
+
+  /** What refs are at now, as their files say; those that are not there are left out. */
+  async at(refs: readonly string[]): Promise<Map<string, string>> {
+    const read = async (name: string) => (await readFile(join(this.folder, name), 'utf8').catch(() => '')).trim()
+    const loose = await Promise.all(refs.map(read))
+    const isSha = (text: string | undefined): text is string => text !== undefined && /^[0-9a-f]{40}$/.test(text)
+    // Git packs a ref before it removes its file.
+    const packed = loose.every(isSha) ? '' : await read('packed-refs')
+    const known = new Map(packed.split('\n').map((line) => [line.slice(41), line.slice(0, 40)]))
     return new Map(
-      text
-        .split('\n')
-        .filter((line) => line !== '')
-        .map((line) => [line.slice(41), line.slice(0, 40)]),
+      refs.flatMap((ref, n) =>
+        [loose[n], known.get(ref)]
+          .filter(isSha)
+          .slice(0, 1)
+          .map((sha) => [ref, sha] as const),
+      ),
     )
   }
 
-  /** What refs are at now; those that are not there are left out. A ref of its own file costs no process. */
-  async at(refs: readonly string[]): Promise<Map<string, string>> {
-    const read = async (ref: string) => (await readFile(join(this.folder, ref), 'utf8').catch(() => '')).trim()
-    const found = new Map(await Promise.all(refs.map(async (ref) => [ref, await read(ref)] as const)))
-    const packed = refs.filter((ref) => !/^[0-9a-f]{40}$/.test(found.get(ref)!))
-    for (const ref of packed) found.delete(ref)
-    const isPacked = packed.length > 0 && existsSync(join(this.folder, 'packed-refs'))
-    return isPacked ? new Map([...found, ...(await this.refs(packed))]) : found
+  /** Packs refs and objects from time to time, as a host does: else all that git does takes longer with each push. */
+  async tend(): Promise<void> {
+    this.#pushes += 1
+    if (this.#pushes % packedAfter !== 0) return
+    await this.#inTurn(() => this.run(['pack-refs', '--all']))
+    await this.run(['repack', '-d', '-l', '-q'])
   }
 
   compare(base: string, head: string): Promise<Comparison> {
@@ -251,6 +267,8 @@ const NO_ALTERNATE_REFS = `[core]
 	alternateRefsCommand = true
 `
 
+/** So many pushes. */
+const packedAfter = 64
 const EMPTY = '4b825dc642cb6eb9a060e54bf8d69288fbee4904'
 const ZERO = '0'.repeat(40)
 let written = 0
