@@ -114,6 +114,7 @@ describe('the GitHub twin carries a pull request', () => {
     const first = await push('1\n')
     await octokit.pulls.create({ ...at, head: 'one', base: 'main', title: 'One' })
     expect(await told()).toEqual([`${first}\trefs/pull/1/head`])
+    await expect(world.git(clone, token, 'push', '-q', 'origin', '+main:refs/pull/1/head')).rejects.toThrow('deny updating a hidden ref')
     await repository.git.run(['pack-refs', '--all'])
     const second = await push('2\n')
     await twin.settled()

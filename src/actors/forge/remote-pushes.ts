@@ -51,9 +51,7 @@ export function createRemotePushes({ url, git }: RemoteAccess): RemotePushes {
 
   /** Sends the updates by one push. */
   async function send(from: string, updates: readonly RefUpdate[]): Promise<Pushed[]> {
-    const leases = updates.flatMap(({ ref, to, lease }) =>
-      lease === 'any' || to === null ? [] : [`--force-with-lease=${ref}:${lease ?? ''}`],
-    )
+    const leases = updates.flatMap(({ ref, lease }) => (lease === 'any' ? [] : [`--force-with-lease=${ref}:${lease ?? ''}`]))
     const specs = updates.map(({ ref, to, lease }) => `${lease === 'any' && to !== null ? '+' : ''}${to ?? ''}:${ref}`)
     const { stdout, stderr } = await git(
       ['push', '--porcelain', '--no-follow-tags', '--recurse-submodules=no', ...leases, '--', url(), ...specs],
@@ -75,19 +73,20 @@ export function createRemotePushes({ url, git }: RemoteAccess): RemotePushes {
 
   async function sendTogether(asked: readonly Asked[]): Promise<void> {
     const from = asked[0]!.from
-    const updates = asked.map(({ update }) => update)
-    const again = async (update: RefUpdate): Promise<Pushed> => (await send(from, [update]))[0]!
     try {
-      const pushed = await send(from, updates)
+      const pushed = await send(
+        from,
+        asked.map(({ update }) => update),
+      )
+      const isClear = (n: number): boolean => asked.length === 1 || !['refused', 'unanswered'].includes(pushed[n]!.kind)
+      for (const [n, one] of asked.entries()) if (isClear(n)) one.resolve(pushed[n]!)
+      // One that is refused, or that cannot be sent, may have taken others with it, and what was said is not about each of them.
       let isLost = false
-      for (const [n, one] of asked.entries()) {
-        let found = pushed[n]!
-        // One that is refused, or that cannot be sent, may have taken others with it, and what was said is not about each of them.
-        if (updates.length > 1 && (found.kind === 'refused' || (found.kind === 'unanswered' && !isLost))) {
-          found = await again(one.update)
-          isLost ||= found.kind === 'unanswered'
-        }
-        one.resolve(found)
+      for (const [n, { update, resolve }] of asked.entries()) {
+        if (isClear(n)) continue
+        const found: Pushed = pushed[n]!.kind === 'unanswered' && isLost ? pushed[n]! : (await send(from, [update]))[0]!
+        isLost ||= found.kind === 'unanswered'
+        resolve(found)
       }
     } catch (error) {
       for (const { reject } of asked) reject(error)

@@ -132,16 +132,18 @@ export function createRepositories(options: RepositoryOptions): OpenRepository {
       identity,
       syncBase,
       async recentBase() {
-        const known = refs.get(id, base.ref)?.sha
-        const isRecent = base.folder === null && performance.now() - seenAt < recent
-        return isRecent && known != null ? known : syncBase()
+        if (base.folder !== null) return syncBase()
+        // What is moving it at this moment is waited for.
+        const known = await inTurn('base', async () => (performance.now() - seenAt < recent ? refs.get(id, base.ref)?.sha : null))
+        return known ?? syncBase()
       },
       doubtBase: () => void (seenAt = -Infinity),
-      async moveBase(work) {
-        const moved = await inTurn('base', work)
-        seenAt = performance.now()
-        return moved
-      },
+      moveBase: (work) =>
+        inTurn('base', async () => {
+          const moved = await work()
+          seenAt = performance.now()
+          return moved
+        }),
       land: (work) => inTurn('landing', work),
       mirrored: () => refs.get(id, base.ref)?.sha ?? null,
     }

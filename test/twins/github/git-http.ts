@@ -73,7 +73,7 @@ async function push(
 ): Promise<GitAnswer> {
   const commands = parseCommands(body)
   const rules = commands.flatMap(({ ref, sha }) => {
-    if (!ref.startsWith('refs/heads/')) return ref.startsWith('refs/pull/') ? [`${ref}\trefuse\tdeny updating a hidden ref`] : []
+    if (!ref.startsWith('refs/heads/')) return []
     const verdict = pushVerdict(repository, ref.slice(11), sha === ZERO ? undefined : sha, by)
     if (verdict === undefined) return []
     if (verdict.refusal !== undefined) return [`${ref}\trefuse\t${verdict.refusal}`]

@@ -249,6 +249,7 @@ export class Git {
   }
 }
 
+/** Who pushes is neither told of the refs of pull requests nor may move them, as at GitHub. */
 const CONFIG = `[http]
 	receivepack = true
 [uploadpack]
@@ -257,6 +258,7 @@ const CONFIG = `[http]
 	auto = 0
 [receive]
 	autogc = false
+	hideRefs = refs/pull
 `
 
 /**
