@@ -91,7 +91,15 @@ async function soak(seed: number): Promise<Soaked> {
     const isRight = (): boolean => crowd.wrongs().length === 0
     if (left === 0) await until(isRight, { what: 'everything to be there once', patience: 60_000 }).catch(() => {})
     const wrongs = crowd.wrongs()
-    for (const key of new Set(wrongs.flatMap((wrong) => /^ENG-\d+/.exec(wrong)?.[0] ?? []))) console.log(setting.world.logOf(key))
+    for (const key of new Set(wrongs.flatMap((wrong) => /^ENG-\d+/.exec(wrong)?.[0] ?? []))) {
+      console.log(setting.world.logOf(key))
+      const { id } = crowd.filed.find(({ identifier }) => identifier === key)!
+      // What was asked for of it, and what came of that: a wrong of one issue in a thousand is hardly met again.
+      for (const { at, operation, variables, status, duration } of setting.linear.requests) {
+        const text = JSON.stringify(variables)
+        if (text.includes(id)) console.log(new Date(at).toISOString(), operation, text, status, Math.round(duration))
+      }
+    }
     return { calls, met, seconds, wrongs }
   } finally {
     await setting.close()
