@@ -129,6 +129,17 @@ export function createInbox({
   const isCovered = ({ topic }: StoredDelivery, later: readonly StoredDelivery[]): boolean =>
     topic !== null && later.some((other) => other.topic === topic)
 
+  /** How often this process has met each FatalError of a delivery, by code. */
+  const refusals = new Map<number, Map<string, number>>()
+
+  function isForNow({ seq, attempts }: StoredDelivery, error: unknown): boolean {
+    if (error instanceof RetryableError) return attempts + 1 < lastAttempt
+    if (!(error instanceof FatalError)) return false
+    const met = refusals.get(seq) ?? new Map<string, number>()
+    refusals.set(seq, met.set(error.code, (met.get(error.code) ?? 0) + 1))
+    return met.get(error.code)! < doubts(error.code)
+  }
+
   async function read(inlet: Inlet, batch: readonly StoredDelivery[]) {
     const known: { delivery: StoredDelivery; notices: Notice[] }[] = []
     for (const [n, delivery] of batch.entries()) {
@@ -140,10 +151,10 @@ export function createInbox({
       try {
         const body = deliveries.body(delivery.seq)
         known.push({ delivery, notices: await unlessStopped(inlet.read({ ...delivery, body }, ending.signal)) })
+        refusals.delete(delivery.seq)
       } catch (error) {
-        const most = error instanceof RetryableError ? lastAttempt : error instanceof FatalError ? doubts(error.code) : 1
-        const isForNow = delivery.attempts + 1 < most
-        if (isForNow || ending.signal.aborted) return { known, refusal: { delivery, error } }
+        if (isForNow(delivery, error) || ending.signal.aborted) return { known, refusal: { delivery, error } }
+        refusals.delete(delivery.seq)
         putAside(delivery, error)
       }
     }

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Delivery, Inlet, Notice } from '../../src/actors/ports.ts'
 import { realClock } from '../../src/actors/system/index.ts'
 import { createInbox } from '../../src/app/inbox.ts'
-import { ProtocolError, RetryableError } from '../../src/errors.ts'
+import { FatalError, ProtocolError, RetryableError } from '../../src/errors.ts'
 import { openDatabase, type SqliteDatabase } from '../../src/persistence/database.ts'
 import { createDeliveries } from '../../src/persistence/deliveries.ts'
 import { createFactOutbox } from '../../src/persistence/fact-outbox.ts'
@@ -123,6 +123,27 @@ test('what cannot be asked now is asked again, also by the next process; what ma
   second.inbox.start()
   await second.inbox.idle()
   expect([second.looks, second.unhandled()]).toEqual([['forge a'], []])
+})
+
+test('a refusal that may be a mistake is believed when it was itself met often enough, whatever else has failed before', async () => {
+  const failures: Error[] = [
+    ...Array.from({ length: 2 }, () => new RetryableError('github-unreachable', 'GitHub does not answer.')),
+    new FatalError('github-not-found', 'GitHub shows nothing.'),
+  ]
+  const { inbox, take, facts, problems } = createWorld({
+    read: async ({ body }: Delivery) => {
+      const next = failures.shift()
+      if (next !== undefined) throw next
+      return JSON.parse(body) as Notice[]
+    },
+  })
+  await take('1', [says('a', 'one')])
+  await expect.poll(() => facts(), { timeout: 20_000 }).toEqual(['a tracker.prompted one'])
+  failures.push(...Array.from({ length: 3 }, () => new FatalError('github-not-found', 'GitHub shows nothing.')))
+  await take('2', [says('a', 'two')])
+  await expect.poll(() => problems, { timeout: 20_000 }).toEqual([expect.stringContaining('delivery-put-aside')])
+  await inbox.idle()
+  expect([failures.length, facts()]).toEqual([0, ['a tracker.prompted one']])
 })
 
 test('more than may wait is not taken', async () => {

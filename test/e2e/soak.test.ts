@@ -90,10 +90,10 @@ async function soak(seed: number): Promise<Soaked> {
     // What is shown at GitHub follows what is said at Linear.
     const isRight = (): boolean => crowd.wrongs().length === 0
     if (left === 0) await until(isRight, { what: 'everything to be there once', patience: 60_000 }).catch(() => {})
-    const wrongs = crowd.wrongs()
+    const wrongs = [...crowd.wrongs(), ...(left === 0 ? [] : [`${left} issues have come to no end for ${patience} ms`])]
     for (const key of new Set(wrongs.flatMap((wrong) => /^ENG-\d+/.exec(wrong)?.[0] ?? []))) {
-      console.log(setting.world.logOf(key))
       const { id } = crowd.filed.find(({ identifier }) => identifier === key)!
+      console.log(setting.world.logOf(key), setting.world.logOf(`issue/${id}`))
       // What was asked for of it, and what came of that: a wrong of one issue in a thousand is hardly met again.
       for (const { at, operation, variables, status, duration } of setting.linear.requests) {
         const text = JSON.stringify(variables)

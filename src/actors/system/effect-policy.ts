@@ -46,15 +46,15 @@ export function policyOf(
   }
 }
 
-/** Milliseconds until the next attempt after `thrown`; undefined when it is not tried again. */
+/** Milliseconds until the next attempt after `thrown`, met `met` times by now; undefined when it is not tried again. */
 export function retryDelay(
   { attempts, backoff, doubts }: CompletePolicy,
   attempt: number,
-  thrown: unknown,
+  { thrown, met }: { thrown: unknown; met: number },
   random: RandomSource,
 ): number | undefined {
   if (thrown === undefined || thrown instanceof ConfigurationError || thrown instanceof ProtocolError) return undefined
-  if (thrown instanceof FatalError && attempt >= (doubts?.(thrown.code) ?? 1)) return undefined
+  if (thrown instanceof FatalError && met >= (doubts?.(thrown.code) ?? 1)) return undefined
   if (attempt >= attempts) return undefined
   const { initial, max = 60_000, factor = 2 } = typeof backoff === 'number' ? { initial: backoff } : backoff
   const jittered = Math.round(random() * Math.min(max, initial * factor ** (attempt - 1)))

@@ -30,6 +30,8 @@ interface State {
   cancelRetry?: (() => void) | undefined
   /** The newest event that it said. */
   said?: Item
+  /** How often this process has met each FatalError of it, by code. */
+  met: Map<string, number>
   /** Results so far from this process; part of a callback event's identity. */
   n: number
 }
@@ -271,7 +273,7 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
       }
     }
     const policy = policyOf(host.policies, row)
-    const delay = outcome.error && retryDelay(policy, row.attempt, thrown, host.random)
+    const delay = outcome.error && retryDelay(policy, row.attempt, { thrown, met: meet(state, thrown) }, host.random)
     const retryAt = delay === undefined ? undefined : host.now() + delay
     const { deadline } = policy
     if (retryAt !== undefined && (deadline === undefined || retryAt < row.startedAt! + deadline)) {
@@ -302,6 +304,13 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
     const body = JSON.stringify(outcome.error ? failureOf(state, outcome.error) : { child, since, output: outcome.output })
     const item = host.offer({ address: state.owner, kind: outcome.error ? 'error' : 'done', body, cause: null, effect: row.id })
     if (outcome.error) state.failure = { item, error: outcome.error }
+  }
+
+  const meet = ({ met }: State, thrown: unknown): number => {
+    if (!(thrown instanceof FatalError)) return 1
+    const count = (met.get(thrown.code) ?? 0) + 1
+    met.set(thrown.code, count)
+    return count
   }
 
   /** What the parent is told of a failure, with the messages that nobody has taken. */
@@ -362,7 +371,7 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
         startedAt: null,
       }
       if (child === null) row.input = JSON.stringify({ report: input, from: owner.address, id: `${owner.address}:${row.id}` })
-      const state: State = { row, owner: owner.address, messages: [], ended: false, n: 0 }
+      const state: State = { row, owner: owner.address, messages: [], ended: false, met: new Map(), n: 0 }
       track(state)
       queue.add(state)
       batch.effects.add(row)
@@ -426,6 +435,7 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
           owner: owner.address,
           messages: host.store.messages(row.id).map((m) => ({ id: m.id, event: JSON.parse(m.body) as PlainEvent, delivered: false })),
           ended: false,
+          met: new Map(),
           n: 0,
         }
         track(state)

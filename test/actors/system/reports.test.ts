@@ -118,6 +118,28 @@ test('reports: a delivery that fails is tried again, the next ones wait for it, 
   expect(it.problems).toMatchObject([{ code: 'report-undelivered', address: 'r/a', error: { code: 'refused' } }])
 })
 
+test('reports: a refusal that may be a mistake is believed when it was itself met often enough, whatever else has failed before', async () => {
+  const thrown: Error[] = []
+  const calls: string[] = []
+  const noted = fromPromise(async ({ input }: Job) => {
+    calls.push(input.report.text)
+    const next = thrown.shift()
+    if (next !== undefined) throw next
+  })
+  const doubts = (code: string): number => (code === 'refused' ? 2 : 1)
+  const it = await rig({ r: reporter }, { effects: { noted: { logic: noted as never, backoff: 1_000, doubts } } })
+  await it.spawn('r', 'a')
+  const refused = () => new FatalError('refused', 'Refused')
+  thrown.push(new Error('down'), new Error('down'), refused(), new Error('down'))
+  await it.send('r/a', { type: 'NOTE', text: 'said' })
+  await it.clock.advance(60_000)
+  expect([calls.length, it.problems]).toEqual([5, []])
+  thrown.push(new Error('down'), refused(), new Error('down'), refused())
+  await it.send('r/a', { type: 'NOTE', text: 'given up' })
+  await it.clock.advance(60_000)
+  expect([calls.length, it.problems.map(({ code }) => code)]).toEqual([9, ['report-undelivered']])
+})
+
 test('reports: what is delivered in two ways waits in neither for the other, also after a restart', async () => {
   const calls: string[] = []
   let isDown = true
