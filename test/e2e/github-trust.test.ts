@@ -175,6 +175,7 @@ test('two organisations, an installation in each: tokens for one repository each
 
   const zoo = [...installations.values()].find(({ account }) => account.login === 'zoo')!
   twin.suspend(zoo)
+  await twin.settled()
   const [next, stuck] = [await work('app'), await work('web')]
   const { waitsFor } = await world.untilIssue(stuck, ({ phase }) => phase === 'escalated')
   expect(waitsFor).toMatchObject([

@@ -21,6 +21,8 @@ function refusal(url: string, reason: string, words: string): string {
 export interface RemoteAccess {
   /** Asked each time: a repository may be given another name. */
   url: () => string
+  /** By `performance.now()`: since when it may be let in otherwise than before. */
+  changedAt?: () => number
   /** `git` with the credentials that it needs there. */
   git: (args: readonly string[], request: Omit<GitRequest, 'env'>) => Promise<GitResult>
 }

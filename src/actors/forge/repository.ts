@@ -77,7 +77,8 @@ export function createRepositories(options: RepositoryOptions): OpenRepository {
   async function open(id: string): Promise<Repository> {
     const project = projects.find((each) => each.id === id)
     if (project === undefined) throw unknownProject(id, projects)
-    const base = createBaseBranch(project.repo, await baseName(project), options.access?.(id))
+    const access = options.access?.(id)
+    const base = createBaseBranch(project.repo, await baseName(project), access)
     const path = join(folder, 'repos', `${id}.git`)
     const head = await base.head()
     // Only a branch that is there: a misspelt one must not be what is used when the setting is taken away again.
@@ -133,8 +134,9 @@ export function createRepositories(options: RepositoryOptions): OpenRepository {
       syncBase,
       async recentBase() {
         if (base.folder !== null) return syncBase()
+        const isRecent = (): boolean => performance.now() - seenAt < recent && seenAt > (access?.changedAt?.() ?? -Infinity)
         // What is moving it at this moment is waited for.
-        const known = await inTurn('base', async () => (performance.now() - seenAt < recent ? refs.get(id, base.ref)?.sha : null))
+        const known = await inTurn('base', async () => (isRecent() ? refs.get(id, base.ref)?.sha : null))
         return known ?? syncBase()
       },
       doubtBase: () => void (seenAt = -Infinity),

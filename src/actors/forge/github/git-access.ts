@@ -8,11 +8,13 @@ export const gitAccess = (options: {
   webUrl: string
   /** Asked each time: a repository may be given another name. */
   url: () => string
+  changedAt: () => number
   credential: () => Promise<Credential & { secret: string }>
   /** Whether the repository is at another place, or another's, by now: then it is tried once more. */
   hasMoved: () => Promise<boolean>
 }): RemoteAccess => ({
   url: options.url,
+  changedAt: options.changedAt,
   async git(args, request) {
     for (let again = false; ; again = true) {
       const { secret, forget } = await options.credential()

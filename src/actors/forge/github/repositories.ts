@@ -50,6 +50,7 @@ export function createGithubRepositories(options: {
   const places = new Map<string, Promise<Place>>()
   const searches = new Map<string, { at: number; hasMoved: Promise<boolean> }>()
   let self: Promise<Self> | undefined
+  let changedAt = -Infinity
 
   const clientOf = (project: string, more: Partial<Parameters<typeof createClient>[0]> = {}): Client =>
     createClient({ apiUrl, now, timeout, paced, id: project, credential: () => installations.credentialOf(project, 'api'), ...more })
@@ -162,6 +163,7 @@ export function createGithubRepositories(options: {
 
     /** Installed anew, taken away, or with other permissions: everything is asked for again. */
     installationChanged(): void {
+      changedAt = performance.now()
       installations.forgetAll()
       places.clear()
       tokens.forgetAll()
@@ -171,6 +173,7 @@ export function createGithubRepositories(options: {
       gitAccess({
         webUrl,
         url: () => `${webUrl}/${names.nameOf(project)}.git`,
+        changedAt: () => changedAt,
         credential: () => installations.credentialOf(project, 'git'),
         hasMoved: () => hasMoved(project),
       }),

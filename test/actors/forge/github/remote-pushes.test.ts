@@ -133,6 +133,20 @@ describe('the base branch', () => {
     expect(looks()).toBeGreaterThan(before)
   })
 
+  test('is looked at again once it is told that we may be let in otherwise than before', async () => {
+    await world.read()
+    await repository.syncBase()
+    const before = looks()
+    await repository.recentBase()
+    expect(looks()).toBe(before)
+    const installation = [...world.twin.world.installations.values()][0]!
+    world.twin.suspend(installation)
+    world.twin.suspend(installation, false)
+    await world.read()
+    await repository.recentBase()
+    expect(looks()).toBeGreaterThan(before)
+  })
+
   test('is looked at by a candidate after a landing that found it moved', async () => {
     const { number, head } = await world.open('c.txt', { branch: 'signalbox/APP-9-c', key: 'APP-9', issue: 'issue-9' })
     const build = () => world.forge.buildCandidate({ project: 'app', number, headSha: head })
