@@ -28,6 +28,13 @@ export class RetryableError extends SignalboxError {
 /** The same request will never succeed: do not retry. */
 export class FatalError extends SignalboxError {}
 
+/** Notes a refusal in `met`, by code: one that may be a mistake is believed when it was met often enough. Answers how often that is by now. */
+export function meetRefusal(met: Map<string, number>, { code }: FatalError): number {
+  const count = (met.get(code) ?? 0) + 1
+  met.set(code, count)
+  return count
+}
+
 /** The other side sent something that its protocol does not allow. */
 export class ProtocolError extends SignalboxError {}
 

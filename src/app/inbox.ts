@@ -5,7 +5,7 @@
 
 import type { Inlet, Notice } from '../actors/ports.ts'
 import type { Clock } from '../actors/system/index.ts'
-import { FatalError, RetryableError, toErrorData } from '../errors.ts'
+import { FatalError, meetRefusal, RetryableError, toErrorData } from '../errors.ts'
 import type { SqliteDatabase } from '../persistence/database.ts'
 import type { Deliveries, StoredDelivery } from '../persistence/deliveries.ts'
 import type { FactOutbox } from '../persistence/fact-outbox.ts'
@@ -136,8 +136,8 @@ export function createInbox({
     if (error instanceof RetryableError) return attempts + 1 < lastAttempt
     if (!(error instanceof FatalError)) return false
     const met = refusals.get(seq) ?? new Map<string, number>()
-    refusals.set(seq, met.set(error.code, (met.get(error.code) ?? 0) + 1))
-    return met.get(error.code)! < doubts(error.code)
+    refusals.set(seq, met)
+    return meetRefusal(met, error) < doubts(error.code)
   }
 
   async function read(inlet: Inlet, batch: readonly StoredDelivery[]) {

@@ -4,7 +4,7 @@
 // at most `limit` of a kind run at once; reports of one type of one actor are delivered in order.
 
 import type { AnyActorLogic } from 'xstate'
-import { FatalError, toErrorData, type ErrorData } from '../../errors.ts'
+import { FatalError, meetRefusal, toErrorData, type ErrorData } from '../../errors.ts'
 import type { ActorRow, EffectRow, Store } from '../../persistence/store.ts'
 import type { Clock } from './clock.ts'
 import { policyOf, retryDelay, type EffectPolicy } from './effect-policy.ts'
@@ -273,7 +273,8 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
       }
     }
     const policy = policyOf(host.policies, row)
-    const delay = outcome.error && retryDelay(policy, row.attempt, { thrown, met: meet(state, thrown) }, host.random)
+    const met = thrown instanceof FatalError ? meetRefusal(state.met, thrown) : 1
+    const delay = outcome.error && retryDelay(policy, row.attempt, { thrown, met }, host.random)
     const retryAt = delay === undefined ? undefined : host.now() + delay
     const { deadline } = policy
     if (retryAt !== undefined && (deadline === undefined || retryAt < row.startedAt! + deadline)) {
@@ -304,13 +305,6 @@ export function createEffects(host: EffectsHost, counters: { nextEffect: number;
     const body = JSON.stringify(outcome.error ? failureOf(state, outcome.error) : { child, since, output: outcome.output })
     const item = host.offer({ address: state.owner, kind: outcome.error ? 'error' : 'done', body, cause: null, effect: row.id })
     if (outcome.error) state.failure = { item, error: outcome.error }
-  }
-
-  const meet = ({ met }: State, thrown: unknown): number => {
-    if (!(thrown instanceof FatalError)) return 1
-    const count = (met.get(thrown.code) ?? 0) + 1
-    met.set(thrown.code, count)
-    return count
   }
 
   /** What the parent is told of a failure, with the messages that nobody has taken. */

@@ -38,8 +38,8 @@ export interface WorkspaceOptions {
   /** For the environment of hooks, beside the fixed list. */
   env: Record<string, string>
   /**
-   * Opens D/repos/PROJECT.git before a worktree is prepared from it: who commits there, and its base branch as the user has
-   * it now. Without it both are taken as they are.
+   * Opens D/repos/PROJECT.git before a worktree is prepared from it: who commits there, and its base branch as the user had
+   * it a moment ago. Without it both are taken as they are.
    */
   repository?: (project: string) => Promise<{ identity: () => Promise<Record<string, string>>; recentBase: () => Promise<unknown> }>
 }
