@@ -54,7 +54,7 @@ async function serversLeft(): Promise<string[]> {
 const trees = new Set<string>()
 
 async function expectDescribedEnd(ran: { exitCode: number | null; stdout: string; stderr: string }): Promise<void> {
-  expect(ran).toMatchObject({ exitCode: 0 })
+  expect(ran.exitCode, `${ran.stderr}\n${ran.stdout}`).toBe(0)
   const { issues } = JSON.parse(ran.stdout) as { issues: IssueDocument[] }
   const named = new Map(issues.map((issue) => [taskTitled(issue.title)?.name, issue]))
   expect([...named.keys()].toSorted()).toEqual(tasks.map(({ name }) => name).toSorted())
