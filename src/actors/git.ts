@@ -83,12 +83,29 @@ export async function git(args: readonly string[], request: GitRequest): Promise
 /** A git that looks through the worktrees dies when it meets one that another git is making at that moment, before it did anything. */
 const halfMadeWorktree = /fatal: failed to read \S*worktrees\//
 
-async function runGit(args: readonly string[], request: GitRequest): Promise<GitResult> {
+/**
+ * Runs several gits by one shell script; `$1` and so on are `args`. They have the same environment and settings as those of `git`,
+ * and its errors are thrown, under `name`.
+ */
+export async function gitScript(name: string, script: string, args: readonly string[], request: GitRequest): Promise<GitResult> {
+  return runCommand(name, ['/bin/sh', '-c', script, 'sh', ...args], { ...request, env: { ...settingsInEnvironment, ...request.env } })
+}
+
+const settingsInEnvironment: Record<string, string> = { GIT_CONFIG_COUNT: String(settings.length) }
+for (const [n, setting] of settings.entries()) {
+  const [key, value] = setting.split('=') as [string, string]
+  Object.assign(settingsInEnvironment, { [`GIT_CONFIG_KEY_${n}`]: key, [`GIT_CONFIG_VALUE_${n}`]: value })
+}
+
+const runGit = (args: readonly string[], request: GitRequest): Promise<GitResult> =>
+  runCommand(`git ${subcommand(args)}`, ['git', ...options, ...args], request)
+
+async function runCommand(name: string, command: readonly [string, ...string[]], request: GitRequest): Promise<GitResult> {
   const timeout = request.timeout ?? 60_000
   let result: ProcessResult
   try {
     result = await runProcess({
-      command: ['git', ...options, ...args],
+      command,
       cwd: request.cwd,
       env: environment(request.env),
       timeout,
@@ -101,7 +118,6 @@ async function runGit(args: readonly string[], request: GitRequest): Promise<Git
     throw toStartError(error, request.cwd)
   }
   const { exitCode, stdout, stderr } = result
-  const name = `git ${subcommand(args)}`
   if (result.timedOut)
     throw new RetryableError('git-timeout', `'${name}' in ${request.cwd} took more than ${timeout} ms.`, { retryAfter: 5_000 })
   if (result.aborted) throw new FatalError('git-aborted', `'${name}' in ${request.cwd} was ended.`)

@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto'
+import { tracingChannel } from 'node:diagnostics_channel'
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -6,7 +8,43 @@ import { createForge, run, types } from './fixture.ts'
 const ci = { command: 'true' }
 const branchOf = (bare: string) => run(bare, 'rev-parse', 'refs/heads/signalbox/APP-1-demo')
 
+/** How often git itself is asked to push while `work` is done. */
+async function pushesIn(work: () => Promise<unknown>): Promise<number> {
+  let pushes = 0
+  const start = (message: unknown): void => {
+    const { command } = (message as { request: { command: string | readonly string[] } }).request
+    if (command.includes('push')) pushes += 1
+  }
+  const channel = tracingChannel('signalbox:process')
+  channel.start.subscribe(start)
+  await work().finally(() => channel.start.unsubscribe(start))
+  return pushes
+}
+
 describe('publishing', () => {
+  test('hands a change of the usual size over, and pushes a larger one', async () => {
+    const { forge, work, publish, bare } = await createForge({ ci })
+    await forge.start()
+    const first = work({ 'new.txt': 'new\n', 'folder/two.txt': 'two\n' })
+    expect(await pushesIn(() => publish({ head: first }))).toBe(0)
+    const head = work({ 'new.txt': 'newer\n' }, first)
+    expect(await pushesIn(() => publish({ head, expected: first }))).toBe(0)
+    expect(run(bare, 'cat-file', 'blob', `${head}:folder/two.txt`)).toBe('two')
+    const large = work({ 'large.bin': randomBytes(2 * 2 ** 20) }, head)
+    expect(await pushesIn(() => publish({ head: large, expected: head }))).toBe(1)
+    expect([branchOf(bare), run(bare, 'fsck', '--connectivity-only', '--no-dangling')]).toEqual([large, ''])
+  })
+
+  test('takes nothing over that has not all of its objects', async () => {
+    const { forge, work, publish, bare, clone } = await createForge({ ci })
+    await forge.start()
+    const head = work({ 'new.txt': 'new\n' })
+    const blob = run(clone, 'rev-parse', `${head}:new.txt`)
+    rmSync(join(clone, 'objects', blob.slice(0, 2), blob.slice(2)))
+    await expect(publish({ head })).rejects.toMatchObject({ code: expect.stringMatching(/^(unknown-head|push-failed|git-failed)$/) })
+    expect(() => branchOf(bare)).toThrow()
+  })
+
   test('is not kept from its branch by a push that was killed', async () => {
     const { forge, work, publish, bare, restart } = await createForge({ ci })
     await forge.start()
