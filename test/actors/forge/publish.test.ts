@@ -42,7 +42,7 @@ describe('publishing', () => {
     const blob = run(clone, 'rev-parse', `${head}:new.txt`)
     rmSync(join(clone, 'objects', blob.slice(0, 2), blob.slice(2)))
     await expect(publish({ head })).rejects.toMatchObject({ code: expect.stringMatching(/^(unknown-head|push-failed|git-failed)$/) })
-    expect(() => branchOf(bare)).toThrow()
+    expect(() => branchOf(bare)).toThrow('rev-parse')
   })
 
   test('is not kept from its branch by a push that was killed', async () => {
