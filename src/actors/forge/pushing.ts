@@ -69,14 +69,10 @@ export function createPushing(options: {
       refs.intend(project, ref, head)
       const args = [repository.path, ref, head, lease ?? '0'.repeat(head.length)]
       const input = [head, ...known.map((commit) => `^${commit}`), ''].join('\n')
-      try {
-        const answer = await gitScript('the publication', handOver, args, { cwd: repository.clone, input, allow: [0, 1, 128, 129] })
-        return answer.exitCode === 0
-      } catch (error) {
-        // So much to be looked through is given the time that a push has.
-        if (error instanceof RetryableError && error.code === 'git-timeout') return false
-        throw error
-      }
+      return gitScript('the publication', handOver, args, { cwd: repository.clone, input }).then(
+        () => true,
+        () => false,
+      )
     }
     const attempt = async () => {
       const lease = (await leaseOf(repository, ref)) ?? ''
