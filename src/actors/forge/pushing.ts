@@ -1,4 +1,4 @@
-// Moves branches in our bare repository: an agent's commit by a push with a lease, somebody else's by a fetch; and what a branch is based on.
+// Moves branches in our bare repository: an agent's commit is handed over or pushed, with a lease, somebody else's is fetched; and what a branch is based on.
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
