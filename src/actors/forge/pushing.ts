@@ -62,10 +62,10 @@ export function createPushing(options: {
       )
     }
     const takeOver = async (): Promise<boolean> => {
-      const lease = await leaseOf(repository, ref)
-      const known = [repository.mirrored(), lease].filter((commit) => commit !== null)
       // A push alone brings over where a shallow history ends.
       if ([repository.path, repository.clone].some((each) => existsSync(join(each, 'shallow')))) return false
+      const lease = await leaseOf(repository, ref)
+      const known = [repository.mirrored(), lease].filter((commit) => commit !== null)
       refs.intend(project, ref, head)
       const args = [repository.path, ref, head, lease ?? '0'.repeat(head.length)]
       const input = [head, ...known.map((commit) => `^${commit}`), ''].join('\n')
