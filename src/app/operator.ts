@@ -16,6 +16,7 @@ import { findIssue, type IssueKey } from '../persistence/issue-keys.ts'
 import type { StoreReader } from '../persistence/store.ts'
 import type { Action, App } from './contract.ts'
 import type { definitions } from './definitions.ts'
+import type { FaultedRuns } from './faulted-runs.ts'
 import { readIntent } from './intents.ts'
 import { nameOf } from './providers.ts'
 
@@ -30,6 +31,7 @@ export function createOperator({
   warn,
   done,
   settled,
+  faultedRuns,
 }: {
   system: ActorSystem<typeof definitions>
   store: StoreReader
@@ -44,6 +46,7 @@ export function createOperator({
   done: Pick<Deliveries, 'tell' | 'wasTold'>
   /** Resolves when every fact that is known has reached its actor. */
   settled: () => Promise<void>
+  faultedRuns: FaultedRuns
 }): App['act'] {
   const contextOf = (issue: string): { context: IssueContext; value: unknown } => {
     const row = store.actor(`issue/${issue}`)
@@ -70,11 +73,6 @@ export function createOperator({
   function faultedAt(address: string) {
     const row = store.actor(address)!
     return [row, ...store.children(row.id)].filter(({ fault }) => fault !== null)
-  }
-
-  /** A faulted run takes no word that it is to end: its issue goes on without it. */
-  async function giveUpFaulted(address: string): Promise<void> {
-    for (const faulted of faultedAt(address)) if (faulted.address !== address) await system.ref(faulted.address).abandon()
   }
 
   async function perform(known: IssueKey, action: Action, context: IssueContext, key: string | undefined): Promise<void> {
@@ -104,7 +102,7 @@ export function createOperator({
               .send({ type: 'run.stop', outcome: 'released', reason: `Stopped by ${author}.` })
           }
         }
-        return giveUpFaulted(ref.address)
+        return faultedRuns.giveUp(ref.address)
       case 'retry': {
         const { runType, skip = false } = action
         if (runType !== undefined && !runTypes.includes(runType as never)) {
@@ -119,7 +117,7 @@ export function createOperator({
       }
       case 'close':
         await tell({ type: 'operator.closed', as: action.as ?? 'done', author, source: 'operator' })
-        return giveUpFaulted(ref.address)
+        return faultedRuns.giveUp(ref.address)
       case 'reset_budget':
         await tell({ type: 'operator.budgetReset', author, source: 'operator' })
         return

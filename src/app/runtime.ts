@@ -26,6 +26,7 @@ import { definitions } from './definitions.ts'
 import { createDelivery } from './delivery.ts'
 import { createEffects } from './effects.ts'
 import { createFactPump, type FactPump } from './facts.ts'
+import { endFaultedRuns } from './faulted-runs.ts'
 import { createLagMeter, metricsOf } from './health.ts'
 import { startHousekeeping } from './housekeeping.ts'
 import { createInbox, type Inbox } from './inbox.ts'
@@ -290,6 +291,9 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     warn,
     done: deliveries,
     settled,
+    faultedRuns: endFaultedRuns(system, ({ address, error }) =>
+      log('error', { address, error: toErrorData(error) }, `The faulted run of '${address}' could not be given up`),
+    ),
   })
   const capacity = system.ref<typeof capacityMachine>('capacity/main')
   /** Throws FatalError `unknown-project`. */
