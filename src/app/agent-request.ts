@@ -78,6 +78,7 @@ export async function prepareRequest({ config, reviews, tracker, log }: RequestH
       workflow,
       extra: project.prompts.extra === null ? null : readFileSync(project.prompts.extra, 'utf8'),
     }),
+    images: [],
     context: {
       issue: { key, title, description, url },
       run: { id: input.runId, type, attempt, turn: input.turn, kind: input.turnKind, recovery: input.recovery },

@@ -49,7 +49,7 @@ async function turn(options: CommandAgentOptions, request: AgentRequest, callbac
   const { limits = {}, processes } = options
   const mark = randomUUID()
   const files = filesOf(request.folder)
-  const progress = createProgress(callbacks.onProgress, limits.progress ?? 250)
+  const progress = createProgress((line) => callbacks.onEvent({ type: 'progressed', line }), limits.progress ?? 250)
   let forget: (() => void) | undefined
   let group: number | undefined
   // Beside the group and not after it: both may take all of the time that they are given.
@@ -77,7 +77,7 @@ async function turn(options: CommandAgentOptions, request: AgentRequest, callbac
       onStart: (identity) => {
         group = identity.group
         forget = processes.add(identity, `${request.project}/${request.issue} ${request.runId}`)
-        callbacks.onStart(identity)
+        callbacks.onEvent({ type: 'started', process: identity })
       },
       onLine: progress.say,
     })

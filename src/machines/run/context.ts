@@ -170,6 +170,10 @@ export interface SessionResult {
   /** Only with `failed`: which policy applies (design §5). */
   failure?: 'capacity' | 'auth' | 'environment' | 'agent' | 'bug'
   reason?: string
+  /** Only with `failed`: what the provider, or the agent's protocol, calls it. */
+  code?: string
+  /** Only of `capacity`, epoch ms: when the provider says that there will be some again. */
+  retryAt?: number
   summary: string
   question?: string
   /** Only of a completion check: what is the matter, when nothing was changed. */

@@ -40,6 +40,7 @@ function agentOf(command: string, options: Partial<CommandAgentOptions> = {}) {
     base: 'trunk',
     worktree,
     folder,
+    images: [],
     prompt: '# Grüße\n',
     context: { issue: { title: 'Greet' } },
     timeout: 20_000,
@@ -54,8 +55,10 @@ function agentOf(command: string, options: Partial<CommandAgentOptions> = {}) {
       { ...request, ...more },
       {
         signal: controller.signal,
-        onStart: (identity) => identities.push(identity),
-        onProgress: (line) => {
+        onEvent: (event) => {
+          if (event.type === 'started') identities.push(event.process)
+          if (event.type !== 'progressed') return
+          const { line } = event
           progress.push(line)
           onProgress(line)
         },
@@ -371,7 +374,7 @@ test('a listener that throws ends the agent, and is no rejection', async () => {
 
 test('it cannot be steered', async () => {
   const { agent, request, controller } = agentOf('true')
-  const started = agent.start(request, { signal: controller.signal, onStart: () => {}, onProgress: () => {} })
+  const started = agent.start(request, { signal: controller.signal, onEvent: () => {} })
   expect(await started.steer('turn left')).toBe(false)
   await started.result
 })
