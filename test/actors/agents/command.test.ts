@@ -279,7 +279,9 @@ test('an agent that deletes its worktree or its .git ends like any other', async
 test('while it runs it is on record and reported started once; afterwards it is not', async () => {
   const { turn, records, data } = agentOf('echo one; sleep 0.1; echo two')
   let during: string[] = []
-  const { identities, progress } = await turn({}, () => (during = records()))
+  const { identities, progress } = await turn({}, (line) => {
+    if (line === 'one') during = records()
+  })
   expect(identities).toEqual([{ pid: expect.any(Number), group: identities[0]!.pid, startTime: expect.stringMatching(/^\d+$/) }])
   expect(during).toEqual([`${identities[0]!.pid}-${identities[0]!.startTime}.json`])
   expect(progress).toEqual(['one', 'two'])
