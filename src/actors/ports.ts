@@ -36,6 +36,8 @@ export interface AgentRequest {
   /** Pictures that belong to the prompt, for agents that can look at them. */
   images: readonly { path: string; mediaType: string }[]
   context: unknown
+  /** Whether the commands of a sandboxed agent reach the network. */
+  network: boolean
   /** Milliseconds; over it the turn is ended with class `environment`. */
   timeout: number
   /** The agent's own conversation to go on with, when it has one. */

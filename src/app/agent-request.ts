@@ -79,6 +79,7 @@ export async function prepareRequest({ config, reviews, tracker, log }: RequestH
       extra: project.prompts.extra === null ? null : readFileSync(project.prompts.extra, 'utf8'),
     }),
     images: [],
+    network: project.network,
     context: {
       issue: { key, title, description, url },
       run: { id: input.runId, type, attempt, turn: input.turn, kind: input.turnKind, recovery: input.recovery },

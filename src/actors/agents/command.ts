@@ -1,11 +1,11 @@
 // The agent that is any command line: the prompt in a file, the result in a file, its output as progress (interface.md §5).
 
-import { stripVTControlCharacters } from 'node:util'
 import { toErrorData } from '../../errors.ts'
 import { noAbilities } from '../../machines/run/context.ts'
 import type { Agent, AgentCallbacks, AgentRequest, AgentResult } from '../ports.ts'
 import type { ProcessResult } from '../process.ts'
 import { readResult } from './command-result.ts'
+import { endOfOutput, toPlain } from './output-text.ts'
 import { ended, failed, filesOf, runTurnProcess, tooLong, type TurnProcessOptions } from './turn-process.ts'
 
 export interface CommandAgentOptions extends TurnProcessOptions {
@@ -16,9 +16,6 @@ export interface CommandAgentOptions extends TurnProcessOptions {
     progress?: number
   }
 }
-
-/** How much of standard error is told when the command fails. */
-const toldBytes = 4_096
 
 export function createCommandAgent(options: CommandAgentOptions): Agent {
   return {
@@ -55,9 +52,10 @@ async function toResult(process: ProcessResult, request: AgentRequest, path: str
   if (process.aborted) return ended
   if (process.timedOut) return tooLong(request)
   if (exitCode === 126 || exitCode === 127) {
-    return failed('environment', `The agent's command could not be run (exit code ${exitCode}).${told(stderr)}`)
+    return failed('environment', `The agent's command could not be run (exit code ${exitCode}).${endOfOutput(stderr)}`)
   }
-  if (exitCode !== 0) return failed('agent', `The agent ended with ${exitCode === null ? signal : `exit code ${exitCode}`}.${told(stderr)}`)
+  if (exitCode !== 0)
+    return failed('agent', `The agent ended with ${exitCode === null ? signal : `exit code ${exitCode}`}.${endOfOutput(stderr)}`)
   try {
     return (await readResult(path, limit)) ?? { outcome: 'completed', summary: lastLine(stdout) }
   } catch (error) {
@@ -65,23 +63,10 @@ async function toResult(process: ProcessResult, request: AgentRequest, path: str
   }
 }
 
-function told(stderr: string): string {
-  const bytes = Buffer.from(toPlain(stderr).trim())
-  const end = bytes
-    .subarray(Math.max(0, bytes.length - toldBytes))
-    .toString()
-    .replace(/^\uFFFD+/, '')
-  return end === '' ? '' : ` Its standard error ended with:\n${end}`
-}
-
 function lastLine(stdout: string): string {
   const line = toPlain(stdout).trimEnd().split('\n').at(-1) ?? ''
   return line.trim().slice(0, 500)
 }
-
-/** Without colours, cursor movements and other control characters: this text goes to people and into the journal. */
-// oxlint-disable-next-line no-control-regex
-const toPlain = (text: string): string => stripVTControlCharacters(text).replace(/[\u0000-\u0008\u000B-\u001F\u007F]/g, '')
 
 /** Reports the first line at once, then at most one for each `interval` ms: each becomes an event that is stored. */
 function createProgress(report: (line: string) => void, interval: number): { say: (line: string) => void; end: () => void } {

@@ -28,6 +28,8 @@ export interface TurnFiles {
   context: string
   result: string
   output: string
+  /** The turn's own temporary folder, which goes with it. */
+  temporary: string
 }
 
 export const filesOf = (folder: string): TurnFiles => ({
@@ -35,6 +37,7 @@ export const filesOf = (folder: string): TurnFiles => ({
   context: join(folder, 'context.json'),
   result: join(folder, 'result.json'),
   output: join(folder, 'output.log'),
+  temporary: join(folder, 'tmp'),
 })
 
 type Watched = Pick<ProcessRequest, 'signal' | 'onLine' | 'dialogue'> & { onStart: (identity: ProcessIdentity) => void }
@@ -85,6 +88,7 @@ export async function runTurnProcess(
     // Only now is what it has written final: whoever could still write has been ended.
     await endMarked('SIGNALBOX_RUN', mark, limits.grace)
     forget?.()
+    await rm(files.temporary, { recursive: true, force: true, maxRetries: 3 }).catch(() => {}) // it goes with the run's folder
   }
 }
 
@@ -101,8 +105,8 @@ export const ended = failed('environment', 'The turn was ended from outside.')
 export const tooLong = ({ timeout }: AgentRequest): AgentResult =>
   failed('environment', `The agent did not end within ${Math.round(timeout / 1_000)} s and was ended.`)
 
-async function writeFiles({ folder, prompt, context }: AgentRequest, files: TurnFiles): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 })
+async function writeFiles({ prompt, context }: AgentRequest, files: TurnFiles): Promise<void> {
+  await mkdir(files.temporary, { recursive: true, mode: 0o700 })
   // The result of the turn before would be taken for this one's.
   await rm(files.result, { recursive: true, force: true })
   await Promise.all([
@@ -123,5 +127,6 @@ function variables(request: AgentRequest, files: TurnFiles): Record<string, stri
     SIGNALBOX_PROMPT_FILE: files.prompt,
     SIGNALBOX_CONTEXT_FILE: files.context,
     SIGNALBOX_RESULT_FILE: files.result,
+    TMPDIR: files.temporary,
   }
 }

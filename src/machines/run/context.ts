@@ -189,6 +189,10 @@ export interface SessionResult {
   thread?: string
   /** Only with `failed`: the thread that was to be gone on with is not to be had, and nothing was done. */
   lost?: boolean
+  /** Only with `failed`: the agent's process has died in the middle of its turn; its thread can be gone on with. */
+  died?: boolean
+  /** Only with `failed`: the thread is as long as it can be, and can neither be gone on with nor forked. */
+  exhausted?: boolean
 }
 
 /** What the worktree holds after a run; what verification decides on. */

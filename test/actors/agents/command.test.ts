@@ -41,6 +41,7 @@ function agentOf(command: string, options: Partial<CommandAgentOptions> = {}) {
     worktree,
     folder,
     images: [],
+    network: false,
     prompt: '# Grüße\n',
     context: { issue: { title: 'Greet' } },
     timeout: 20_000,

@@ -20,6 +20,7 @@ const turn = agent.start(
     folder: `${data}/runs/APP-1/run-1`,
     prompt: '',
     images: [],
+    network: false,
     context: null,
     timeout: 60_000,
     thread: null,
