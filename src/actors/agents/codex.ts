@@ -56,6 +56,7 @@ function createTalk(options: CodexOptions, host: TalkHost): Talk {
   let thread: string | undefined
   let turn: string | undefined
   let words = ''
+  let lastDiff = ''
   let asked: string | null = null
   let limits: CodexLimits | null = null
   let before: CodexTokens | undefined
@@ -88,7 +89,10 @@ function createTalk(options: CodexOptions, host: TalkHost): Talk {
         return
       }
       case 'turn/diff/updated': {
-        const diff = sizeOf(told.params.diff)
+        // It is told after each response, the same one too.
+        if (told.params.diff === lastDiff) return
+        lastDiff = told.params.diff
+        const diff = sizeOf(lastDiff)
         return host.tell({ type: 'progressed', line: `${diff.files} files, +${diff.added} -${diff.removed}`, item: 'edit', diff })
       }
       case 'thread/tokenUsage/updated':

@@ -16,8 +16,7 @@ export function writableRoots(worktree: string, branch: string): string[] {
     return [] // a clone, whose .git is a folder, or nothing that can be read
   }
   const clone = existsSync(join(own, 'commondir')) ? realpathSync(resolve(own, readFileSync(join(own, 'commondir'), 'utf8').trim())) : own
-  const refs = dirname(join(clone, 'refs/heads', branch))
-  mkdirSync(refs, { recursive: true })
-  const logs = dirname(join(clone, 'logs/refs/heads', branch))
-  return [own, join(clone, 'objects'), refs, ...(existsSync(logs) ? [logs] : [])]
+  const refs = ['refs/heads', 'logs/refs/heads'].map((folder) => dirname(join(clone, folder, branch)))
+  for (const folder of refs) mkdirSync(folder, { recursive: true })
+  return [own, join(clone, 'objects'), ...refs]
 }

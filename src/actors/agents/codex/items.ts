@@ -33,7 +33,8 @@ const completed: Record<string, Describe> = {
     const files = changes.map(({ path }) => within(path, worktree))
     return { line: `edited ${files.join(', ')}`, item: 'edit', files }
   },
-  agentMessage: ({ text }) => ({ line: firstLine(text), item: 'message' }),
+  // One that is the answer is no news: it comes with the result.
+  agentMessage: ({ text = '' }) => ({ line: text.startsWith('{') ? '' : firstLine(text), item: 'message' }),
   reasoning: ({ summary = [] }) => ({ line: firstLine(summary.at(-1)) || 'thinks', item: 'reasoning' }),
   contextCompaction: () => ({ line: 'shortens its memory of the conversation', item: 'tool' }),
 }
