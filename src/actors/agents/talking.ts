@@ -93,8 +93,11 @@ interface Turn {
   talk: Talk | null
 }
 
+/** Milliseconds. */
+const signalEvery = 10_000
+
 const after: TalkHost['after'] = (ms, callback) => {
-  const timer = setTimeout(callback, ms)
+  const timer = setTimeout(callback, ms).unref()
   return () => clearTimeout(timer)
 }
 
@@ -123,6 +126,14 @@ async function run(
 
   const watch = (from: AgentMessage['from'], message: unknown): void => {
     if (messagesChannel.hasSubscribers) messagesChannel.publish({ kind, turn, from, message } satisfies AgentMessage)
+  }
+  let isQuiet = false
+  /** Each becomes an event that is stored. */
+  const sign = (): void => {
+    if (!hasStarted || isQuiet) return
+    isQuiet = true
+    after(signalEvery, () => (isQuiet = false))
+    onEvent({ type: 'signalled' })
   }
   const open = (stdin: Stdin): void => {
     const talk = createTalk({
@@ -156,6 +167,7 @@ async function run(
     }
     nonsense = 0
     watch('agent', message)
+    sign()
     turn.talk!.receive(message)
   }
 
