@@ -4,7 +4,6 @@ import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { appendFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { onTestFinished } from 'vitest'
 import { endMarked } from '../../src/actors/process.ts'
 
 export type Message = Record<string, any>
@@ -108,6 +107,5 @@ export function startProgram(
       await exited.catch(() => {}) // it was never there
     },
   }
-  onTestFinished(() => self.end())
   return self
 }

@@ -9,7 +9,7 @@ import { messages } from './messages.ts'
 import { emptyNeutral, readMessagesRequest, readResponsesRequest, type Body, type ModelRequest } from './request.ts'
 import { responses } from './responses.ts'
 import { createScenario, createScenarios, type Scenario, type Script } from './scenario.ts'
-import { sideAnswer } from './side.ts'
+import { isSide, sideAnswer } from './side.ts'
 import type { Utterance } from './speech.ts'
 import type { Step, Usage } from './steps.ts'
 
@@ -64,9 +64,9 @@ export async function createModel(): Promise<Model> {
     }
     const problem = (what: string): void => {
       problems.push(`${request.method} ${request.path} (${request.name}): ${what}`)
-      // A kind of error that no client tries again: a test is to fail, not to wait.
-      const { status, headers, body } = refusalOf({ reason: 'invalid-request' }, request.protocol ?? 'responses', Date.now())
-      refuse(status, headers, { ...(body as object), message: what })
+      // The one kind of error that each client does not try again, in whatever form: a test is to fail, not to wait.
+      const error = { type: 'permission_error', code: null, param: null, message: `The test's model: ${what}.` }
+      refuse(request.protocol === 'messages' ? 403 : 400, {}, { type: 'error', error })
     }
     if (request.kind === 'unknown') return problem('is not understood')
     if (request.kind === 'count') return refuse(200, {}, { input_tokens: 100 })
@@ -154,7 +154,7 @@ async function read(incoming: IncomingMessage): Promise<ModelRequest> {
   }
   if (request.method !== 'POST' || protocol === null || body === null) return request
   if (verb === 'messages/count_tokens') return { ...request, kind: 'count' }
-  return { ...request, kind: request.tools.length === 0 ? 'side' : 'step' }
+  return { ...request, kind: isSide(request) ? 'side' : 'step' }
 }
 
 function parse(text: string): Body | null {
