@@ -35,7 +35,7 @@ export interface ScenarioHandle {
   requests(): ModelRequest[]
   left(): number
   add(...script: Script): void
-  /** Resolves with the request of this index (from 0) once it has arrived. Rejects after `patience` ms. Default 20,000. */
+  /** Resolves with the request of this index (from 0) once it has arrived. Rejects after `patience` ms. Default 60,000. */
   request(index: number, patience?: number): Promise<ModelRequest>
 }
 
@@ -117,7 +117,7 @@ export async function createModel(): Promise<Model> {
         requests: own,
         left: scenario.left,
         add: scenario.add,
-        async request(index, patience = 20_000) {
+        async request(index, patience = 60_000) {
           for (const deadline = Date.now() + patience; ; await pause(10)) {
             const found = own()[index]
             if (found) return found
