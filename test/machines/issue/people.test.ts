@@ -63,7 +63,7 @@ describe('the conversation of an agent', () => {
   })
 
   it('is not where its work has to be mended, nor with another agent', () => {
-    const mending = play(granted, finished({ headAfter: 'A', thread: 'thread-1' }), failing('A'), granted)
+    const mending = play(granted, finished({ headAfter: 'A', thread: 'thread-1' }), red('A'), granted)
     expect([runInput(mending).type, inThread(mending)]).toEqual(['ci_repair', null])
   })
 })
