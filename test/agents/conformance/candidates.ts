@@ -16,6 +16,7 @@ export async function candidates(): Promise<Candidate[]> {
           ...{
             name: 'codex',
             command: `${wrap} ${binaries.codex} app-server`.trim(),
+            namespace: true,
             model: null,
             effort: null,
             sandbox: 'workspace-write',
