@@ -7,6 +7,7 @@ import type { AgentAbilities, ChangeInFlight, Inspection, Recovery, SessionResul
 import type { ConflictInput, PublishInput, SubmitInput, Submitted } from '../machines/run/inputs.ts'
 import type { CheckFailure, Finding, Phase, QueueIncident, RunType, Usage } from '../machines/vocabulary.ts'
 import type { FactEvent } from '../persistence/fact-outbox.ts'
+import type { Image } from './agents/images.ts'
 import type { CheckResult } from './forge/checks.ts'
 import type { LandingEffects } from './forge/landing.ts'
 import type { RefIncident } from './forge/refs.ts'
@@ -33,6 +34,8 @@ export interface AgentRequest {
   /** `runs/KEY/run-N`: prompt, context, result and output live here. */
   folder: string
   prompt: string
+  /** Files among the attachments that can be shown to an agent which takes images. Named in the prompt, too. */
+  images: Image[]
   context: unknown
   /** Milliseconds; over it the turn is ended with class `environment`. */
   timeout: number
@@ -141,13 +144,8 @@ export interface ReviewRequest {
 export interface ReviewCheckouts {
   /** Contract: idempotent. A checkout of exactly this head, write-protected and apart from the issue's worktree; one that is there is replaced. */
   prepare: (request: ReviewRequest) => Promise<Worktree>
-  /**
-   * Contract: read-only. The change from `from` (null: from nothing) to `to`, the paths that differ, and the file `guidance` as the
-   * base has it; null when it has none.
-   */
-  scope: (
-    request: ReviewRequest & { guidance: string | null },
-  ) => Promise<{ from: string | null; to: string; files: string[]; guidance: string | null }>
+  /** Contract: read-only. The change from `from` (null: from nothing) to `to`, and the paths that differ. */
+  scope: (request: ReviewRequest) => Promise<{ from: string | null; to: string; files: string[] }>
   /**
    * Contract: read-only. What the reviewer has changed in its checkout (`dirty`, and a `head` that is not the one under review), and
    * which of its findings are of the change. Throws FatalError `worktree-missing` or `worktree-broken`.

@@ -41,6 +41,7 @@ function agentOf(command: string, options: Partial<CommandAgentOptions> = {}) {
     worktree,
     folder,
     prompt: '# Grüße\n',
+    images: [],
     context: { issue: { title: 'Greet' } },
     timeout: 20_000,
     thread: null,

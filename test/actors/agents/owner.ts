@@ -19,6 +19,7 @@ const turn = agent.start(
     worktree,
     folder: `${data}/runs/APP-1/run-1`,
     prompt: '',
+    images: [],
     context: null,
     timeout: 60_000,
     thread: null,
