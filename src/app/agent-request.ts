@@ -19,6 +19,8 @@ export interface RequestHost {
   instructions: (request: InstructionsRequest) => Promise<Instructions>
   surroundings: (issue: string, runId: string) => Surroundings
   log: (line: { issue: string; run: string; message: string }) => void
+  /** Where attachments are put instead of the run's folder. */
+  attachments?: string
 }
 
 /** A turn, and what of the project the machine does not know. */
@@ -39,6 +41,7 @@ export async function prepareRequest(host: RequestHost, turn: Turn): Promise<Age
   return request
 }
 
+export const attachmentsIn = (folder: string): string => join(folder, 'attachments')
 const contextFileIn = (folder: string): string => join(folder, 'context.json')
 
 const folderOf = ({ dataFolder }: Config, { key, runId, turn }: SessionInput): string =>
@@ -102,12 +105,12 @@ export async function describeTurn(host: RequestHost, { input, base: projectBase
 
 /** A tracker that does not answer keeps no agent from its work. */
 async function backgroundOf(
-  { tracker, log }: RequestHost,
+  { tracker, log, attachments }: RequestHost,
   { issue, key, runId }: SessionInput,
   folder: string,
 ): Promise<PromptContext | null> {
   try {
-    return (await tracker().promptContext?.({ issue, folder: join(folder, 'attachments') })) ?? null
+    return (await tracker().promptContext?.({ issue, folder: attachments ?? attachmentsIn(folder) })) ?? null
   } catch (error) {
     log({ issue: key, run: runId, message: `What the tracker has beside the issue's text is not known: ${toErrorData(error).message}` })
     return null

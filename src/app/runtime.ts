@@ -36,6 +36,7 @@ import { createOperator } from './operator.ts'
 import { tellPolicies } from './policies.ts'
 import { projectOf } from './policy.ts'
 import { createProviders, nameOf, type Providers } from './providers.ts'
+import { createPreview } from './prompt-preview.ts'
 import { createReader, worktreeFinder } from './reader.ts'
 import { createLook, reconcile, type Reconciling } from './reconciliation.ts'
 import { forget } from './retention.ts'
@@ -280,6 +281,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     worktreeOf,
     hosted,
     linear: config.tracker.kind === 'linear',
+    preview: createPreview({ config, store, database }),
     close() {},
   })
   announceHandled(system, hub, reader, database)

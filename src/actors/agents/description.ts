@@ -64,7 +64,13 @@ export function parseDescription(description: string): DescriptionSection[] {
     }
   }
   return sections
-    .map(({ body, ...rest }) => ({ ...rest, text: body.join('\n').replace(/^(?:[ \t]*\n)+|\s+$/g, '') }))
+    .map(({ body, ...rest }) => ({
+      ...rest,
+      text: body
+        .join('\n')
+        .replace(/^(?:[ \t]*\n)+/, '')
+        .trimEnd(),
+    }))
     .filter(({ title, text }) => title !== null || text !== '')
 }
 
@@ -123,9 +129,10 @@ function headingAt(lines: readonly string[], at: number, isText: readonly boolea
 
 /** Whether a heading ends in the line. */
 const isHeadingLine = (lines: readonly string[], at: number, isText: readonly boolean[]): boolean =>
-  /^ {0,3}#{1,6}[ \t]/.test(lines[at]!) ||
-  (at > 0 && isText[at - 1]! && /^ {0,3}(=+|-{2,})[ \t]*$/.test(lines[at]!) && !isBlank(lines[at - 1])) ||
-  /^\s*(<h[1-6]\b|(\*\*|__)\S.*(\*\*|__)\s*:?\s*$)/i.test(lines[at]!)
+  lines[at]!.length <= longestHeading &&
+  (/^ {0,3}#{1,6}[ \t]/.test(lines[at]!) ||
+    (at > 0 && isText[at - 1]! && /^ {0,3}(=+|-{2,})[ \t]*$/.test(lines[at]!) && !isBlank(lines[at - 1])) ||
+    /^\s*(<h[1-6]\b|(\*\*|__)\S.*(\*\*|__)\s*:?\s*$)/i.test(lines[at]!))
 
 /** Without marks of emphasis, code, links and HTML, and the colon at the end. */
 function unmarked(title: string): string {

@@ -24,7 +24,10 @@ export const quote = (text: string): string =>
 
 /** Of what others have named: it cannot pose as a section of its own, and is no longer than `most` characters. */
 export function oneLine(text: string, most = 200): string {
-  const line = plain(text).replaceAll(/\s+/g, ' ').trim()
+  // Nobody names anything so that its name begins later than this.
+  const line = plain(text.slice(0, most * 10))
+    .replaceAll(/\s+/g, ' ')
+    .trim()
   return line.length <= most ? line : `${line.slice(0, most - 1).toWellFormed()}…`
 }
 
@@ -47,7 +50,7 @@ const longestFence = 16
 
 /** A fence longer than any run of its character in the text, so that the text cannot close it. */
 export function fenced(text: string): string {
-  const body = plain(text).replace(/\s+$/, '')
+  const body = plain(text).trimEnd()
   for (const mark of ['`', '~']) {
     const fence = mark.repeat(Math.max(2, longestRun(body, mark)) + 1)
     if (fence.length <= longestFence) return `${fence}\n${body}\n${fence}`
