@@ -66,7 +66,7 @@ async function preview(config: Config, key: string, runType?: string) {
   }
 }
 
-it('a preview is the text of the next run, and the one after it, and writes nothing (edges 329, 335)', async () => {
+it('a preview is the text of the next run, and the one after it, and writes nothing (edge 329)', async () => {
   const { app, config } = await begin()
   await app.pause()
   const blocker = await app.submit({ title: 'First of all', hold: true })

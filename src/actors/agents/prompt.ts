@@ -616,7 +616,7 @@ function failures(bytes: number, all: readonly CheckFailure[], whole: string): s
   const pieces = all.flatMap(({ name, summary, annotations = [], logTail }) => [
     {
       intro: `**${oneLine(name)}**:`,
-      text: [summary, ...annotations.filter((annotation) => annotation !== summary).map((text) => `- ${text}`)].join('\n'),
+      text: [summary, ...annotations.filter((annotation) => !summary.endsWith(annotation)).map((text) => `- ${text}`)].join('\n'),
     },
     ...(logTail.trim() === '' ? [] : [{ intro: 'The end of its log:', text: logTail, keep: 'tail' as const, as: 'fence' as const }]),
   ])

@@ -79,7 +79,9 @@ function objections(c: IssueContext, headSha: string): RunInput['review'] {
   return {
     reviewer: blocking.map(([reviewer]) => reviewer).join(', '),
     body: blocking.length === 1 ? only.body : blocking.map(([reviewer, { body }]) => `${reviewer}: ${body}`).join('\n\n'),
-    comments: blocking.flatMap(([, { comments }]) => comments),
+    comments: blocking.flatMap(([reviewer, { comments }]) =>
+      blocking.length === 1 ? comments : comments.map((comment) => ({ ...comment, author: reviewer })),
+    ),
     headSha,
   }
 }
