@@ -27,7 +27,10 @@ afterAll(() => home.remove())
 
 test('prints the prompt and nothing else, as a document with --json, and writes nothing', async () => {
   // Beside the database are the files by which SQLite reads it.
-  const files = () => readdirSync(home.data, { recursive: true }).filter((name) => !/-(shm|wal)$/.test(String(name))).sort()
+  const files = () =>
+    readdirSync(home.data, { recursive: true })
+      .filter((name) => !/-(shm|wal)$/.test(String(name)))
+      .sort()
   const before = files()
   const { code, stdout, stderr } = await home.run(['prompt-preview', 'app-1'])
   expect([code, stderr]).toEqual([0, ''])
