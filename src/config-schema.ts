@@ -203,6 +203,7 @@ const project = z.strictObject({
     .describe('Short and stable: keys of the embedded tracker are made of it (`app` gives APP-1).'),
   repo: text.describe('A path, a URL, or owner/name on GitHub.'),
   baseBranch: text.nullable().default(null).describe('Where changes land; null discovers it.'),
+  network: z.boolean().default(false).describe('Whether the commands of a sandboxed agent reach the network.'),
   branchPrefix: z
     .string()
     .regex(/^(?!.*(\.\.|\.(lock)?(\/|$)))[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*)*$/)

@@ -7,7 +7,6 @@ import type { AgentAbilities, ChangeInFlight, Inspection, Recovery, SessionResul
 import type { ConflictInput, PublishInput, SubmitInput, Submitted } from '../machines/run/inputs.ts'
 import type { CheckFailure, Finding, Phase, QueueIncident, RunType, Usage } from '../machines/vocabulary.ts'
 import type { FactEvent } from '../persistence/fact-outbox.ts'
-import type { Image } from './agents/images.ts'
 import type { CheckResult } from './forge/checks.ts'
 import type { LandingEffects } from './forge/landing.ts'
 import type { RefIncident } from './forge/refs.ts'
@@ -34,9 +33,11 @@ export interface AgentRequest {
   /** `runs/KEY/run-N`: prompt, context, result and output live here. */
   folder: string
   prompt: string
-  /** Files among the attachments that can be shown to an agent which takes images. Named in the prompt, too. */
-  images: Image[]
+  /** Pictures among the attachments, named in the prompt, for agents that can look at them. */
+  images: readonly { path: string; mediaType: string }[]
   context: unknown
+  /** Whether the commands of a sandboxed agent reach the network. */
+  network: boolean
   /** Milliseconds; over it the turn is ended with class `environment`. */
   timeout: number
   /** The agent's own conversation to go on with, when it has one. */
@@ -47,12 +48,26 @@ export interface AgentRequest {
 
 export type AgentResult = SessionResult
 
+/** What an item of a turn is. */
+export type ItemKind = 'message' | 'reasoning' | 'command' | 'edit' | 'tool' | 'plan'
+
+/** What a turn tells while it runs; its end is its result. */
+export type AgentEvent =
+  /** Once, before anything else: what is needed to end the process group later, and the thread if there is one. */
+  | { type: 'started'; process: ProcessIdentity; thread?: string }
+  /** A sign of life with something in it: an item, a line of output. `files` are relative to the worktree; `diff` is the turn's so far. */
+  | { type: 'progressed'; line: string; item?: ItemKind; files?: string[]; diff?: { files: number; added: number; removed: number } }
+  /** A sign of life, and nothing new in it; at most one in ten seconds. */
+  | { type: 'signalled' }
+  /** A permission is answered at once, by the rules of the project; a question ends the turn, and is its result. */
+  | { type: 'asked'; about: 'permission' | 'question'; text: string; options: string[]; answer: 'allowed' | 'refused' | 'put_off' }
+  /** What the turn has used so far; never less than before. */
+  | { type: 'used'; usage: Usage }
+
 export interface AgentCallbacks {
+  /** Interrupts the turn: its agent is asked to stop, and its processes are ended. */
   signal: AbortSignal
-  /** Called once, before anything else is reported, with what is needed to end the process group later, and the thread if there is one. */
-  onStart: (identity: ProcessIdentity, thread?: string) => void
-  /** A sign of life with something in it: an item, a line of output. */
-  onProgress: (line: string) => void
+  onEvent: (event: AgentEvent) => void
 }
 
 export interface AgentTurn {

@@ -6,7 +6,7 @@ import { runHere, type ProcessRequest, type ProcessResult } from './process/run.
 
 export { endMarked, endProcessGroup, identityOf, type ProcessIdentity } from './process/group.ts'
 export { useProcessHost } from './process/host.ts'
-export type { ProcessRequest, ProcessResult } from './process/run.ts'
+export type { Dialogue, ProcessRequest, ProcessResult, Stdin } from './process/run.ts'
 
 /** Every process that is started, with its request; `result` once it has ended. For whoever watches what is done. */
 const channel = tracingChannel<unknown, { request: ProcessRequest; result?: ProcessResult }>('signalbox:process')

@@ -1,10 +1,11 @@
 // What an agent is asked in one turn: its prompt, its context, and the folder that they are kept in.
 
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseDescription } from '../actors/agents/description.ts'
 import { findImages } from '../actors/agents/images.ts'
 import { composePrompt } from '../actors/agents/prompt.ts'
+import { filesOf } from '../actors/agents/turn-process.ts'
 import type { AgentRequest, PromptContext, ReviewCheckouts, Tracker } from '../actors/ports.ts'
 import type { Instructions, InstructionsRequest } from '../actors/workspace/instructions.ts'
 import type { Config } from '../config.ts'
@@ -32,17 +33,13 @@ export interface Turn {
   at?: InstructionsRequest['at']
 }
 
-/** Describes the turn, and makes the run's folder with the file that the prompt names for what is cut in it. */
+/** Makes the run's folder and describes the turn. */
 export async function prepareRequest(host: RequestHost, turn: Turn): Promise<AgentRequest> {
-  const folder = folderOf(host.config, turn.input)
-  await mkdir(folder, { recursive: true, mode: 0o700 })
-  const request = await describeTurn(host, turn)
-  await writeFile(contextFileIn(folder), `${JSON.stringify(request.context, null, 2)}\n`, { mode: 0o600 })
-  return request
+  await mkdir(folderOf(host.config, turn.input), { recursive: true, mode: 0o700 })
+  return describeTurn(host, turn)
 }
 
 export const attachmentsIn = (folder: string): string => join(folder, 'attachments')
-const contextFileIn = (folder: string): string => join(folder, 'context.json')
 
 const folderOf = ({ dataFolder }: Config, { key, runId, turn }: SessionInput): string =>
   join(dataFolder, 'runs', key, turn > 1 ? `${runId}-turn-${turn}` : runId)
@@ -83,11 +80,12 @@ export async function describeTurn(host: RequestHost, { input, base: projectBase
       ...{ runType: type, turnKind, key, title, description, url, branch, base, attempt, background, change, workflow, recovery },
       ...{ completion, round, past, pastPatch, protectedPaths, conflict, replaces, ...given, ...around },
       images: { given: images.length, leftOut },
-      contextFile: contextFileIn(folder),
+      contextFile: filesOf(folder).context,
       extra: project.prompts.extra === null ? null : await readFile(project.prompts.extra, 'utf8'),
       instructions: { base: projectBase, changed },
     }),
     images,
+    network: project.network,
     context: {
       issue: { key, title, description, sections: parseDescription(description), url },
       run: { id: input.runId, type, attempt, turn: input.turn, kind: turnKind, recovery },

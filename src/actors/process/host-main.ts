@@ -2,26 +2,58 @@
 
 import { toErrorData } from '../../errors.ts'
 import type { HostAnswer, HostRequest } from './host.ts'
-import { runHere } from './run.ts'
+import { runHere, type Dialogue, type Flow, type Stdin } from './run.ts'
 
 process.title = 'signalbox-processes'
 
-const controllers = new Map<number, AbortController>()
+interface Running {
+  controller: AbortController
+  /** Of a dialogue, once it is open. */
+  pipe?: Stdin & Flow
+  /** Bytes of messages that the one who asked has not taken yet. */
+  untaken: number
+}
+
+/** More than this is not read ahead of the one who asked. */
+const mostUntaken = 8 * 2 ** 20
+
+const running = new Map<number, Running>()
 const answer = (message: HostAnswer): void => {
   // Nobody hears it when the one who asked has just ended; `disconnect` follows.
   if (process.connected) process.send!(message, undefined, {}, () => {})
 }
 const endAll = (): void => {
-  for (const controller of controllers.values()) controller.abort()
+  for (const { controller } of running.values()) controller.abort()
 }
 
-async function run({ id, request, lines }: Extract<HostRequest, { type: 'run' }>): Promise<void> {
-  const controller = new AbortController()
-  controllers.set(id, controller)
+function dialogueOf(id: number, one: Running, longest: number | undefined): Dialogue {
+  return {
+    longest,
+    onOpen: (pipe) => {
+      one.pipe = pipe as Stdin & Flow
+      answer({ type: 'open', id })
+    },
+    onMessage: (line) => {
+      one.untaken += line.length
+      if (one.untaken > mostUntaken) one.pipe!.pause()
+      answer({ type: 'message', id, line })
+    },
+  }
+}
+
+function taken(one: Running, bytes: number): void {
+  one.untaken -= bytes
+  if (one.untaken <= mostUntaken / 2) one.pipe?.resume()
+}
+
+async function run({ id, request, lines, dialogue }: Extract<HostRequest, { type: 'run' }>): Promise<void> {
+  const one: Running = { controller: new AbortController(), untaken: 0 }
+  running.set(id, one)
   try {
     const result = await runHere({
       ...request,
-      signal: controller.signal,
+      signal: one.controller.signal,
+      ...(dialogue === null ? {} : { dialogue: dialogueOf(id, one, dialogue.longest) }),
       onStart: (identity) => answer({ type: 'started', id, identity }),
       ...(lines ? { onLine: (line: string) => answer({ type: 'line', id, line }) } : {}),
     })
@@ -29,14 +61,25 @@ async function run({ id, request, lines }: Extract<HostRequest, { type: 'run' }>
   } catch (error) {
     answer({ type: 'error', id, error: toErrorData(error) })
   } finally {
-    controllers.delete(id)
+    running.delete(id)
   }
 }
 
 process.on('message', (message) => {
   const request = message as HostRequest
-  if (request.type === 'run') void run(request)
-  else controllers.get(request.id)?.abort()
+  if (request.type === 'run') return void run(request)
+  const one = running.get(request.id)
+  if (one === undefined) return
+  switch (request.type) {
+    case 'abort':
+      return one.controller.abort()
+    case 'write':
+      return one.pipe?.write(request.text)
+    case 'end':
+      return one.pipe?.end()
+    case 'taken':
+      return taken(one, request.bytes)
+  }
 })
 // Signals are for the server, which decides what ends and when.
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => {})

@@ -7,17 +7,29 @@ import { dirname, extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ConfigurationError, FatalError, ProtocolError, RetryableError, type ErrorData } from '../../errors.ts'
 import { defaultGrace, endProcessGroup, type ProcessIdentity } from './group.ts'
-import { longestTimer, runHere, type ProcessRequest, type ProcessResult } from './run.ts'
+import { longestTimer, runHere, type ProcessRequest, type ProcessResult, type Stdin } from './run.ts'
 
 /** What the host is asked. Functions and signals stay here; what they would hear or say comes as messages. */
 export type HostRequest =
-  | { type: 'run'; id: number; request: Omit<ProcessRequest, 'signal' | 'onLine' | 'onStart'>; lines: boolean }
+  | {
+      type: 'run'
+      id: number
+      request: Omit<ProcessRequest, 'signal' | 'onLine' | 'onStart' | 'dialogue'>
+      lines: boolean
+      dialogue: { longest: number | undefined } | null
+    }
   | { type: 'abort'; id: number }
+  | { type: 'write'; id: number; text: string }
+  | { type: 'end'; id: number }
+  /** So many bytes of messages have been taken. */
+  | { type: 'taken'; id: number; bytes: number }
 
 export type HostAnswer =
   | { type: 'ready' }
   | { type: 'started'; id: number; identity: ProcessIdentity }
   | { type: 'line'; id: number; line: string }
+  | { type: 'open'; id: number }
+  | { type: 'message'; id: number; line: string }
   | { type: 'result'; id: number; result: ProcessResult }
   | { type: 'error'; id: number; error: ErrorData }
 
@@ -66,6 +78,10 @@ function createHost(answerWait: number, onLost: () => void): Host {
       send({ type: 'abort', id })
     }
   }
+  const stdinOf = (id: number): Stdin => ({
+    write: (text) => void (waiting.has(id) && send({ type: 'write', id, text })),
+    end: () => void (waiting.has(id) && send({ type: 'end', id })),
+  })
   const settle = (id: number, settled: (one: Waiting) => void): void => {
     const one = waiting.get(id)
     if (!one) return
@@ -102,6 +118,11 @@ function createHost(answerWait: number, onLost: () => void): Host {
         return attempt(answer.id, () => one.request.onStart?.(answer.identity))
       case 'line':
         return one.failed ? undefined : attempt(answer.id, () => one.request.onLine?.(answer.line))
+      case 'open':
+        return attempt(answer.id, () => one.request.dialogue?.onOpen(stdinOf(answer.id)))
+      case 'message':
+        if (!one.failed) attempt(answer.id, () => one.request.dialogue?.onMessage(answer.line))
+        return send({ type: 'taken', id: answer.id, bytes: answer.line.length })
       case 'result':
         return settle(answer.id, ({ resolve }) => resolve(answer.result))
       case 'error':
@@ -116,7 +137,7 @@ function createHost(answerWait: number, onLost: () => void): Host {
     run(request) {
       if (lost || request.signal?.aborted) return runHere(request)
       const id = next++
-      const { signal, onLine, onStart: _onStart, ...plain } = request
+      const { signal, onLine, onStart: _onStart, dialogue, ...plain } = request
       const { promise, resolve, reject } = Promise.withResolvers<ProcessResult>()
       const one: Waiting = { request, failed: false, resolve, reject }
       waiting.set(id, one)
@@ -126,7 +147,7 @@ function createHost(answerWait: number, onLost: () => void): Host {
       }
       child.ref()
       child.channel?.ref()
-      send({ type: 'run', id, request: plain, lines: onLine !== undefined })
+      send({ type: 'run', id, request: plain, lines: onLine !== undefined, dialogue: dialogue ? { longest: dialogue.longest } : null })
       if (!signal) return promise
       const abort = (): void => send({ type: 'abort', id })
       signal.addEventListener('abort', abort, { once: true })

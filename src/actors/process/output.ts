@@ -1,6 +1,7 @@
 // What is kept of a child's output: bounded tails, bounded lines and a bounded file, whatever the child prints.
 
 import { createWriteStream } from 'node:fs'
+import { ProtocolError } from '../../errors.ts'
 
 /** The last `size` bytes of a stream. */
 export interface Tail {
@@ -117,6 +118,42 @@ export function createLines(report: (line: string) => void): { add: (chunk: Buff
       if (partialLength > 0) finish()
       if (held !== null) report(held)
       held = null
+    },
+  }
+}
+
+/** Splits a stream into lines, whole and in order. Throws ProtocolError `line-too-long`, once: what comes after it is dropped. */
+export function createMessages(report: (line: string) => void, longest: number): { add: (chunk: Buffer) => void; end: () => void } {
+  let partial: Buffer[] = []
+  let length = 0
+  let failed = false
+  const extend = (bytes: Buffer): void => {
+    if (bytes.length === 0) return
+    partial.push(bytes)
+    length += bytes.length
+    if (length <= longest) return
+    failed = true
+    partial = []
+    throw new ProtocolError('line-too-long', `It has written a line of more than ${longest} bytes.`)
+  }
+  const finish = (): void => {
+    const line = Buffer.concat(partial).toString('utf8')
+    partial = []
+    length = 0
+    if (line.trim() !== '') report(line)
+  }
+  return {
+    add: (chunk) => {
+      let from = 0
+      for (let end = chunk.indexOf(10); end !== -1 && !failed; end = chunk.indexOf(10, from)) {
+        extend(chunk.subarray(from, end))
+        finish()
+        from = end + 1
+      }
+      if (!failed) extend(chunk.subarray(from))
+    },
+    end: () => {
+      if (!failed && length > 0) finish()
     },
   }
 }

@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { statSync } from 'node:fs'
 import { FatalError, RetryableError, type SignalboxError } from '../../errors.ts'
 import { defaultGrace, endGroup, identityOf, signalGroup, type ProcessIdentity } from './group.ts'
-import { createLines, createOutputFile, createTail } from './output.ts'
+import { createLines, createMessages, createOutputFile, createTail } from './output.ts'
 
 export interface ProcessRequest {
   /** A text is run by `/bin/sh -c`; a list is a program and its arguments, without a shell. */
@@ -33,8 +33,31 @@ export interface ProcessRequest {
   onStart?: ((identity: ProcessIdentity) => void) | undefined
   /** Milliseconds between SIGTERM and SIGKILL. Default 3,000. */
   grace?: number | undefined
-  /** Standard input; without it there is none. */
+  /** Standard input; without it, and without a dialogue, there is none. */
   input?: string | Uint8Array | undefined
+  dialogue?: Dialogue | undefined
+}
+
+/** A process that is talked with, a line at a time in both directions. Throwing in a callback ends the group and rejects. */
+export interface Dialogue {
+  /** Called after `onStart`, before any line. */
+  onOpen: (stdin: Stdin) => void
+  /** Every line of standard output, whole and in order. */
+  onMessage: (line: string) => void
+  /** Bytes; a longer line ends the group and rejects with ProtocolError `line-too-long`. Default 64 MiB. */
+  longest?: number | undefined
+}
+
+/** What is written after the process has ended goes nowhere: its end is told by the result. */
+export interface Stdin {
+  write: (text: string) => void
+  end: () => void
+}
+
+/** What holds standard output back while it comes faster than it is used. */
+export interface Flow {
+  pause: () => void
+  resume: () => void
 }
 
 export interface ProcessResult {
@@ -50,8 +73,11 @@ export interface ProcessResult {
   ms: number
 }
 
+const longestMessage = 64 * 2 ** 20
 /** How long the pipes may stay open after the leader has ended: a background child that holds them is ended then. */
 const pipeWait = 500
+/** Of a dialogue, for the messages of a process that has ended to be taken. */
+const behindWait = 10_000
 /** Milliseconds; a longer timer would fire at once. */
 export const longestTimer = 2 ** 31 - 1
 
@@ -94,6 +120,7 @@ export async function runHere(request: ProcessRequest): Promise<ProcessResult> {
   }
 
   attempt(() => request.onStart?.(identityOf(group) ?? { pid: group, group, startTime: '' }))
+  attempt(() => request.dialogue?.onOpen(stdinOf(child)))
   const output = collect(child, request, attempt)
   const onAbort = (): void => {
     aborted = true
@@ -118,7 +145,7 @@ export async function runHere(request: ProcessRequest): Promise<ProcessResult> {
   await settles(closed, pipeWait)
   await endGroup(group, endingSince === null ? Math.min(grace, 1_000) : Math.max(0, grace - (performance.now() - endingSince)))
   // Still open only when a process that left the group holds them.
-  const complete = await settles(closed, pipeWait)
+  const complete = await settles(closed, request.dialogue && child.stdout!.isPaused() ? behindWait : pipeWait)
   const isBehind = child.stdout!.isPaused() || child.stderr!.isPaused()
   child.stdout!.destroy()
   child.stderr!.destroy()
@@ -135,6 +162,13 @@ export async function runHere(request: ProcessRequest): Promise<ProcessResult> {
     ms: performance.now() - startedAt,
   }
 }
+
+const stdinOf = ({ stdin, stdout }: ChildProcess): Stdin & Flow => ({
+  write: (text) => void (stdin!.writable && stdin!.write(text)),
+  end: () => void stdin!.end(),
+  pause: () => void stdout!.pause(),
+  resume: () => void stdout!.resume(),
+})
 
 const notStarted: ProcessResult = {
   exitCode: null,
@@ -155,7 +189,7 @@ async function start(request: ProcessRequest): Promise<ChildProcess> {
       cwd: request.cwd,
       env: request.env,
       detached: true, // a session and a group of its own: ended as one, and no terminal to ask on
-      stdio: [request.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+      stdio: [request.input === undefined && request.dialogue === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     })
   } catch (error) {
     throw toStartError(error, file, request.cwd)
@@ -166,7 +200,7 @@ async function start(request: ProcessRequest): Promise<ChildProcess> {
   }
   child.on('error', () => {}) // only a failed kill or send comes here once it runs, and we do neither through `child`
   child.stdin?.on('error', () => {}) // it need not read its input to the end
-  child.stdin?.end(request.input)
+  if (request.dialogue === undefined) child.stdin?.end(request.input)
   return child
 }
 
@@ -202,6 +236,7 @@ function collect(child: ChildProcess, request: ProcessRequest, attempt: (callbac
   const encoding = request.encoding ?? 'utf8'
   const tails = { stdout: createTail(keep), stderr: createTail(keep) }
   const lines = request.onLine && createLines(request.onLine)
+  const messages = request.dialogue && createMessages(request.dialogue.onMessage, request.dialogue.longest ?? longestMessage)
   const streams = [child.stdout!, child.stderr!]
   const file =
     request.outputFile === undefined
@@ -218,6 +253,7 @@ function collect(child: ChildProcess, request: ProcessRequest, attempt: (callbac
     tails.stdout.add(chunk)
     take(chunk)
     if (lines) attempt(() => lines.add(chunk))
+    if (messages) attempt(() => messages.add(chunk))
   })
   child.stderr!.on('data', (chunk: Buffer) => {
     tails.stderr.add(chunk)
@@ -227,6 +263,7 @@ function collect(child: ChildProcess, request: ProcessRequest, attempt: (callbac
   return {
     end: async () => {
       if (lines) attempt(() => lines.end())
+      if (messages) attempt(() => messages.end())
       await file?.end()
       const truncated = tails.stdout.dropped || tails.stderr.dropped || (file?.truncated ?? false)
       return { stdout: tails.stdout.bytes().toString(encoding), stderr: tails.stderr.bytes().toString(encoding), truncated }

@@ -10,6 +10,7 @@ import type { ProcessIdentity } from '../process.ts'
 export type SessionEvent =
   | { type: 'session.started'; process: ProcessIdentity; thread?: string; abilities: AgentAbilities }
   | { type: 'session.progressed'; line: string }
+  | { type: 'session.signalled' }
   | { type: 'session.steered'; id: string; taken: boolean }
   | { type: 'session.finished'; result: AgentResult }
 
@@ -94,15 +95,24 @@ function run<Input>(host: SessionHost<Input>, input: Input, signal: AbortSignal,
       else {
         const turn = agent.start(request, {
           signal,
-          onStart: (identity, thread) => {
-            const { steer: canSteer, fork } = agent.abilities
-            const abilities = { steer: canSteer, fork }
-            say({ type: 'session.started', process: identity, abilities, ...(thread === undefined ? {} : { thread }) })
-          },
-          onProgress: (line) => {
-            host.onLine(request, line)
-            if (quiet) waitingLine = line
-            else tell(line)
+          onEvent: (event) => {
+            switch (event.type) {
+              case 'started': {
+                const { steer: canSteer, fork } = agent.abilities
+                return say({ ...event, type: 'session.started', abilities: { steer: canSteer, fork } })
+              }
+              case 'progressed':
+                host.onLine(request, event.line)
+                if (quiet) waitingLine = event.line
+                else tell(event.line)
+                return
+              case 'asked':
+                return host.onLine(request, `${event.about}: ${event.text} (${event.answer.replace('_', ' ')})`)
+              case 'signalled':
+                return say({ type: 'session.signalled' })
+              case 'used': // its sum comes with the result
+                return
+            }
           },
         })
         steer = turn.steer

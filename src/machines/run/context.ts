@@ -56,6 +56,8 @@ export interface RunInput {
   /** How many runs of this type its change has had, this one included. */
   round: number
   lastFailure: string | null
+  /** The agent's own conversation about the issue, to go on with; not there where it begins one. */
+  inThread?: string | null
   /**
    * Milliseconds: the whole run; without progress; after a nudge; without any sign of life (default: as long as the run); for a
    * completion check; for the agent to end after an interrupt; for a look at its worktree.
@@ -110,6 +112,8 @@ export interface RunOutput {
   dirty: string[]
   /** Those of a run that was called off, as they were when its agent had ended. */
   left?: string[]
+  /** The agent's conversation; not there where it has none. */
+  thread?: string
   /** Milliseconds of its time in which nobody was at work: from its last event before an interruption until that was noticed. */
   idle: number
 }
@@ -170,6 +174,10 @@ export interface SessionResult {
   /** Only with `failed`: which policy applies (design §5). */
   failure?: 'capacity' | 'auth' | 'environment' | 'agent' | 'bug'
   reason?: string
+  /** Only with `failed`: what the provider, or the agent's protocol, calls it. */
+  code?: string
+  /** Only of `capacity`, epoch ms: when the provider says that there will be some again. */
+  retryAt?: number
   summary: string
   question?: string
   /** Only of a completion check: what is the matter, when nothing was changed. */
@@ -185,6 +193,10 @@ export interface SessionResult {
   thread?: string
   /** Only with `failed`: the thread that was to be gone on with is not to be had, and nothing was done. */
   lost?: boolean
+  /** Only with `failed`: the agent's process has died in the middle of its turn; its thread can be gone on with. */
+  died?: boolean
+  /** Only with `failed`: the thread is as long as it can be, and can neither be gone on with nor forked. */
+  exhausted?: boolean
 }
 
 /** What the worktree holds after a run; what verification decides on. */
@@ -326,7 +338,7 @@ export function createContext({ input }: { input?: RunInput }): RunContext {
     abilities: noAbilities,
     lastLine: null,
     uncommitted: null,
-    thread: null,
+    thread: input?.inThread ?? null,
     result: null,
     inspection: null,
     sequence: null,

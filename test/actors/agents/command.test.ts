@@ -40,8 +40,9 @@ function agentOf(command: string, options: Partial<CommandAgentOptions> = {}) {
     base: 'trunk',
     worktree,
     folder,
-    prompt: '# Grüße\n',
     images: [],
+    network: false,
+    prompt: '# Grüße\n',
     context: { issue: { title: 'Greet' } },
     timeout: 20_000,
     thread: null,
@@ -55,8 +56,10 @@ function agentOf(command: string, options: Partial<CommandAgentOptions> = {}) {
       { ...request, ...more },
       {
         signal: controller.signal,
-        onStart: (identity) => identities.push(identity),
-        onProgress: (line) => {
+        onEvent: (event) => {
+          if (event.type === 'started') identities.push(event.process)
+          if (event.type !== 'progressed') return
+          const { line } = event
           progress.push(line)
           onProgress(line)
         },
@@ -277,7 +280,9 @@ test('an agent that deletes its worktree or its .git ends like any other', async
 test('while it runs it is on record and reported started once; afterwards it is not', async () => {
   const { turn, records, data } = agentOf('echo one; sleep 0.1; echo two')
   let during: string[] = []
-  const { identities, progress } = await turn({}, () => (during = records()))
+  const { identities, progress } = await turn({}, (line) => {
+    if (line === 'one') during = records()
+  })
   expect(identities).toEqual([{ pid: expect.any(Number), group: identities[0]!.pid, startTime: expect.stringMatching(/^\d+$/) }])
   expect(during).toEqual([`${identities[0]!.pid}-${identities[0]!.startTime}.json`])
   expect(progress).toEqual(['one', 'two'])
@@ -372,7 +377,7 @@ test('a listener that throws ends the agent, and is no rejection', async () => {
 
 test('it cannot be steered', async () => {
   const { agent, request, controller } = agentOf('true')
-  const started = agent.start(request, { signal: controller.signal, onStart: () => {}, onProgress: () => {} })
+  const started = agent.start(request, { signal: controller.signal, onEvent: () => {} })
   expect(await started.steer('turn left')).toBe(false)
   await started.result
 })

@@ -20,11 +20,17 @@ const turn = agent.start(
     folder: `${data}/runs/APP-1/run-1`,
     prompt: '',
     images: [],
+    network: false,
     context: null,
     timeout: 60_000,
     thread: null,
     recovery: null,
   },
-  { signal: new AbortController().signal, onStart: () => {}, onProgress: (line) => process.stdout.write(`${line}\n`) },
+  {
+    signal: new AbortController().signal,
+    onEvent: (event) => {
+      if (event.type === 'progressed') process.stdout.write(`${event.line}\n`)
+    },
+  },
 )
 await turn.result

@@ -13,14 +13,18 @@ function createShell(abilities: Agent['abilities'], thread?: string): Agent {
   return {
     kind: 'shell',
     abilities,
-    start(_request, { signal, onStart, onProgress }) {
+    start(_request, { signal, onEvent }) {
       const child = spawn('sh', ['-c', abilities.steer ? 'echo ready; read line; echo "$line"' : 'echo ready; sleep 0.3'])
       signal.addEventListener('abort', () => child.kill('SIGKILL'))
-      onStart({ pid: child.pid!, group: child.pid!, startTime: '1' }, thread)
+      onEvent({
+        type: 'started',
+        process: { pid: child.pid!, group: child.pid!, startTime: '1' },
+        ...(thread === undefined ? {} : { thread }),
+      })
       let printed = ''
       child.stdout.on('data', (text: Buffer) => {
         printed += text.toString()
-        onProgress(text.toString().trim())
+        onEvent({ type: 'progressed', line: text.toString().trim() })
       })
       return {
         result: new Promise((resolve) => child.once('close', () => resolve({ outcome: 'completed', summary: printed }))),

@@ -1,0 +1,266 @@
+// Codex, through its app-server: JSON-RPC, a line a message, without the version member. https://developers.openai.com/codex/app-server
+
+import { z } from 'zod'
+import { toErrorData } from '../../errors.ts'
+import type { Agent, AgentRequest, AgentResult, Usage } from '../ports.ts'
+import { answerSchema, readLastWords } from './answer.ts'
+import { failureOf } from './codex/failure.ts'
+import { progressOf, sizeOf } from './codex/items.ts'
+import {
+  agentMessage,
+  approval,
+  question,
+  readNotification,
+  threadAnswer,
+  turnAnswer,
+  turnsAnswer,
+  type CodexLimits,
+  type CodexTokens,
+  type CodexTurn,
+  type Notification,
+} from './codex/messages.ts'
+import { createPeer, refusalOf } from './json-rpc.ts'
+import { createTalkingAgent, requestDeadline, type Talk, type TalkHost, type TalkingAgentOptions } from './talking.ts'
+import { failed } from './turn-process.ts'
+import { writableRoots } from './writable-roots.ts'
+
+export type SandboxMode = 'read-only' | 'workspace-write' | 'danger-full-access'
+
+export interface CodexOptions extends TalkingAgentOptions {
+  model: string | null
+  effort: string | null
+  sandbox: SandboxMode
+  limits?: TalkingAgentOptions['limits'] & {
+    /** Milliseconds without a message, after which the thread is read: a completion may have been missed. Default 60,000. */
+    reread?: number
+  }
+}
+
+export const createCodexAgent = (options: CodexOptions): Agent =>
+  createTalkingAgent('codex', { steer: true, fork: true }, options, (host) => createTalk(options, host))
+
+const anything = z.unknown()
+
+function createTalk(options: CodexOptions, host: TalkHost): Talk {
+  const { request } = host
+  const rpc = createPeer({
+    send: host.send,
+    version: false,
+    deadline: requestDeadline(options),
+    after: host.after,
+    onNotification,
+    onRequest,
+  })
+  const finished = Promise.withResolvers<CodexTurn>()
+  finished.promise.catch(() => {}) // its process may end before anybody waits for it
+  let thread: string | undefined
+  let turn: string | undefined
+  let words = ''
+  let lastDiff = ''
+  let asked: string | null = null
+  let limits: CodexLimits | null = null
+  let before: CodexTokens | undefined
+  let usage: Usage | undefined
+  let cancelReread = (): void => {}
+
+  function onNotification(method: string, params: unknown): void {
+    watchSilence()
+    const told = readNotification(method, params)
+    if (told === null) return
+    if (told.method === 'account/rateLimits/updated') limits = told.params.rateLimits
+    // Threads of agents that this one has called are not the one that is waited for (F27).
+    else if (told.params.threadId === thread) onOwn(told)
+  }
+
+  function onOwn(told: Exclude<Notification, { method: 'account/rateLimits/updated' }>): void {
+    switch (told.method) {
+      case 'item/started':
+      case 'item/completed': {
+        const { item } = told.params
+        const when = told.method === 'item/started' ? 'started' : 'completed'
+        if (when === 'completed' && item.type === 'agentMessage') words = item.text ?? words
+        const progress = progressOf(when, item, request.worktree)
+        if (progress !== null) host.tell(progress)
+        return
+      }
+      case 'turn/plan/updated': {
+        const step = told.params.plan.find(({ status }) => status === 'inProgress')
+        if (step) host.tell({ type: 'progressed', line: step.step, item: 'plan' })
+        return
+      }
+      case 'turn/diff/updated': {
+        // It is told after each response, the same one too.
+        if (told.params.diff === lastDiff) return
+        lastDiff = told.params.diff
+        const diff = sizeOf(lastDiff)
+        return host.tell({ type: 'progressed', line: `${diff.files} files, +${diff.added} -${diff.removed}`, item: 'edit', diff })
+      }
+      case 'thread/tokenUsage/updated':
+        return onTokens(told.params.tokenUsage)
+      case 'turn/completed':
+        if (turn === undefined || told.params.turn.id === turn) finished.resolve(told.params.turn)
+    }
+  }
+
+  /** The totals are the thread's: what it had before this turn is not this turn's. */
+  function onTokens({ total, last }: { total: CodexTokens; last: CodexTokens }): void {
+    if (turn === undefined) return
+    before ??= {
+      inputTokens: total.inputTokens - last.inputTokens,
+      cachedInputTokens: total.cachedInputTokens - last.cachedInputTokens,
+      outputTokens: total.outputTokens - last.outputTokens,
+    }
+    usage = {
+      inputTokens: Math.max(usage?.inputTokens ?? 0, total.inputTokens - before.inputTokens),
+      cachedTokens: Math.max(usage?.cachedTokens ?? 0, total.cachedInputTokens - before.cachedInputTokens),
+      outputTokens: Math.max(usage?.outputTokens ?? 0, total.outputTokens - before.outputTokens),
+      usd: 0,
+    }
+    host.tell({ type: 'used', usage })
+  }
+
+  /** Nobody is there to be asked for a permission: what the sandbox does not allow is refused. A question ends the turn. */
+  async function onRequest(method: string, params: unknown): Promise<unknown> {
+    switch (method) {
+      case 'item/commandExecution/requestApproval':
+      case 'item/fileChange/requestApproval': {
+        const { command, reason } = approval.safeParse(params).data ?? {}
+        const text = [command ?? 'to change files', reason].filter((part) => part != null).join(': ')
+        host.tell({ type: 'asked', about: 'permission', text, options: [], answer: 'refused' })
+        return { decision: 'decline' }
+      }
+      case 'item/tool/requestUserInput': {
+        const parsed = question.safeParse(params)
+        if (!parsed.success) return undefined
+        const { questions } = parsed.data
+        const options = questions.flatMap((one) => (one.options ?? []).map(({ label }) => label))
+        asked = questions.map((one) => [one.question, ...(one.options ?? []).map(({ label }) => `- ${label}`)].join('\n')).join('\n\n')
+        host.tell({ type: 'asked', about: 'question', text: asked, options, answer: 'put_off' })
+        void interruptTurn().catch(() => {})
+        return new Promise(() => {}) // the interrupt takes it back
+      }
+    }
+    return undefined
+  }
+
+  async function openThread(): Promise<string> {
+    const { model, sandbox } = options
+    const settings = { cwd: request.worktree, approvalPolicy: 'never', sandbox, ...(model === null ? {} : { model }) }
+    if (request.thread === null)
+      return (await rpc.request('thread/start', { ...settings, serviceName: 'signalbox' }, threadAnswer)).thread.id
+    const method = request.recovery?.way === 'fork' ? 'thread/fork' : 'thread/resume'
+    return (await rpc.request(method, { ...settings, threadId: request.thread, excludeTurns: true }, threadAnswer)).thread.id
+  }
+
+  function startTurn() {
+    const { effort } = options
+    const images = request.images.map(({ path }) => ({ type: 'localImage', path }))
+    return rpc.request(
+      'turn/start',
+      {
+        threadId: thread!,
+        input: [{ type: 'text', text: request.prompt, text_elements: [] }, ...images],
+        sandboxPolicy: sandboxPolicy(options.sandbox, request),
+        outputSchema: answerSchema(request),
+        ...(effort === null ? {} : { effort }),
+      },
+      turnAnswer,
+    )
+  }
+
+  async function interruptTurn(): Promise<void> {
+    if (thread === undefined || turn === undefined) return
+    await rpc.request('turn/interrupt', { threadId: thread, turnId: turn }, anything)
+  }
+
+  /** A completion that was missed on the stream is in the thread. */
+  function watchSilence(): void {
+    cancelReread()
+    cancelReread = host.after(options.limits?.reread ?? 60_000, () => {
+      void reread().catch(() => {}) // its process has ended, or it does not answer: the deadlines of the turn hold
+      watchSilence()
+    })
+  }
+
+  async function reread(): Promise<void> {
+    if (thread === undefined || turn === undefined) return
+    const { data } = await rpc.request('thread/turns/list', { threadId: thread, limit: 1 }, turnsAnswer)
+    const last = data.find(({ id }) => id === turn)
+    if (last !== undefined && last.status !== 'inProgress') finished.resolve(last)
+  }
+
+  function conclude({ status, error, items }: CodexTurn): AgentResult {
+    if (asked !== null) return { outcome: 'needs_input', summary: asked, question: asked }
+    if (status === 'interrupted') return failed('environment', 'The turn was interrupted.', 'interrupted')
+    if (status !== 'completed') return failureOf(error, limits, Date.now())
+    const last = words === '' ? items.flatMap((item) => agentMessage.safeParse(item).data ?? []).at(-1)?.text : words
+    try {
+      return readLastWords(last ?? '')
+    } catch (error) {
+      const { message, code } = toErrorData(error)
+      return failed('agent', message, code)
+    }
+  }
+
+  return {
+    async run() {
+      await rpc.request(
+        'initialize',
+        {
+          clientInfo: { name: 'signalbox', title: 'Signalbox', version: '0.2.0' },
+          capabilities: { experimentalApi: true, requestAttestation: false },
+        },
+        anything,
+      )
+      rpc.notify('initialized')
+      try {
+        thread = await openThread()
+      } catch (error) {
+        if (request.thread === null || refusalOf(error) === null) throw error
+        return { ...failed('environment', `Its thread could not be opened: ${refusalOf(error)!.message}`, 'thread-lost'), lost: true }
+      }
+      host.started(thread)
+      try {
+        turn = (await startTurn()).turn.id
+        watchSilence()
+        return conclude(await finished.promise)
+      } finally {
+        cancelReread()
+      }
+    },
+    receive: rpc.receive,
+    async steer(text) {
+      if (thread === undefined || turn === undefined) return false
+      const input = [{ type: 'text', text, text_elements: [] }]
+      await rpc.request('turn/steer', { threadId: thread, expectedTurnId: turn, input }, anything)
+      return true
+    },
+    async interrupt() {
+      await interruptTurn()
+      // An interrupted turn leaves its running commands behind.
+      await rpc.request('thread/backgroundTerminals/clean', { threadId: thread! }, anything)
+    },
+    close() {
+      cancelReread()
+      rpc.close()
+      finished.reject(new Error('closed'))
+    },
+    known: () => ({ ...(thread === undefined ? {} : { thread }), ...(usage === undefined ? {} : { usage }) }),
+  }
+}
+
+/** Not the agent's to write where the worktrees of others lie in it. */
+const shared = '/tmp'
+
+/** As the app-server wants it for one turn. Its own temporary folder, TMPDIR, is writable. */
+function sandboxPolicy(mode: SandboxMode, { worktree, branch, network }: AgentRequest): object {
+  if (mode === 'danger-full-access') return { type: 'dangerFullAccess' }
+  if (mode === 'read-only') return { type: 'readOnly', networkAccess: network }
+  return {
+    type: 'workspaceWrite',
+    writableRoots: writableRoots(worktree, branch),
+    networkAccess: network,
+    excludeTmpdirEnvVar: false,
+    excludeSlashTmp: worktree.startsWith(`${shared}/`),
+  }
+}

@@ -1,0 +1,117 @@
+// JSON-RPC with a process: requests in both directions, each of ours with a deadline.
+
+import { z } from 'zod'
+import { FatalError, ProtocolError, RetryableError, toErrorData } from '../../errors.ts'
+
+export interface RpcPeer {
+  /**
+   * Rejects with FatalError `request-refused` (`cause` is the error object of the answer), ProtocolError `invalid-answer`, RetryableError
+   * `request-timeout` and `process-ended`.
+   */
+  request: <T>(method: string, params: object, answer: z.ZodType<T>) => Promise<T>
+  notify: (method: string, params?: object) => void
+  /** Takes what the other side has sent. What is no message of the protocol is ignored. */
+  receive: (message: unknown) => void
+  /** Nothing comes any more. */
+  close: () => void
+}
+
+export interface RpcOptions {
+  send: (message: object) => void
+  /** Codex leaves the version out of its messages. */
+  version: boolean
+  onNotification: (method: string, params: unknown) => void
+  /** Throwing, or answering `undefined`, is told to the other side as an error. */
+  onRequest: (method: string, params: unknown) => Promise<unknown>
+  /** Milliseconds for an answer. */
+  deadline: number
+  after: (ms: number, callback: () => void) => () => void
+}
+
+const message = z.object({
+  id: z.union([z.string(), z.number()]).optional(),
+  method: z.string().optional(),
+  params: z.unknown().optional(),
+  result: z.unknown().optional(),
+  error: z.object({ code: z.number(), message: z.string(), data: z.unknown().optional() }).nullish(),
+})
+
+interface Waiting {
+  resolve: (result: unknown) => void
+  reject: (error: unknown) => void
+  cancel: () => void
+}
+
+/** https://www.jsonrpc.org/specification#error_object */
+const methodNotFound = -32601
+const internalError = -32603
+
+export function createPeer({ send, version, onNotification, onRequest, deadline, after }: RpcOptions): RpcPeer {
+  const waiting = new Map<number, Waiting>()
+  const prefix = version ? { jsonrpc: '2.0' } : {}
+  let next = 1
+  let closed = false
+  const ended = (method: string): RetryableError =>
+    new RetryableError('process-ended', `'${method}' was not answered: the agent's process has ended.`)
+
+  function settle(id: unknown, { result, error }: z.output<typeof message>): void {
+    const one = waiting.get(Number(id))
+    if (one === undefined) return // its deadline has passed
+    waiting.delete(Number(id))
+    one.cancel()
+    if (error == null) one.resolve(result)
+    else one.reject(new FatalError('request-refused', error.message, { cause: error }))
+  }
+
+  async function serve(id: string | number, method: string, params: unknown): Promise<void> {
+    try {
+      const result = await onRequest(method, params)
+      if (result === undefined) send({ ...prefix, id, error: { code: methodNotFound, message: `'${method}' is not offered here.` } })
+      else send({ ...prefix, id, result })
+    } catch (error) {
+      send({ ...prefix, id, error: { code: internalError, message: toErrorData(error).message } })
+    }
+  }
+
+  return {
+    async request(method, params, answer) {
+      if (closed) throw ended(method)
+      const id = next++
+      const { promise, resolve, reject } = Promise.withResolvers<unknown>()
+      const cancel = after(deadline, () => {
+        waiting.delete(id)
+        reject(new RetryableError('request-timeout', `The agent did not answer '${method}' within ${Math.round(deadline / 1_000)} s.`))
+      })
+      waiting.set(id, { resolve, cancel, reject: (error) => reject(error) })
+      send({ ...prefix, id, method, params })
+      const parsed = answer.safeParse(await promise)
+      if (parsed.success) return parsed.data
+      const [issue] = parsed.error.issues
+      const at = issue!.path.join('.')
+      throw new ProtocolError('invalid-answer', `The agent's answer to '${method}' is not valid: '${at}' ${issue!.message}.`)
+    },
+    notify: (method, params) => send({ ...prefix, method, ...(params === undefined ? {} : { params }) }),
+    receive(received) {
+      const parsed = message.safeParse(received)
+      if (!parsed.success) return
+      const { id, method, params } = parsed.data
+      if (method === undefined) return settle(id, parsed.data)
+      if (id === undefined) onNotification(method, params)
+      else void serve(id, method, params)
+    },
+    close() {
+      closed = true
+      for (const { reject, cancel } of waiting.values()) {
+        cancel()
+        reject(new RetryableError('process-ended', "The agent's process has ended."))
+      }
+      waiting.clear()
+    },
+  }
+}
+
+/** The error object of a refused request; null of any other error. */
+export function refusalOf(error: unknown): { code: number; message: string } | null {
+  if (!(error instanceof FatalError) || error.code !== 'request-refused') return null
+  return error.cause as { code: number; message: string }
+}

@@ -1,0 +1,21 @@
+// What an agent's process has printed, as text for people and the journal.
+
+import { stripVTControlCharacters } from 'node:util'
+
+/** How much of the end of an output is told. */
+const toldBytes = 4_096
+
+/** Without colours, cursor movements and other control characters. */
+export const toPlain = (text: string): string =>
+  // oxlint-disable-next-line no-control-regex
+  stripVTControlCharacters(text).replace(/[\u0000-\u0008\u000B-\u001F\u007F]/g, '')
+
+/** The end of its standard error, as a sentence to go on with; empty when there was none. */
+export function endOfOutput(stderr: string): string {
+  const bytes = Buffer.from(toPlain(stderr).trim())
+  const end = bytes
+    .subarray(Math.max(0, bytes.length - toldBytes))
+    .toString()
+    .replace(/^\uFFFD+/, '')
+  return end === '' ? '' : ` Its standard error ended with:\n${end}`
+}

@@ -1,0 +1,29 @@
+// The four kinds of agent, each on the real program that speaks its protocol.
+
+import { createCodexAgent } from '../../../src/actors/agents/codex.ts'
+import { agentBinaries } from '../binaries.ts'
+import { codexHome } from '../homes.ts'
+import type { Candidate } from './ground.ts'
+
+export async function candidates(): Promise<Candidate[]> {
+  const binaries = await agentBinaries()
+  return [
+    {
+      kind: 'codex',
+      can: { protocol: true, resume: true, fork: true, steer: true, ask: true, items: true, usage: true, resetTime: true, sandbox: true },
+      create: ({ folder, processes }, { name, responsesUrl }, { wrap = '', env = {} }) =>
+        createCodexAgent({
+          ...{
+            name: 'codex',
+            command: `${wrap} ${binaries.codex} app-server`.trim(),
+            model: null,
+            effort: null,
+            sandbox: 'workspace-write',
+            processes,
+          },
+          env: { ...codexHome(folder, responsesUrl, name, { features: { default_mode_request_user_input: true } }).env, ...env },
+          limits: { reread: 1_000, request: 15_000 },
+        }),
+    },
+  ]
+}
