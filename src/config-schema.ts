@@ -326,7 +326,7 @@ const project = z.strictObject({
       extra: path.nullable().default(null).describe('A file of more instructions for every run.'),
     })
     .prefault({})
-    .describe('Workflow files are read from the worktree.'),
+    .describe('Workflow files are read from the base branch.'),
 })
 
 export const configSchema = z
