@@ -85,6 +85,7 @@ describe('its failures', () => {
     ['rate_limit', { api_error_status: 429 }, 'capacity', 'rate_limit 429'],
     // Claude has one word for both: the provider's own decides.
     ['server_error', { api_error_status: 529, api_error_type: 'overloaded_error' }, 'capacity', 'overloaded_error 529'],
+    ['server_error', { api_error_type: 'overloaded_error' }, 'capacity', 'overloaded_error'],
     ['server_error', { api_error_status: 500, api_error_type: 'api_error' }, 'environment', 'api_error 500'],
     ['server_error', { api_error: 'connection_failed' }, 'environment', 'connection_failed'],
     ['unknown', { api_error_status: 400, api_error_type: 'invalid_request_error' }, 'agent', 'invalid_request_error 400'],
