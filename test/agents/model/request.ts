@@ -28,6 +28,8 @@ export interface ModelRequest {
   conversation: string | null
   /** The schema of the answer, when one is asked for. */
   schema: unknown
+  /** The last words of the model, when its agent urges it to answer by a tool instead; Claude does so once. */
+  urged: string | null
   /** The HTTP status that was sent; null until then. */
   status: number | null
   /** The client closed the connection before the response had ended. */
@@ -37,10 +39,10 @@ export interface ModelRequest {
 export type Body = Record<string, unknown>
 type Part = { type?: string; [key: string]: unknown }
 
-export type Neutral = Pick<ModelRequest, 'model' | 'system' | 'said' | 'results' | 'images' | 'tools' | 'conversation' | 'schema'>
+export type Neutral = Pick<ModelRequest, 'model' | 'system' | 'said' | 'results' | 'images' | 'tools' | 'conversation' | 'schema' | 'urged'>
 
 export const emptyNeutral = (): Neutral => ({
-  ...{ model: '', system: '', said: [], results: [], images: [], tools: [], conversation: null, schema: null },
+  ...{ model: '', system: '', said: [], results: [], images: [], tools: [], conversation: null, schema: null, urged: null },
 })
 
 const list = (value: unknown): Part[] => (Array.isArray(value) ? (value as Part[]) : [])
@@ -85,15 +87,24 @@ export function readMessagesRequest(body: Body): Neutral {
   neutral.tools = list(body['tools']).map((tool) => String(tool['name']))
   neutral.conversation = sessionOf(record(body['metadata'])['user_id'])
   neutral.schema = record(record(body['output_config'])['format'])['schema'] ?? null
+  let words: string | null = null
   for (const message of list(body['messages'])) {
+    neutral.urged = null
+    if (message['role'] === 'assistant') words = text(message['content'])
     if (message['role'] !== 'user') continue
     const parts: Part[] = typeof message['content'] === 'string' ? [{ type: 'text', text: message['content'] }] : list(message['content'])
-    const words = text(parts.filter((part) => part.type === 'text'))
-    if (words !== '') neutral.said.push(words)
+    const said = text(parts.filter((part) => part.type === 'text'))
+    if (said !== '') neutral.said.push(said)
+    if (said.includes('[structured-output-enforce]')) neutral.urged = words
     for (const part of parts) {
       if (part.type === 'image')
         neutral.images.push({ type: String(record(part['source'])['media_type']), data: String(record(part['source'])['data']) })
-      if (part.type === 'tool_result') neutral.results.push({ id: String(part['tool_use_id']), output: text(part['content']) })
+      if (part.type !== 'tool_result') continue
+      const output = text(part['content'])
+      neutral.results.push({ id: String(part['tool_use_id']), output })
+      // What is said while a tool runs comes with its result.
+      const meanwhile = /The user sent a new message while you were working:\n([\s\S]*)/.exec(output)?.[1]
+      if (meanwhile !== undefined) neutral.said.push(meanwhile)
     }
   }
   return neutral

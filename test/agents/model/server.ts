@@ -154,7 +154,7 @@ async function read(incoming: IncomingMessage): Promise<ModelRequest> {
   }
   if (request.method !== 'POST' || protocol === null || body === null) return request
   if (verb === 'messages/count_tokens') return { ...request, kind: 'count' }
-  return { ...request, kind: request.tools.length === 0 ? 'side' : 'step' }
+  return { ...request, kind: request.tools.length === 0 || request.urged !== null ? 'side' : 'step' }
 }
 
 function parse(text: string): Body | null {

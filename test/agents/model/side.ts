@@ -2,8 +2,9 @@
 
 import type { ModelRequest } from './request.ts'
 
-/** A value that the schema allows where one is asked for, and a short text otherwise. */
+/** The same words again to one who urges, a value that the schema allows where one is asked for, and a short text otherwise. */
 export function sideAnswer(request: ModelRequest): string {
+  if (request.urged !== null) return request.urged
   return request.schema === null ? 'A side answer' : JSON.stringify(valueOf(request.schema))
 }
 
