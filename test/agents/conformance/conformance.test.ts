@@ -7,6 +7,8 @@ import { createInterface } from 'node:readline'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { endOrphans } from '../../../src/actors/agents/orphans.ts'
 import { isAlive } from '../../actors/repository.ts'
+import { agentBinaries } from '../binaries.ts'
+import { codexSchema, watchCodex, type CodexSchema } from '../codex-protocol.ts'
 import { createModel, type Model } from '../model/server.ts'
 import { always, answer, ask, fail, flood, hang, say, shell, slow, usage, when, write } from '../model/steps.ts'
 import { candidates } from './candidates.ts'
@@ -14,13 +16,23 @@ import { areAtWork, createGround, git, play, read, stillAtWork, threadOf, twoAtW
 import type { OwnedTurn } from './owner.ts'
 
 let model: Model
+let schema: CodexSchema
+let codex: ReturnType<typeof watchCodex>
 const closing: (() => unknown)[] = []
 beforeAll(async () => {
   model = await createModel()
+  schema = codexSchema((await agentBinaries()).codex)
+  codex = watchCodex(schema)
 })
-afterAll(() => model.close())
+afterAll(async () => {
+  codex.stop()
+  schema.remove()
+  await model.close()
+})
 afterEach(async () => {
   for (const close of closing.splice(0).toReversed()) await close()
+  // Every message of every trial, sent and received, is as the pinned binary's own schema says.
+  expect(codex.problems).toEqual([])
 })
 
 function ground(): Ground {
