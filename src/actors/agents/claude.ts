@@ -42,8 +42,17 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
         createTalkingAgent('claude', abilities, prepared.options, (host) => createTalk(prepared, host)).start(request, callbacks),
       )
       return {
-        result: turn.then(({ result }) => result.finally(() => removeStandIns(request.worktree))),
-        steer: async (text) => (await turn).steer(text),
+        result: turn.then(
+          ({ result }) => result.finally(() => removeStandIns(request.worktree)),
+          (error: unknown) => failed('environment', `The agent '${options.name}' could not be run: ${toErrorData(error).message}`),
+        ),
+        steer: async (text) => {
+          try {
+            return await (await turn).steer(text)
+          } catch {
+            return false // it was never started
+          }
+        },
       }
     },
   }
@@ -60,7 +69,7 @@ interface Prepared {
   refreshExcludes: () => void
 }
 
-/** What has to be known before the process is started. Never rejects. */
+/** What has to be known before the process is started. */
 async function prepare(options: ClaudeOptions, request: AgentRequest): Promise<Prepared> {
   const env = childEnvironment(options.env)
   const { sandboxed } = await bashSandbox(env)

@@ -121,19 +121,23 @@ export function writeExcludes(path: string, worktree: string, more: string): voi
   writeFileSync(path, [more.trimEnd(), ...names, ''].join('\n'))
 }
 
-/** Removes what a sandbox that was killed has left: its stand-ins would count as changes, and a `config.lock` keep git from the clone. */
+/**
+ * Removes what a sandbox that was killed has left: its stand-ins would count as changes, and a `config.lock` keep git from the clone.
+ * What cannot be removed stays, and is a change like others.
+ */
 export function removeStandIns(worktree: string): void {
-  const places = [
-    ...standIns.map((name) => join(worktree, name)),
-    ...clonesOf(worktree).flatMap((clone) => standInsOfClone.map((name) => join(clone, name))),
-  ]
-  for (const place of places) if (isStandIn(place)) rmSync(place, { force: true })
-  for (const folder of ['.claude/.cc-writes', '.claude']) {
-    try {
-      rmdirSync(join(worktree, folder))
-    } catch {
-      // not there, or not empty
-    }
+  const inClone = clonesOf(worktree).flatMap((clone) => standInsOfClone.map((name) => join(clone, name)))
+  for (const place of [...standIns.map((name) => join(worktree, name)), ...inClone]) {
+    attempt(() => isStandIn(place) && rmSync(place, { force: true }))
+  }
+  for (const folder of ['.claude/.cc-writes', '.claude']) attempt(() => rmdirSync(join(worktree, folder)))
+}
+
+function attempt(remove: () => void): void {
+  try {
+    remove()
+  } catch {
+    // a folder that is not there or not empty, or a checkout that may not be written in
   }
 }
 
