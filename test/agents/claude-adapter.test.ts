@@ -344,8 +344,9 @@ describe('on the real program', () => {
       ]
       const played = play(claude(), place, model, script)
       await until(() => readdirSync(place.worktree).includes('begun'), 'the last command')
-      played.abort()
-      await played.turn.result
+      // An interrupted Claude tidies up by itself.
+      process.kill(-played.events.flatMap((event) => (event.type === 'started' ? [event.process.group] : []))[0]!, 'SIGKILL')
+      expect(await played.turn.result).toMatchObject({ outcome: 'failed', died: true })
       expect(readdirSync(place.folder)).not.toContain('beside.txt')
       expect(read(place.clone, 'HEAD')).toMatch(/^ref: /)
       expect(read(place.clone, 'config')).not.toContain('Mallory')
