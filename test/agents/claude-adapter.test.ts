@@ -67,6 +67,23 @@ describe('its rules', () => {
     expect(uses('Read', reading)).toBe(true)
   })
 
+  test.each([
+    ['git log --oneline -5', true],
+    ['git diff main...HEAD -- src/a.ts', true],
+    ['git show HEAD~1:a.txt', true],
+    ['git diff --output=/etc/passwd', false],
+    ['git log --outp=x', false],
+    ['git log; rm -rf .', false],
+    ['git log\nrm -rf .', false],
+    ['git show $(touch x)', false],
+    ['git -c core.pager=x log', false],
+    ['git commit --allow-empty -m x', false],
+    ['git log > x', false],
+    ['npm test', false],
+  ])('in a turn that only reads, without a sandbox, history is read, and no more: %s', (command, allowed) => {
+    expect(decide({ tool: 'Bash', input: { command } }, { ...rules, mode: 'read-only' }).allowed).toBe(allowed)
+  })
+
   test('the network is what the turn has, what nobody knows is refused, and without a sandbox mode everything goes', () => {
     expect([uses('WebFetch'), uses('WebFetch', { network: true }), uses('SandboxNetworkAccess')]).toEqual([false, true, false])
     expect(uses('LaunchMissiles')).toBe(false)

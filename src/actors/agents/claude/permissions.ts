@@ -34,6 +34,19 @@ const harmless = [
 
 const overNetwork = ['WebFetch', 'WebSearch', 'SandboxNetworkAccess']
 
+/** They neither write nor start a program, but for what `isRisky` names. `git grep` starts a pager when it is told to. */
+const readers = ['log', 'show', 'diff', 'status', 'blame', 'ls-files', 'ls-tree', 'rev-parse', 'merge-base', 'shortlog']
+
+/** `--output=FILE`, which git takes shortened as well. */
+const isRisky = (word: string): boolean => word.startsWith('--o') && word !== '--oneline'
+
+/** One command, of plain words: nothing that a shell would take for more than that. */
+function readsHistory(command: unknown): boolean {
+  if (typeof command !== 'string' || !/^[\w ./:@^~=,%+-]+$/.test(command)) return false
+  const [program, subcommand = '', ...words] = command.trim().split(/ +/)
+  return program === 'git' && readers.includes(subcommand) && !words.some(isRisky)
+}
+
 /** Pure but for the links that it resolves. */
 export function decide({ tool, input }: Asked, rules: Rules): Decision {
   const { mode, network, isBashSandboxed } = rules
@@ -41,8 +54,9 @@ export function decide({ tool, input }: Asked, rules: Rules): Decision {
   if (editTools.includes(tool))
     return mode === 'read-only' ? refused('Nothing may be changed in this turn.') : decideEdit(pathOf(input), rules)
   if (tool === 'Bash') {
-    // What Claude takes for a command that only reads, it does not ask for.
-    return mode === 'workspace-write' || isBashSandboxed ? allowed : refused('Only commands that read may be run in this turn.')
+    // Many commands that read, Claude does not ask for; for those of git in a worktree it does.
+    if (mode === 'workspace-write' || isBashSandboxed || readsHistory(input['command'])) return allowed
+    return refused(`Only commands that read may be run in this turn, one at a time: cat, grep, git ${readers.join(', git ')}.`)
   }
   if (overNetwork.includes(tool)) return network ? allowed : refused('This turn has no network.')
   // They come from a configuration that the operator has named in the command.
