@@ -191,6 +191,8 @@ export interface SessionResult {
   prBody?: string
   usage?: Usage
   thread?: string
+  /** What its processes have used of the machine: ms of processor time, and the most processes and bytes of memory at once. */
+  consumed?: { processes: number; memory: number; cpu: number }
   /** Only with `failed`: the thread that was to be gone on with is not to be had, and nothing was done. */
   lost?: boolean
   /** Only with `failed`: the agent's process has died in the middle of its turn; its thread can be gone on with. */

@@ -17,6 +17,7 @@ export async function candidates(): Promise<Candidate[]> {
           ...{
             name: 'codex',
             command: `${wrap} ${binaries.codex} app-server`.trim(),
+            namespace: true,
             model: null,
             effort: null,
             sandbox: 'workspace-write',
