@@ -1,5 +1,6 @@
 // The agents of a configuration, by their names.
 
+import { createClaudeAgent } from '../actors/agents/claude.ts'
 import { createClassifier } from '../actors/agents/classifier.ts'
 import { createCodexAgent } from '../actors/agents/codex.ts'
 import { createCommandAgent } from '../actors/agents/command.ts'
@@ -23,6 +24,7 @@ const makers: { [Kind in AgentConfig['kind']]?: (agent: Of<Kind>, host: Host) =>
       classify === null ? {} : { classify: createClassifier({ command: classify, env, folder, processes }), leastConfidence: confidence }
     return { ...createCommandAgent({ name, command, env, processes, namespace, bounds }), ...reading }
   },
+  claude: ({ kind: _kind, ...agent }, { name, processes }) => createClaudeAgent({ ...agent, name, processes }),
   codex: ({ kind: _kind, ...agent }, { name, processes }) => createCodexAgent({ ...agent, name, processes }),
 }
 
