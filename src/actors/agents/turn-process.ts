@@ -14,6 +14,8 @@ export interface TurnProcessOptions {
   command: string
   /** Configured for this agent, beside the fixed list. */
   env: Record<string, string>
+  /** What the command is told of a turn, beside what the command of every kind of agent is told. */
+  environment?: (request: AgentRequest) => Record<string, string>
   processes: ProcessRecords
   limits?: {
     /** Bytes of output kept in `output.log`, for each turn. Default 16 MiB. */
@@ -47,7 +49,7 @@ type Watched = Pick<ProcessRequest, 'signal' | 'onLine' | 'dialogue'> & { onStar
  * `onStart` is called. Rejects as `runProcess` does, and when the files cannot be written.
  */
 export async function runTurnProcess(
-  { command, env, processes, limits = {} }: TurnProcessOptions,
+  { command, env, environment, processes, limits = {} }: TurnProcessOptions,
   request: AgentRequest,
   { onStart, signal, ...watching }: Watched,
 ): Promise<ProcessResult> {
@@ -67,6 +69,7 @@ export async function runTurnProcess(
         GIT_TERMINAL_PROMPT: '0',
         ...env,
         ...variables(request, files),
+        ...environment?.(request),
         ...processes.environment,
         SIGNALBOX_RUN: mark,
       }),

@@ -1,8 +1,9 @@
 // The four kinds of agent, each on the real program that speaks its protocol.
 
+import { createAcpAgent } from '../../../src/actors/agents/acp.ts'
 import { createCodexAgent } from '../../../src/actors/agents/codex.ts'
 import { agentBinaries } from '../binaries.ts'
-import { codexHome } from '../homes.ts'
+import { claudeHome, codexHome } from '../homes.ts'
 import type { Candidate } from './ground.ts'
 
 export async function candidates(): Promise<Candidate[]> {
@@ -24,5 +25,36 @@ export async function candidates(): Promise<Candidate[]> {
           limits: { reread: 1_000, request: 15_000 },
         }),
     },
+    {
+      kind: 'acp (codex-acp)',
+      create: ({ folder, processes }, { name, responsesUrl }, { wrap = '', env = {} }) =>
+        createAcpAgent({
+          ...{ name: 'codex-acp', command: `${wrap} ${binaries.codexAcp} ${sandboxArguments}`.trim() },
+          ...{ model: null, effort: null, sandbox: 'workspace-write', processes },
+          // A slug that Codex knows: of others it warns in a message, which runs together with what the model says.
+          env: { ...codexHome(folder, responsesUrl, name, { model: 'gpt-5.4' }).env, ...env },
+          limits: { request: 60_000 },
+        }),
+    },
+    {
+      kind: 'acp (claude-agent-acp)',
+      create: ({ folder, processes }, { name, messagesUrl }, { wrap = '', env = {} }) =>
+        createAcpAgent({
+          ...{ name: 'claude-agent-acp', command: `${wrap} ${binaries.claudeAgentAcp.join(' ')}`.trim() },
+          ...{ model: null, effort: null, sandbox: 'workspace-write', processes },
+          // It would ask its model what the person might want next, which is a request that no scenario has a step for.
+          env: { ...claudeHome(folder, messagesUrl, name).env, CLAUDE_CODE_ENABLE_PROMPT_SUGGESTION: 'false', ...env },
+          limits: { request: 60_000 },
+        }),
+    },
   ]
 }
+
+/** How codex-acp is told its bounds, since the protocol has no words for them: by the variables of the turn. */
+const sandboxArguments = [
+  '-c approval_policy=never',
+  '-c sandbox_mode=$SIGNALBOX_SANDBOX',
+  '-c "sandbox_workspace_write.writable_roots=$SIGNALBOX_WRITABLE_ROOTS"',
+  '-c sandbox_workspace_write.network_access=$SIGNALBOX_NETWORK',
+  '-c sandbox_workspace_write.exclude_slash_tmp=true',
+].join(' ')
