@@ -1,11 +1,22 @@
 // An agent whose process is talked with, a JSON message a line: the frame around the protocols of codex, claude and acp.
 
+import { channel } from 'node:diagnostics_channel'
 import { toErrorData, type ErrorData } from '../../errors.ts'
 import type { AgentAbilities } from '../../machines/run/context.ts'
 import type { Agent, AgentCallbacks, AgentEvent, AgentRequest, AgentResult, AgentTurn, Usage } from '../ports.ts'
 import type { ProcessIdentity, ProcessResult, Stdin } from '../process.ts'
 import { endOfOutput } from './output-text.ts'
 import { ended, failed, runTurnProcess, tooLong, type TurnProcessOptions } from './turn-process.ts'
+
+/** Every message, of both sides. For whoever holds a protocol against its schema. */
+export const messagesChannel = channel('signalbox:agent-message')
+export interface AgentMessage {
+  kind: string
+  /** Different for each process. */
+  turn: object
+  from: 'us' | 'agent'
+  message: unknown
+}
 
 /** What a protocol needs of the frame. */
 export interface TalkHost {
@@ -65,7 +76,7 @@ export function createTalkingAgent(
     start(request, callbacks): AgentTurn {
       const turn: Turn = { talk: null }
       return {
-        result: run(turn, options, request, callbacks, createTalk),
+        result: run(kind, turn, options, request, callbacks, createTalk),
         steer: async (text) => {
           try {
             return (await turn.talk?.steer(text)) ?? false
@@ -89,6 +100,7 @@ const after: TalkHost['after'] = (ms, callback) => {
 
 /** Never rejects. */
 async function run(
+  kind: string,
   turn: Turn,
   options: TalkingAgentOptions,
   request: AgentRequest,
@@ -109,11 +121,17 @@ async function run(
   let hasStarted = false
   let nonsense = 0
 
+  const watch = (from: AgentMessage['from'], message: unknown): void => {
+    if (messagesChannel.hasSubscribers) messagesChannel.publish({ kind, turn, from, message } satisfies AgentMessage)
+  }
   const open = (stdin: Stdin): void => {
     const talk = createTalk({
       request,
       after,
-      send: (message) => stdin.write(`${JSON.stringify(message)}\n`),
+      send: (message) => {
+        watch('us', message)
+        stdin.write(`${JSON.stringify(message)}\n`)
+      },
       started: (thread) => {
         hasStarted = true
         onEvent({ type: 'started', process: identity!, thread })
@@ -137,6 +155,7 @@ async function run(
       return
     }
     nonsense = 0
+    watch('agent', message)
     turn.talk!.receive(message)
   }
 

@@ -11,6 +11,7 @@ export async function candidates(): Promise<Candidate[]> {
   return [
     {
       kind: 'codex',
+      can: { protocol: true, resume: true, fork: true, steer: true, ask: true, items: true, usage: true, resetTime: true, sandbox: true },
       create: ({ folder, processes }, { name, responsesUrl }, { wrap = '', env = {} }) =>
         createCodexAgent({
           ...{

@@ -1,38 +1,324 @@
 // One contract for all kinds of agent, tried on their real programs against a scripted model.
 
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { endOrphans } from '../../../src/actors/agents/orphans.ts'
+import { isAlive } from '../../actors/repository.ts'
+import { agentBinaries } from '../binaries.ts'
+import { codexSchema, watchCodex, type CodexSchema } from '../codex-protocol.ts'
 import { createModel, type Model } from '../model/server.ts'
-import { answer, shell, write } from '../model/steps.ts'
+import { always, answer, ask, fail, flood, hang, say, shell, slow, usage, when, write } from '../model/steps.ts'
 import { candidates } from './candidates.ts'
-import { createGround, git, play, read, threadOf, type Ground } from './ground.ts'
+import { areAtWork, createGround, git, play, read, stillAtWork, threadOf, twoAtWork, until, type Ground, type Played } from './ground.ts'
+import type { OwnedTurn } from './owner.ts'
 
 let model: Model
-const closing: (() => void)[] = []
+let schema: CodexSchema
+let codex: ReturnType<typeof watchCodex>
+const closing: (() => unknown)[] = []
 beforeAll(async () => {
   model = await createModel()
+  schema = codexSchema((await agentBinaries()).codex)
+  codex = watchCodex(schema)
 })
-afterAll(() => model.close())
-afterEach(() => {
-  for (const close of closing.splice(0)) close()
+afterAll(async () => {
+  codex.stop()
+  schema.remove()
+  await model.close()
+})
+afterEach(async () => {
+  for (const close of closing.splice(0).toReversed()) await close()
+  // Every message of every trial, sent and received, is as the pinned binary's own schema says.
+  expect(codex.problems).toEqual([])
 })
 
 function ground(): Ground {
   const made = createGround()
-  closing.push(made.remove)
+  // What a test has left behind is ended before its folder goes: it would be looked for in vain afterwards.
+  closing.push(made.remove, () => endOrphans(made.dataFolder, 100))
   return made
 }
 
 const done = answer({ outcome: 'completed', summary: 'Greets.', question: null, prTitle: 'Greet', prBody: 'It greets.' })
 const commit = shell('git add --all && git commit --quiet --message "Greet" && git log --oneline | head -1')
 
+const isStarted = ({ events }: Played): boolean => events.some(({ type }) => type === 'started')
+const leaderOf = ({ events }: Played): number => events.flatMap((event) => (event.type === 'started' ? [event.process.group] : []))[0]!
 describe.each(await candidates())('$kind', (candidate) => {
+  const { can } = candidate
+
+  /** Another turn in the thread of one that was cut off, to the end. */
+  async function goOn(place: Ground, thread: string | undefined): Promise<void> {
+    const way = can.resume
+      ? { thread: thread!, recovery: { cause: 'interrupted' as const, way: 'resume' as const, quiet: 0, lastLine: null } }
+      : {}
+    const played = play(candidate, place, model, [write('after.txt', 'hello\n'), commit, done], { prompt: 'Go on.', ...way })
+    expect(await played.turn.result).toMatchObject({ outcome: 'completed', ...(can.resume ? { thread } : {}) })
+    expect(git(place.worktree, 'show', 'HEAD:after.txt')).toBe('hello')
+    // The provider is given what was said before.
+    if (can.resume) expect(played.scenario.requests()[0]!.said.join('\n')).toContain('Greet the world.')
+    expect(model.problems).toEqual([])
+  }
+
   test('edits and commits, and says so', async () => {
     const place = ground()
     const played = play(candidate, place, model, [write('new.txt', 'hello, world\n'), commit, done])
-    const result = await played.turn.result
-    expect(result).toMatchObject({ outcome: 'completed', summary: 'Greets.', prTitle: 'Greet' })
+    expect(await played.turn.result).toMatchObject({ outcome: 'completed', summary: 'Greets.', prTitle: 'Greet', prBody: 'It greets.' })
     expect(git(place.worktree, 'log', '--format=%s', '-1')).toBe('Greet')
+    expect(git(place.worktree, 'status', '--porcelain')).toBe('')
     expect(read(place.worktree, 'new.txt')).toBe('hello, world\n')
-    expect(threadOf(played)).toBeTruthy()
+    expect(played.events[0]).toMatchObject({
+      type: 'started',
+      process: { pid: expect.any(Number), startTime: expect.stringMatching(/^\d+$/) },
+    })
+    expect(played.events.filter(({ type }) => type === 'started')).toHaveLength(1)
+    if (can.resume) expect(threadOf(played)).toBeTruthy()
+    if (can.items) {
+      const progress = played.events.filter((event) => event.type === 'progressed')
+      expect(progress.map(({ item }) => item)).toEqual(expect.arrayContaining(['command', 'edit']))
+      expect(progress.flatMap(({ files = [] }) => files)).toContain('new.txt')
+    }
+  })
+
+  test('is given the prompt as it is, and its environment is the list of what it is given', async () => {
+    const place = ground()
+    const prompt = `# Grüße & <tags> "quotes" 'single' $HOME \`ticks\` \\n\n\n${'a long line '.repeat(5_000)}\nthe end`
+    process.env['SIGNALBOX_TEST_SECRET'] = 'of the operator'
+    closing.push(() => delete process.env['SIGNALBOX_TEST_SECRET'])
+    const played = play(candidate, place, model, [shell('env > env.txt; echo written'), done], { prompt })
+    expect(await played.turn.result).toMatchObject({ outcome: 'completed' })
+    expect(played.scenario.requests()[0]!.said.join('\n')).toContain(prompt)
+    const env = read(place.worktree, 'env.txt')
+    expect(env).not.toContain('of the operator')
+    expect(env).toMatch(/^SIGNALBOX_RUN=/m)
+    expect(env).toMatch(/^SIGNALBOX_ISSUE=APP-1$/m)
+  })
+
+  test('cannot push, nor change its clone’s configuration, hooks and other branches, nor what lies beside its worktree', async () => {
+    const place = ground()
+    const before = git(place.clone, 'for-each-ref')
+    const attempts = [
+      'git push origin HEAD:refs/heads/main',
+      `git push "${place.clone}" HEAD:refs/heads/main`,
+      'git update-ref refs/heads/main HEAD~0 || true; git config user.name Mallory',
+      `echo 'exit 0' > "${place.clone}/hooks/pre-commit"`,
+      `echo x > "${place.folder}/beside.txt"`,
+      `echo x > "$(git rev-parse --git-common-dir)/HEAD"`,
+    ]
+    const played = play(candidate, place, model, [
+      write('new.txt', 'x\n'),
+      commit,
+      ...attempts.map((command) => shell(`${command}; echo tried`)),
+      done,
+    ])
+    expect(await played.turn.result).toMatchObject({ outcome: 'completed' })
+    if (!can.sandbox) return
+    expect(git(place.clone, 'for-each-ref').replace(/^.*app-1-greet$/m, '')).toBe(before.replace(/^.*app-1-greet$/m, ''))
+    expect(read(place.clone, 'config')).not.toContain('Mallory')
+    expect(read(place.clone, 'HEAD')).toMatch(/^ref: /)
+    expect(existsSync(join(place.clone, 'hooks/pre-commit'))).toBe(false)
+    expect(existsSync(join(place.folder, 'beside.txt'))).toBe(false)
+  })
+
+  test('changes nothing, and says so', async () => {
+    const place = ground()
+    const played = play(candidate, place, model, [
+      answer({ outcome: 'no_change', summary: 'It greets already.', question: null, prTitle: null, prBody: null }),
+    ])
+    expect(await played.turn.result).toMatchObject({ outcome: 'no_change', summary: 'It greets already.' })
+    expect(git(place.worktree, 'status', '--porcelain')).toBe('')
+  })
+
+  test('asks a person, and goes on with the answer', async () => {
+    const place = ground()
+    const question = can.ask
+      ? ask('Which greeting?', ['Formal', 'Casual'])
+      : answer({ outcome: 'needs_input', summary: 'Stopped.', question: 'Which greeting? Formal or Casual', prTitle: null, prBody: null })
+    const played = play(candidate, place, model, [question])
+    const result = await played.turn.result
+    expect(result).toMatchObject({ outcome: 'needs_input', question: expect.stringContaining('Which greeting?') })
+    expect(result.question).toMatch(/Formal[\s\S]*Casual/)
+    await goOn(place, result.thread)
+  })
+
+  test('refuses: its words are kept, and a failure that it owns up to is one', async () => {
+    const place = ground()
+    const words = play(candidate, place, model, [say('I will not do that.')])
+    expect(await words.turn.result).toMatchObject({ outcome: 'completed', summary: 'I will not do that.' })
+    const failing = play(candidate, place, model, [
+      answer({ outcome: 'failed', summary: 'It cannot be done.', question: null, prTitle: null, prBody: null }),
+    ])
+    expect(await failing.turn.result).toMatchObject({ outcome: 'failed', failure: 'agent', reason: 'It cannot be done.' })
+  })
+
+  test('has no answer of the form that it was asked for: the turn has failed, and says what was wrong', async () => {
+    const played = play(candidate, ground(), model, [answer({ outcome: 'perhaps' })].concat(candidate.kind === 'claude' ? [say('x')] : []))
+    const result = await played.turn.result
+    if (candidate.kind !== 'claude') expect(result).toMatchObject({ outcome: 'failed', failure: 'agent', code: 'invalid-result' })
+  })
+
+  test('never ends: it is ended at its limit, with everything that it has started', async () => {
+    const place = ground()
+    const script = [shell(twoAtWork), always(() => hang())]
+    const played = play(candidate, place, model, script, { timeout: 12_000 })
+    await areAtWork(place)
+    expect(await played.turn.result).toMatchObject({ outcome: 'failed', failure: 'environment', reason: expect.stringContaining('12 s') })
+    expect(await stillAtWork(place)).toEqual([])
+    expect(isAlive(leaderOf(played))).toBe(false)
+  })
+
+  test('is silent: nothing is told of it until it is interrupted, while its model is asked', async () => {
+    const place = ground()
+    const played = play(candidate, place, model, [hang()])
+    const asked = await played.scenario.request(0, 40_000)
+    const told = played.events.length
+    await new Promise((resolve) => setTimeout(resolve, 700))
+    expect(played.events.slice(told).filter(({ type }) => type === 'progressed')).toEqual([])
+    const since = performance.now()
+    played.abort()
+    const result = await played.turn.result
+    expect(result).toMatchObject({ outcome: 'failed', failure: 'environment' })
+    expect(performance.now() - since).toBeLessThan(8_000)
+    await until(() => asked.abandoned, 'the model is left')
+    expect(isAlive(leaderOf(played))).toBe(false)
+    await goOn(place, result.thread ?? threadOf(played))
+  })
+
+  test('is interrupted while a command runs, which is ended, and what has left its session', async () => {
+    const place = ground()
+    const played = play(candidate, place, model, [shell(twoAtWork), always(() => hang())])
+    await areAtWork(place)
+    played.abort()
+    const result = await played.turn.result
+    expect(result).toMatchObject({ outcome: 'failed', failure: 'environment' })
+    expect(await stillAtWork(place)).toEqual([])
+    expect(isAlive(leaderOf(played))).toBe(false)
+    await goOn(place, result.thread ?? threadOf(played))
+  })
+
+  test('prints and says a great deal, of which little is told', async () => {
+    const place = ground()
+    const noisy = shell("head -c 20000000 /dev/zero | tr '\\0' 'x'; seq 1 300000; echo the end")
+    const played = play(candidate, place, model, [noisy, flood(2_000_000), done].slice(0, 2), { timeout: 90_000 })
+    const result = await played.turn.result
+    expect(result.outcome).toBe('completed')
+    expect(result.summary.length).toBeLessThanOrEqual(4_000)
+    expect(Math.max(...played.events.map((event) => (event.type === 'progressed' ? event.line.length : 0)))).toBeLessThanOrEqual(4_200)
+  })
+
+  test.runIf(can.protocol)('writes lines that are no messages: they are left out', async () => {
+    const wrap = join(import.meta.dirname, 'babble.sh')
+    const played = play(candidate, ground(), model, [write('new.txt', 'x\n'), commit, done], {}, { wrap: `sh ${wrap}` })
+    expect(await played.turn.result).toMatchObject({ outcome: 'completed', summary: 'Greets.' })
+  })
+
+  test.runIf(can.protocol)('writes nothing that its protocol allows: the turn fails, and says so', async () => {
+    const played = play(candidate, ground(), model, [], {}, { wrap: 'yes nonsense #' })
+    expect(await played.turn.result).toMatchObject({ outcome: 'failed', failure: 'environment', code: 'nonsense' })
+  })
+
+  test('cannot be started: the environment is to blame, and the message says what was tried', async () => {
+    const played = play(candidate, ground(), model, [], {}, { wrap: '/nonexistent/program #' })
+    expect(await played.turn.result).toMatchObject({ outcome: 'failed', failure: 'environment', reason: expect.stringContaining('127') })
+    expect(isStarted(played) && can.protocol).toBe(false)
+  })
+
+  test.each([
+    ['rate-limit', { resetsIn: 2 }, 'capacity'],
+    ['unauthorized', undefined, 'auth'],
+    ['server-error', undefined, 'environment'],
+    ['overloaded', undefined, 'capacity'],
+    ['invalid-request', undefined, 'agent'],
+    ['context-exhausted', undefined, 'agent'],
+  ] as const)('its provider refuses (%s)', async (reason, more, failure) => {
+    const place = ground()
+    // Clients try some of these again.
+    const refusal = more === undefined ? fail(reason as 'unauthorized') : fail(reason as 'rate-limit', more)
+    const played = play(candidate, place, model, [always(() => refusal)])
+    const result = await played.turn.result
+    expect(result).toMatchObject({ outcome: 'failed', failure, code: expect.any(String), reason: expect.stringMatching(/\S/) })
+    if (reason === 'context-exhausted') expect(result).toMatchObject({ exhausted: true })
+    else if (can.resume) await goOn(place, result.thread)
+  })
+
+  test.runIf(can.resetTime)('its provider’s plan is used up, and it is known until when', async () => {
+    const played = play(candidate, ground(), model, [always(() => fail('usage-limit', { resetsIn: 3_600 }))])
+    const result = await played.turn.result
+    expect(result).toMatchObject({ outcome: 'failed', failure: 'capacity' })
+    expect(Math.abs(result.retryAt! - Date.now() - 3_600_000)).toBeLessThan(60_000)
+  })
+
+  test.runIf(can.usage)('what it uses is told while it runs, and is that of this turn alone', async () => {
+    const place = ground()
+    const first = play(candidate, place, model, usage({ input: 1_000, cached: 400, output: 50 }, write('new.txt', 'x\n'), commit, done))
+    const result = await first.turn.result
+    expect(result.usage).toMatchObject({ inputTokens: 3_000, cachedTokens: 1_200, outputTokens: 150 })
+    const told = first.events.flatMap((event) => (event.type === 'used' ? [event.usage.inputTokens] : []))
+    expect(told).toEqual(told.toSorted((a, b) => a - b))
+    expect(told.length).toBeGreaterThan(1)
+    if (!can.resume) return
+    const second = play(candidate, place, model, usage({ input: 1_500, cached: 1_000, output: 20 }, done), { thread: result.thread! })
+    expect((await second.turn.result).usage).toMatchObject({ inputTokens: 1_500, cachedTokens: 1_000, outputTokens: 20 })
+  })
+
+  test('takes a text in while it works, or says that it does not', async () => {
+    const place = ground()
+    const heard = when((request) => (request.said.join('\n').includes('and the moon') ? done : say('not heard')))
+    const played = play(candidate, place, model, [shell('touch begun; sleep 2'), ...slow(500, heard)])
+    await until(() => existsSync(join(place.worktree, 'begun')), 'a command at work')
+    expect(await played.turn.steer('Greet the sun and the moon, too.')).toBe(can.steer)
+    const result = await played.turn.result
+    expect(result.summary).toBe(can.steer ? 'Greets.' : 'not heard')
+    expect(await played.turn.steer('too late')).toBe(false)
+  })
+
+  test.runIf(can.resume)('has lost its thread, and says so before it does anything', async () => {
+    const played = play(candidate, ground(), model, [], { thread: '01a202f5-0000-7000-8000-000000000000' })
+    expect(await played.turn.result).toMatchObject({ outcome: 'failed', lost: true })
+    expect(played.scenario.requests()).toEqual([])
+  })
+
+  test.runIf(can.fork)('is forked: the new thread knows what the old one does, which is left as it is', async () => {
+    const place = ground()
+    const { thread } = await play(candidate, place, model, [done]).turn.result
+    const recovery = { cause: 'stalled' as const, way: 'fork' as const, quiet: 0, lastLine: null }
+    const forked = play(candidate, place, model, [done], { thread: thread!, recovery, prompt: 'Go on elsewhere.' })
+    const result = await forked.turn.result
+    expect(result.thread).not.toBe(thread)
+    expect(forked.scenario.requests()[0]!.said.join('\n')).toContain('Greet the world.')
+    await goOn(place, thread)
+  })
+
+  test('is killed (-9): its turn says so, nothing of it is left, and it can be gone on with', async () => {
+    const place = ground()
+    const played = play(candidate, place, model, [shell(twoAtWork), always(() => hang())])
+    await areAtWork(place)
+    process.kill(leaderOf(played), 'SIGKILL')
+    const result = await played.turn.result
+    expect(result).toMatchObject(can.protocol ? { outcome: 'failed', failure: 'environment', died: true } : { outcome: 'failed' })
+    expect(await stillAtWork(place)).toEqual([])
+    await goOn(place, result.thread ?? threadOf(played))
+  })
+
+  test.each([false, true])('Signalbox is killed (-9), its agent too: %s; the next one ends what is left, and goes on', async (both) => {
+    const place = ground()
+    const scenario = model.scenario(`owned-${candidate.kind}-${both}`, [shell(twoAtWork), always(() => hang())])
+    const owned: OwnedTurn = { kind: candidate.kind, ground: { ...place, processes: undefined }, scenario: { ...scenario } }
+    const owner = spawn(process.execPath, [join(import.meta.dirname, 'owner.ts'), JSON.stringify(owned)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    closing.push(() => owner.kill('SIGKILL'))
+    const lines = createInterface(owner.stdout!)[Symbol.asyncIterator]()
+    const { thread, group } = JSON.parse((await lines.next()).value as string) as { thread?: string; group: number }
+    await areAtWork(place)
+    owner.kill('SIGKILL')
+    if (both) process.kill(-group, 'SIGKILL')
+    await endOrphans(place.dataFolder, 2_000)
+    expect(await stillAtWork(place)).toEqual([])
+    expect(isAlive(group)).toBe(false)
+    await goOn(place, thread)
   })
 })

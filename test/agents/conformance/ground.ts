@@ -1,7 +1,7 @@
 // Where one real agent is tried: a worktree of a clone as Signalbox makes them, a scripted model, and everything that its turn tells.
 
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createProcessRecords, type ProcessRecords } from '../../../src/actors/agents/orphans.ts'
@@ -9,11 +9,35 @@ import type { Agent, AgentEvent, AgentRequest, AgentResult, AgentTurn } from '..
 import type { Model, ScenarioHandle } from '../model/server.ts'
 import type { Script } from '../model/scenario.ts'
 
+/** What a kind can do; what it cannot is not asked of it, and stands in docs/agents.md. */
+export interface Abilities {
+  /** Is talked with, in messages. */
+  protocol: boolean
+  /** Goes on with a thread after its process has ended. */
+  resume: boolean
+  fork: boolean
+  steer: boolean
+  /** Has a tool to ask a person with. */
+  ask: boolean
+  /** Tells what it does by kind, and which files it touches. */
+  items: boolean
+  usage: boolean
+  /** Tells when a used-up plan is renewed. */
+  resetTime: boolean
+  /** Its commands can write nowhere but where they are to. */
+  sandbox: boolean
+}
+
 /** One of the four kinds, on its real program. */
 export interface Candidate {
   kind: string
+  can: Abilities
   /** Makes the agent for a scenario. `wrap` is put before its command, for what stands between it and us. */
-  create: (place: Ground, scenario: ScenarioHandle, more: { wrap?: string; env?: Record<string, string> }) => Agent
+  create: (
+    place: Ground,
+    scenario: Pick<ScenarioHandle, 'name' | 'responsesUrl' | 'messagesUrl'>,
+    more: { wrap?: string; env?: Record<string, string> },
+  ) => Agent
 }
 
 export interface Ground {
@@ -21,6 +45,8 @@ export interface Ground {
   worktree: string
   /** The clone that the worktree belongs to. */
   clone: string
+  /** Of the Signalbox that this is the ground of. */
+  dataFolder: string
   processes: ProcessRecords
 }
 
@@ -55,10 +81,32 @@ export function createGround(): Ground & { remove: () => void } {
     folder,
     worktree,
     clone,
+    dataFolder: join(folder, 'data'),
     processes: createProcessRecords(join(folder, 'data')),
     remove: () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }),
   }
 }
+
+export const requestOf = ({ kind }: Candidate, { folder, worktree }: Ground, runId: string): AgentRequest => ({
+  agent: kind,
+  issue: 'APP-1',
+  project: 'app',
+  runId,
+  runType: 'implementation',
+  turnKind: 'work',
+  attempt: 1,
+  branch,
+  base: 'main',
+  worktree,
+  folder: join(folder, 'runs', runId),
+  prompt: 'Greet the world.',
+  images: [],
+  context: null,
+  network: false,
+  timeout: 60_000,
+  thread: null,
+  recovery: null,
+})
 
 let turns = 0
 
@@ -76,27 +124,7 @@ export function play(
   const events: AgentEvent[] = []
   const controller = new AbortController()
   const turn = agent.start(
-    {
-      agent: candidate.kind,
-      issue: 'APP-1',
-      project: 'app',
-      runId: `run-${turns}`,
-      runType: 'implementation',
-      turnKind: 'work',
-      attempt: 1,
-      branch,
-      base: 'main',
-      worktree: ground.worktree,
-      folder: join(ground.folder, 'runs', `run-${turns}`),
-      prompt: 'Greet the world.',
-      images: [],
-      context: null,
-      network: false,
-      timeout: 60_000,
-      thread: null,
-      recovery: null,
-      ...request,
-    },
+    { ...requestOf(candidate, ground, `run-${turns}`), ...request },
     { signal: controller.signal, onEvent: (event) => events.push(event) },
   )
   return { agent, turn, events, scenario, abort: () => controller.abort() }
@@ -108,3 +136,30 @@ export const threadOf = ({ events }: Pick<Played, 'events'>): string | undefined
 export const read = (...path: string[]): string => readFileSync(join(...path), 'utf8')
 
 export type { AgentResult }
+
+/** Waits until it is true. Rejects with what was waited for after `patience` ms. */
+export async function until(condition: () => boolean, what: string, patience = 40_000): Promise<void> {
+  const deadline = performance.now() + patience
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`${what} did not come true within ${patience} ms`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+const beat = (name: string): string => `while :; do date +%s%N > ${name}; sleep 0.1; done`
+
+/** A command that never ends, and beside it one that has left its session and group. Both write the time, again and again. */
+export const twoAtWork = `setsid sh -c '${beat('far')}' > /dev/null 2>&1 & ${beat('near')}`
+
+/** When both of them are at work. Their process ids would say nothing: a sandbox has its own. */
+export const areAtWork = ({ worktree }: Ground) =>
+  until(() => ['near', 'far'].every((name) => existsSync(join(worktree, name))), 'a command at work')
+
+/** The names of those that still write. */
+export async function stillAtWork({ worktree }: Ground): Promise<string[]> {
+  const times = () => ['near', 'far'].map((name) => readFileSync(join(worktree, name), 'utf8'))
+  const before = times()
+  await new Promise((resolve) => setTimeout(resolve, 600))
+  const after = times()
+  return ['near', 'far'].filter((_, i) => before[i] !== after[i])
+}
