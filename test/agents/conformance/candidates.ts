@@ -27,7 +27,21 @@ export async function candidates(): Promise<Candidate[]> {
         }),
     },
     {
-      kind: 'acp (codex-acp)',
+      kind: 'codex-acp',
+      // It tells how full its context is, and not what was used.
+      can: {
+        ...{
+          protocol: true,
+          resume: true,
+          fork: false,
+          steer: false,
+          ask: false,
+          items: true,
+          usage: false,
+          resetTime: false,
+          sandbox: true,
+        },
+      },
       create: ({ folder, processes }, { name, responsesUrl }, { wrap = '', env = {} }) =>
         createAcpAgent({
           ...{ name: 'codex-acp', command: `${wrap} ${binaries.codexAcp} ${sandboxArguments}`.trim() },
@@ -38,7 +52,21 @@ export async function candidates(): Promise<Candidate[]> {
         }),
     },
     {
-      kind: 'acp (claude-agent-acp)',
+      kind: 'claude-agent-acp',
+      // Its edits are asked for, its commands are allowed: nothing keeps these to the worktree.
+      can: {
+        ...{
+          protocol: true,
+          resume: true,
+          fork: false,
+          steer: true,
+          ask: true,
+          items: true,
+          usage: true,
+          resetTime: false,
+          sandbox: false,
+        },
+      },
       create: ({ folder, processes }, { name, messagesUrl }, { wrap = '', env = {} }) =>
         createAcpAgent({
           ...{ name: 'claude-agent-acp', command: `${wrap} ${binaries.claudeAgentAcp.join(' ')}`.trim() },

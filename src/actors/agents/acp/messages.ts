@@ -14,7 +14,10 @@ const authMethod = z.object({
 export type AuthMethod = z.output<typeof authMethod>
 
 /** Offered is what is there and not null, even when there is nothing in it. */
-const offered = z.unknown().transform((value) => value !== undefined && value !== null)
+const offered = z
+  .unknown()
+  .optional()
+  .transform((value) => value !== undefined && value !== null)
 
 export const agentAnswer = z.object({
   protocolVersion: z.number(),
@@ -38,7 +41,7 @@ const group = z.object({ group: text, options: z.array(value) })
 const configOption = z.object({
   id: text,
   category: text.nullish(),
-  currentValue: z.unknown(),
+  currentValue: z.unknown().optional(),
   options: z
     .array(z.union([value, group]))
     .transform((options) => options.flatMap((one) => ('group' in one ? one.options : [one])))
@@ -83,7 +86,7 @@ const toolCall = z.object({
   title: text.nullish(),
   kind: text.nullish(),
   status: text.nullish(),
-  rawInput: z.unknown(),
+  rawInput: z.unknown().optional(),
   locations: z.array(z.object({ path: text })).nullish(),
   content: z.array(z.object({ type: text, path: text.optional(), oldText: text.nullish(), newText: text.optional() })).nullish(),
 })

@@ -1,7 +1,7 @@
 // What an agent may do that asks for it: answered by the sandbox mode of its configuration, since nobody is there to be asked.
 
 import { lstatSync, realpathSync } from 'node:fs'
-import { basename, dirname, join, sep } from 'node:path'
+import { basename, dirname, isAbsolute, join, sep } from 'node:path'
 import type { SandboxMode } from '../codex.ts'
 import type { Permission, ToolCall } from './messages.ts'
 
@@ -69,8 +69,16 @@ function realOf(path: string): string | null {
   try {
     return realpathSync(path)
   } catch {
-    if (dirname(path) === path || !path.startsWith(sep) || lstatSync(path, { throwIfNoEntry: false }) !== undefined) return null
+    if (!isAbsolute(path) || dirname(path) === path || isLink(path)) return null
     const parent = realOf(dirname(path))
     return parent === null ? null : join(parent, basename(path))
+  }
+}
+
+function isLink(path: string): boolean {
+  try {
+    return lstatSync(path).isSymbolicLink()
+  } catch {
+    return false // it is not there
   }
 }
