@@ -7,7 +7,18 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 /** Those that take a minute or nearly so beside others, longest first: begun last, one of them would keep a single core busy at the end. */
 const longest = [
   ...['machines/laws', 'machines/model/mutants', 'e2e/github-trust', 'e2e/control', 'e2e/passing-refusals', 'e2e/demo', 'e2e/kills'],
-  ...['e2e/two-worlds', 'examples', 'e2e/linear', 'actors/forge/landing', 'e2e/package-upgrade', 'cli/start', 'e2e/command-line'],
+  ...[
+    'e2e/two-worlds',
+    'agents/claude',
+    'agents/acp',
+    'agents/codex',
+    'examples',
+    'e2e/linear',
+    'actors/forge/landing',
+    'e2e/package-upgrade',
+    'cli/start',
+    'e2e/command-line',
+  ],
 ].map((name) => resolve(import.meta.dirname, `test/${name}.test.ts`))
 
 class LongestFirst extends BaseSequencer {

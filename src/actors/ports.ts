@@ -57,6 +57,8 @@ export type AgentEvent =
   | { type: 'started'; process: ProcessIdentity; thread?: string }
   /** A sign of life with something in it: an item, a line of output. `files` are relative to the worktree; `diff` is the turn's so far. */
   | { type: 'progressed'; line: string; item?: ItemKind; files?: string[]; diff?: { files: number; added: number; removed: number } }
+  /** A sign of life, and nothing new in it; at most one in ten seconds. */
+  | { type: 'signalled' }
   /** A permission is answered at once, by the rules of the project; a question ends the turn, and is its result. */
   | { type: 'asked'; about: 'permission' | 'question'; text: string; options: string[]; answer: 'allowed' | 'refused' | 'put_off' }
   /** What the turn has used so far; never less than before. */

@@ -1,62 +1,37 @@
-// What is Codex's alone: its protocol as the pinned binary describes it.
+// The scripted model before the real `codex app-server`.
 
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { failureOf } from '../../src/actors/agents/codex/failure.ts'
-import { notifications } from '../../src/actors/agents/codex/messages.ts'
-import { agentBinaries } from './binaries.ts'
-import { codexSchema, type CodexSchema } from './codex-protocol.ts'
+import { expect, test } from 'vitest'
+import { fail, say } from './model/steps.ts'
+import { codex } from './talk/codex.ts'
+import { talkWith } from './talk/talk.ts'
+import { testsOfAnswers, testsOfTheModel, testsOfWork } from './vocabulary.ts'
 
-let schema: CodexSchema
-beforeAll(async () => {
-  schema = codexSchema((await agentBinaries()).codex)
-})
-afterAll(() => schema.remove())
-
-const methodsIn = (file: string): string[] =>
-  (schema.schemaOf(file)['oneOf'] as any[]).map(({ properties }) => properties.method.enum[0] as string)
-
-test('the pinned binary has every notification that is listened to, and every method that is called', () => {
-  expect(methodsIn('ServerNotification')).toEqual(expect.arrayContaining(Object.keys(notifications)))
-  expect(methodsIn('ServerRequest')).toEqual(
-    expect.arrayContaining(['item/commandExecution/requestApproval', 'item/fileChange/requestApproval', 'item/tool/requestUserInput']),
-  )
+testsOfWork(codex)
+testsOfAnswers(codex)
+testsOfTheModel(codex, {
+  'rate-limit': [429, /^failed \{"responseTooManyFailedAttempts":\{"httpStatusCode":429\}\}$/],
+  unauthorized: [401, /^failed \{"httpConnectionFailed":\{"httpStatusCode":401\}\}$/],
+  'server-error': [500, /^failed "internalServerError"$/],
+  overloaded: [503, /^failed "serverOverloaded"$/],
+  'no-credit': [429, /^failed "usageLimitExceeded"$/],
+  'context-exhausted': [400, /^failed "contextWindowExceeded"$/],
 })
 
-test('F07: an interrupt names its turn as the server requires it, and not as a steer does', () => {
-  const interrupt = (params: object) => schema.problemOf('ClientRequest', { id: 1, method: 'turn/interrupt', params })
-  expect(interrupt({ threadId: 't', turnId: 'u' })).toBeNull()
-  expect(interrupt({ threadId: 't', expectedTurnId: 'u' })).not.toBeNull()
+test('a used-up plan is told with the time of its reset', async () => {
+  const { say: prompt, program } = await talkWith(codex, [fail('usage-limit', { resetsIn: 3_600 })])
+  expect((await prompt('Go.')).failure).toBe('failed "usageLimitExceeded"')
+  const told = program.messages.filter(({ method }) => method === 'account/rateLimits/updated').at(-1)!
+  expect(told['params'].rateLimits.primary).toMatchObject({ usedPercent: 100, windowDurationMins: 300 })
+  expect(told['params'].rateLimits.primary.resetsAt * 1_000).toBeGreaterThan(Date.now() + 3_000_000)
 })
 
-test('every code of an error has a class, and those that are told apart are codes of the binary', () => {
-  const definition = schema.schemaOf('v2/ErrorNotification'.replace('v2/', ''))['definitions'].CodexErrorInfo as any
-  const text = JSON.stringify(definition)
-  for (const code of [
-    'usageLimitExceeded',
-    'rateLimitExceeded',
-    'serverOverloaded',
-    'unauthorized',
-    'contextWindowExceeded',
-    'modelNotFound',
-  ]) {
-    expect(text).toContain(`"${code}"`)
-    expect(failureOf({ message: 'm', codexErrorInfo: code }, null, 0)).toMatchObject({ outcome: 'failed', code })
-  }
-  expect(failureOf({ message: 'm', codexErrorInfo: { httpConnectionFailed: { httpStatusCode: 401 } } }, null, 0)).toMatchObject({
-    failure: 'auth',
-    code: 'httpConnectionFailed 401',
-  })
-  expect(failureOf({ message: 'm', codexErrorInfo: { responseStreamDisconnected: { httpStatusCode: null } } }, null, 0)).toMatchObject({
-    failure: 'environment',
-    code: 'responseStreamDisconnected',
-  })
-  expect(failureOf(null, null, 0)).toMatchObject({ failure: 'agent' })
-})
-
-test('a used-up plan is renewed when the last of its used-up windows is', () => {
-  const limits = { primary: { usedPercent: 100, resetsAt: 2_000 }, secondary: { usedPercent: 100, resetsAt: 9_000 } }
-  expect(failureOf({ message: 'm', codexErrorInfo: 'usageLimitExceeded' }, limits, 1_000_000).retryAt).toBe(9_000_000)
-  const half = { ...limits, secondary: { usedPercent: 40, resetsAt: 9_000 } }
-  expect(failureOf({ message: 'm', codexErrorInfo: 'usageLimitExceeded' }, half, 1_000_000).retryAt).toBe(2_000_000)
-  expect(failureOf({ message: 'm', codexErrorInfo: 'usageLimitExceeded' }, limits, 10_000_000_000)).not.toHaveProperty('retryAt')
+test('a summary takes no step', async () => {
+  const { say: prompt, program, scenario } = await talkWith(codex, [say('One.'), say('Two.')])
+  await prompt('First.')
+  const from = program.messages.length
+  const threadId = program.messages.find(({ method }) => method === 'thread/started')!['params'].thread.id
+  program.send({ id: 'compact', method: 'thread/compact/start', params: { threadId } })
+  await program.until(({ method }) => method === 'turn/completed', from)
+  expect(await prompt('Second.')).toMatchObject({ text: 'Two.', failure: null })
+  expect(scenario.requests()).toHaveLength(2)
 })

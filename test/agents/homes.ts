@@ -3,19 +3,22 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** What no agent of a test shares with the person at the machine. */
 export interface AgentHome {
-  /** Set for the agent's process, beside a `PATH`. */
+  /** The folder of its configuration and its conversations. */
+  home: string
+  /** All variables of the agent's process: it shares none with the person at the machine. */
   env: Record<string, string>
 }
 
 /** Nobody's: agents read and write dotfiles, and git wants to know who commits. */
 function bare(folder: string): Record<string, string> {
-  const home = join(folder, 'home')
-  mkdirSync(home, { recursive: true })
+  const [home, temporary] = [join(folder, 'home'), join(folder, 'tmp')]
+  for (const path of [home, temporary]) mkdirSync(path, { recursive: true })
   return {
     PATH: process.env['PATH'] ?? '/usr/bin:/bin',
     HOME: home,
+    // Both leave sockets and folders there.
+    TMPDIR: temporary,
     GIT_CONFIG_GLOBAL: '/dev/null',
     GIT_CONFIG_NOSYSTEM: '1',
     GIT_AUTHOR_NAME: 'Ada',
@@ -45,7 +48,7 @@ export interface CodexSettings {
  * Writes `config.toml` into `FOLDER/codex` and answers the variables for `codex` and `codex-acp`.
  * `url` ends in `/v1`; `key` selects the scenario where the url does not.
  */
-export function codexHome(folder: string, url: string, key = 'test-key', settings: CodexSettings = {}): AgentHome & { home: string } {
+export function codexHome(folder: string, url: string, key = 'test-key', settings: CodexSettings = {}): AgentHome {
   const { retries = 1, sandbox = 'danger-full-access', approvals = 'never', model = 'fake-model', features = {}, more = '' } = settings
   const home = join(folder, 'codex')
   mkdirSync(home, { recursive: true })
@@ -85,11 +88,11 @@ export interface ClaudeSettings {
   /** Default `claude-sonnet-4-5`. */
   model?: string
   /** A subscription's token instead of an API key: limits are then reported as those of a plan. */
-  subscription?: boolean
+  subscription?: boolean | undefined
 }
 
 /** The variables for `claude` and `claude-agent-acp`. `url` has no `/v1`; `key` selects the scenario where the url does not. */
-export function claudeHome(folder: string, url: string, key = 'test-key', settings: ClaudeSettings = {}): AgentHome & { home: string } {
+export function claudeHome(folder: string, url: string, key = 'test-key', settings: ClaudeSettings = {}): AgentHome {
   const { retries = 0, model = 'claude-sonnet-4-5', subscription = false } = settings
   const home = join(folder, 'claude')
   mkdirSync(home, { recursive: true })
@@ -104,6 +107,8 @@ export function claudeHome(folder: string, url: string, key = 'test-key', settin
       CLAUDE_CODE_MAX_RETRIES: String(retries),
       CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
       CLAUDE_CODE_DISABLE_TERMINAL_TITLE: '1',
+      CLAUDE_CODE_ENABLE_PROMPT_SUGGESTION: 'false',
+      CLAUDE_CODE_TMPDIR: join(folder, 'tmp'),
       DISABLE_AUTOUPDATER: '1',
       DISABLE_TELEMETRY: '1',
       DISABLE_ERROR_REPORTING: '1',

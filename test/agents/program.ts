@@ -4,7 +4,6 @@ import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { appendFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { onTestFinished } from 'vitest'
 import { endMarked } from '../../src/actors/process.ts'
 
 export type Message = Record<string, any>
@@ -16,7 +15,7 @@ export interface Program {
   /** Lines that are no JSON, and standard error. */
   noise(): string
   send(message: object): void
-  /** The first message from index `from` on that is wanted. Rejects after `patience` ms (default 20,000) or when the program ends before. */
+  /** The first message from index `from` on that is wanted. Rejects after `patience` ms (default 60,000: a busy machine starts Claude in twenty seconds) or when the program ends before. */
   until(wanted: (message: Message) => boolean, from?: number, patience?: number): Promise<Message>
   /** Ends standard input. */
   finish(): void
@@ -78,7 +77,7 @@ export function startProgram(
       note('->', message)
       child.stdin.write(`${JSON.stringify(message)}\n`)
     },
-    until(wanted, from = 0, patience = 20_000) {
+    until(wanted, from = 0, patience = 60_000) {
       return new Promise((done, reject) => {
         const settle = (): void => {
           clearTimeout(timer)
@@ -108,6 +107,5 @@ export function startProgram(
       await exited.catch(() => {}) // it was never there
     },
   }
-  onTestFinished(() => self.end())
   return self
 }

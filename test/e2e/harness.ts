@@ -22,6 +22,8 @@ export interface ProjectOptions {
   id: string
   /** A command line; by default the script that was given with the issue. */
   agentCommand?: string
+  /** Its agent as the configuration has it, instead of a command line. */
+  agent?: object
   ci?: { command: string; timeout?: string }
   review?: 'human' | 'agent' | 'none'
   budgets?: Record<string, number>
@@ -78,9 +80,9 @@ export function createWorld(options: WorldOptions = {}) {
   writeFileSync(join(folder, 'operator-token'), `${token}\n`, { mode: 0o600 })
   const writeConfig = (more: object = {}): void => {
     const agents = Object.fromEntries(
-      projects.map(({ id, agentCommand }) => [
+      projects.map(({ id, agentCommand, agent }) => [
         id,
-        { kind: 'command', command: agentCommand ?? `. '${scripts}'/"$SIGNALBOX_ISSUE.sh"`, env: { WORLD: folder } },
+        agent ?? { kind: 'command', command: agentCommand ?? `. '${scripts}'/"$SIGNALBOX_ISSUE.sh"`, env: { WORLD: folder } },
       ]),
     )
     const configuration = {

@@ -3,10 +3,18 @@
 import { toErrorData } from '../../errors.ts'
 import { noAbilities } from '../../machines/run/context.ts'
 import type { Agent, AgentCallbacks, AgentRequest, AgentResult } from '../ports.ts'
-import type { ProcessResult } from '../process.ts'
 import { readResult } from './command-result.ts'
-import { endOfOutput, toPlain } from './output-text.ts'
-import { ended, failed, filesOf, runTurnProcess, tooLong, type TurnProcessOptions } from './turn-process.ts'
+import { endOfOutput, howItEnded, toPlain } from './output-text.ts'
+import {
+  ended,
+  failed,
+  filesOf,
+  overBounds,
+  runTurnProcess,
+  tooLong,
+  type TurnProcessOptions,
+  type TurnProcessResult,
+} from './turn-process.ts'
 
 export interface CommandAgentOptions extends TurnProcessOptions {
   limits?: TurnProcessOptions['limits'] & {
@@ -39,7 +47,7 @@ async function turn(options: CommandAgentOptions, request: AgentRequest, { signa
       onStart: (process) => onEvent({ type: 'started', process }),
       onLine: progress.say,
     })
-    return await toResult(result, request, filesOf(request.folder).result, limits.result ?? 2 ** 20)
+    return { ...(await toResult(result, request, filesOf(request.folder).result, limits.result ?? 2 ** 20)), consumed: result.consumed }
   } catch (error) {
     return failed('environment', `The agent '${options.name}' could not be run: ${toErrorData(error).message}`)
   } finally {
@@ -47,15 +55,15 @@ async function turn(options: CommandAgentOptions, request: AgentRequest, { signa
   }
 }
 
-async function toResult(process: ProcessResult, request: AgentRequest, path: string, limit: number): Promise<AgentResult> {
-  const { exitCode, signal, stdout, stderr } = process
+async function toResult(process: TurnProcessResult, request: AgentRequest, path: string, limit: number): Promise<AgentResult> {
+  const { exitCode, stdout, stderr } = process
+  if (process.exceeded !== null) return overBounds(process.exceeded)
   if (process.aborted) return ended
   if (process.timedOut) return tooLong(request)
   if (exitCode === 126 || exitCode === 127) {
     return failed('environment', `The agent's command could not be run (exit code ${exitCode}).${endOfOutput(stderr)}`)
   }
-  if (exitCode !== 0)
-    return failed('agent', `The agent ended with ${exitCode === null ? signal : `exit code ${exitCode}`}.${endOfOutput(stderr)}`)
+  if (exitCode !== 0) return failed('agent', `The agent ended with ${howItEnded(process)}.${endOfOutput(stderr)}`)
   try {
     return (await readResult(path, limit)) ?? { outcome: 'completed', summary: lastLine(stdout) }
   } catch (error) {

@@ -1,5 +1,6 @@
 // What an agent's process has printed, as text for people and the journal.
 
+import { constants } from 'node:os'
 import { stripVTControlCharacters } from 'node:util'
 
 /** How much of the end of an output is told. */
@@ -18,4 +19,11 @@ export function endOfOutput(stderr: string): string {
     .toString()
     .replace(/^\uFFFD+/, '')
   return end === '' ? '' : ` Its standard error ended with:\n${end}`
+}
+
+/** `exit code 3`, or the signal that ended it: a shell that has waited for it tells that as 128 and its number (POSIX, `sh`, 2.8.2). */
+export function howItEnded({ exitCode, signal }: { exitCode: number | null; signal: string | null }): string {
+  if (exitCode === null) return `signal ${signal}`
+  const [name] = Object.entries(constants.signals).find(([, number]) => number === exitCode - 128) ?? []
+  return name === undefined ? `exit code ${exitCode}` : `exit code ${exitCode}, ${name}`
 }

@@ -4,9 +4,9 @@ import { channel } from 'node:diagnostics_channel'
 import { toErrorData, type ErrorData } from '../../errors.ts'
 import type { AgentAbilities } from '../../machines/run/context.ts'
 import type { Agent, AgentCallbacks, AgentEvent, AgentRequest, AgentResult, AgentTurn, Usage } from '../ports.ts'
-import type { ProcessIdentity, ProcessResult, Stdin } from '../process.ts'
-import { endOfOutput } from './output-text.ts'
-import { ended, failed, runTurnProcess, tooLong, type TurnProcessOptions } from './turn-process.ts'
+import type { ProcessIdentity, Stdin } from '../process.ts'
+import { endOfOutput, howItEnded } from './output-text.ts'
+import { ended, failed, overBounds, runTurnProcess, tooLong, type TurnProcessOptions, type TurnProcessResult } from './turn-process.ts'
 
 /** Every message, of both sides. For whoever holds a protocol against its schema. */
 export const messagesChannel = channel('signalbox:agent-message')
@@ -93,8 +93,11 @@ interface Turn {
   talk: Talk | null
 }
 
+/** Milliseconds. */
+const signalEvery = 10_000
+
 const after: TalkHost['after'] = (ms, callback) => {
-  const timer = setTimeout(callback, ms)
+  const timer = setTimeout(callback, ms).unref()
   return () => clearTimeout(timer)
 }
 
@@ -123,6 +126,14 @@ async function run(
 
   const watch = (from: AgentMessage['from'], message: unknown): void => {
     if (messagesChannel.hasSubscribers) messagesChannel.publish({ kind, turn, from, message } satisfies AgentMessage)
+  }
+  let isQuiet = false
+  /** Each becomes an event that is stored. */
+  const sign = (): void => {
+    if (!hasStarted || isQuiet) return
+    isQuiet = true
+    after(signalEvery, () => (isQuiet = false))
+    onEvent({ type: 'signalled' })
   }
   const open = (stdin: Stdin): void => {
     const talk = createTalk({
@@ -156,6 +167,7 @@ async function run(
     }
     nonsense = 0
     watch('agent', message)
+    sign()
     turn.talk!.receive(message)
   }
 
@@ -169,7 +181,7 @@ async function run(
     })
     turn.talk?.close()
     const result = conclude({ said: (await said) ?? {}, process, request, isAborted: signal.aborted, hasStarted, options })
-    return { ...turn.talk?.known(), ...result }
+    return { ...turn.talk?.known(), ...result, consumed: process.consumed }
   } catch (error) {
     turn.talk?.close()
     const { message, code } = toErrorData(error)
@@ -186,7 +198,7 @@ interface Said {
 
 interface Ended {
   said: Said
-  process: ProcessResult
+  process: TurnProcessResult
   request: AgentRequest
   isAborted: boolean
   hasStarted: boolean
@@ -195,10 +207,11 @@ interface Ended {
 
 /** What a turn has come to, now that its process has ended. */
 function conclude({ said: { result, error }, process, request, isAborted, hasStarted, options: { name } }: Ended): AgentResult {
+  if (process.exceeded !== null) return overBounds(process.exceeded)
   if (isAborted) return ended
   if (result !== undefined) return result
   if (process.timedOut) return tooLong(request)
-  const { exitCode, signal, stderr } = process
+  const { exitCode, stderr } = process
   if (exitCode === 126 || exitCode === 127) {
     return failed('environment', `The agent's command could not be run (exit code ${exitCode}).${endOfOutput(stderr)}`)
   }
@@ -208,8 +221,11 @@ function conclude({ said: { result, error }, process, request, isAborted, hasSta
   }
   if (process.aborted)
     return failed('environment', `'${name}' wrote nothing that its protocol allows.${endOfOutput(process.stdout)}`, 'nonsense')
-  const how = exitCode === null ? `signal ${signal}` : `exit code ${exitCode}`
-  const died = failed('environment', `The agent's process ended in the middle of its turn (${how}).${endOfOutput(stderr)}`, 'process-ended')
+  const died = failed(
+    'environment',
+    `The agent's process ended in the middle of its turn (${howItEnded(process)}).${endOfOutput(stderr)}`,
+    'process-ended',
+  )
   return hasStarted ? { ...died, died: true } : died
 }
 

@@ -5,6 +5,8 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AgentRequest, AgentResult } from '../ports.ts'
 import { childEnvironment, endMarked, runProcess, type ProcessIdentity, type ProcessRequest, type ProcessResult } from '../process.ts'
+import { namespaceWords } from '../process/namespace.ts'
+import { defaultBounds, limitWords, watchBounds, type Bounds, type Consumed, type Exceeded, type Watch } from './bounds.ts'
 import type { ProcessRecords } from './orphans.ts'
 
 export interface TurnProcessOptions {
@@ -17,11 +19,16 @@ export interface TurnProcessOptions {
   /** What the command is told of a turn, beside what the command of every kind of agent is told. */
   environment?: (request: AgentRequest) => Record<string, string>
   processes: ProcessRecords
+  /** Whether its processes get a PID namespace of their own where the system allows one. Default false. */
+  namespace?: boolean
+  bounds?: Bounds
   limits?: {
     /** Bytes of output kept in `output.log`, for each turn. Default 16 MiB. */
     output?: number
     /** Milliseconds between SIGTERM and SIGKILL. Default 3,000. */
     grace?: number
+    /** Milliseconds between two looks at what its processes use. Default 5,000. */
+    watch?: number
   }
 }
 
@@ -42,6 +49,11 @@ export const filesOf = (folder: string): TurnFiles => ({
   temporary: join(folder, 'tmp'),
 })
 
+export interface TurnProcessResult extends ProcessResult {
+  consumed: Consumed
+  exceeded: Exceeded | null
+}
+
 type Watched = Pick<ProcessRequest, 'signal' | 'onLine' | 'dialogue'> & { onStart: (identity: ProcessIdentity) => void }
 
 /**
@@ -49,21 +61,27 @@ type Watched = Pick<ProcessRequest, 'signal' | 'onLine' | 'dialogue'> & { onStar
  * `onStart` is called. Rejects as `runProcess` does, and when the files cannot be written.
  */
 export async function runTurnProcess(
-  { command, env, environment, processes, limits = {} }: TurnProcessOptions,
+  { command, env, environment, processes, namespace = false, bounds = defaultBounds, limits = {} }: TurnProcessOptions,
   request: AgentRequest,
   { onStart, signal, ...watching }: Watched,
-): Promise<ProcessResult> {
+): Promise<TurnProcessResult> {
   const mark = randomUUID()
   const files = filesOf(request.folder)
   let forget: (() => void) | undefined
   let group: number | undefined
+  let watch: Watch | undefined
+  // What it may not use ends it as an abort does.
+  const ending = new AbortController()
+  const end = (): void => ending.abort()
+  signal?.addEventListener('abort', end, { once: true })
   // Beside the group and not after it: both may take all of the time that they are given.
   const endOthers = (): void => void endMarked('SIGNALBOX_RUN', mark, limits.grace, group)
-  signal?.addEventListener('abort', endOthers, { once: true })
+  ending.signal.addEventListener('abort', endOthers, { once: true })
   try {
     await writeFiles(request, files)
-    return await runProcess({
-      command,
+    if (signal?.aborted) end()
+    const result = await runProcess({
+      command: contained(command, namespace ? namespaceWords() : null, bounds),
       cwd: request.worktree,
       env: childEnvironment({
         GIT_TERMINAL_PROMPT: '0',
@@ -74,7 +92,7 @@ export async function runTurnProcess(
         SIGNALBOX_RUN: mark,
       }),
       timeout: request.timeout,
-      signal,
+      signal: ending.signal,
       grace: limits.grace,
       outputFile: files.output,
       outputAppend: true, // a continuation of the same run has the same folder
@@ -82,18 +100,23 @@ export async function runTurnProcess(
       onStart: (identity) => {
         group = identity.group
         forget = processes.add(identity, `${request.project}/${request.issue} ${request.runId}`)
+        watch = watchBounds(identity.group, request.worktree, bounds, limits.watch ?? 5_000, end)
         onStart(identity)
       },
       ...watching,
     })
+    return { ...result, consumed: watch?.consumed() ?? nothing, exceeded: watch?.exceeded() ?? null }
   } finally {
-    signal?.removeEventListener('abort', endOthers)
+    watch?.stop()
+    signal?.removeEventListener('abort', end)
     // Only now is what it has written final: whoever could still write has been ended.
     await endMarked('SIGNALBOX_RUN', mark, limits.grace)
     forget?.()
     await rm(files.temporary, { recursive: true, force: true, maxRetries: 3 }).catch(() => {}) // it goes with the run's folder
   }
 }
+
+const nothing: Consumed = { processes: 0, memory: 0, cpu: 0 }
 
 export const failed = (failure: NonNullable<AgentResult['failure']>, reason: string, code?: string): AgentResult => ({
   outcome: 'failed',
@@ -105,8 +128,18 @@ export const failed = (failure: NonNullable<AgentResult['failure']>, reason: str
 
 export const ended = failed('environment', 'The turn was ended from outside.')
 
+export const overBounds = ({ code, message }: Exceeded): AgentResult => failed('environment', message, code)
+
 export const tooLong = ({ timeout }: AgentRequest): AgentResult =>
   failed('environment', `The agent did not end within ${Math.round(timeout / 1_000)} s and was ended.`)
+
+/** The first process of a namespace does nothing but wait: when it ends the kernel ends the others. */
+function contained(command: string, namespace: readonly string[] | null, bounds: Bounds): ProcessRequest['command'] {
+  const limits = limitWords(bounds)
+  if (namespace === null) return ['/bin/sh', '-c', `${limits}; exec /bin/sh -c "$1"`, 'sh', command]
+  const [program, ...words] = namespace
+  return [program!, ...words, '/bin/sh', '-c', `${limits}; /bin/sh -c "$1"; exit $?`, 'sh', command]
+}
 
 async function writeFiles({ prompt, context }: AgentRequest, files: TurnFiles): Promise<void> {
   await mkdir(files.temporary, { recursive: true, mode: 0o700 })

@@ -10,6 +10,7 @@ import type { ProcessIdentity } from '../process.ts'
 export type SessionEvent =
   | { type: 'session.started'; process: ProcessIdentity; thread?: string; abilities: AgentAbilities }
   | { type: 'session.progressed'; line: string }
+  | { type: 'session.signalled' }
   | { type: 'session.steered'; id: string; taken: boolean }
   | { type: 'session.finished'; result: AgentResult }
 
@@ -107,6 +108,8 @@ function run<Input>(host: SessionHost<Input>, input: Input, signal: AbortSignal,
                 return
               case 'asked':
                 return host.onLine(request, `${event.about}: ${event.text} (${event.answer.replace('_', ' ')})`)
+              case 'signalled':
+                return say({ type: 'session.signalled' })
               case 'used': // its sum comes with the result
                 return
             }

@@ -177,6 +177,8 @@ export interface IssueContext extends Omit<IssueInput, 'issue' | 'observedAt'> {
   run: ActiveRun | null
   /** Keep uncommitted work in the worktree for the next run. */
   keep: boolean
+  /** The conversation of the last agent that has worked on it, for the next run of the same agent. Not there while there was none. */
+  thread?: { agent: string; id: string }
   /** Paths that the last run has left uncommitted when it was called off; missing while no run ever has. */
   left?: string[]
   /** The commit that the next run starts over from, after an interruption. */

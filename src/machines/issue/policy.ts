@@ -92,6 +92,15 @@ export const backoff = ({ delays }: IssuePolicy, n: number): number => pauseBefo
 
 export const agentFor = (policy: IssuePolicy, type: RunType): string => policy.agents[type] ?? policy.agent
 
+/**
+ * The run that was claimed goes on in the conversation of the one before: a person has answered it or tells it more, or it is to go on
+ * with what it has left. What the checks, a reviewer or the queue say is looked at afresh (edge 333).
+ */
+export const goesOnInThread = (c: IssueContext): boolean =>
+  c.thread?.agent === c.run!.agent &&
+  c.run!.type !== 'review' &&
+  (c.answered !== null || c.keep || (c.run!.type === 'implementation' && c.run!.given.length > 0))
+
 // --- what the facts say of the present head --------------------------------------------------------
 
 export const openPullRequest = (c: IssueContext) => (c.pr?.state === 'open' ? c.pr : null)

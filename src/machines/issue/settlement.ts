@@ -14,6 +14,7 @@ import {
   attemptsSpent,
   backoff,
   causeOf,
+  goesOnInThread,
   hasOpenRequest,
   isConflicting,
   lifetimeSpent,
@@ -123,6 +124,7 @@ export function assignment(c: IssueContext): RunInput {
     sequencing: policy.sequencing,
     round: c.attempts[type],
     lastFailure: c.lastFailure?.reason ?? null,
+    ...(goesOnInThread(c) ? { inThread: c.thread!.id } : {}),
     limits: policy.limits,
   }
 }
@@ -140,6 +142,10 @@ function worktreeAfter(c: IssueContext, { headBefore, outcome, failure, dirty }:
   return { keep: dirty.length > 0 || failure === 'dirty' || isHalfDone, restartFrom: null }
 }
 
+/** A reviewer's is about what it has looked at, and not for those who work. Missing while there is none, for what was stored before. */
+const threadAfter = ({ run }: IssueContext, { thread }: RunOutput): Pick<IssueContext, 'thread'> =>
+  thread === undefined || run!.type === 'review' ? {} : { thread: { agent: run!.agent, id: thread } }
+
 /** What every ended run leaves, whatever became of it. */
 function settled(c: IssueContext, event: RunOutput): Patch {
   const run = c.run!
@@ -149,6 +155,7 @@ function settled(c: IssueContext, event: RunOutput): Patch {
     inbox: giveBack(pass(c.inbox, event.steered, run), run),
     asked: c.asked ?? run.asked,
     ...worktreeAfter(c, event),
+    ...threadAfter(c, event),
     ...(event.left === undefined && c.left === undefined ? {} : { left: event.left ?? [] }),
     pushed: event.headAfter === null ? c.pushed : remembered(c.pushed, event.headAfter),
     spent: {

@@ -56,6 +56,8 @@ export interface RunInput {
   /** How many runs of this type its change has had, this one included. */
   round: number
   lastFailure: string | null
+  /** The agent's own conversation about the issue, to go on with; not there where it begins one. */
+  inThread?: string | null
   /**
    * Milliseconds: the whole run; without progress; after a nudge; without any sign of life (default: as long as the run); for a
    * completion check; for the agent to end after an interrupt; for a look at its worktree.
@@ -110,6 +112,8 @@ export interface RunOutput {
   dirty: string[]
   /** Those of a run that was called off, as they were when its agent had ended. */
   left?: string[]
+  /** The agent's conversation; not there where it has none. */
+  thread?: string
   /** Milliseconds of its time in which nobody was at work: from its last event before an interruption until that was noticed. */
   idle: number
 }
@@ -187,6 +191,8 @@ export interface SessionResult {
   prBody?: string
   usage?: Usage
   thread?: string
+  /** What its processes have used of the machine: ms of processor time, and the most processes and bytes of memory at once. */
+  consumed?: { processes: number; memory: number; cpu: number }
   /** Only with `failed`: the thread that was to be gone on with is not to be had, and nothing was done. */
   lost?: boolean
   /** Only with `failed`: the agent's process has died in the middle of its turn; its thread can be gone on with. */
@@ -334,7 +340,7 @@ export function createContext({ input }: { input?: RunInput }): RunContext {
     abilities: noAbilities,
     lastLine: null,
     uncommitted: null,
-    thread: null,
+    thread: input?.inThread ?? null,
     result: null,
     inspection: null,
     sequence: null,

@@ -17,6 +17,8 @@ export type RunEvent =
       abilities?: AgentAbilities
     })
   | (Told & { type: 'session.progressed'; line: string })
+  /** A sign of life, and nothing new in it. */
+  | (Told & { type: 'session.signalled' })
   | (Told & { type: 'session.steered'; id: string; taken: boolean })
   | (Told & { type: 'session.finished'; result: SessionResult })
   | { type: 'xstate.error.actor.session'; error: unknown; actorId: string; at?: number }

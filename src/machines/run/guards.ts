@@ -24,6 +24,12 @@ export const hasQuestion = ({ event }: Args): boolean => resultOf(event)?.outcom
 export const isInterruption = ({ event }: Args): boolean => codeOf(event) === 'interrupted'
 /** When the thread that the agent was to go on with is not to be had. */
 export const isThreadLost = ({ context, event }: Args): boolean => resultOf(event)?.lost === true && context.thread !== null
+/** When its thread has no room for another turn, nor has a fork of it, and a new one may be begun: not again and again. */
+export const isThreadExhausted = ({ context, event }: Args): boolean =>
+  resultOf(event)?.exhausted === true && context.thread !== null && context.restarts < limitOf(context, 'restarts')
+/** When the agent's process has died in the middle of its turn and there is a way back: one that always dies has failed. */
+export const hasDied = ({ context, event }: Args): boolean =>
+  resultOf(event)?.died === true && (canResume({ context }) || canFork({ context }) || canStartAfresh({ context }))
 /** When the issue was last told of progress long enough ago. */
 export const canTellProgress = ({ context, event }: Args): boolean =>
   ((event as { at?: number }).at ?? context.now) - context.toldAt >= reportEvery

@@ -258,5 +258,6 @@ export const runOutput = ({ context }: { context: RunContext }): RunOutput => ({
   progressed: context.progressed,
   dirty: context.inspection?.dirty ?? [],
   ...(context.left === undefined ? {} : { left: context.left }),
+  ...(context.thread === null ? {} : { thread: context.thread }),
   idle: context.idle,
 })

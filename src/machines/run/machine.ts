@@ -30,6 +30,8 @@ const onceStarted = {
     'session.finished': [
       // Entered anew also from itself: its clocks are those of the next session.
       { guard: 'isThreadLost', target: '#run.recovering', reenter: true, actions: ['rememberResult', 'rememberLoss'] },
+      { guard: 'isThreadExhausted', target: '#run.recovering', reenter: true, actions: ['rememberResult', 'rememberExhaustion'] },
+      { guard: 'hasDied', target: '#run.recovering', reenter: true, actions: ['rememberResult', 'rememberDeath'] },
       { guard: 'isForVerification', target: '#run.verifying', actions: 'rememberResult' },
       { guard: 'hasQuestion', target: '#run.settled', actions: ['rememberResult', 'endWithQuestion'] },
       { guard: 'isStacking', target: '#run.publishing', actions: ['rememberResult', 'leaveStack'] },
@@ -95,6 +97,7 @@ export const runMachine = runSetup.createMachine({
               on: {
                 'session.started': { target: 'alive', reenter: true, actions: 'rememberSession' },
                 'session.progressed': { target: 'alive', reenter: true },
+                'session.signalled': { target: 'alive', reenter: true, actions: 'rememberSignal' },
                 'session.steered': [
                   // Without a target, so that the other region may leave with it.
                   { guard: 'isNudgeRefused', actions: 'rememberSignal' },

@@ -34,6 +34,8 @@ const results: SessionResult[] = [
     failure === 'dirty' || failure === 'scope' || failure === 'stalled' ? [] : [{ outcome: 'failed', failure, summary: 's' }],
   ),
   { outcome: 'failed', failure: 'environment', summary: 's', lost: true },
+  { outcome: 'failed', failure: 'environment', summary: 's', died: true },
+  { outcome: 'failed', failure: 'agent', summary: 's', exhausted: true },
 ]
 
 const finding = { path: 'a.ts', line: 1, body: 'f' }
@@ -55,9 +57,10 @@ const examples: { [T in Type]: Example[] } = {
     ['soon', { type: 'session.progressed', line: 'l' }],
     ['later', { type: 'session.progressed', line: 'l' }, reportEvery],
   ],
+  'session.signalled': [['', { type: 'session.signalled' }]],
   'session.steered': [true, false].map((taken) => [`${taken}`, { type: 'session.steered', id: 'message-1', taken }]),
   'session.finished': results.map((result) => [
-    `${result.outcome} ${result.failure ?? ''}${result.lost ? ', the thread is lost' : ''}`,
+    `${result.outcome} ${result.failure ?? ''}${result.lost ? ', the thread is lost' : ''}${result.exhausted ? ', the thread is full' : ''}${result.died ? ', its process died' : ''}`,
     { type: 'session.finished', result },
   ]),
   'xstate.error.actor.session': [],

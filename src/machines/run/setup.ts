@@ -204,6 +204,12 @@ export const runSetup = setup({
       resumes: limitOf(c, 'resumes'),
       ...(c.recovery?.way === 'fork' && { forks: limitOf(c, 'forks') }),
     })),
+    // Only a new thread has room.
+    rememberExhaustion: take((c, _event, at) => ({
+      ...cutOff('lost')(c, at),
+      ...{ result: null, resumes: limitOf(c, 'resumes'), forks: limitOf(c, 'forks') },
+    })),
+    rememberDeath: take((c, _event, at) => ({ ...cutOff('interrupted')(c, at), result: null })),
     passSteering: sendTo('session', ({ event }) => {
       const { id, text } = event as unknown as { id: string; text: string }
       return { type: 'session.steer' as const, id, text }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { createCommandAgent, type CommandAgentOptions } from '../../../src/actors/agents/command.ts'
 import { createProcessRecords } from '../../../src/actors/agents/orphans.ts'
+import { namespaceWords } from '../../../src/actors/process/namespace.ts'
 import type { AgentRequest, AgentResult } from '../../../src/actors/ports.ts'
 import type { ProcessIdentity } from '../../../src/actors/process.ts'
 import { eventually, isAlive, makeRepository, read, run, temporaryFolder, write } from '../repository.ts'
@@ -18,6 +19,7 @@ afterAll(() => rmSync(template, { recursive: true }))
 
 interface Turn {
   result: AgentResult
+  consumed: AgentResult['consumed']
   progress: string[]
   identities: ProcessIdentity[]
 }
@@ -65,7 +67,8 @@ function agentOf(command: string, options: Partial<CommandAgentOptions> = {}) {
         },
       },
     )
-    return { result: await started.result, progress, identities }
+    const { consumed, ...result } = await started.result
+    return { result, consumed, progress, identities }
   }
   return { agent, data, worktree, folder, request, controller, turn, records: () => readRecords(data) }
 }
@@ -380,4 +383,52 @@ test('it cannot be steered', async () => {
   const started = agent.start(request, { signal: controller.signal, onEvent: () => {} })
   expect(await started.steer('turn left')).toBe(false)
   await started.result
+})
+
+test('what its processes use is told, those that have ended too', async () => {
+  const burn = "node -e 'const end = Date.now() + 1500; const held = Buffer.alloc(80e6, 1); while (Date.now() < end);' & wait; sleep 1.2"
+  const { consumed } = await agentOf(burn, { limits: { watch: 100 } }).turn()
+  expect(consumed!.cpu).toBeGreaterThan(500)
+  expect(consumed!.memory).toBeGreaterThan(80e6)
+  expect(consumed!.processes).toBeGreaterThanOrEqual(2)
+})
+
+test('over its bound of memory, or of what has to stay free of the disk, a turn is ended with all that it has started', async () => {
+  const hog = agentOf("setsid node -e 'const held = Buffer.alloc(150e6, 1); setTimeout(() => held, 60e3)' & echo $! > pid; sleep 60", {
+    bounds: { memory: 100 * 2 ** 20, cpu: null, file: null, free: 0 },
+    limits: { watch: 200 },
+  })
+  const over = await hog.turn()
+  expect(over.result).toMatchObject({
+    outcome: 'failed',
+    failure: 'environment',
+    code: 'memory-exceeded',
+    reason: expect.stringContaining('100 MiB'),
+  })
+  expect(isAlive(Number(read(hog.worktree, 'pid')))).toBe(false)
+  const full = await agentOf('sleep 60', { bounds: { memory: null, cpu: null, file: null, free: 2 ** 60 } }).turn()
+  expect(full.result).toMatchObject({ outcome: 'failed', failure: 'environment', code: 'disk-full' })
+})
+
+test('the kernel holds each of its processes to the processor time and the file size that it may have', async () => {
+  const bounds = { memory: null, cpu: 1_000, file: 1_000_000, free: 0 }
+  expect((await agentOf('while :; do :; done', { bounds }).turn()).result.reason).toMatch(/SIGXCPU|SIGKILL/)
+  const { result } = await agentOf('head -c 2000000 /dev/zero > big || true; wc -c < big', { bounds }).turn()
+  expect(result.summary).toBe('1000448')
+})
+
+test.runIf(namespaceWords() !== null)('in a namespace of its own nothing outlives it, an emptied environment or not', async () => {
+  const beat = 'while :; do date +%s%N > beat; sleep 0.05; done'
+  const command = `env -i PATH="$PATH" setsid sh -c '${beat}' > /dev/null 2>&1 & while [ ! -s beat ]; do sleep 0.02; done; echo started`
+  const inNamespace = agentOf(command, { namespace: true })
+  expect((await inNamespace.turn()).result).toEqual({ outcome: 'completed', summary: 'started' })
+  const last = read(inNamespace.worktree, 'beat')
+  await new Promise((resolve) => setTimeout(resolve, 400))
+  expect(read(inNamespace.worktree, 'beat')).toBe(last)
+  const killed = agentOf(`${command}; sleep 60`, { namespace: true })
+  const { result } = await killed.turn({}, () => killed.controller.abort())
+  expect(result).toMatchObject({ outcome: 'failed' })
+  const stopped = read(killed.worktree, 'beat')
+  await new Promise((resolve) => setTimeout(resolve, 400))
+  expect(read(killed.worktree, 'beat')).toBe(stopped)
 })

@@ -9,7 +9,9 @@ import type { Usage } from './steps.ts'
 /** Claude's tools want absolute paths; where it works, it tells the model. */
 function absolute(path: string, request: ModelRequest): string {
   if (isAbsolute(path)) return path
-  const folder = /(?:Primary working directory|Working directory|cwd): (\S[^\n]*)/.exec([request.system, ...request.said].join('\n'))?.[1]
+  const folder = /(?:Primary working directory|Working directory|cwd): (\S[^\n]*)/.exec(
+    [request.system, ...request.context].join('\n'),
+  )?.[1]
   return join(folder ?? '/', path)
 }
 

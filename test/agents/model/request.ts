@@ -18,8 +18,10 @@ export interface ModelRequest {
   model: string
   /** What the agent told the model to be. */
   system: string
-  /** All that was said by people, as one text each; what agents put there themselves is a part of it. */
+  /** What people said, in order. */
   said: string[]
+  /** What the agent put beside it: its folder, the date, the instructions of the repository. */
+  context: string[]
   /** What tools answered, the oldest first; `id` is that of the call. */
   results: { id: string; output: string }[]
   images: { type: string; data: string }[]
@@ -37,10 +39,13 @@ export interface ModelRequest {
 export type Body = Record<string, unknown>
 type Part = { type?: string; [key: string]: unknown }
 
-export type Neutral = Pick<ModelRequest, 'model' | 'system' | 'said' | 'results' | 'images' | 'tools' | 'conversation' | 'schema'>
+export type Neutral = Pick<
+  ModelRequest,
+  'model' | 'system' | 'said' | 'context' | 'results' | 'images' | 'tools' | 'conversation' | 'schema'
+>
 
 export const emptyNeutral = (): Neutral => ({
-  ...{ model: '', system: '', said: [], results: [], images: [], tools: [], conversation: null, schema: null },
+  ...{ model: '', system: '', said: [], context: [], results: [], images: [], tools: [], conversation: null, schema: null },
 })
 
 const list = (value: unknown): Part[] => (Array.isArray(value) ? (value as Part[]) : [])
@@ -56,13 +61,18 @@ const text = (value: unknown): string => {
 export function readResponsesRequest(body: Body): Neutral {
   const neutral = emptyNeutral()
   neutral.model = String(body['model'])
-  neutral.system = text(body['instructions'])
+  const developer = list(body['input']).filter((item) => item['role'] === 'developer')
+  neutral.system = [text(body['instructions']), ...developer.map((item) => text(item['content']))].join('\n')
   neutral.tools = list(body['tools']).map((tool) => String(tool['name'] ?? tool.type))
   neutral.conversation = (body['prompt_cache_key'] as string | undefined) ?? null
   neutral.schema = record(record(body['text'])['format'])['schema'] ?? null
   for (const item of list(body['input'])) {
     if (item.type === 'message' && item['role'] === 'user') {
-      neutral.said.push(text(item['content']))
+      const words = text(item['content'])
+      ;(/^(<(environment_context|user_instructions|turn_aborted|skill)|# AGENTS\.md instructions)/.test(words)
+        ? neutral.context
+        : neutral.said
+      ).push(words)
       for (const part of list(item['content'])) if (part.type === 'input_image') neutral.images.push(dataUrl(String(part['image_url'])))
     }
     if (item.type === 'function_call_output' || item.type === 'custom_tool_call_output') {
@@ -88,12 +98,22 @@ export function readMessagesRequest(body: Body): Neutral {
   for (const message of list(body['messages'])) {
     if (message['role'] !== 'user') continue
     const parts: Part[] = typeof message['content'] === 'string' ? [{ type: 'text', text: message['content'] }] : list(message['content'])
-    const words = text(parts.filter((part) => part.type === 'text'))
-    if (words !== '') neutral.said.push(words)
+    const texts = parts.filter((part) => part.type === 'text').map((part) => String(part['text']))
+    for (const words of texts) (/^(<system-reminder>|\[Image: source: )/.test(words) ? neutral.context : neutral.said).push(words.trimEnd())
     for (const part of parts) {
       if (part.type === 'image')
         neutral.images.push({ type: String(record(part['source'])['media_type']), data: String(record(part['source'])['data']) })
-      if (part.type === 'tool_result') neutral.results.push({ id: String(part['tool_use_id']), output: text(part['content']) })
+      if (part.type === 'tool_result') {
+        const output = text(part['content'])
+        neutral.results.push({
+          id: String(part['tool_use_id']),
+          output: output.replaceAll(/\n*<system-reminder>.*?<\/system-reminder>/gs, ''),
+        })
+        // What is said while Claude works reaches the model beside the next result.
+        for (const [, words] of output.matchAll(/<system-reminder>\nThe user sent a new message while you were working:\n(.*?)\n\n/gs)) {
+          neutral.said.push(words!)
+        }
+      }
     }
   }
   return neutral

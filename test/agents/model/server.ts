@@ -9,7 +9,7 @@ import { messages } from './messages.ts'
 import { emptyNeutral, readMessagesRequest, readResponsesRequest, type Body, type ModelRequest } from './request.ts'
 import { responses } from './responses.ts'
 import { createScenario, createScenarios, type Scenario, type Script } from './scenario.ts'
-import { sideAnswer } from './side.ts'
+import { isSide, sideAnswer } from './side.ts'
 import type { Utterance } from './speech.ts'
 import type { Step, Usage } from './steps.ts'
 
@@ -35,7 +35,7 @@ export interface ScenarioHandle {
   requests(): ModelRequest[]
   left(): number
   add(...script: Script): void
-  /** Resolves with the request of this index (from 0) once it has arrived. Rejects after `patience` ms. Default 20,000. */
+  /** Resolves with the request of this index (from 0) once it has arrived. Rejects after `patience` ms. Default 60,000. */
   request(index: number, patience?: number): Promise<ModelRequest>
 }
 
@@ -64,9 +64,9 @@ export async function createModel(): Promise<Model> {
     }
     const problem = (what: string): void => {
       problems.push(`${request.method} ${request.path} (${request.name}): ${what}`)
-      // A kind of error that no client tries again: a test is to fail, not to wait.
-      const { status, headers, body } = refusalOf({ reason: 'invalid-request' }, request.protocol ?? 'responses', Date.now())
-      refuse(status, headers, { ...(body as object), message: what })
+      // The one kind of error that each client does not try again, in whatever form: a test is to fail, not to wait.
+      const error = { type: 'permission_error', code: null, param: null, message: `The test's model: ${what}.` }
+      refuse(request.protocol === 'messages' ? 403 : 400, {}, { type: 'error', error })
     }
     if (request.kind === 'unknown') return problem('is not understood')
     if (request.kind === 'count') return refuse(200, {}, { input_tokens: 100 })
@@ -117,7 +117,7 @@ export async function createModel(): Promise<Model> {
         requests: own,
         left: scenario.left,
         add: scenario.add,
-        async request(index, patience = 20_000) {
+        async request(index, patience = 60_000) {
           for (const deadline = Date.now() + patience; ; await pause(10)) {
             const found = own()[index]
             if (found) return found
@@ -154,7 +154,7 @@ async function read(incoming: IncomingMessage): Promise<ModelRequest> {
   }
   if (request.method !== 'POST' || protocol === null || body === null) return request
   if (verb === 'messages/count_tokens') return { ...request, kind: 'count' }
-  return { ...request, kind: request.tools.length === 0 ? 'side' : 'step' }
+  return { ...request, kind: isSide(request) ? 'side' : 'step' }
 }
 
 function parse(text: string): Body | null {

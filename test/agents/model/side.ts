@@ -2,9 +2,18 @@
 
 import type { ModelRequest } from './request.ts'
 
-/** A value that the schema allows where one is asked for, and a short text otherwise. */
+/** With the tools and the history of the conversation, as if a person had said it: Claude's suggestion of a next prompt, and its summary. */
+const said = /^(\[SUGGESTION MODE|CRITICAL: Respond with TEXT ONLY)/
+
+/** Titles and probes come without tools; Codex says of a summary what it is. */
+export function isSide(request: ModelRequest): boolean {
+  const { request_kind: kind = 'turn' } = JSON.parse(String(request.headers['x-codex-turn-metadata'] ?? '{}')) as { request_kind?: string }
+  return request.tools.length === 0 || kind !== 'turn' || said.test(request.said.at(-1) ?? '')
+}
+
+/** A value that the schema allows where one is asked for, and otherwise a short text, which is a summary to who wants one. */
 export function sideAnswer(request: ModelRequest): string {
-  return request.schema === null ? 'A side answer' : JSON.stringify(valueOf(request.schema))
+  return request.schema === null ? '<summary>A side answer</summary>' : JSON.stringify(valueOf(request.schema))
 }
 
 function valueOf(schema: unknown): unknown {

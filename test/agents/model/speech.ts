@@ -27,8 +27,11 @@ export async function send(response: ServerResponse, type: string, data: object)
   if (response.destroyed) return
   if (response.write(`event: ${type}\ndata: ${JSON.stringify({ type, ...data })}\n\n`)) return
   await new Promise<void>((done) => {
-    response.once('drain', done)
-    response.once('close', done)
+    const go = (): void => {
+      response.off('drain', go).off('close', go)
+      done()
+    }
+    response.on('drain', go).on('close', go)
   })
 }
 

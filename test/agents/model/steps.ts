@@ -82,7 +82,13 @@ export const breakOff = (text = ''): Step => ({ does: 'break', text })
 export const flood = (bytes: number): Step =>
   say('All work and no play makes a model a dull one.\n'.repeat(Math.ceil(bytes / 47)).slice(0, bytes))
 
-/** Refuses: by a reason that both providers know, or as it is told. Clients try some of these again: then the next step is the answer. */
+/**
+ * Refuses: by a reason that both providers know, or as it is told. What a client tries again is answered by the next step.
+ * Measured: Codex never tries `no-credit`, `usage-limit`, `context-exhausted` and `invalid-request` again, and the others as often
+ * as `stream_max_retries` says (`server-error` also `request_max_retries` times for each). Claude never tries `no-credit` and
+ * `context-exhausted` again, and the others `CLAUDE_CODE_MAX_RETRIES` times; but a 400 or 422 that it does not know it sends in
+ * six forms, without this and that beta, even with no retries. A `context-exhausted` after the first turn makes it sum up first.
+ */
 export function fail(reason: Exclude<Failure['reason'], 'raw' | 'usage-limit'>): Step
 export function fail(reason: 'rate-limit' | 'usage-limit', resets: { resetsIn: number }): Step
 export function fail(status: number, headers: Record<string, string>, body: unknown): Step

@@ -53,6 +53,21 @@ const runInput = (issue: Issue): RunInput => issue.children.get(issue.context.ru
 const texts = (issue: Issue): string[] => runInput(issue).messages.map(({ text }) => text)
 const asked = [granted, finished({ outcome: 'needs_input', question: 'Which file?' })]
 
+describe('the conversation of an agent', () => {
+  const inThread = (issue: Issue) => runInput(issue).inThread ?? null
+  const asking = finished({ outcome: 'needs_input', question: 'Which file?', thread: 'thread-1' })
+
+  it('is gone on with where a person answers it (case 69) (edge 333)', () => {
+    const issue = play(granted, asking, prompted('The second.'), granted)
+    expect([inThread(issue), runInput(issue).question]).toEqual(['thread-1', 'Which file?'])
+  })
+
+  it('is not where its work has to be mended, nor with another agent', () => {
+    const mending = play(granted, finished({ headAfter: 'A', thread: 'thread-1' }), red('A'), granted)
+    expect([runInput(mending).type, inThread(mending)]).toEqual(['ci_repair', null])
+  })
+})
+
 describe('a question', () => {
   it('is shown, spends no attempt, and no run starts before its answer', () => {
     const issue = play(...asked)

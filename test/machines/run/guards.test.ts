@@ -105,6 +105,28 @@ const tables: Record<keyof typeof guards, Row[]> = {
     ['it failed', false, { thread: 't' }, finished('failed')],
     ['no result', false, { thread: 't' }],
   ],
+  isThreadExhausted: [
+    ['it is', true, { thread: 't' }, { type: 'session.finished', result: { outcome: 'failed', exhausted: true, summary: '' } }],
+    ['there was none', false, {}, { type: 'session.finished', result: { outcome: 'failed', exhausted: true, summary: '' } }],
+    [
+      ...(['once more', false] as const),
+      { thread: 't', restarts: defaultLimits.restarts },
+      { type: 'session.finished', result: { outcome: 'failed', exhausted: true, summary: '' } },
+    ],
+    ['it failed', false, { thread: 't' }, finished('failed')],
+    ['no result', false, { thread: 't' }],
+  ],
+  hasDied: [
+    ['it has', true, { thread: 't' }, { type: 'session.finished', result: { outcome: 'failed', died: true, summary: '' } }],
+    ['it has no thread', false, {}, { type: 'session.finished', result: { outcome: 'failed', died: true, summary: '' } }],
+    [
+      ...(['it always does', false] as const),
+      { thread: 't', resumes: defaultLimits.resumes, restarts: defaultLimits.restarts },
+      { type: 'session.finished', result: { outcome: 'failed', died: true, summary: '' } },
+    ],
+    ['it failed', false, {}, finished('failed')],
+    ['no result', false, {}],
+  ],
   hasWorked: [
     ['later than anything that was heard', true, { stillSince: 1_000 }, { output: { changedAt: 1_001 } }],
     ['before', false, { stillSince: 1_000 }, { output: { changedAt: 1_000 } }],

@@ -44,6 +44,8 @@ const words: Event[] = [
   finished({ outcome: 'needs_input', question: '?' }),
   finished({ outcome: 'failed', failure: 'agent', reason: 'no' }),
   finished({ outcome: 'failed', failure: 'environment', lost: true }),
+  finished({ outcome: 'failed', failure: 'environment', died: true }),
+  finished({ outcome: 'failed', failure: 'agent', exhausted: true }),
   { type: 'session.started', process: process_, thread: 'thread-1', abilities: { steer: true, fork: true } },
   { type: 'session.steered', id: 'nudge-1', taken: false },
   { type: 'session.steered', id: 'nudge-1', taken: true },

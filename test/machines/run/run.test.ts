@@ -569,6 +569,27 @@ describe('the time when we were not there', () => {
 })
 
 describe('a way back', () => {
+  it('is the same thread when the process of the agent has died, and the turn spends nothing', () => {
+    const died = finishes({ outcome: 'failed', failure: 'environment', died: true, summary: 'killed' })
+    const back = play({}, prepared, able, progressed, died)
+    expect(back.value).toEqual({ recovering: 'resuming' })
+    expect(back.children.get('session')?.input).toMatchObject({
+      ...{ turn: 1, thread: 'thread-1' },
+      recovery: { cause: 'interrupted', way: 'resume', lastLine: 'hm' },
+    })
+    const always = playOn(playOn(playOn(back, able, died), able, died), able, died)
+    expect(playOn(playOn(playOn(always, able, died), able, died)).output).toMatchObject({ outcome: 'failed', failure: 'environment' })
+    expect(play({}, prepared, started, died).output).toMatchObject({ outcome: 'failed', failure: 'environment' })
+  })
+
+  it('is a new thread when the old one is full: neither it nor a fork of it has room', () => {
+    const full = finishes({ outcome: 'failed', failure: 'agent', exhausted: true, summary: 'too long' })
+    const fresh = play({}, prepared, able, progressed, full)
+    expect(fresh.value).toEqual({ recovering: 'afresh' })
+    expect(fresh.children.get('session')?.input).toMatchObject({ turn: 2, thread: null, recovery: { way: 'afresh' } })
+    expect(playOn(fresh, able, full).output).toMatchObject({ outcome: 'failed', failure: 'agent' })
+  })
+
   const lost = finishes({ outcome: 'failed', failure: 'environment', lost: true, summary: 'no such thread' })
   const cut = [prepared, able, progressed, interrupted]
 

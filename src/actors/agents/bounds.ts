@@ -1,0 +1,78 @@
+// How much of the machine a turn may use: what the kernel holds each process to, and what is watched of all of them together.
+
+import { statfsSync } from 'node:fs'
+import { totalmem } from 'node:os'
+import { consumptionOf, type Consumption } from '../process/consumption.ts'
+
+export interface Bounds {
+  /** Bytes of resident memory of all processes together; null: three quarters of the machine's. */
+  memory: number | null
+  /** Milliseconds of processor time for each process; null: none is set. */
+  cpu: number | null
+  /** Bytes of the largest file that may be written; null: none is set. */
+  file: number | null
+  /** Bytes that have to stay free where the worktree is. */
+  free: number
+}
+
+export const defaultBounds: Bounds = { memory: null, cpu: null, file: null, free: 256 * 2 ** 20 }
+
+export interface Exceeded {
+  code: 'memory-exceeded' | 'disk-full'
+  message: string
+}
+
+/** What a turn has used in all: its processor time, and the most memory and processes that were seen at once. */
+export type Consumed = Consumption
+
+/** Shell words that set the limits which the kernel keeps (ulimit, POSIX and dash), for everything that follows them. No core files. */
+export function limitWords({ cpu, file }: Bounds): string {
+  const limits = ['ulimit -c 0']
+  if (cpu !== null) limits.push(`ulimit -t ${Math.max(1, Math.ceil(cpu / 1_000))}`)
+  if (file !== null) limits.push(`ulimit -f ${Math.max(1, Math.ceil(file / 512))}`)
+  return limits.join('; ')
+}
+
+export interface Watch {
+  consumed: () => Consumed
+  exceeded: () => Exceeded | null
+  stop: () => void
+}
+
+/** Looks at the processes of `group` every `every` ms, and calls `onExceeded` once when they use too much. */
+export function watchBounds(group: number, folder: string, bounds: Bounds, every: number, onExceeded: () => void): Watch {
+  const consumed: Consumed = { processes: 0, memory: 0, cpu: 0 }
+  const memory = bounds.memory ?? totalmem() * 0.75
+  let exceeded: Exceeded | null = null
+  const look = (): void => {
+    const now = consumptionOf(group)
+    for (const name of ['processes', 'memory', 'cpu'] as const) consumed[name] = Math.max(consumed[name], now[name])
+    if (exceeded !== null) return
+    exceeded = judge(now.memory, memory, freeIn(folder), bounds.free)
+    if (exceeded !== null) onExceeded()
+  }
+  look()
+  const timer = setInterval(look, every)
+  return { consumed: () => consumed, exceeded: () => exceeded, stop: () => clearInterval(timer) }
+}
+
+function judge(used: number, memory: number, free: number, kept: number): Exceeded | null {
+  if (used > memory) {
+    const message = `Its processes used ${inMiB(used)} of memory together and may use ${inMiB(memory)} (\`bounds.memory\` of the agent): they were ended.`
+    return { code: 'memory-exceeded', message }
+  }
+  if (free >= kept) return null
+  const message = `Only ${inMiB(free)} are free where its worktree is, and ${inMiB(kept)} have to be (\`bounds.free\` of the agent): it was ended. Make room.`
+  return { code: 'disk-full', message }
+}
+
+function freeIn(folder: string): number {
+  try {
+    const { bavail, bsize } = statfsSync(folder)
+    return bavail * bsize
+  } catch {
+    return Number.POSITIVE_INFINITY // the worktree is gone: that is found out elsewhere
+  }
+}
+
+const inMiB = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`
