@@ -104,27 +104,19 @@ describe('the real agents', () => {
     )
 
     test(
-      'pictures are looked at',
+      'pictures are looked at, and an answer in a fenced block after other words is the answer',
       held(async () => {
+        const words =
+          'I see.\n\n```json\n{"outcome":"no_change","summary":"It greets already.","question":null,"prTitle":null,"prBody":null}\n```'
         const place = ground()
         const path = join(place.folder, 'dot.png')
         const dot = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
         writeFileSync(path, Buffer.from(dot, 'base64'))
-        const played = play(candidate, place, model, [done], { images: [{ path, mediaType: 'image/png' }] })
-        expect(await played.turn.result).toMatchObject({ outcome: 'completed' })
+        const played = play(candidate, place, model, [say(words)], { images: [{ path, mediaType: 'image/png' }] })
+        expect(await played.turn.result).toMatchObject({ outcome: 'no_change', summary: 'It greets already.' })
         expect(played.scenario.requests()[0]!.images).toMatchObject([{ type: 'image/png', data: dot }])
         // The form of the answer is asked for in the prompt: the protocol has no schema.
         expect(played.scenario.requests()[0]!.said.join('\n')).toMatch(/Greet the world\.[^]*## Your answer[^]*"prTitle"/)
-      }),
-    )
-
-    test(
-      'an answer in a fenced block after other words is the answer',
-      held(async () => {
-        const words =
-          'I looked at it.\n\n```json\n{"outcome":"no_change","summary":"It greets already.","question":null,"prTitle":null,"prBody":null}\n```'
-        const played = play(candidate, ground(), model, [say(words)])
-        expect(await played.turn.result).toMatchObject({ outcome: 'no_change', summary: 'It greets already.' })
       }),
     )
   })
@@ -217,9 +209,7 @@ describe('the real agents', () => {
   describe('claude-agent-acp', () => {
     test.each([
       ['rate-limit', { failure: 'capacity', code: 'rate_limit' }],
-      ['no-credit', { failure: 'auth', code: 'billing_error' }],
       ['unauthorized', { failure: 'auth', code: 'auth-required', reason: expect.stringContaining('Invalid API key') }],
-      ['server-error', { failure: 'environment', code: 'server_error' }],
       // It says the same of it as of any error of the server, and of a full context as of any request that is not valid.
       ['overloaded', { failure: 'environment', code: 'server_error' }],
       ['context-exhausted', { failure: 'agent', code: 'invalid_request', reason: expect.stringContaining('Prompt is too long') }],
@@ -512,11 +502,13 @@ describe('the rules', () => {
     expect(decide(call('fetch'), options, bounds()).option).toBe('reject_once')
   })
 
-  test('the program behind an agent has died: the thread can be gone on with', () => {
+  test('a kind of error has a class, an unknown one is the agent’s, and a thread whose program has died can be gone on with', () => {
     const died = failureOf({ code: -32603, message: 'm', data: { errorKind: 'transport_lost' } }, 'prompt')
     expect(died).toMatchObject({ failure: 'environment', code: 'transport_lost', died: true })
     expect(failureOf({ code: -32603, message: 'm' }, 'prompt')).toMatchObject({ failure: 'agent', reason: 'm', code: 'refused -32603' })
-    expect(failureOf({ code: -32603, message: 'm', data: { errorKind: 'of_tomorrow' } }, 'prompt')).toMatchObject({ failure: 'agent' })
+    for (const [errorKind, failure] of Object.entries({ of_tomorrow: 'agent', billing_error: 'auth', server_error: 'environment' })) {
+      expect(failureOf({ code: -32603, message: 'm', data: { errorKind } }, 'prompt')).toMatchObject({ failure, code: errorKind })
+    }
   })
 
   test('what an agent says in pieces is told as one, and its answer is not told', () => {
