@@ -1,5 +1,6 @@
 // The agents of a configuration, by their names.
 
+import { createAcpAgent } from '../actors/agents/acp.ts'
 import { createClaudeAgent } from '../actors/agents/claude.ts'
 import { createClassifier } from '../actors/agents/classifier.ts'
 import { createCodexAgent } from '../actors/agents/codex.ts'
@@ -18,21 +19,22 @@ interface Host {
   processes: ProcessRecords
 }
 
-const makers: { [Kind in AgentConfig['kind']]?: (agent: Of<Kind>, host: Host) => Agent } = {
+const makers: { [Kind in AgentConfig['kind']]: (agent: Of<Kind>, host: Host) => Agent } = {
   command({ command, env, classify, confidence, namespace, bounds }, { name, folder, processes }) {
     const reading =
       classify === null ? {} : { classify: createClassifier({ command: classify, env, folder, processes }), leastConfidence: confidence }
     return { ...createCommandAgent({ name, command, env, processes, namespace, bounds }), ...reading }
   },
+  acp: ({ kind: _kind, ...agent }, { name, processes }) => createAcpAgent({ ...agent, name, processes }),
   claude: ({ kind: _kind, ...agent }, { name, processes }) => createClaudeAgent({ ...agent, name, processes }),
   codex: ({ kind: _kind, ...agent }, { name, processes }) => createCodexAgent({ ...agent, name, processes }),
 }
 
 export function createAgents({ agents, dataFolder: folder }: Config, processes: ProcessRecords): Map<string, Agent> {
   return new Map(
-    Object.entries(agents).flatMap(([name, agent]): [string, Agent][] => {
-      const make = makers[agent.kind] as ((agent: AgentConfig, host: Host) => Agent) | undefined
-      return make === undefined ? [] : [[name, make(agent, { name, folder, processes })]]
+    Object.entries(agents).map(([name, agent]) => {
+      const make = makers[agent.kind] as (agent: AgentConfig, host: Host) => Agent
+      return [name, make(agent, { name, folder, processes })]
     }),
   )
 }

@@ -1,14 +1,9 @@
-// Doctor: what the configuration asks for is in this version, and its secrets can be read, by nobody else.
+// Doctor: the secrets of the configuration can be read, by nobody else.
 
 import { statSync } from 'node:fs'
 import type { Config } from '../config.ts'
 import { type Finding, fail, pass, warn } from './doctor.ts'
 import { sentenceOf } from './exit.ts'
-import { findUnsupported } from './supported.ts'
-
-export function checkSupport(config: Config): Finding[] {
-  return findUnsupported(config).map((sentence) => fail('version', sentence, 'Use one that this version has, or a newer version.'))
-}
 
 export function checkSecrets(config: Config): Finding[] {
   const findings = config.secrets.map((secret): Finding => {

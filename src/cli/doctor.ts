@@ -3,10 +3,11 @@
 import { SignalboxError } from '../errors.ts'
 import { type Config, loadConfig } from '../config.ts'
 import type { Command, Context } from './command.ts'
+import { checkConfinement } from './doctor-agents.ts'
 import { checkCommands, checkProjects } from './doctor-projects.ts'
 import { checkForge, checkTracker } from './doctor-providers.ts'
 import { checkClock, checkDatabase, checkDisk, checkGit, checkServer } from './doctor-machine.ts'
-import { checkSecrets, checkSupport } from './doctor-secrets.ts'
+import { checkSecrets } from './doctor-secrets.ts'
 import { checkWebhooks } from './doctor-webhooks.ts'
 import { exit, exitCodeOf, sentenceOf } from './exit.ts'
 import { oneLine, type Style } from './output.ts'
@@ -40,8 +41,8 @@ export const command: Command = {
     }
     const findings = [pass('configuration', config.file)]
     // In this order: what a later check needs is looked at by an earlier one.
-    const machine = [checkSupport, checkSecrets, checkDisk, checkDatabase, checkServer, checkClock, checkGit]
-    const checks = [...machine, checkTracker, checkForge, checkWebhooks, checkProjects, checkCommands]
+    const machine = [checkSecrets, checkDisk, checkDatabase, checkServer, checkClock, checkGit]
+    const checks = [...machine, checkTracker, checkForge, checkWebhooks, checkProjects, checkCommands, checkConfinement]
     for (const check of checks) findings.push(...(await look(check, config)))
     report(findings, context)
     return findings.some(({ status }) => status === 'FAIL') ? exit.attention : exit.done

@@ -14,7 +14,6 @@ const wrongUse = new Set([
   'configuration-invalid',
   'unreadable-value',
   'no-operator-token',
-  'not-in-this-version',
   'public-url-invalid',
   'operator-token-missing',
 ])

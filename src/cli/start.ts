@@ -13,7 +13,6 @@ import { addressFile } from './client.ts'
 import type { Command, Context } from './command.ts'
 import { exit, sentenceOf } from './exit.ts'
 import { openLogFile } from './log-file.ts'
-import { assertSupported } from './supported.ts'
 import { packageVersion } from './version.ts'
 
 export const command: Command = {
@@ -27,7 +26,6 @@ export const command: Command = {
     const config = context.config()
     assertSecrets(config)
     operatorTokenOf(config)
-    assertSupported(config)
     await assertPortIsFree(config)
     makeDataFolder(config)
     outliveReaders()

@@ -88,9 +88,13 @@ test('a configuration that cannot be read is a FAIL, and wrong use', async () =>
 })
 
 describe('what it finds', () => {
-  test('kinds that this version does not run', async () => {
-    const { checks } = await examine({ agents: { mine: { kind: 'codex', command: 'true' } } })
-    expect(found(checks, 'FAIL')).toEqual(['version: agents.mine.kind: "codex" is not in this version, which has "command"'])
+  test('agents that nothing keeps to their worktrees', async () => {
+    const { checks } = await examine({ agents: { mine: { kind: 'codex', command: 'true', sandbox: 'danger-full-access' } } })
+    expect(found(checks, 'WARN')).toContainEqual(expect.stringContaining('agents.mine: it may write everything that this user may'))
+    const acp = await examine({ agents: { mine: { kind: 'acp', command: 'true' } } })
+    expect(found(acp.checks, 'WARN')).toContainEqual(expect.stringContaining('the protocol has no words for a sandbox'))
+    const codex = await examine({ agents: { mine: { kind: 'codex', command: 'true' } } })
+    expect(found(codex.checks, 'WARN').filter((line) => line.startsWith('agents.mine:'))).toEqual([])
   })
 
   test('secrets that cannot be read, are open to others, short or missing', async () => {

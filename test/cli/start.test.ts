@@ -54,13 +54,6 @@ describe('what stops it before anything is touched', () => {
     expect(code).toBe(2)
   })
 
-  test('a kind that this version does not run', async () => {
-    home.writeConfig({ server: { port: 0, operatorToken: tokenFile() }, agents: { mine: { kind: 'codex', command: 'true' } } })
-    const { code, stderr } = await home.run(['start'])
-    expect(stderr).toContain('agents.mine.kind: "codex" is not in this version')
-    expect(code).toBe(2)
-  })
-
   test('a port in use', async () => {
     const { socket, port } = await occupy()
     try {

@@ -6,9 +6,9 @@ import { FatalError, ProtocolError, RetryableError, toErrorData } from '../../er
 export interface RpcPeer {
   /**
    * Rejects with FatalError `request-refused` (`cause` is the error object of the answer), ProtocolError `invalid-answer`, RetryableError
-   * `request-timeout` and `process-ended`.
+   * `request-timeout` and `process-ended`. `deadline` is for one that takes its time: null where something else ends the waiting.
    */
-  request: <T>(method: string, params: object, answer: z.ZodType<T>) => Promise<T>
+  request: <T>(method: string, params: object, answer: z.ZodType<T>, deadline?: number | null) => Promise<T>
   notify: (method: string, params?: object) => void
   /** Takes what the other side has sent. What is no message of the protocol is ignored. */
   receive: (message: unknown) => void
@@ -46,7 +46,7 @@ interface Waiting {
 const methodNotFound = -32601
 const internalError = -32603
 
-export function createPeer({ send, version, onNotification, onRequest, deadline, after }: RpcOptions): RpcPeer {
+export function createPeer({ send, version, onNotification, onRequest, deadline: usual, after }: RpcOptions): RpcPeer {
   const waiting = new Map<number, Waiting>()
   const prefix = version ? { jsonrpc: '2.0' } : {}
   let next = 1
@@ -74,14 +74,15 @@ export function createPeer({ send, version, onNotification, onRequest, deadline,
   }
 
   return {
-    async request(method, params, answer) {
+    async request(method, params, answer, deadline = usual) {
       if (closed) throw ended(method)
       const id = next++
       const { promise, resolve, reject } = Promise.withResolvers<unknown>()
-      const cancel = after(deadline, () => {
+      const late = (ms: number): void => {
         waiting.delete(id)
-        reject(new RetryableError('request-timeout', `The agent did not answer '${method}' within ${Math.round(deadline / 1_000)} s.`))
-      })
+        reject(new RetryableError('request-timeout', `The agent did not answer '${method}' within ${Math.round(ms / 1_000)} s.`))
+      }
+      const cancel = deadline === null ? () => {} : after(deadline, () => late(deadline))
       waiting.set(id, { resolve, cancel, reject: (error) => reject(error) })
       send({ ...prefix, id, method, params })
       const parsed = answer.safeParse(await promise)
@@ -110,8 +111,15 @@ export function createPeer({ send, version, onNotification, onRequest, deadline,
   }
 }
 
+/** What a request was refused with. */
+export interface RpcError {
+  code: number
+  message: string
+  data?: unknown
+}
+
 /** The error object of a refused request; null of any other error. */
-export function refusalOf(error: unknown): { code: number; message: string } | null {
+export function refusalOf(error: unknown): RpcError | null {
   if (!(error instanceof FatalError) || error.code !== 'request-refused') return null
-  return error.cause as { code: number; message: string }
+  return error.cause as RpcError
 }

@@ -16,6 +16,8 @@ export interface TurnProcessOptions {
   command: string
   /** Configured for this agent, beside the fixed list. */
   env: Record<string, string>
+  /** What the command is told of a turn, beside what the command of every kind of agent is told. */
+  environment?: (request: AgentRequest) => Record<string, string>
   processes: ProcessRecords
   /** Whether its processes get a PID namespace of their own where the system allows one. Default false. */
   namespace?: boolean
@@ -59,7 +61,7 @@ type Watched = Pick<ProcessRequest, 'signal' | 'onLine' | 'dialogue'> & { onStar
  * `onStart` is called. Rejects as `runProcess` does, and when the files cannot be written.
  */
 export async function runTurnProcess(
-  { command, env, processes, namespace = false, bounds = defaultBounds, limits = {} }: TurnProcessOptions,
+  { command, env, environment, processes, namespace = false, bounds = defaultBounds, limits = {} }: TurnProcessOptions,
   request: AgentRequest,
   { onStart, signal, ...watching }: Watched,
 ): Promise<TurnProcessResult> {
@@ -85,6 +87,7 @@ export async function runTurnProcess(
         GIT_TERMINAL_PROMPT: '0',
         ...env,
         ...variables(request, files),
+        ...environment?.(request),
         ...processes.environment,
         SIGNALBOX_RUN: mark,
       }),

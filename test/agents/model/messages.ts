@@ -28,7 +28,8 @@ export const messages: Dialect = {
         return [{ name: 'Read', input: { file_path: path } }, change]
       }
       case 'answer':
-        return [{ name: 'StructuredOutput', input: step.value }]
+        // Only where a schema is given to Claude Code is there this tool; else the answer is a message.
+        return request.tools.includes('StructuredOutput') ? [{ name: 'StructuredOutput', input: step.value }] : null
       case 'ask': {
         const questions = step.questions.map(({ several = false, ...question }) => ({ ...question, multiSelect: several }))
         return [{ name: 'AskUserQuestion', input: { questions } }]

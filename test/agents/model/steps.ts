@@ -60,7 +60,7 @@ export const write = (path: string, text: string): Step => ({ does: 'write', pat
 /** Replaces one passage of whole lines: `apply_patch` in a command of Codex; `Edit` of Claude, which wants the file to have been read before. */
 export const edit = (path: string, from: string, to: string): Step => ({ does: 'edit', path, from, to })
 
-/** The structured answer: for Codex the last message, which `outputSchema` describes; for Claude a call of `StructuredOutput`. */
+/** The structured answer: for Codex the last message, which `outputSchema` describes; for Claude a call of `StructuredOutput`, where it has that tool. */
 export const answer = (value: unknown): Step => ({ does: 'answer', value })
 
 /** Asks a person: `request_user_input` of Codex, `AskUserQuestion` of Claude. */

@@ -1,0 +1,306 @@
+// Any agent that speaks the Agent Client Protocol, v1, on its standard streams. https://agentclientprotocol.com/protocol/v1/overview
+
+import { z } from 'zod'
+import { ProtocolError, toErrorData } from '../../errors.ts'
+import type { Agent, AgentRequest, AgentResult, Usage } from '../ports.ts'
+import { failureOf, authRequired } from './acp/failure.ts'
+import {
+  agentAnswer,
+  elicitation,
+  newSessionAnswer,
+  permission,
+  promptAnswer,
+  readUpdate,
+  sessionAnswer,
+  steeringAnswer,
+  type AcpAgent,
+  type Elicitation,
+  type Field,
+  type Permission,
+  type PromptAnswer,
+  type SessionAnswer,
+} from './acp/messages.ts'
+import { decide } from './acp/permission.ts'
+import { createProgress } from './acp/progress.ts'
+import { lastWords, promptBlocks } from './acp/prompt.ts'
+import { applySettings } from './acp/settings.ts'
+import { readLastWords } from './answer.ts'
+import type { SandboxMode } from './codex.ts'
+import { createPeer, refusalOf } from './json-rpc.ts'
+import { createTalkingAgent, requestDeadline, type Talk, type TalkHost, type TalkingAgentOptions } from './talking.ts'
+import { failed, filesOf } from './turn-process.ts'
+import { writableRoots } from './writable-roots.ts'
+
+export interface AcpOptions extends TalkingAgentOptions {
+  model: string | null
+  effort: string | null
+  sandbox: SandboxMode
+}
+
+/** Whether an agent takes a text in while it works, it says only once it runs; that it forks a session is in no version of the protocol. */
+export const createAcpAgent = (options: AcpOptions): Agent =>
+  createTalkingAgent(
+    'acp',
+    { steer: true, fork: false },
+    { ...options, environment: (request) => ({ ...options.environment?.(request), ...variables(options, request) }) },
+    (host) => createTalk(options, host),
+  )
+
+/** What the protocol has no words for, for the arguments of a command that has: an agent with a sandbox of its own is told its bounds there. */
+function variables({ sandbox, model, effort }: AcpOptions, { worktree, branch, network }: AgentRequest): Record<string, string> {
+  return {
+    SIGNALBOX_SANDBOX: sandbox,
+    // As JSON, which a list of strings in TOML is too.
+    SIGNALBOX_WRITABLE_ROOTS: JSON.stringify(sandbox === 'workspace-write' ? writableRoots(worktree, branch) : []),
+    SIGNALBOX_NETWORK: String(network),
+    SIGNALBOX_MODEL: model ?? '',
+    SIGNALBOX_EFFORT: effort ?? '',
+  }
+}
+
+const protocolVersion = 1
+const anything = z.unknown()
+
+/** The protocol cannot say that an agent runs its commands in a sandbox of its own; these do, and ask only to get out of it. */
+const isSandboxed = ({ agentInfo }: AcpAgent): boolean => /(^|\/)codex-acp$/.test(agentInfo?.name ?? '')
+
+function createTalk(options: AcpOptions, host: TalkHost): Talk {
+  const { request } = host
+  const rpc = createPeer({
+    send: host.send,
+    version: true,
+    deadline: requestDeadline(options),
+    after: host.after,
+    onNotification,
+    onRequest,
+  })
+  const progress = createProgress(request.worktree, host.tell)
+  let agent: AcpAgent | undefined
+  let session: string | undefined
+  /** The prompt that is being worked on. Before there is one, a session that is loaded tells its history. */
+  let prompt: Promise<PromptAnswer> | undefined
+  let asked: string | null = null
+  let refused: string | null = null
+  /** What the session had cost before this turn; null where that is not known. */
+  let costBefore: number | null = request.thread === null ? 0 : null
+  let usage: Usage | undefined
+
+  function onNotification(method: string, params: unknown): void {
+    const read = method === 'session/update' ? readUpdate(params) : null
+    if (read === null || read.session !== (session ?? request.thread)) return
+    const { update } = read
+    if (update.kind === 'usage_update') onCost(update.told.cost)
+    if (prompt !== undefined) progress.take(update)
+  }
+
+  /** The cost is the session's. How many tokens were used is told at the end, if at all; what the context holds is not that. */
+  function onCost(cost: { amount: number; currency: string } | null | undefined): void {
+    if (cost == null || cost.currency !== 'USD') return
+    if (prompt === undefined) costBefore = cost.amount
+    else if (costBefore !== null) use({ usd: cost.amount - costBefore })
+  }
+
+  function use(more: Partial<Usage>): void {
+    const before = usage ?? { inputTokens: 0, cachedTokens: 0, outputTokens: 0, usd: 0 }
+    usage = { ...before, ...more, usd: Math.max(before.usd, more.usd ?? 0) }
+    host.tell({ type: 'used', usage })
+  }
+
+  /** Files and terminals are not offered: agents have their own, and what they do with these is in their sandbox. */
+  async function onRequest(method: string, params: unknown): Promise<unknown> {
+    if (method === 'session/request_permission') {
+      const parsed = permission.safeParse(params)
+      return parsed.success ? answerPermission(parsed.data) : { outcome: { outcome: 'cancelled' } }
+    }
+    if (method === 'elicitation/create') {
+      const parsed = elicitation.safeParse(params)
+      return parsed.success ? putOff(parsed.data) : { action: 'decline' }
+    }
+    return undefined
+  }
+
+  function answerPermission({ toolCall, options: offered }: Permission): object {
+    const call = progress.call(toolCall)
+    const { answer, option } = decide(call, offered, {
+      sandbox: options.sandbox,
+      folders: [request.worktree, filesOf(request.folder).temporary],
+      network: request.network,
+      isSandboxed: agent !== undefined && isSandboxed(agent),
+    })
+    const text = call.title ?? `a tool of kind ${call.kind ?? 'other'}`
+    if (answer === 'refused') refused = text
+    host.tell({ type: 'asked', about: 'permission', text, options: offered.map(({ name }) => name), answer })
+    return { outcome: option === null ? { outcome: 'cancelled' } : { outcome: 'selected', optionId: option } }
+  }
+
+  /** Nobody is there to be asked: a question ends the turn. */
+  function putOff({ message, requestedSchema }: Elicitation): object {
+    const fields = Object.values(requestedSchema.properties)
+    const choices = fields.flatMap(choicesOf)
+    asked = [message, ...(fields.length > 1 ? fields.flatMap(describe) : choices.map((choice) => `- ${choice}`))].join('\n')
+    host.tell({ type: 'asked', about: 'question', text: asked, options: choices, answer: 'put_off' })
+    cancel()
+    return { action: 'cancel' }
+  }
+
+  function cancel(): void {
+    if (session !== undefined) rpc.notify('session/cancel', { sessionId: session })
+  }
+
+  const place = { cwd: request.worktree, mcpServers: [] }
+
+  async function open(): Promise<{ id: string; answer: SessionAnswer }> {
+    if (request.thread === null) {
+      const answer = await rpc.request('session/new', place, newSessionAnswer)
+      return { id: answer.sessionId, answer }
+    }
+    const { resume } = agent!.agentCapabilities.sessionCapabilities
+    const answer = await rpc.request(resume ? 'session/resume' : 'session/load', { ...place, sessionId: request.thread }, sessionAnswer)
+    return { id: request.thread, answer }
+  }
+
+  /** An agent that wants a key that is in its environment is told to take it; what needs a person is answered with the error. */
+  async function openAuthenticated() {
+    try {
+      return await open()
+    } catch (error) {
+      const method = agent!.authMethods.find(
+        ({ type, vars = [] }) =>
+          type === 'env_var' && vars.every(({ name, optional = false }) => optional || (options.env[name] ?? '') !== ''),
+      )
+      if (refusalOf(error)?.code !== authRequired || method === undefined) throw error
+      await rpc.request('authenticate', { methodId: method.id }, anything)
+      return await open()
+    }
+  }
+
+  const lost = (why: string): AgentResult => ({
+    ...failed('environment', `Its thread could not be opened: ${why}`, 'thread-lost'),
+    lost: true,
+  })
+
+  const unauthenticated = (why: string): AgentResult =>
+    failed('auth', `${why.trim().replace(/\.?$/, '.')} ${waysIn(agent!)}`, 'auth-required')
+
+  /** Null when the session is there to be worked in. */
+  async function begin(): Promise<AgentResult | null> {
+    const { loadSession, sessionCapabilities } = agent!.agentCapabilities
+    if (request.thread !== null && !loadSession && !sessionCapabilities.resume) return lost('the agent cannot go on with one.')
+    if (request.recovery?.way === 'fork') return lost('the agent cannot make another one of it.')
+    try {
+      const { id, answer } = await openAuthenticated()
+      session = id
+      host.started(id)
+      await applySettings(rpc.request, id, answer, options)
+      return null
+    } catch (error) {
+      const { code, message } = toErrorData(error)
+      if (code === 'not-offered') return failed('auth', message, code)
+      const refusal = refusalOf(error)
+      if (refusal === null) throw error
+      if (refusal.code === authRequired) return unauthenticated(refusal.message)
+      const failure = failureOf(refusal, 'opening')
+      return request.thread === null ? failure : lost(failure.reason!)
+    }
+  }
+
+  function conclude({ stopReason, usage: told }: PromptAnswer): AgentResult {
+    if (told != null) {
+      const cached = told.cachedReadTokens ?? 0
+      use({
+        inputTokens: told.inputTokens + cached + (told.cachedWriteTokens ?? 0),
+        cachedTokens: cached,
+        outputTokens: told.outputTokens + (told.thoughtTokens ?? 0),
+      })
+    }
+    if (asked !== null) return { outcome: 'needs_input', summary: asked, question: asked }
+    if (stopReason !== 'end_turn') return stopped(stopReason)
+    try {
+      return readLastWords(lastWords(progress.words()))
+    } catch (error) {
+      const { message, code } = toErrorData(error)
+      return failed('agent', message, code)
+    }
+  }
+
+  function stopped(reason: string): AgentResult {
+    switch (reason) {
+      case 'cancelled':
+        return refused === null
+          ? failed('environment', 'The turn was interrupted.', 'interrupted')
+          : failed('agent', `The agent gave up when it was not permitted: ${refused}`, 'permission-refused')
+      case 'max_tokens':
+        return failed('agent', 'The agent has said as much as it can at once.', reason)
+      case 'max_turn_requests':
+        return failed('agent', 'The agent has asked its model as often as it can in one turn.', reason)
+      case 'refusal':
+        return failed('agent', progress.words().trim() || 'The model refuses to go on.', reason)
+      default:
+        return failed('agent', `The agent stopped: ${reason}.`, reason)
+    }
+  }
+
+  return {
+    async run() {
+      agent = await rpc.request(
+        'initialize',
+        {
+          protocolVersion,
+          clientInfo: { name: 'signalbox', title: 'Signalbox', version: '0.2.0' },
+          // A question is taken, to end the turn with it; without this, agents have no way to ask one.
+          clientCapabilities: { fs: { readTextFile: false, writeTextFile: false }, terminal: false, elicitation: { form: {} } },
+        },
+        agentAnswer,
+      )
+      if (agent.protocolVersion !== protocolVersion) {
+        const spoken = agent.protocolVersion
+        throw new ProtocolError(
+          'unsupported-version',
+          `It speaks version ${spoken} of the Agent Client Protocol, and not ${protocolVersion}.`,
+        )
+      }
+      const failure = await begin()
+      if (failure !== null) return failure
+      const blocks = await promptBlocks(request, agent.agentCapabilities.promptCapabilities.image)
+      // It takes as long as the turn does, whose time is limited.
+      prompt = rpc.request('session/prompt', { sessionId: session, prompt: blocks }, promptAnswer, null)
+      try {
+        return conclude(await prompt)
+      } catch (error) {
+        const refusal = refusalOf(error)
+        if (refusal === null) throw error
+        if (asked !== null) return { outcome: 'needs_input', summary: asked, question: asked }
+        return refusal.code === authRequired ? unauthenticated(progress.words() || refusal.message) : failureOf(refusal, 'prompt')
+      }
+    },
+    receive: rpc.receive,
+    async steer(text) {
+      if (prompt === undefined || agent?._meta?.steering?.supported !== true) return false
+      const _meta = { steering: { idleBehavior: 'promptRequired' } }
+      const params = { sessionId: session, prompt: [{ type: 'text', text }], _meta }
+      return (await rpc.request('_session/steering', params, steeringAnswer)).outcome === 'injected'
+    },
+    async interrupt() {
+      if (prompt === undefined) return
+      cancel()
+      await prompt
+    },
+    close: rpc.close,
+    known: () => ({ ...(session === undefined ? {} : { thread: session }), ...(usage === undefined ? {} : { usage }) }),
+  }
+}
+
+function waysIn({ authMethods }: AcpAgent): string {
+  if (authMethods.length === 0) return 'The agent does not say how.'
+  return `The agent can be let in by: ${authMethods.map(({ name, id }) => `${name} (${id})`).join(', ')}.`
+}
+
+const choicesOf = ({ oneOf, enum: values, items }: Field): string[] =>
+  (oneOf ?? items?.anyOf)?.map(({ const: value, title }) => title ?? value) ?? values ?? items?.enum ?? []
+
+/** A field of several, with what may be answered. One without choices is for words of one's own. */
+function describe(field: Field): string[] {
+  const choices = choicesOf(field)
+  const what = field.description ?? field.title
+  return choices.length === 0 || what == null ? [] : ['', what, ...choices.map((choice) => `- ${choice}`)]
+}

@@ -1,0 +1,138 @@
+// What an agent does in a turn, as progress: from the updates of its session, of which each has only a piece.
+
+import { isAbsolute, relative, sep } from 'node:path'
+import type { AgentEvent } from '../../ports.ts'
+import type { Chunk, ToolCall, Update } from './messages.ts'
+import { pathsOf } from './permission.ts'
+
+type Told = Extract<AgentEvent, { type: 'progressed' }>
+
+export interface Progress {
+  take: (update: Update) => void
+  /** All that has been said of a tool call. */
+  call: (update: ToolCall) => ToolCall
+  /** The last message, as far as it has come. */
+  words: () => string
+}
+
+const editing = new Set(['edit', 'delete', 'move'])
+
+const firstLine = (text: string): string =>
+  text
+    .split('\n')
+    .map((line) => line.replaceAll('**', '').trim())
+    .find((line) => line !== '') ?? ''
+
+/** Paths of the worktree, from its root. */
+const inside = (paths: string[], worktree: string): string[] =>
+  paths.map((path) => (isAbsolute(path) ? relative(worktree, path) : path)).filter((path) => path !== '' && path.split(sep)[0] !== '..')
+
+/** Pure, apart from what it remembers. */
+export function createProgress(worktree: string, tell: (progress: Told) => void): Progress {
+  const calls = new Map<string, ToolCall & { isTold: boolean; isOver: boolean }>()
+  const edited = new Set<string>()
+  const size = { added: 0, removed: 0 }
+  let speech: { kind: 'message' | 'thought'; id: string | null; text: string } | null = null
+  let words = ''
+
+  const say = (line: string, item: Told['item'], more: Partial<Told> = {}): void => {
+    if (line !== '') tell({ type: 'progressed', line, item: item!, ...more })
+  }
+
+  /** Something else begins: what was being said is now said. An answer is no news, it comes with the result. */
+  function endSpeech(): void {
+    if (speech?.kind === 'message' && !/^\s*(\{|```)/.test(speech.text)) say(firstLine(speech.text), 'message')
+    if (speech?.kind === 'thought') say(firstLine(speech.text), 'reasoning')
+    speech = null
+  }
+
+  function onChunk(kind: 'message' | 'thought', { content, messageId = null }: Chunk): void {
+    if (content.text === undefined) return
+    if (speech === null || speech.kind !== kind || speech.id !== messageId) {
+      endSpeech()
+      speech = { kind, id: messageId, text: '' }
+      if (kind === 'thought') say('thinks', 'reasoning') // it may take long
+    }
+    speech.text += content.text
+    if (kind === 'message') words = speech.text
+  }
+
+  /** What an update does not say stays as it was. */
+  function merge(update: ToolCall) {
+    const known = Object.entries(update).filter(([, value]) => value !== undefined && value !== null)
+    const before = calls.get(update.toolCallId)
+    return { isTold: false, isOver: false, ...before, ...(Object.fromEntries(known) as unknown as ToolCall) }
+  }
+
+  function onCall(update: ToolCall): void {
+    const call = merge(update)
+    calls.set(call.toolCallId, call)
+    const title = firstLine(call.title ?? '')
+    const isEdit = editing.has(call.kind ?? '')
+    const item = call.kind === 'execute' ? 'command' : isEdit ? 'edit' : 'tool'
+    if (!call.isTold && !isDraft(call)) {
+      call.isTold = true
+      if (item === 'command') say(`$ ${title}`, item)
+      if (item === 'tool') say(title, item)
+    }
+    if (call.isOver) return
+    if (call.status === 'failed') say(`failed: ${title}`, item)
+    if (call.status === 'completed') {
+      if (item === 'command') say(`ran ${title}`, item)
+      if (isEdit) onEdit(call, title)
+    }
+    call.isOver = call.status === 'failed' || call.status === 'completed'
+  }
+
+  function onEdit(call: ToolCall, title: string): void {
+    const files = inside(pathsOf(call), worktree)
+    for (const file of files) edited.add(file)
+    const diffs = (call.content ?? []).filter(({ type }) => type === 'diff')
+    for (const { oldText, newText } of diffs) {
+      const { added, removed } = difference(oldText ?? '', newText ?? '')
+      size.added += added
+      size.removed += removed
+    }
+    const line = files.length === 0 ? title : `edited ${files.join(', ')}`
+    say(line, 'edit', { files, ...(diffs.length === 0 ? {} : { diff: { files: edited.size, ...size } }) })
+  }
+
+  return {
+    take({ kind, told }) {
+      switch (kind) {
+        case 'agent_message_chunk':
+          return onChunk('message', told)
+        case 'agent_thought_chunk':
+          return onChunk('thought', told)
+        case 'tool_call':
+          endSpeech()
+          return onCall(told)
+        case 'tool_call_update':
+          return onCall(told)
+        case 'plan': {
+          endSpeech()
+          return say(firstLine(told.entries.find(({ status }) => status === 'in_progress')?.content ?? ''), 'plan')
+        }
+      }
+    },
+    call: merge,
+    words: () => words,
+  }
+}
+
+/** Announced before it is known what with, under a title that says nothing yet. */
+function isDraft({ status, rawInput }: ToolCall): boolean {
+  return status === 'pending' && typeof rawInput === 'object' && rawInput !== null && Object.keys(rawInput).length === 0
+}
+
+const linesOf = (text: string): string[] => (text === '' ? [] : text.replace(/\n$/, '').split('\n'))
+
+/** The lines between what both have in common at their beginning and end. Pure. */
+export function difference(before: string, after: string): { added: number; removed: number } {
+  const [old, now] = [linesOf(before), linesOf(after)]
+  let start = 0
+  while (start < Math.min(old.length, now.length) && old[start] === now[start]) start++
+  let end = 0
+  while (end < Math.min(old.length, now.length) - start && old.at(-1 - end) === now.at(-1 - end)) end++
+  return { added: now.length - start - end, removed: old.length - start - end }
+}

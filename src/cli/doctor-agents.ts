@@ -1,0 +1,43 @@
+// Doctor: what keeps the agents to their worktrees on this machine, and what does not.
+
+import { bashSandbox } from '../actors/agents/claude/sandbox.ts'
+import { childEnvironment } from '../actors/process.ts'
+import { namespaceWords } from '../actors/process/namespace.ts'
+import type { Config } from '../config.ts'
+import { type Finding, pass, warn } from './doctor.ts'
+
+export async function checkConfinement(config: Config): Promise<Finding[]> {
+  const findings: Finding[] = []
+  for (const [name, agent] of Object.entries(config.agents)) {
+    const check = `agents.${name}`
+    if (agent.namespace && namespaceWords() === null) {
+      findings.push(
+        warn(
+          check,
+          'its processes get no PID namespace here: those that leave its group are looked for by their environment',
+          'Install util-linux, and allow user namespaces; or set `namespace` to false, which says that this is known.',
+        ),
+      )
+    }
+    if (agent.kind === 'command') continue
+    if (agent.sandbox === 'danger-full-access') {
+      findings.push(warn(check, 'it may write everything that this user may, and reach the network', 'Set `sandbox` to "workspace-write".'))
+    } else if (agent.kind === 'claude') {
+      const { sandboxed, reason } = await bashSandbox(childEnvironment(agent.env))
+      findings.push(
+        sandboxed
+          ? pass(check, 'its commands run in a sandbox of its own')
+          : warn(check, `its commands are not sandboxed here: ${reason}`, 'Install bubblewrap and socat, or use an agent with a sandbox.'),
+      )
+    } else if (agent.kind === 'acp') {
+      findings.push(
+        warn(
+          check,
+          'the protocol has no words for a sandbox: what its commands may write is up to the agent',
+          'Hand $SIGNALBOX_SANDBOX and $SIGNALBOX_WRITABLE_ROOTS to it in its command line where it has one (docs/agents.md).',
+        ),
+      )
+    }
+  }
+  return findings
+}
