@@ -160,7 +160,12 @@ const polling = z
   .describe('How often tracker and forge are asked how things really are, whatever webhooks tell.')
 
 const price = z
-  .strictObject({ input: amount, cached: amount.optional(), output: amount })
+  .strictObject({
+    input: amount,
+    cached: amount.optional().describe('Of the input, what was read from a cache. Default: `input`.'),
+    cacheWrite: amount.optional().describe('Of the input, what was written to a cache. Default: `input`.'),
+    output: amount,
+  })
   .describe('US dollars for a million tokens of one model.')
 
 const notify = z.strictObject({ command: command.optional(), url: secret.optional() })
@@ -316,7 +321,10 @@ export const configSchema = z
     agents: z.record(z.string().regex(/^[A-Za-z][A-Za-z0-9_-]*$/), agent).describe('The agents, by a name of your choice.'),
     limits: limits.prefault({}),
     polling,
-    prices: z.record(text, price).default({}),
+    prices: z
+      .record(text, price)
+      .default({})
+      .describe('By the name of a model, or what names begin with: the longest counts. It goes before what an agent says of its cost.'),
     notify: notify.nullable().default(null),
     webhooks: z.boolean().default(true).describe('false: polling alone.'),
     projects: z.array(project).min(1),

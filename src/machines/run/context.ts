@@ -185,7 +185,10 @@ export interface SessionResult {
   answers?: FindingAnswer[]
   prTitle?: string
   prBody?: string
+  /** Of this turn. */
   usage?: Usage
+  /** The model that has used it, where the agent tells; it names the price. */
+  model?: string
   thread?: string
   /** Only with `failed`: the thread that was to be gone on with is not to be had, and nothing was done. */
   lost?: boolean
