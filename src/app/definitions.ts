@@ -15,7 +15,7 @@ import { migrations as runMigrations } from '../machines/run/migrations.ts'
 /** The versions of the machines of this build; each change of a chart's states or context raises one. */
 export const definitions = {
   issue: defineActor(issueMachine, { version: 3, migrations: issueMigrations }),
-  run: defineActor(runMachine, { version: 3, migrations: runMigrations }),
+  run: defineActor(runMachine, { version: 4, migrations: runMigrations }),
   queue: defineActor(queueMachine, { version: 2, migrations: queueMigrations }),
   entry: defineActor(entryMachine, { version: 1 }),
   capacity: defineActor(capacityMachine, { version: 1 }),

@@ -56,6 +56,8 @@ export interface RunInput {
   /** How many runs of this type its change has had, this one included. */
   round: number
   lastFailure: string | null
+  /** What the issue may spend in its whole life, and what runs before this one have spent of it; without it there is no limit. */
+  budget?: RunBudget
   /**
    * Milliseconds: the whole run; without progress; after a nudge; without any sign of life (default: as long as the run); for a
    * completion check; for the agent to end after an interrupt; for a look at its worktree.
@@ -78,6 +80,12 @@ type LimitOfRun =
   | 'forks'
   | 'restarts'
 export type RunLimits = Record<'run' | 'progress', number> & Partial<Record<LimitOfRun, number>>
+
+/** `tokens`: of input and output. */
+export interface RunBudget {
+  spent: { tokens: number; usd: number }
+  limits: { tokens: number | null; usd: number | null }
+}
 
 export interface RunProgress {
   phase: string
@@ -261,7 +269,10 @@ export interface RunContext extends RunInput {
   inspection: Inspection | null
   /** What the comparison with the changes in flight found, and the work as it was then; null before it was made. */
   sequence: { parent: ChangeInFlight | null; before: Inspection } | null
+  /** Of all turns, the present one so far included: it never goes back. */
   usage: Usage
+  /** Of those before the present one. */
+  usageBefore: Usage
   lastSignalAt: number | null
   lastProgressAt: number | null
   toldAt: number
@@ -338,6 +349,7 @@ export function createContext({ input }: { input?: RunInput }): RunContext {
     inspection: null,
     sequence: null,
     usage: noUsage,
+    usageBefore: noUsage,
     lastSignalAt: null,
     lastProgressAt: null,
     toldAt: 0,

@@ -1,5 +1,6 @@
 // Everything that can happen to a run: its parent's words and its agent session's.
 
+import type { Usage } from '../vocabulary.ts'
 import type { AgentAbilities, SessionResult } from './context.ts'
 
 export interface Told {
@@ -18,5 +19,7 @@ export type RunEvent =
     })
   | (Told & { type: 'session.progressed'; line: string })
   | (Told & { type: 'session.steered'; id: string; taken: boolean })
+  /** What the present turn has used so far. */
+  | (Told & { type: 'session.used'; usage: Usage })
   | (Told & { type: 'session.finished'; result: SessionResult })
   | { type: 'xstate.error.actor.session'; error: unknown; actorId: string; at?: number }

@@ -152,6 +152,7 @@ const assignmentOf = ({
   inspection: _inspection,
   sequence: _sequence,
   usage: _usage,
+  usageBefore: _usageBefore,
   lastSignalAt: _lastSignalAt,
   lastProgressAt: _lastProgressAt,
   toldAt: _toldAt,
