@@ -20,6 +20,7 @@ export function openReader(config: Config): Reader {
     worktreeOf: worktreeFinder(config.dataFolder),
     hosted: config.forge.kind !== 'local',
     linear: config.tracker.kind === 'linear',
+    now: () => Date.now(),
     close: () => store.close(),
   })
 }

@@ -17,6 +17,20 @@ export function crossCheck(parsed: Parsed): Problem[] {
     const near = suggest(name, agents)
     problems.push({ path, message: `"${name}" is not one of \`agents\` (${agents.join(', ')})${near ? `; did you mean "${near}"?` : ''}` })
   }
+  for (const [name, { failover }] of Object.entries(parsed.agents)) {
+    if (failover === null) continue
+    const path = ['agents', name, 'failover']
+    refer(path, failover)
+    const chain = [name]
+    for (let next: string | null | undefined = failover; next != null; next = parsed.agents[next]?.failover) {
+      chain.push(next)
+      if (next !== name && chain.indexOf(next) < chain.length - 1) break // a ring of others, which is said of these
+      if (next === name) {
+        problems.push({ path, message: `leads back to "${name}" (${chain.join(' → ')}): one of them has to be the last` })
+        break
+      }
+    }
+  }
   if (agents.length === 0) problems.push({ path: ['agents'], message: 'names no agent; at least one is needed' })
   const ids = new Map<string, number>()
   parsed.projects.forEach((project, index) => {

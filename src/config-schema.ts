@@ -93,7 +93,13 @@ const forge = z.discriminatedUnion('kind', [
     .describe('GitHub.'),
 ])
 
+const agentName = text
+  .nullable()
+  .default(null)
+  .describe('Of `agents`: the one that does its work while its provider has no room; it may have one of its own.')
+
 const modelAgent = {
+  failover: agentName,
   model: text.nullable().default(null),
   effort: text.nullable().default(null),
   sandbox: z.enum(['read-only', 'workspace-write', 'danger-full-access']).default('workspace-write'),
@@ -116,6 +122,7 @@ const agent = z.discriminatedUnion('kind', [
         .default(leastConfidence)
         .describe('How sure `classify` has to be, from 0 to 1, to be believed instead of the fixed rules.'),
       env: environment.default({}),
+      failover: agentName,
     })
     .describe('Any command line, run in the worktree by /bin/sh -c.'),
   z.strictObject({ kind: z.literal('codex'), command: command.default('codex app-server'), ...modelAgent }).describe('Codex.'),
@@ -143,7 +150,10 @@ const limits = z.strictObject({
   resumes: count.default(3).describe('How often the thread of a turn that was cut off is resumed in one run,'),
   forks: count.default(1).describe('how often a new one is made of it when it cannot be,'),
   restarts: count.default(1).describe('and how often another is begun in its place.'),
-  usdPerDay: amount.nullable().default(null),
+  usdPerDay: amount
+    .nullable()
+    .default(null)
+    .describe('US dollars for all projects together in one day, in UTC: then no run starts before midnight.'),
 })
 
 const polling = z
@@ -181,14 +191,18 @@ const budgets = z
     interruptions: count.nullable().describe('In a row without progress, each started again at once.'),
     recovery: count.nullable().describe('Interruptions after those, each after a pause.'),
     environment: count.nullable().describe('Failures of the environment in a row.'),
-    capacity: count.nullable().describe('Waits in a row for an agent whose provider has no room.'),
+    capacity: count.nullable().describe('Waits in a row for an agent whose provider has no room, and does not say until when.'),
+    resets: count.nullable().describe('Waits in a row until a time that the provider has told.'),
     runs: count.nullable().describe('All runs of an issue, for life.'),
     hours: amount.nullable().describe('Hours of agent work on an issue, for life.'),
-    tokens: count.nullable(),
-    usd: amount.nullable(),
+    tokens: count.nullable().describe('Tokens of input and output on an issue, for life.'),
+    usd: amount.nullable().describe('US dollars for an issue, for life.'),
+    usdPerDay: amount
+      .nullable()
+      .describe('US dollars for all issues of the project in one day, in UTC: then no run starts before midnight.'),
   })
   .partial()
-  .describe('What one issue may spend; null is no limit.')
+  .describe('What one issue may spend, and what a project may in a day; null is no limit.')
 
 const delays = z
   .strictObject({

@@ -33,6 +33,7 @@ import type {
   VerifyInput,
 } from '../machines/run/inputs.ts'
 import type { Phase, Usage } from '../machines/vocabulary.ts'
+import type { Counted } from '../persistence/spending.ts'
 import { prepareRequest } from './agent-request.ts'
 import { modelOf } from './agents.ts'
 import { doubts } from './doubts.ts'
@@ -49,6 +50,8 @@ export interface EffectsHost {
   reviews: ReviewCheckouts
   agents: ReadonlyMap<string, Agent>
   postToFeed: (id: string, report: Record<string, unknown>) => void
+  /** What a run has used so far. */
+  count: (report: Counted) => void
   log: (line: { issue: string; run: string; message: string }) => void
   /** What an agent has printed. */
   onLine: (turn: { project: string; key: string; runId: string; line: string }) => void
@@ -267,6 +270,7 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
       }),
     },
     'feed.posted': { logic: delivery<Record<string, unknown>>(({ report, id }) => host.postToFeed(id, report)) },
+    'usage.counted': { logic: delivery<Counted>(({ report }) => host.count(report)) },
     'landing.decided': {
       doubts,
       logic: delivery<LandingRequest & { wanted: boolean; reason: string | null }>(

@@ -60,6 +60,10 @@ const alphabet: {
   capacity: {
     ...{
       'capacity.requested': true,
+      'capacity.spent': true,
+      'agent.exhausted': true,
+      'agent.restored': true,
+      'operator.budgetLifted': true,
       'capacity.urged': true,
       'capacity.withdrawn': true,
       'capacity.released': true,

@@ -118,6 +118,8 @@ export interface RunOutput {
   dirty: string[]
   /** Those of a run that was called off, as they were when its agent had ended. */
   left?: string[]
+  /** Only of `capacity`, epoch ms: when the provider says that there will be some again. */
+  retryAt?: number
   /** Milliseconds of its time in which nobody was at work: from its last event before an interruption until that was noticed. */
   idle: number
 }
@@ -280,7 +282,7 @@ export interface RunContext extends RunInput {
   steered: string[]
   /** What people have said since it began, by `id`; of these `steered` have reached an agent. */
   said: HumanMessage[]
-  ending: { outcome: RunOutcome; failure: FailureClass | null; reason: string } | null
+  ending: { outcome: RunOutcome; failure: FailureClass | null; reason: string; retryAt?: number } | null
   /** Paths that an agent that was called off has left uncommitted. */
   left?: string[]
   pr: Published | null

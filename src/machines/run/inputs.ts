@@ -259,5 +259,6 @@ export const runOutput = ({ context }: { context: RunContext }): RunOutput => ({
   progressed: context.progressed,
   dirty: context.inspection?.dirty ?? [],
   ...(context.left === undefined ? {} : { left: context.left }),
+  ...(context.ending?.retryAt === undefined ? {} : { retryAt: context.ending.retryAt }),
   idle: context.idle,
 })

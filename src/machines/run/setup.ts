@@ -318,8 +318,9 @@ export const runSetup = setup({
     }),
     endWithQuestion: end('needs_input', null, (c) => c.result?.question ?? 'The agent asks.'),
     endAsFailed: take((c, event) => {
-      const { failure = 'agent', reason, summary } = event['result'] as SessionResult
-      return { ending: c.ending ?? { outcome: 'failed', failure, reason: reason ?? summary } }
+      const { failure = 'agent', reason, summary, retryAt } = event['result'] as SessionResult
+      const told = failure === 'capacity' && retryAt !== undefined ? { retryAt } : {}
+      return { ending: c.ending ?? { outcome: 'failed', failure, reason: reason ?? summary, ...told } }
     }),
     endAsInterrupted: end('interrupted', null, (c) =>
       c.recovery?.cause === 'lost' ? 'Its thread could not be gone on with.' : 'The process that ran it ended.',
