@@ -22,14 +22,11 @@ export function crossCheck(parsed: Parsed): Problem[] {
     const path = ['agents', name, 'failover']
     refer(path, failover)
     const chain = [name]
-    for (let next: string | null | undefined = failover; next != null; next = parsed.agents[next]?.failover) {
-      chain.push(next)
-      if (next !== name && chain.indexOf(next) < chain.length - 1) break // a ring of others, which is said of these
-      if (next === name) {
-        problems.push({ path, message: `leads back to "${name}" (${chain.join(' → ')}): one of them has to be the last` })
-        break
-      }
-    }
+    const follower = (agent: string): string | null => parsed.agents[agent]?.failover ?? null
+    for (let next = follower(name); next !== null && !chain.includes(next); next = follower(next)) chain.push(next)
+    // A ring that does not lead through this one is said of those that are in it.
+    if (follower(chain.at(-1)!) === name)
+      problems.push({ path, message: `leads back to "${name}" (${[...chain, name].join(' → ')}): one of them has to be the last` })
   }
   if (agents.length === 0) problems.push({ path: ['agents'], message: 'names no agent; at least one is needed' })
   const ids = new Map<string, number>()

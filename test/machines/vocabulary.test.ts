@@ -201,7 +201,7 @@ describe.each(Object.keys(machines) as MachineName[])('the chart of %s', (name) 
       queue: ['open'],
       // The queue tells an entry what it waits for: the candidate before it, or that it is first.
       entry: ['waiting', 'tested', 'refuted', 'contained', 'landed', 'evicted', 'left'],
-      capacity: ['granting', 'draining'],
+      capacity: ['door.granting', 'door.draining'],
       check: ['recorded'],
       reconciliation: [],
     }

@@ -195,8 +195,8 @@ export const issueSetup = setup({
       enqueue.emit({ type: 'agent.exhausted', agent: c.run!.agent, until, reason: reason || summary })
     }),
     // Whoever wants it tried again wants its agent tried.
-    tellRoom: enqueueActions(({ context: c, enqueue }) => {
-      const waits = c.capacity === 'requested' || c.lastFailure?.class === 'capacity'
+    tellRoom: enqueueActions(({ context: c, event, enqueue }) => {
+      const waits = c.capacity === 'requested' || guards.isPausing({ context: c, event })
       const type = neededRun(c)
       if (waits && type !== null) enqueue.emit({ type: 'agent.restored', agent: agentsFor(c.policy, type)[0]! })
     }),
