@@ -21,8 +21,6 @@ export const capacityMachine = capacitySetup.createMachine({
     'capacity.reconciled': { actions: ['takeHolders', 'grant'] },
     'capacity.limited': { actions: ['takeLimit', 'grant'] },
     'capacity.spent': { actions: 'takeSpending' },
-    'agent.exhausted': { actions: 'takeShortage' },
-    'agent.restored': { actions: ['endShortage', 'grant'] },
     'operator.budgetLifted': { actions: ['liftBudget', 'grant'] },
     'operator.paused': { actions: 'pause' },
     'operator.resumed': { actions: ['resume', 'grant'] },
@@ -64,6 +62,7 @@ export const capacityMachine = capacitySetup.createMachine({
       states: {
         roomy: {
           meta: { description: 'Every agent may be given work.' },
+          on: { 'agent.exhausted': { actions: 'takeShortage' } },
           always: { guard: 'isAgentShort', target: 'short' },
         },
         short: {
