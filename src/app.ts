@@ -22,6 +22,7 @@ export function openReader(config: Config): Reader {
     hosted: config.forge.kind !== 'local',
     linear: config.tracker.kind === 'linear',
     preview: createPreview({ config, store, database: store.database }),
+    now: () => Date.now(),
     close: () => store.close(),
   })
 }

@@ -17,6 +17,17 @@ export function crossCheck(parsed: Parsed): Problem[] {
     const near = suggest(name, agents)
     problems.push({ path, message: `"${name}" is not one of \`agents\` (${agents.join(', ')})${near ? `; did you mean "${near}"?` : ''}` })
   }
+  for (const [name, { failover }] of Object.entries(parsed.agents)) {
+    if (failover === null) continue
+    const path = ['agents', name, 'failover']
+    refer(path, failover)
+    const chain = [name]
+    const follower = (agent: string): string | null => parsed.agents[agent]?.failover ?? null
+    for (let next = follower(name); next !== null && !chain.includes(next); next = follower(next)) chain.push(next)
+    // A ring that does not lead through this one is said of those that are in it.
+    if (follower(chain.at(-1)!) === name)
+      problems.push({ path, message: `leads back to "${name}" (${[...chain, name].join(' → ')}): one of them has to be the last` })
+  }
   if (agents.length === 0) problems.push({ path: ['agents'], message: 'names no agent; at least one is needed' })
   const ids = new Map<string, number>()
   parsed.projects.forEach((project, index) => {

@@ -113,8 +113,14 @@ const anyAgent = {
     .prefault({}),
 }
 
+const agentName = text
+  .nullable()
+  .default(null)
+  .describe('Of `agents`: the one that does its work while its provider has no room; it may have one of its own.')
+
 const modelAgent = {
   ...anyAgent,
+  failover: agentName,
   model: text.nullable().default(null),
   effort: text.nullable().default(null),
   sandbox: z.enum(['read-only', 'workspace-write', 'danger-full-access']).default('workspace-write'),
@@ -138,6 +144,7 @@ const agent = z.discriminatedUnion('kind', [
         .describe('How sure `classify` has to be, from 0 to 1, to be believed instead of the fixed rules.'),
       env: environment.default({}),
       ...anyAgent,
+      failover: agentName,
     })
     .describe('Any command line, run in the worktree by /bin/sh -c.'),
   z.strictObject({ kind: z.literal('codex'), command: command.default('codex app-server'), ...modelAgent }).describe('Codex.'),
@@ -165,7 +172,10 @@ const limits = z.strictObject({
   resumes: count.default(3).describe('How often the thread of a turn that was cut off is resumed in one run,'),
   forks: count.default(1).describe('how often a new one is made of it when it cannot be,'),
   restarts: count.default(1).describe('and how often another is begun in its place.'),
-  usdPerDay: amount.nullable().default(null),
+  usdPerDay: amount
+    .nullable()
+    .default(null)
+    .describe('US dollars for all projects together in one day, in UTC: then no run starts before midnight.'),
 })
 
 const polling = z
@@ -182,7 +192,12 @@ const polling = z
   .describe('How often tracker and forge are asked how things really are, whatever webhooks tell.')
 
 const price = z
-  .strictObject({ input: amount, cached: amount.optional(), output: amount })
+  .strictObject({
+    input: amount,
+    cached: amount.optional().describe('Of the input, what was read from a cache. Default: `input`.'),
+    cacheWrite: amount.optional().describe('Of the input, what was written to a cache. Default: `input`.'),
+    output: amount,
+  })
   .describe('US dollars for a million tokens of one model.')
 
 const notify = z.strictObject({ command: command.optional(), url: secret.optional() })
@@ -198,14 +213,18 @@ const budgets = z
     interruptions: count.nullable().describe('In a row without progress, each started again at once.'),
     recovery: count.nullable().describe('Interruptions after those, each after a pause.'),
     environment: count.nullable().describe('Failures of the environment in a row.'),
-    capacity: count.nullable().describe('Waits in a row for an agent whose provider has no room.'),
+    capacity: count.nullable().describe('Waits in a row for an agent whose provider has no room, and does not say until when.'),
+    resets: count.nullable().describe('Waits in a row until a time that the provider has told.'),
     runs: count.nullable().describe('All runs of an issue, for life.'),
     hours: amount.nullable().describe('Hours of agent work on an issue, for life.'),
-    tokens: count.nullable(),
-    usd: amount.nullable(),
+    tokens: count.nullable().describe('Tokens of input and output on an issue, for life.'),
+    usd: amount.nullable().describe('US dollars for an issue, for life.'),
+    usdPerDay: amount
+      .nullable()
+      .describe('US dollars for all issues of the project in one day, in UTC: then no run starts before midnight.'),
   })
   .partial()
-  .describe('What one issue may spend; null is no limit.')
+  .describe('What one issue may spend, and what a project may in a day; null is no limit.')
 
 const delays = z
   .strictObject({
@@ -339,7 +358,10 @@ export const configSchema = z
     agents: z.record(z.string().regex(/^[A-Za-z][A-Za-z0-9_-]*$/), agent).describe('The agents, by a name of your choice.'),
     limits: limits.prefault({}),
     polling,
-    prices: z.record(text, price).default({}),
+    prices: z
+      .record(text, price)
+      .default({})
+      .describe('By the name of a model, or what names begin with: the longest counts. It goes before what an agent says of its cost.'),
     notify: notify.nullable().default(null),
     webhooks: z.boolean().default(true).describe('false: polling alone.'),
     projects: z.array(project).min(1),

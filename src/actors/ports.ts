@@ -61,8 +61,8 @@ export type AgentEvent =
   | { type: 'signalled' }
   /** A permission is answered at once, by the rules of the project; a question ends the turn, and is its result. */
   | { type: 'asked'; about: 'permission' | 'question'; text: string; options: string[]; answer: 'allowed' | 'refused' | 'put_off' }
-  /** What the turn has used so far; never less than before. */
-  | { type: 'used'; usage: Usage }
+  /** What the turn has used so far; never less than before. `model` names the price; what the agent says of its cost goes behind that. */
+  | { type: 'used'; usage: Usage; model?: string }
 
 export interface AgentCallbacks {
   /** Interrupts the turn: its agent is asked to stop, and its processes are ended. */

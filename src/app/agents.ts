@@ -38,3 +38,9 @@ export function createAgents({ agents, dataFolder: folder }: Config, processes: 
     }),
   )
 }
+
+/** The model that an agent of the configuration is to use; null where that is left to the agent. */
+export function modelOf({ agents }: Pick<Config, 'agents'>, name: string): string | null {
+  const agent = agents[name]
+  return agent === undefined || agent.kind === 'command' ? null : agent.model
+}

@@ -31,10 +31,12 @@ export interface IssueDocument {
     type: string
     phase: string
     agent: string
+    /** The agent whose work it does, while that one has no room. */
+    insteadOf?: string
     startedAt: string
     lastSignalAt: string | null
     lastProgressAt: string | null
-    usage: { inputTokens: number; cachedTokens: number; outputTokens: number; usd: number }
+    usage: CostsUsage
   } | null
   pr: {
     number: number
@@ -122,6 +124,29 @@ export interface IssueQuery {
   cursor?: string
 }
 
+/** Usage as the contract has it; `unpricedTokens`: those of input and output whose cost is not known. */
+interface CostsUsage {
+  inputTokens: number
+  cachedTokens: number
+  outputTokens: number
+  usd: number
+  unpricedTokens?: number
+}
+
+export interface CostsQuery {
+  project?: string
+  days: number
+  by: 'day' | 'issue' | 'run'
+}
+
+/** `from`: the first day, as 2026-01-31. Each line has the names of what it is of, and all have a project. */
+export interface Costs {
+  by: CostsQuery['by']
+  from: string
+  costs: { day?: string; key?: string; run?: string; type?: string; agent?: string; project: string; runs: number; usage: CostsUsage }[]
+  total: { runs: number; usage: CostsUsage }
+}
+
 /** What reading commands and the server's GET routes share: works on a live database without owning it. Unknown keys throw FatalError `unknown-issue`; a key of two projects throws `ambiguous-key`. */
 export interface Reader {
   issues(query?: IssueQuery): { issues: IssueDocument[]; next: string | null }
@@ -133,6 +158,8 @@ export interface Reader {
   /** What the next run of the issue would be told if it began now; `runType`: if it were of this type. Writes nothing. */
   preview(key: string, runType?: string): Promise<PromptPreview>
   feed(options?: { since?: number; level?: FeedEntry['level']; limit?: number }): FeedEntry[]
+  /** What runs have used on the last `days` days (in UTC), today included. */
+  costs(query: CostsQuery): Costs
   /** Whoever has let us in and where things do not go on until a person does something. */
   troubles(): Trouble[]
   machines(): { id: string; version: string }[]
@@ -275,6 +302,8 @@ export interface App extends Reader {
   /** Each key counts once, as for every event. */
   pause(project?: string, idempotencyKey?: string): Promise<void>
   resume(project?: string, idempotencyKey?: string): Promise<void>
+  /** What a budget of the day holds back may start until that ends: the project's, or all. */
+  liftBudget(project?: string, idempotencyKey?: string): Promise<void>
   /** Starts no new run; resolves when the active ones have ended. */
   drain(idempotencyKey?: string): Promise<void>
   /**

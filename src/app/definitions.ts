@@ -2,6 +2,7 @@
 
 import { defineActor } from '../actors/system/index.ts'
 import { capacityMachine } from '../machines/capacity/machine.ts'
+import { migrations as capacityMigrations } from '../machines/capacity/migrations.ts'
 import { checkMachine } from '../machines/check/machine.ts'
 import { entryMachine } from '../machines/entry/machine.ts'
 import { issueMachine } from '../machines/issue/machine.ts'
@@ -14,11 +15,11 @@ import { migrations as runMigrations } from '../machines/run/migrations.ts'
 
 /** The versions of the machines of this build; each change of a chart's states or context raises one. */
 export const definitions = {
-  issue: defineActor(issueMachine, { version: 3, migrations: issueMigrations }),
-  run: defineActor(runMachine, { version: 3, migrations: runMigrations }),
+  issue: defineActor(issueMachine, { version: 4, migrations: issueMigrations }),
+  run: defineActor(runMachine, { version: 4, migrations: runMigrations }),
   queue: defineActor(queueMachine, { version: 2, migrations: queueMigrations }),
   entry: defineActor(entryMachine, { version: 1 }),
-  capacity: defineActor(capacityMachine, { version: 1 }),
+  capacity: defineActor(capacityMachine, { version: 2, migrations: capacityMigrations }),
   check: defineActor(checkMachine, { version: 1 }),
   reconciliation: defineActor(reconciliationMachine, { version: 1 }),
 }

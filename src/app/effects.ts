@@ -1,6 +1,7 @@
 // What the machines' effects mean here: each name in a chart, bound to a port.
 
 import { fromPromise } from 'xstate'
+import { withCost } from '../actors/agents/prices.ts'
 import { composeNudge } from '../actors/agents/prompt.ts'
 import type { LocalForge } from '../actors/forge/local.ts'
 import { createInTurn } from '../actors/in-turn.ts'
@@ -31,8 +32,10 @@ import type {
   Submitted,
   VerifyInput,
 } from '../machines/run/inputs.ts'
-import type { Phase } from '../machines/vocabulary.ts'
 import { prepareRequest, type RequestHost } from './agent-request.ts'
+import type { Phase, Usage } from '../machines/vocabulary.ts'
+import type { Counted } from '../persistence/spending.ts'
+import { modelOf } from './agents.ts'
 import { doubts } from './doubts.ts'
 
 export interface EffectsHost {
@@ -49,6 +52,8 @@ export interface EffectsHost {
   surroundings: RequestHost['surroundings']
   agents: ReadonlyMap<string, Agent>
   postToFeed: (id: string, report: Record<string, unknown>) => void
+  /** What a run has used so far. */
+  count: (report: Counted) => void
   log: (line: { issue: string; run: string; message: string }) => void
   /** What an agent has printed. */
   onLine: (turn: { project: string; key: string; runId: string; line: string }) => void
@@ -73,6 +78,8 @@ const git = { attempts: 4, backoff: { initial: 1_000, max: 10_000 }, onRestart: 
 
 /** The time between two reports of an agent's progress that reach the journal. */
 const progressEvery = 2_000
+/** And between two reports of what it has used: a budget is noticed to be used up no later than this. */
+const usedEvery = 10_000
 
 /** What works on the world at this moment, agents' turns apart. */
 export interface Works {
@@ -99,7 +106,9 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
     },
     onLine: ({ project, issue, runId }, line) => host.onLine({ project, key: issue, runId, line }),
     nudge: composeNudge,
+    price: ({ agent }, usage, model) => withCost(config.prices, model ?? modelOf(config, agent), usage),
     progressEvery,
+    usedEvery,
     after: host.after,
   })
   const underWay = new Set<Promise<unknown>>()
@@ -158,10 +167,10 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
     endSession: {
       limit: 1_000,
       onRestart: 'rerun',
-      logic: effect<SessionInput, { left: string[] }>(async (input) => {
-        await endOf(input)
+      logic: effect<SessionInput, { left: string[]; used: Usage | null }>(async (input) => {
+        const used = await endOf(input)
         // A reviewer has a checkout of its own, which goes with it.
-        return { left: input.type === 'review' ? [] : await workspace.uncommitted(await withBase(input)) }
+        return { left: input.type === 'review' ? [] : await workspace.uncommitted(await withBase(input)), used }
       }),
     },
     probeWork: {
@@ -263,6 +272,7 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
       }),
     },
     'feed.posted': { logic: delivery<Record<string, unknown>>(({ report, id }) => host.postToFeed(id, report)) },
+    'usage.counted': { logic: delivery<Counted>(({ report }) => host.count(report)) },
     'landing.decided': {
       doubts,
       logic: delivery<LandingRequest & { wanted: boolean; reason: string | null }>(

@@ -2,6 +2,7 @@
 
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { ActorSystem } from '../actors/system/index.ts'
+import type { SpendingRow } from '../persistence/spending.ts'
 
 /** Milliseconds between two looks at the event loop; what it measures contains them. */
 const resolution = 20
@@ -44,7 +45,12 @@ export function metricOf(
 /** Prometheus text. */
 export function metricsOf(
   system: Pick<ActorSystem, 'health'>,
-  { activeTurns, troubles, aside }: { activeTurns: number; troubles: number; aside: ReadonlyMap<string, number> },
+  {
+    activeTurns,
+    troubles,
+    aside,
+    spending,
+  }: { activeTurns: number; troubles: number; aside: ReadonlyMap<string, number>; spending: readonly SpendingRow[] },
 ): string {
   const { backlog, oldestUnhandledMs, faulted, runningEffects, pendingEffects, cachedBytes } = system.health()
   const gauges: [string, string, number][] = [
@@ -65,5 +71,12 @@ export function metricsOf(
     },
     [...aside].map(([provider, value]) => ({ labels: { provider }, value })),
   )
-  return gauges.map(([name, help, value]) => metricOf({ name, help }, [{ value }])).join('') + putAside
+  const spent = (of: 'input' | 'cached' | 'output' | 'usd', labels: Record<string, string> = {}) =>
+    spending.map((row) => ({ labels: { project: row.project!, agent: row.agent!, ...labels }, value: row[of] }))
+  const tokens = metricOf(
+    { name: 'signalbox_tokens_total', type: 'counter', help: 'Tokens that runs have used; those from a cache are part of the input' },
+    (['input', 'cached', 'output'] as const).flatMap((kind) => spent(kind, { kind })),
+  )
+  const usd = metricOf({ name: 'signalbox_usd_total', type: 'counter', help: 'What runs have cost, in US dollars' }, spent('usd'))
+  return gauges.map(([name, help, value]) => metricOf({ name, help }, [{ value }])).join('') + putAside + tokens + usd
 }

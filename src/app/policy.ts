@@ -2,6 +2,7 @@
 
 import type { Config, ProjectConfig } from '../config.ts'
 import { FatalError } from '../errors.ts'
+import type { DayBudgets } from '../machines/capacity/context.ts'
 import { defaultPolicy, type IssuePolicy } from '../machines/issue/policy.ts'
 
 /** Throws FatalError `unknown-project`. */
@@ -17,12 +18,21 @@ function limitsOf({ limits: { activeRuns: _runs, checks: _checks, usdPerDay: _us
   return signal === undefined ? limits : { ...limits, signal }
 }
 
+/** What a project may spend in a day is kept where places are granted. */
+const withoutDays = ({ usdPerDay: _day, ...budgets }: ProjectConfig['budgets']): Omit<ProjectConfig['budgets'], 'usdPerDay'> => budgets
+
+/** What a day may cost. */
+export const dayBudgets = ({ limits, projects }: Config): DayBudgets => ({
+  all: limits.usdPerDay,
+  projects: Object.fromEntries(projects.flatMap(({ id, budgets: { usdPerDay = null } }) => (usdPerDay === null ? [] : [[id, usdPerDay]]))),
+})
+
 export function toPolicy(config: Config, project: ProjectConfig): IssuePolicy {
   const named = <T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
     Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never
   const budgets = Object.fromEntries(
     // A budget of null is none: a number that nothing reaches, so that machines compare numbers only.
-    Object.entries(named(project.budgets)).map(([name, limit]) => [
+    Object.entries(named(withoutDays(project.budgets))).map(([name, limit]) => [
       name,
       limit ?? (['tokens', 'usd'].includes(name) ? null : Number.MAX_SAFE_INTEGER),
     ]),
@@ -39,6 +49,9 @@ export function toPolicy(config: Config, project: ProjectConfig): IssuePolicy {
     deploy: isDeployed(config, project) ? { timeout: project.deploy.timeout } : null,
     agent: project.agent,
     agents: named(project.agents),
+    failover: Object.fromEntries(
+      Object.entries(config.agents).flatMap(([name, { failover }]) => (failover === null ? [] : [[name, failover]])),
+    ),
     ...(project.protectedPaths === undefined ? {} : { protectedPaths: project.protectedPaths }),
   }
 }

@@ -18,13 +18,15 @@ import {
 } from '../actors/system/index.ts'
 import { describeMachine } from '../machines/definition.ts'
 import { explainIssue } from '../machines/explain.ts'
-import type { CapacityContext } from '../machines/capacity/context.ts'
-import { heldBack } from '../machines/capacity/policy.ts'
+import { createContext, type CapacityContext } from '../machines/capacity/context.ts'
+import { heldBack, type Hold } from '../machines/capacity/policy.ts'
 import { acceptedActions } from '../machines/issue/actions.ts'
 import type { IssueContext } from '../machines/issue/context.ts'
 import { isTerminal, phaseIn, toDocument } from '../machines/issue/document.ts'
 import type { SqliteDatabase } from '../persistence/database.ts'
 import { readFeed, type FeedRow } from '../persistence/feed.ts'
+import { readSpending } from '../persistence/spending.ts'
+import { addUsage, noUsage } from '../machines/vocabulary.ts'
 import { findIssue, listIssues, type IssueKey } from '../persistence/issue-keys.ts'
 import type { ActorRow, MachineRow, StoreReader } from '../persistence/store.ts'
 import type { Preview } from './prompt-preview.ts'
@@ -41,12 +43,14 @@ export interface ReaderOptions {
   /** Whether issues are those of Linear. */
   linear: boolean
   preview: Preview
+  /** Epoch ms. */
+  now: () => number
   close: () => void
 }
 
 const iso = (at: number): string => new Date(at).toISOString()
 
-export function createReader({ store, database, kinds, worktreeOf, hosted, linear, preview, close }: ReaderOptions): Reader {
+export function createReader({ store, database, kinds, worktreeOf, hosted, linear, preview, now, close }: ReaderOptions): Reader {
   const machines = new Map<number, MachineRow>()
   const machineOf = (id: number): MachineRow => {
     if (!machines.has(id)) for (const machine of store.state().machines) machines.set(machine.id, machine)
@@ -74,15 +78,15 @@ export function createReader({ store, database, kinds, worktreeOf, hosted, linea
     if (!root?.snapshot) throw new FatalError('not-ready', 'The issue has just been filed; try again in a moment.')
     return root
   }
-  /** Answers for each project what keeps places from it; looks once. */
-  const holds = (): ((project: string) => string | null) => {
+  /** Answers for each issue what keeps places from it; looks once. */
+  const holds = (): ((one: { issue: string; project: string }) => Hold | null) => {
     let capacity: CapacityContext | null | undefined
-    return (project) => {
+    return (one) => {
       if (capacity === undefined) {
         const snapshot = store.actor('capacity/main')?.snapshot
-        capacity = snapshot ? (JSON.parse(snapshot) as { context: CapacityContext }).context : null
+        capacity = snapshot ? { ...createContext({}), ...(JSON.parse(snapshot) as { context: CapacityContext }).context } : null
       }
-      return capacity && heldBack(capacity, project)
+      return capacity && heldBack(capacity, one)
     }
   }
   const documentOf = ({ project, key, issue }: IssueKey, holdOf = holds()): IssueDocument => {
@@ -95,7 +99,7 @@ export function createReader({ store, database, kinds, worktreeOf, hosted, linea
       timers: store.timersOf(root.id).map(({ name, due }) => ({ name, due })),
       worktree: worktreeOf(project, key),
       faulted: faultOf([root, ...children]),
-      heldBack: () => holdOf(project),
+      heldBack: () => holdOf({ issue, project }),
     })
   }
   /** The shapes in which an issue is in the phase: the machine says so, and no issue is looked at to find it out. */
@@ -208,6 +212,23 @@ export function createReader({ store, database, kinds, worktreeOf, hosted, linea
     },
     feed: ({ since, level, limit = 200 } = {}) =>
       readFeed(database, { limit, ...(since === undefined ? {} : { since }), ...(level === undefined ? {} : { level }) }).map(toFeedEntry),
+    costs({ project, days, by }) {
+      const from = new Date(now() - (days - 1) * 86_400_000).toISOString().slice(0, 10)
+      const rows = readSpending(database, { from, by, ...(project === undefined ? {} : { project }) })
+      const costs = rows.map(({ runs, input, cached, output, unpriced, usd, ...names }) => {
+        const usage = {
+          inputTokens: input,
+          cachedTokens: cached,
+          outputTokens: output,
+          usd,
+          ...(unpriced > 0 && { unpricedTokens: unpriced }),
+        }
+        return { ...names, project: names.project!, runs, usage }
+      })
+      // A run that goes on over midnight is one of both days, and one in all.
+      const { length: runs } = readSpending(database, { from, by: 'run', ...(project === undefined ? {} : { project }) })
+      return { by, from, costs, total: { runs, usage: costs.reduce((sum, one) => addUsage(sum, one.usage), noUsage) } }
+    },
     troubles: () =>
       (linear ? readHealth(database) : []).flatMap(({ name, reason, remedy }) =>
         remedy === null ? [] : [{ provider: 'linear', name, reason: reason ?? 'Signalbox is not let in.', remedy }],

@@ -19,6 +19,7 @@ import { createDeliveries, describeDeliveries } from '../persistence/deliveries.
 import { createFactOutbox } from '../persistence/fact-outbox.ts'
 import { addToFeed } from '../persistence/feed.ts'
 import { startCheckpointer } from '../persistence/checkpointer.ts'
+import { rememberSpending, totalSpending } from '../persistence/spending.ts'
 import { sqliteStore } from '../persistence/sqlite-store.ts'
 import { createAgents } from './agents.ts'
 import { announceHandled } from './announcer.ts'
@@ -129,6 +130,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       if (row && hub.wanted) hub.publish({ type: 'feed', entry: { ...row, at: new Date(row.at).toISOString() } }, issue)
       log(level, { issue, kind, phase }, summary)
     },
+    count: (report) => rememberSpending(database, report),
     log: ({ message, ...line }) => log('info', line, message),
     onLine: ({ project, key, runId, line }) => {
       log('info', { issue: key, run: runId }, line)
@@ -162,6 +164,9 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       'landing.urged': ({ project }) => `queue/${String(project)}`,
       'capacity.withdrawn': () => 'capacity/main',
       'capacity.released': () => 'capacity/main',
+      'capacity.spent': () => 'capacity/main',
+      'agent.exhausted': () => 'capacity/main',
+      'agent.restored': () => 'capacity/main',
       'capacity.granted': ({ issue }) => `issue/${String(issue)}`,
       'facts.wanted': () => 'reconciliation/main',
       'queue.held': ({ issue }) => `issue/${String(issue)}`,
@@ -282,6 +287,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     hosted,
     linear: config.tracker.kind === 'linear',
     preview: createPreview({ config, store, database }),
+    now: clock.now,
     close() {},
   })
   announceHandled(system, hub, reader, database)
@@ -330,6 +336,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     connection: async (provider, state) => authorisationOf(provider).connection(state),
     disconnect: async (provider, workspace) => authorisationOf(provider).disconnect(workspace),
     pause: async (project, key) => void (await capacity.send({ type: 'operator.paused', ...about(project) }, keyed(key))),
+    liftBudget: async (project, key) => void (await capacity.send({ type: 'operator.budgetLifted', ...about(project) }, keyed(key))),
     async resume(project, key) {
       const { duplicate } = await capacity.send({ type: 'operator.resumed', ...about(project) }, keyed(key))
       if (phase === 'draining' && !duplicate) phase = 'ready'
@@ -357,7 +364,13 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
         troubles: reader.troubles(),
       }
     },
-    metrics: () => metricsOf(system, { activeTurns: sessions.active, troubles: reader.troubles().length, aside: inbox.aside }),
+    metrics: () =>
+      metricsOf(system, {
+        activeTurns: sessions.active,
+        troubles: reader.troubles().length,
+        aside: inbox.aside,
+        spending: totalSpending(database),
+      }),
     stopped: system.stopped,
     stop: () =>
       (stopping ??= (async () => {

@@ -10,6 +10,7 @@ import { RetryableError, toErrorData } from '../errors.ts'
 import type { capacityMachine } from '../machines/capacity/machine.ts'
 import type { queueMachine } from '../machines/queue/machine.ts'
 import type { definitions } from './definitions.ts'
+import { dayBudgets } from './policy.ts'
 
 interface TakingUp {
   config: Config
@@ -25,7 +26,9 @@ export async function takeUp({ config, system, forge, log }: TakingUp): Promise<
     log('warn', { groups: orphans.groups.length, marked: orphans.marked }, 'Processes that outlived the former server were ended')
   }
   await system.spawn('capacity', 'main', { limit: config.limits.activeRuns })
-  await system.ref<typeof capacityMachine>('capacity/main').send({ type: 'capacity.limited', limit: config.limits.activeRuns })
+  await system.ref<typeof capacityMachine>('capacity/main').send({
+    ...{ type: 'capacity.limited', limit: config.limits.activeRuns, budgets: dayBudgets(config) },
+  })
   for (const { id, landing } of config.projects) {
     const { depth, retry } = landing
     await system.spawn('queue', id, { project: id, depth, retry })

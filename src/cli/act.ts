@@ -17,11 +17,16 @@ export async function act(context: Context, action: Action): Promise<number> {
 
 export const projectArgument: Argument = { name: 'PROJECT', optional: true, description: 'The id of a project; all of them when left out' }
 
-export async function control(context: Context, action: 'pause' | 'resume'): Promise<number> {
+export async function control(context: Context, action: 'pause' | 'resume' | 'lift_budget'): Promise<number> {
   const project = context.value('PROJECT')
   const answer = await context.client().post('/api/control', { action, ...(project === undefined ? {} : { project }) })
   const whom = project ?? 'all projects'
-  context.output.line(action === 'pause' ? `${whom}: paused, no new run starts` : `${whom}: resumed`)
+  const done = {
+    pause: 'paused, no new run starts',
+    resume: 'resumed',
+    lift_budget: 'the budget of the day is lifted until midnight in UTC',
+  }[action]
+  context.output.line(`${whom}: ${done}`)
   context.output.document({ action, project: project ?? null, ...(answer as object) })
   return exit.done
 }

@@ -4,6 +4,7 @@ import { SignalboxError } from '../errors.ts'
 import { type Config, loadConfig } from '../config.ts'
 import type { Command, Context } from './command.ts'
 import { checkConfinement } from './doctor-agents.ts'
+import { checkPrices } from './doctor-prices.ts'
 import { checkCommands, checkProjects } from './doctor-projects.ts'
 import { checkForge, checkTracker } from './doctor-providers.ts'
 import { checkClock, checkDatabase, checkDisk, checkGit, checkServer } from './doctor-machine.ts'
@@ -42,7 +43,7 @@ export const command: Command = {
     const findings = [pass('configuration', config.file)]
     // In this order: what a later check needs is looked at by an earlier one.
     const machine = [checkSecrets, checkDisk, checkDatabase, checkServer, checkClock, checkGit]
-    const checks = [...machine, checkTracker, checkForge, checkWebhooks, checkProjects, checkCommands, checkConfinement]
+    const checks = [...machine, checkTracker, checkForge, checkWebhooks, checkProjects, checkCommands, checkConfinement, checkPrices]
     for (const check of checks) findings.push(...(await look(check, config)))
     report(findings, context)
     return findings.some(({ status }) => status === 'FAIL') ? exit.attention : exit.done

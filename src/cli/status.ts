@@ -168,6 +168,10 @@ function phaseText(issue: IssueDocument, output: Output): string {
   return needsHuman ? output.style('yellow', issue.phase + authority) : issue.phase + authority
 }
 
+/** Nothing of what has no known cost is in the sum. */
+const costText = ({ usd, unpricedTokens = 0 }: NonNullable<IssueDocument['run']>['usage']): string =>
+  `${usd.toFixed(2)} USD${unpricedTokens === 0 ? '' : `, and ${unpricedTokens} tokens of unknown cost (no price for their model in \`prices\`)`}`
+
 function pullRequestState(pr: NonNullable<IssueDocument['pr']>): string {
   if (pr.state !== 'open') return pr.state
   const parts = [
@@ -190,11 +194,11 @@ function printIssue(issue: IssueDocument, output: Output): void {
     )
   if (issue.question !== null) output.line(`${output.style('dim', 'question')}\n${indent(issue.question)}`)
   if (issue.run) {
-    const { id, type, phase, agent, startedAt, lastSignalAt, lastProgressAt, usage } = issue.run
-    row('run', `${id}: ${type} by ${agent}, ${phase}, started ${relative(startedAt)}`)
+    const { id, type, phase, agent, insteadOf, startedAt, lastSignalAt, lastProgressAt, usage } = issue.run
+    const instead = insteadOf === undefined ? '' : ` instead of ${insteadOf}, which has no room`
+    row('run', `${id}: ${type} by ${agent}${instead}, ${phase}, started ${relative(startedAt)}`)
     row('', `last sign ${relative(lastSignalAt)}, last progress ${relative(lastProgressAt)}`)
-    if (usage.inputTokens + usage.outputTokens > 0)
-      row('', `${usage.inputTokens} tokens in, ${usage.outputTokens} out, ${usage.usd.toFixed(2)} USD`)
+    if (usage.inputTokens + usage.outputTokens > 0) row('', `${usage.inputTokens} tokens in, ${usage.outputTokens} out, ${costText(usage)}`)
   }
   if (issue.pr) row('pull request', `#${issue.pr.number} ${pullRequestState(issue.pr)}, ${issue.pr.headSha.slice(0, 10)}  ${issue.pr.url}`)
   if (issue.branch !== null) row('branch', issue.branch)

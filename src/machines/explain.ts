@@ -99,6 +99,7 @@ const causes: Record<string, Cause> = {
   operator: 'operator',
   policy: 'operator',
   capacity: 'capacity',
+  agent: 'provider',
   landing: 'queue',
 }
 

@@ -39,28 +39,45 @@ export const authorities = ['acting', 'observing', 'stopped'] as const
 export type Authority = (typeof authorities)[number]
 
 /** Why a run ended without the result it was for; each class is a transition of its own (design §5). */
-export const failureClasses = ['capacity', 'auth', 'environment', 'agent', 'dirty', 'scope', 'stalled', 'bug'] as const
+export const failureClasses = ['capacity', 'auth', 'environment', 'agent', 'dirty', 'scope', 'stalled', 'budget', 'bug'] as const
 export type FailureClass = (typeof failureClasses)[number]
 
 export const runOutcomes = ['completed', 'no_change', 'needs_input', 'failed', 'interrupted', 'superseded', 'released'] as const
 export type RunOutcome = (typeof runOutcomes)[number]
 
-/** Cumulative for what it describes. */
+/** Cumulative for what it describes. The input is all of it: with what was read from a cache, and what was written to one. */
 export interface Usage {
   inputTokens: number
   cachedTokens: number
   outputTokens: number
   usd: number
+  /** Of the input, what was written to a cache, where the provider tells it apart. */
+  writtenTokens?: number
+  /** Of input and output, what has no known cost: nothing of it is in `usd`. */
+  unpricedTokens?: number
 }
 
 export const noUsage: Usage = { inputTokens: 0, cachedTokens: 0, outputTokens: 0, usd: 0 }
 
-export const addUsage = (a: Usage, b: Usage | undefined): Usage => ({
-  inputTokens: a.inputTokens + (b?.inputTokens ?? 0),
-  cachedTokens: a.cachedTokens + (b?.cachedTokens ?? 0),
-  outputTokens: a.outputTokens + (b?.outputTokens ?? 0),
-  usd: a.usd + (b?.usd ?? 0),
+const joined = (a: Usage, b: Usage, join: (one: number, other: number) => number): Usage => ({
+  inputTokens: join(a.inputTokens, b.inputTokens),
+  cachedTokens: join(a.cachedTokens, b.cachedTokens),
+  outputTokens: join(a.outputTokens, b.outputTokens),
+  usd: join(a.usd, b.usd),
+  ...(a.writtenTokens === undefined && b.writtenTokens === undefined
+    ? {}
+    : { writtenTokens: join(a.writtenTokens ?? 0, b.writtenTokens ?? 0) }),
 })
+
+const unpriced = (tokens: number): Partial<Usage> => (tokens === 0 ? {} : { unpricedTokens: tokens })
+
+export const addUsage = (a: Usage, b: Usage | undefined): Usage => ({
+  ...joined(a, b ?? noUsage, (one, other) => one + other),
+  ...unpriced((a.unpricedTokens ?? 0) + (b?.unpricedTokens ?? 0)),
+})
+
+/** The more of each, of two words about one and the same usage; what of it has no known cost says the later one. */
+export const moreOf = (a: Usage, later: Usage): Usage => ({ ...joined(a, later, Math.max), ...unpriced(later.unpricedTokens ?? 0) })
 
 export interface Finding {
   path: string

@@ -10,6 +10,7 @@ import { issueKeySchema } from './issue-keys.ts'
 import { linearSchema } from './linear-schema.ts'
 import { projectPolicySchema } from './project-policies.ts'
 import { rerunSchema } from './rerun-schema.ts'
+import { spendingSchema } from './spending.ts'
 import { trackerSchema } from './tracker-schema.ts'
 
 export const migrations: readonly { name: string; sql: string }[] = [
@@ -21,4 +22,5 @@ export const migrations: readonly { name: string; sql: string }[] = [
   { name: 'GitHub and Linear', sql: [deliverySchema, githubSchema, linearSchema].join('\n') },
   { name: 'the turn of deliveries', sql: deliveryTurnSchema },
   { name: 'branches of candidates', sql: landingBranchSchema },
+  { name: 'what runs have used', sql: spendingSchema },
 ]

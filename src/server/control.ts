@@ -8,6 +8,7 @@ import { idempotencyKeyOf, readBody } from './validation.ts'
 const control = z.discriminatedUnion('action', [
   z.strictObject({ action: z.literal('pause'), project: z.string().optional() }),
   z.strictObject({ action: z.literal('resume'), project: z.string().optional() }),
+  z.strictObject({ action: z.literal('lift_budget'), project: z.string().optional() }),
   z.strictObject({ action: z.literal('drain') }),
 ])
 
@@ -23,7 +24,8 @@ export function addControlRoutes(server: FastifyInstance, app: App): void {
       await app.drain(key)
       return { action: 'drain', drained: true }
     }
-    await (wanted.action === 'pause' ? app.pause(wanted.project, key) : app.resume(wanted.project, key))
+    const change = { pause: app.pause, resume: app.resume, lift_budget: app.liftBudget }[wanted.action]
+    await change(wanted.project, key)
     return reply.code(202).send(wanted)
   })
 }

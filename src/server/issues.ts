@@ -15,6 +15,11 @@ const issueQuery = z.strictObject({
 
 const entriesQuery = z.strictObject({ since: sequence.optional(), limit: z.coerce.number().int().min(1).max(10_000).optional() })
 const snapshotQuery = z.strictObject({ at: sequence.optional() })
+const costsQuery = z.strictObject({
+  project: z.string().optional(),
+  days: z.coerce.number().int().min(1).max(99_999).default(7),
+  by: z.enum(['day', 'issue', 'run']).default('day'),
+})
 const feedQuery = z.strictObject({ since: sequence.optional(), level: z.enum(['info', 'warn', 'error']).optional(), limit: pageLimit })
 
 // How long a title may be, and which blockers make sense, is the tracker's to say.
@@ -51,7 +56,7 @@ const action = z.discriminatedUnion('action', [
   z.strictObject({ action: z.literal('push'), branch: text, author }),
 ])
 
-/** `/api/issues…` and `/api/feed`. A key may be `PROJECT%2FKEY` where two projects share one. */
+/** `/api/issues…`, `/api/costs` and `/api/feed`. A key may be `PROJECT%2FKEY` where two projects share one. */
 export function addIssueRoutes(server: FastifyInstance, app: App): void {
   server.get('/api/issues', (request) => app.issues(defined(readQuery(issueQuery, request))))
   server.get<Keyed>('/api/issues/:key', (request) => app.issue(request.params.key))
@@ -68,6 +73,7 @@ export function addIssueRoutes(server: FastifyInstance, app: App): void {
     const { at } = readQuery(snapshotQuery, request)
     return { key, at: at ?? null, snapshots: app.snapshot(key, at) }
   })
+  server.get('/api/costs', (request) => app.costs(defined(readQuery(costsQuery, request))))
   server.get('/api/feed', (request) => ({ entries: app.feed(defined(readQuery(feedQuery, request))) }))
 
   server.post('/api/issues', async (request, reply) => {

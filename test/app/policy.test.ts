@@ -1,7 +1,7 @@
 // Every number of the machines' policy is a key of the configuration, and what the file does not name stays as the machines have it.
 
 import { expect, test } from 'vitest'
-import { toPolicy } from '../../src/app/policy.ts'
+import { dayBudgets, toPolicy } from '../../src/app/policy.ts'
 import { toJsonSchema, type JsonSchema } from '../../src/config-schema.ts'
 import { parseConfig, readEnvironment, type Config } from '../../src/config.ts'
 import { defaultRetry as checkRetry } from '../../src/machines/check/policy.ts'
@@ -24,7 +24,7 @@ const keysOf = (schema: JsonSchema | undefined): string[] => Object.keys(schema?
 test('the keys of budgets, delays and limits are those of the policy', () => {
   const { properties } = toJsonSchema()
   const project = properties!['projects']!.items
-  expect(keysOf(project?.properties?.['budgets'])).toEqual(Object.keys(defaultPolicy.budgets).sort())
+  expect(keysOf(project?.properties?.['budgets'])).toEqual([...Object.keys(defaultPolicy.budgets), 'usdPerDay'].sort())
   expect(keysOf(project?.properties?.['delays'])).toEqual(Object.keys(defaultPolicy.delays).sort())
   expect(keysOf(properties!['limits'])).toEqual(
     [...Object.keys(defaultLimits), 'run', 'progress', 'signal', 'activeRuns', 'checks', 'usdPerDay'].sort(),
@@ -56,4 +56,18 @@ test('a number that is named is the policy, and the others stay (edge 299)', () 
   expect(budgets).toEqual({ ...defaultPolicy.budgets, interruptions: 1, environment: 2, capacity: Number.MAX_SAFE_INTEGER })
   expect(delays).toEqual({ ...defaultPolicy.delays, longest: 180_000 })
   expect(limits).toEqual({ ...defaultPolicy.limits, ...defaultLimits, commits: 0, ending: 2_000, signal: 60_000, forks: 4 })
+})
+
+test('what a day may cost is no part of the policy of an issue, and which agent stands in for which is', () => {
+  const agents = {
+    a: { kind: 'codex', failover: 'b' },
+    b: { kind: 'claude', failover: 'mine' },
+    mine: { kind: 'command', command: './agent.sh' },
+  }
+  const config = parse({ agent: 'a', budgets: { usdPerDay: 5, usd: 2 } }, { agents, limits: { usdPerDay: 20 } })
+  expect(dayBudgets(config)).toEqual({ all: 20, projects: { app: 5 } })
+  expect(dayBudgets(parse())).toEqual({ all: null, projects: {} })
+  expect(policyOf(config).budgets).toEqual({ ...defaultPolicy.budgets, usd: 2 })
+  expect(policyOf(config).failover).toEqual({ a: 'b', b: 'mine' })
+  expect(policyOf(config).limits).not.toHaveProperty('usdPerDay')
 })

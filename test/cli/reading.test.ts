@@ -5,10 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { Explanation, FeedEntry, IssueDocument, Reader, TimelineEntry } from '../../src/app.ts'
+import type { Costs, CostsQuery, Explanation, FeedEntry, IssueDocument, Reader, TimelineEntry } from '../../src/app.ts'
 import { type Config, parseConfig, readEnvironment } from '../../src/config.ts'
 import { type Command, readWords } from '../../src/cli/command.ts'
 import { createOutput } from '../../src/cli/output.ts'
+import { command as costs } from '../../src/cli/costs.ts'
+import { checkPrices } from '../../src/cli/doctor-prices.ts'
 import { command as explain } from '../../src/cli/explain.ts'
 import { command as feed } from '../../src/cli/feed.ts'
 import { command as replay } from '../../src/cli/replay.ts'
@@ -312,4 +314,60 @@ test('explain names who is waited for, what would move it and what holds it back
   expect(stdout.match(/^ {2}signalbox /gm)).toHaveLength(issueActions.length)
   expect(stdout).not.toContain('not now')
   expect((await run(explain, ['APP-1', '--all'], { explain: () => explanation })).stdout).toContain('not now')
+})
+
+describe('costs', () => {
+  const usage = { inputTokens: 1_000, cachedTokens: 400, outputTokens: 20, usd: 1.5 }
+  const of = (one: Partial<Costs['costs'][number]>, by: Costs['by'] = 'day', more: object = {}): Costs => ({
+    ...{ by, from: '2026-05-01', total: { runs: 3, usage: { ...usage, ...more } } },
+    costs: [{ project: 'app', runs: 3, usage: { ...usage, ...more }, ...one }],
+  })
+  const reading = (answer: Costs, asked: CostsQuery[] = []): Partial<Reader> => ({ costs: (query) => (asked.push(query), answer) })
+
+  test('are a table with a sum, by project and day, or the document as it is', async () => {
+    const asked: CostsQuery[] = []
+    const answer = of({ day: '2026-05-01' })
+    const { code, stdout } = await run(costs, [], reading(answer, asked))
+    expect([code, asked]).toEqual([0, [{ by: 'day', days: 7 }]])
+    expect(stdout).toMatch(
+      /^DAY +PROJECT +RUNS +TOKENS IN +CACHED +OUT +USD\n2026-05-01 +app +3 +1000 +400 +20 +1\.50\ntotal +3 +1000 +400 +20 +1\.50\n$/,
+    )
+    expect(JSON.parse((await run(costs, ['--json'], reading(answer))).stdout)).toEqual(answer)
+  })
+
+  test('are asked for by run, of one project and for as many days as are said', async () => {
+    const asked: CostsQuery[] = []
+    const answer = of({ key: 'APP-1', run: 'run-2', type: 'ci_repair', agent: 'mine' }, 'run')
+    const { stdout } = await run(costs, ['app', '--days', '30', '--by', 'run'], reading(answer, asked))
+    expect(asked).toEqual([{ by: 'run', days: 30, project: 'app' }])
+    expect(stdout).toMatch(/APP-1 +run-2 +ci_repair +mine +1000/)
+    await expect(run(costs, ['--days', 'all'], reading(answer))).rejects.toThrow('--days must be a number of days, not "all"')
+  })
+
+  test('say what of them is not known', async () => {
+    const { stdout, stderr } = await run(costs, [], reading(of({ day: '2026-05-01' }, 'day', { unpricedTokens: 70 })))
+    expect(stdout).toContain('1.50+')
+    expect(stderr).toContain('70 tokens are of unknown cost (+)')
+    const running = issue({
+      run: {
+        ...{ id: 'run-2', type: 'review_fix', phase: 'working', agent: 'mine', insteadOf: 'codex', startedAt: at },
+        ...{ lastSignalAt: at, lastProgressAt: null, usage: { ...usage, usd: 0, unpricedTokens: 1_020 } },
+      },
+    })
+    const shown = (await run(status, ['APP-1'], { issue: () => running })).stdout
+    expect(shown).toContain('run-2: review_fix by mine instead of codex, which has no room, working')
+    expect(shown).toContain('1000 tokens in, 20 out, 0.00 USD, and 1020 tokens of unknown cost (no price for their model in `prices`)')
+  })
+
+  test('that will not be known are a warning of doctor', () => {
+    const agents = (more: object) => ({ ...config, agents: { codex: { ...more }, mine: config.agents['a']! } }) as unknown as Config
+    const look = (more: object, prices = {}) =>
+      checkPrices({ ...agents(more), prices }).map((one) => `${one.status} ${one.check}: ${one.message}`)
+    expect(look({ kind: 'codex', model: null })).toEqual([
+      'WARN agents.codex: the model is left to the agent: its cost is not known, and budgets in USD do not see it',
+    ])
+    expect(look({ kind: 'codex', model: 'gpt-5' })[0]).toContain('gpt-5 has no price')
+    expect(look({ kind: 'codex', model: 'gpt-5' }, { gpt: { input: 1, output: 1 } })).toEqual(['PASS agents.codex: gpt-5 has a price'])
+    expect(look({ kind: 'claude', model: null })).toEqual([])
+  })
 })

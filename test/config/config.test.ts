@@ -92,6 +92,19 @@ describe('what is filled in', () => {
     expect(config.prices['m']).toEqual({ input: 1, output: 2 })
   })
 
+  test('an agent stands in for another along a chain that ends, of agents that are there', () => {
+    const agent = (failover: string | null) => ({ kind: 'command', command: 'x', failover })
+    const read = (agents: object) => parse({ agents, projects: [{ id: 'app', repo: '.', agent: 'a' }] })
+    expect(read({ a: agent('b'), b: agent('c'), c: agent(null) }).agents['a']!.failover).toBe('b')
+    expect(refusal(() => read({ a: agent('bb'), b: agent(null) })).message).toContain(
+      'agents.a.failover: "bb" is not one of `agents` (a, b); did you mean "b"?',
+    )
+    const { message } = refusal(() => read({ a: agent('b'), b: agent('c'), c: agent('b') }))
+    expect(message).toContain('agents.b.failover: leads back to "b" (b → c → b): one of them has to be the last')
+    expect(message).not.toContain('agents.a.failover')
+    expect(refusal(() => read({ a: agent('a') })).message).toContain('(a → a)')
+  })
+
   test('comments, trailing commas and a byte order mark are read', () => {
     expect(parseText(`\uFEFF// a\n{ /* b */ ${JSON.stringify(least).slice(1, -1)}, }`).projects[0]!.id).toBe('app')
   })

@@ -164,6 +164,7 @@ describe('what a person needs to know', () => {
     const answers = explain(play(stopped)).events.filter(({ type }) => type === 'run.progressed')
     expect(answers.map(({ guards, enabled }) => [guards[0]?.name, enabled])).toEqual([
       ['isOfOtherRun', true],
+      ['isAccountDue', false],
       [undefined, false],
     ])
   })

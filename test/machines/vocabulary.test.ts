@@ -50,7 +50,7 @@ const alphabet: {
   },
   run: {
     ...{ 'run.stop': true, 'run.steer': true, 'session.started': true, 'session.progressed': true, 'session.steered': true },
-    ...{ 'session.signalled': true, 'session.finished': true, 'xstate.error.actor.session': true },
+    ...{ 'session.signalled': true, 'session.used': true, 'session.finished': true, 'xstate.error.actor.session': true },
   },
   queue: {
     ...{ 'landing.requested': true, 'landing.urged': true, 'landing.withdrawn': true, 'queue.configured': true },
@@ -60,6 +60,10 @@ const alphabet: {
   capacity: {
     ...{
       'capacity.requested': true,
+      'capacity.spent': true,
+      'agent.exhausted': true,
+      'agent.restored': true,
+      'operator.budgetLifted': true,
       'capacity.urged': true,
       'capacity.withdrawn': true,
       'capacity.released': true,
@@ -197,7 +201,7 @@ describe.each(Object.keys(machines) as MachineName[])('the chart of %s', (name) 
       queue: ['open'],
       // The queue tells an entry what it waits for: the candidate before it, or that it is first.
       entry: ['waiting', 'tested', 'refuted', 'contained', 'landed', 'evicted', 'left'],
-      capacity: ['granting', 'draining'],
+      capacity: ['door.granting', 'door.draining'],
       check: ['recorded'],
       reconciliation: [],
     }

@@ -57,6 +57,49 @@ describe('an agent that stalls, and then dies', () => {
   })
 })
 
+describe('a provider that has no room for hours', () => {
+  const hour = 3_600_000
+  const forty = Object.fromEntries(Array.from({ length: 40 }, (_, n): [string, Plan] => [`i${n}`, {}]))
+
+  it('costs a start for each place, not for each issue, and then they go on (F36)', () => {
+    const world = createWorld(forty, 3, { shortUntil: { default: 5 * hour } })
+    world.run(first)
+    expect(world.landings).toHaveLength(40)
+    expect(world.shortages.length).toBeLessThanOrEqual(3)
+    for (const id of Object.keys(forty))
+      expect(world.issue(id).context).toMatchObject({ attempts: { implementation: 1 }, spent: { runs: 1 } })
+    expect(world.capacity()).toMatchObject({ holders: [], waiting: [], shortages: {} })
+  })
+
+  it('costs no more in whatever order news of it arrive', () => {
+    fc.assert(
+      fc.property(fc.infiniteStream(fc.nat()), (choices) => {
+        const world = createWorld({ a: {}, b: {}, c: {}, d: {}, e: {} }, 2, { shortUntil: { default: hour } })
+        world.run((n) => choices.next().value! % n)
+        expect(world.landings).toHaveLength(5)
+        // One that was granted before the news came.
+        expect(world.shortages.length).toBeLessThanOrEqual(4)
+      }),
+      { numRuns: 30 },
+    )
+  })
+
+  it('is stood in for, along the chain, until it has some', () => {
+    const world = createWorld(forty, 3, {
+      shortUntil: { default: 5 * hour, second: hour },
+      failover: { default: 'second', second: 'third' },
+    })
+    world.run(first)
+    expect(world.landings).toHaveLength(40)
+    expect(new Set(world.shortages)).toEqual(new Set(['default', 'second']))
+    expect(world.shortages.length).toBeLessThanOrEqual(6)
+    const started = world.reports.filter(({ kind }) => kind === 'run.started').map(({ summary }) => String(summary))
+    expect(started.filter((summary) => summary.includes('by third started, instead of default, which has no room')).length).toBeGreaterThan(
+      30,
+    )
+  })
+})
+
 describe('several issues', () => {
   const plan: fc.Arbitrary<Plan> = fc.record(
     {

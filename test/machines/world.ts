@@ -25,11 +25,20 @@ export interface Plan {
 type Answer = { says: Event } | { done: unknown } | { fail: { code?: string; message?: string } }
 type AnyPlayer = Player<Record<string, any>>
 
-export function createWorld(plans: Record<string, Plan>, limit = 2) {
+/** What all of it knows: agents whose provider has no room before a time, which it tells, and who stands in for whom. */
+export interface Providers {
+  /** Milliseconds from the dawn on, by agent. */
+  shortUntil?: Record<string, number>
+  failover?: Record<string, string>
+}
+
+export function createWorld(plans: Record<string, Plan>, limit = 2, { shortUntil = {}, failover = {} }: Providers = {}) {
   const players = new Map<string, AnyPlayer>()
   const lanes = new Map<string, (() => void)[]>()
   const reports: (Event & { from: string })[] = []
   const landings: string[] = []
+  /** The agents of turns that found no room. */
+  const shortages: string[] = []
   const history = ['base']
   const forge = new Map<string, { number: number; head: string; state: 'open' | 'merged' }>()
   const commits = new Map<string, number>()
@@ -106,7 +115,7 @@ export function createWorld(plans: Record<string, Plan>, limit = 2) {
     const issue = `issue/${String(event['issue'])}`
     if (event.type === 'landing.decided') send('queue/app', { ...event, type: event['wanted'] ? 'landing.requested' : 'landing.withdrawn' })
     else if (event.type === 'capacity.granted' || event.type.startsWith('queue.')) send(issue, event)
-    else if (event.type.startsWith('capacity.')) send('capacity/main', event)
+    else if (/^(capacity|agent)\./.test(event.type)) send('capacity/main', event)
     else if (event['kind'] === 'question') {
       fact(String(event['issue']), { type: 'tracker.prompted', text: 'the second', author: 'ada', via: 'session' })
     } else if (event.type === 'tracker.report' && event['phase'] === 'done') {
@@ -179,11 +188,16 @@ export function createWorld(plans: Record<string, Plan>, limit = 2) {
     }
   }
 
-  function turn({ issue, key, turn: n, type, question, recovery }: SessionInput): Answer[] {
+  function turn({ issue, key, agent, turn: n, type, question, recovery }: SessionInput): Answer[] {
     const able = plans[issue]!.threads ? { thread: `thread of ${issue}`, abilities: { steer: true, fork: true } } : {}
     const started: Answer = { says: { type: 'session.started', process: { pid: 1, group: 1, startTime: '1' }, ...able } }
     const finished = (result: object): Answer => ({ says: { type: 'session.finished', result: { summary: 'did it', ...result } } })
     const plan = plans[issue]!
+    const retryAt = dawn + (shortUntil[agent] ?? 0)
+    if (time < retryAt) {
+      shortages.push(agent)
+      return [started, finished({ outcome: 'failed', failure: 'capacity', reason: 'usage limit', retryAt })]
+    }
     if (plan.stalls && once(`stall of ${issue}`)) return [started]
     if (recovery?.way === 'resume' && once(`loss of ${issue}`)) {
       return [finished({ outcome: 'failed', failure: 'environment', lost: true })]
@@ -253,7 +267,7 @@ export function createWorld(plans: Record<string, Plan>, limit = 2) {
     begin(`issue/${id}`, 'issue', {
       id,
       project: 'app',
-      policy: defaultPolicy,
+      policy: { ...defaultPolicy, failover },
       branch: id,
       base: 'main',
       issue,
@@ -283,6 +297,7 @@ export function createWorld(plans: Record<string, Plan>, limit = 2) {
       reports.flatMap(({ type, issue, phase }) => (type === 'tracker.report' && issue === id ? [phase] : [])),
     addresses: (): string[] => [...players].filter(([, player]) => player.status === 'active').map(([address]) => address),
     landings,
+    shortages,
     reports,
     mostRunning: () => mostRunning,
   }

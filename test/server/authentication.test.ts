@@ -13,6 +13,7 @@ const protectedRoutes = [
   ['GET', '/api/issues/APP-1/timeline'],
   ['GET', '/api/issues/APP-1/snapshot'],
   ['GET', '/api/feed'],
+  ['GET', '/api/costs'],
   ['POST', '/api/issues'],
   ['POST', '/api/issues/APP-1/actions'],
   ['POST', '/api/control'],

@@ -143,6 +143,8 @@ test('the feed begins after a number', async () => {
   expect(phases((await get(server, `/api/feed?since=${first[0].seq}`)).body)).toEqual(['done'])
   expect(phases((await get(server, `/api/feed?since=${before}&level=warn`)).body)).toEqual(['failed'])
   expect((await get(server, '/api/feed?level=loud')).status).toBe(400)
+  expect((await get(server, '/api/costs?days=2&by=run')).body).toMatchObject({ by: 'run', costs: [], total: { runs: 0 } })
+  expect((await get(server, '/api/costs?by=week')).status).toBe(400)
 })
 
 test('an issue is filed once per idempotency key', async () => {
@@ -353,6 +355,7 @@ test('capacity is paused, resumed, and drained until the active runs have ended'
   const key = await file({ project: 'box' }, endless)
   await until(key, ({ waitsFor }) => waitsFor.some(({ party }) => party === 'operator'))
   expect((await post(server, '/api/control', { action: 'resume', project: 'box' })).status).toBe(202)
+  expect((await post(server, '/api/control', { action: 'lift_budget', project: 'box' })).status).toBe(202)
   await until(key, ({ run }) => run?.phase === 'working')
 
   const drained = post(server, '/api/control', { action: 'drain' })
@@ -421,7 +424,7 @@ test('a runtime that has stopped lives but is not ready', async () => {
 test('machines are data', async () => {
   const server = await start()
   expect((await get(server, '/api/machines')).body).toEqual({ machines: world().app.machines() })
-  expect((await get(server, '/api/machines')).body.machines).toContainEqual({ id: 'issue', version: '3' })
+  expect((await get(server, '/api/machines')).body.machines).toContainEqual({ id: 'issue', version: '4' })
   expect((await get(server, '/api/machines/issue')).body.root.states.map((state: { key: string }) => state.key)).toEqual([
     'authority',
     'lifecycle',

@@ -25,6 +25,7 @@ const result = z
     prTitle: text.nullish(),
     prBody: z.string().nullish(),
     usage: z.strictObject({ inputTokens: count, cachedTokens: count, outputTokens: count, usd: z.number().min(0).default(0) }).nullish(),
+    model: text.nullish(),
     verdict: z.enum(['approve', 'request_changes']).nullish(),
     findings: z.array(finding).nullish(),
     answers: z.array(answer).nullish(),

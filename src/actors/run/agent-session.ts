@@ -1,8 +1,10 @@
-// The agent's turn as a callback effect: starts it, reports signs of life at a bounded rate, takes steering, ends the process group.
+// The agent's turn as a callback effect: starts it, reports signs of life and what it uses at a bounded rate, takes steering, ends the
+// process group.
 
 import { fromCallback } from 'xstate'
 import { toErrorData } from '../../errors.ts'
 import type { AgentAbilities } from '../../machines/run/context.ts'
+import { moreOf, noUsage, type Usage } from '../../machines/vocabulary.ts'
 import type { SessionCommand } from '../../machines/run/inputs.ts'
 import type { Agent, AgentRequest, AgentResult } from '../ports.ts'
 import type { ProcessIdentity } from '../process.ts'
@@ -12,6 +14,7 @@ export type SessionEvent =
   | { type: 'session.progressed'; line: string }
   | { type: 'session.signalled' }
   | { type: 'session.steered'; id: string; taken: boolean }
+  | { type: 'session.used'; usage: Usage }
   | { type: 'session.finished'; result: AgentResult }
 
 /** The turns under way in this process, so that a stop can wait for their process groups to end. */
@@ -31,14 +34,19 @@ export interface SessionHost<Input> {
   nudge: (quiet: number) => string
   /** Every line of progress, also those that are too many for the journal. */
   onLine: (request: AgentRequest, line: string) => void
-  /** Milliseconds between two `session.progressed`. */
+  /** What a usage of its agent costs; the only place where that is asked. */
+  price: (input: Input, usage: Usage, model: string | undefined) => Usage
+  /** Milliseconds between two `session.progressed`, and between two `session.used`. */
   progressEvery: number
+  usedEvery: number
   after: (ms: number, callback: () => void) => () => void
 }
 
 export function createSessions<Input>(host: SessionHost<Input>) {
   const turns = new Set<Promise<unknown>>()
-  const byKey = new Map<string, Promise<unknown>>()
+  const byKey = new Map<string, Turn>()
+  /** What turns that were cut off have used, until it is asked for. */
+  const cutOff = new Map<string, Usage>()
   const sessions: Sessions = {
     get active() {
       return turns.size
@@ -55,10 +63,11 @@ export function createSessions<Input>(host: SessionHost<Input>) {
     const turn = run(host, input, controller.signal, sendBack as (event: SessionEvent) => void)
     turns.add(turn.ended)
     const key = host.keyOf(input)
-    byKey.set(key, turn.ended)
+    byKey.set(key, turn)
     void turn.ended.finally(() => {
       turns.delete(turn.ended)
-      if (byKey.get(key) === turn.ended) byKey.delete(key)
+      if (controller.signal.aborted) cutOff.set(key, turn.used())
+      if (byKey.get(key) === turn) byKey.delete(key)
     })
     receive(async (event) => {
       const taken = await turn.steer(event.type === 'session.nudge' ? host.nudge(event.quiet) : event.text)
@@ -66,31 +75,68 @@ export function createSessions<Input>(host: SessionHost<Input>) {
     })
     return () => controller.abort()
   })
-  /** Resolves when the turn of this input has no process left; at once when this process has none. */
-  const endOf = async (input: Input): Promise<void> => void (await byKey.get(host.keyOf(input)))
+  /**
+   * Resolves when the turn of this input has no process left, with what it has used; at once when this process has none. A turn that is
+   * cut off tells nothing more by itself.
+   */
+  const endOf = async (input: Input): Promise<Usage | null> => {
+    const key = host.keyOf(input)
+    const turn = byKey.get(key)
+    await turn?.ended
+    const used = turn?.used() ?? cutOff.get(key) ?? null
+    cutOff.delete(key)
+    return used
+  }
   return { sessions, logic, endOf }
 }
 
-function run<Input>(host: SessionHost<Input>, input: Input, signal: AbortSignal, say: (event: SessionEvent) => void) {
+interface Turn {
+  ended: Promise<void>
+  used: () => Usage
+  steer: (text: string) => Promise<boolean>
+}
+
+/** Passes the first on at once, then at most one in `interval` ms: the newest. */
+function atMostEvery<T>(after: SessionHost<unknown>['after'], interval: number, pass: (newest: T) => void) {
+  let waiting: { newest: T } | undefined
+  let cancel: (() => void) | undefined
+  const tell = (newest: T): void => {
+    cancel = after(interval, () => {
+      cancel = undefined
+      if (waiting) flush()
+    })
+    pass(newest)
+  }
+  function flush(): void {
+    const { newest } = waiting!
+    waiting = undefined
+    tell(newest)
+  }
+  return {
+    say: (newest: T): void => {
+      if (cancel) waiting = { newest }
+      else tell(newest)
+    },
+    /** What waits is not passed on any more. */
+    end(): void {
+      cancel?.()
+      waiting = undefined
+    },
+  }
+}
+
+function run<Input>(host: SessionHost<Input>, input: Input, signal: AbortSignal, say: (event: SessionEvent) => void): Turn {
   let steer: ((text: string) => Promise<boolean>) | undefined
+  let used: Usage = noUsage
+  /** What was told with a lower price or a lower count stays told. */
+  const priced = (usage: Usage, model: string | undefined): Usage => (used = moreOf(used, host.price(input, usage, model)))
+  const progress = atMostEvery<string>(host.after, host.progressEvery, (line) => say({ type: 'session.progressed', line }))
+  const usages = atMostEvery<Usage>(host.after, host.usedEvery, (usage) => say({ type: 'session.used', usage }))
   const work = async (): Promise<void> => {
-    let cancelProgress: (() => void) | undefined
     let result: AgentResult
     try {
       const agent = host.agentOf(input)
       const request = await host.prepare(input)
-      let waitingLine: string | undefined
-      let quiet = false
-      const tell = (line: string): void => {
-        say({ type: 'session.progressed', line: line.slice(0, 500) })
-        quiet = true
-        cancelProgress = host.after(host.progressEvery, () => {
-          quiet = false
-          const next = waitingLine
-          waitingLine = undefined
-          if (next !== undefined) tell(next)
-        })
-      }
       if (signal.aborted) result = aborted
       else {
         const turn = agent.start(request, {
@@ -103,15 +149,13 @@ function run<Input>(host: SessionHost<Input>, input: Input, signal: AbortSignal,
               }
               case 'progressed':
                 host.onLine(request, event.line)
-                if (quiet) waitingLine = event.line
-                else tell(event.line)
-                return
+                return progress.say(event.line.slice(0, 500))
               case 'asked':
                 return host.onLine(request, `${event.about}: ${event.text} (${event.answer.replace('_', ' ')})`)
               case 'signalled':
                 return say({ type: 'session.signalled' })
-              case 'used': // its sum comes with the result
-                return
+              case 'used':
+                return usages.say(priced(event.usage, event.model))
             }
           },
         })
@@ -122,11 +166,13 @@ function run<Input>(host: SessionHost<Input>, input: Input, signal: AbortSignal,
       const { message } = toErrorData(error)
       result = { outcome: 'failed', failure: 'environment', reason: message, summary: message }
     }
-    cancelProgress?.()
+    progress.end()
+    usages.end()
+    if (result.usage !== undefined || used !== noUsage) result = { ...result, usage: priced(result.usage ?? noUsage, result.model) }
     say({ type: 'session.finished', result })
   }
   const ended = work()
-  return { ended, steer: async (text: string): Promise<boolean> => (steer ? steer(text) : false) }
+  return { ended, used: () => used, steer: async (text: string): Promise<boolean> => (steer ? steer(text) : false) }
 }
 
 const aborted: AgentResult = {

@@ -1,8 +1,10 @@
-// The capacity actor's model for exploration: three issues of two projects, two urgencies, one place or two.
+// The capacity actor's model for exploration: three issues of two projects, two urgencies, one place or two; what a day costs; agents with
+// and without room.
 
-import { alive, dawn, emits, tick, type EventOf, type Happening, type Model, type Situation } from '../model.ts'
-import type { CapacityContext, CapacityRequest } from './context.ts'
+import { alive, dawn, emits, isTimer, tick, type EventOf, type Happening, type Model, type Situation, type Transition } from '../model.ts'
+import type { CapacityContext, CapacityRequest, DayBudgets } from './context.ts'
 import type { CapacityEvent } from './events.ts'
+import { dayOf, firstRoom, heldBack, nextMidnight } from './policy.ts'
 
 type State = Situation<CapacityContext>
 type Of<T extends CapacityEvent['type']> = EventOf<CapacityEvent, T>
@@ -12,6 +14,11 @@ const issues = [
   { issue: 'b', project: 'p', priorities: [0, 1] },
   { issue: 'c', project: 'q', priorities: [0] },
 ]
+
+/** The first may be stood in for by the second. */
+const agents = ['x', 'y']
+const hour = 3_600_000
+const noBudgets: DayBudgets = { all: null, projects: {} }
 
 /** One list of examples for each type of event: a new type does not compile without. */
 const examples: { [T in CapacityEvent['type']]: (c: CapacityContext) => Of<T>[] } = {
@@ -27,33 +34,70 @@ const examples: { [T in CapacityEvent['type']]: (c: CapacityContext) => Of<T>[] 
     { type: 'capacity.reconciled', holders: [], waiting: [] },
     { type: 'capacity.reconciled', holders: [], waiting: c.waiting },
   ],
-  'capacity.limited': () => [1, 2].map((limit) => ({ type: 'capacity.limited', limit })),
+  'capacity.limited': () => [
+    ...[1, 2].map((limit): Of<'capacity.limited'> => ({ type: 'capacity.limited', limit })),
+    ...([{ all: 2, projects: { p: 1 } }, noBudgets] satisfies DayBudgets[]).map((budgets): Of<'capacity.limited'> => ({
+      ...{ type: 'capacity.limited', limit: 1, budgets },
+    })),
+  ],
   'operator.paused': () => [{ type: 'operator.paused' }, { type: 'operator.paused', project: 'p' }],
   'operator.resumed': () => [{ type: 'operator.resumed' }, { type: 'operator.resumed', project: 'p' }],
   'operator.drained': () => [{ type: 'operator.drained' }],
+  'capacity.spent': (c) =>
+    issues.map(({ issue, project }) => {
+      const before = c.known[issue] ?? 0
+      return { type: 'capacity.spent', issue, project, before, usd: before + 1 }
+    }),
+  'operator.budgetLifted': () => [{ type: 'operator.budgetLifted' }, { type: 'operator.budgetLifted', project: 'p' }],
+  // For longer than every other.
+  'agent.exhausted': (c) => {
+    const until = Math.max(c.now, ...Object.values(c.shortages).map((shortage) => shortage.until)) + hour
+    return agents.map((agent) => ({ type: 'agent.exhausted', agent, until, reason: '' }))
+  },
+  'agent.restored': () => agents.map((agent) => ({ type: 'agent.restored', agent })),
 }
 
 const labelOf = ({ type, ...rest }: CapacityEvent, index: number): string => {
-  const { issue, priority, project, limit } = rest as Record<string, unknown>
+  const { issue, priority, project, limit, agent, budgets } = rest as Record<string, unknown>
   return [
     type,
     issue,
     priority === undefined ? undefined : `priority ${String(priority)}`,
     issue === undefined ? project : undefined,
     limit,
+    agent,
+    budgets === undefined ? undefined : JSON.stringify(budgets),
   ]
     .filter((part) => part !== undefined)
     .join(' ')
     .concat(type === 'capacity.reconciled' ? ` ${index}` : '')
 }
 
-const events = ({ context }: State): Happening[] =>
+/** Every pending timer may be the next thing that happens, at its time. */
+const timers = ({ context: c, timers: pending }: State): Happening[] =>
+  Object.keys(pending).map((timer) => ({
+    label: `timer ${timer.split('.')[2]}`,
+    cause: 'inside',
+    at: isTimer(timer, 'midnight') ? nextMidnight(c) : firstRoom(c),
+    timer,
+  }))
+
+/** In a world with agents, one may do the work of two issues, and each of them that of the third. */
+const withAgents = (event: CapacityEvent): CapacityEvent =>
+  event.type === 'capacity.requested' ? { ...event, agents: event.issue === 'c' ? agents : ['x'] } : event
+
+const only =
+  (pattern: RegExp, change: (event: CapacityEvent) => CapacityEvent = (event) => event) =>
+  (state: State): Happening[] =>
+    [...events(state, change), ...timers(state)].filter(({ label }) => pattern.test(label))
+
+const events = ({ context }: State, change: (event: CapacityEvent) => CapacityEvent): Happening[] =>
   Object.values(examples).flatMap((list) =>
     (list as (c: CapacityContext) => CapacityEvent[])(context).map((event, index): Happening => ({
       label: labelOf(event, index),
       cause: event.type.startsWith('operator.') || event.type === 'capacity.limited' ? 'word' : 'inside',
-      at: dawn + tick,
-      send: event as unknown as { type: string },
+      at: context.now + tick,
+      send: change(event) as unknown as { type: string },
     })),
   )
 
@@ -68,10 +112,24 @@ function representative({ context: c, ...rest }: State): State {
   const arrivals = ranks(c.waiting.map((request) => request.arrival))
   const turns = ranks(Object.values(c.lastGrant))
   const projects = Object.keys(c.lastGrant).sort()
+  const waits = ranks(Object.values(c.shortages).map(({ until }) => until))
+  const isToday = dayOf(c.now) === c.day
   return {
     ...rest,
     context: {
       ...c,
+      now: dawn,
+      day: isToday ? dayOf(dawn) : 0,
+      // Beyond its budget nothing is more than used up; what has none counts for all alone.
+      spent: Object.fromEntries(['p', 'q'].flatMap((project) => (c.spent[project] ? [[project, Math.min(c.spent[project], 2)]] : []))),
+      known: {},
+      lifted: { ...c.lifted, projects: [...c.lifted.projects].sort() },
+      shortages: Object.fromEntries(
+        agents.flatMap((agent) => {
+          const known = c.shortages[agent]
+          return known === undefined ? [] : [[agent, { until: dawn + waits.get(known.until)! * hour, reason: '' }]]
+        }),
+      ),
       holders: byIssue(c.holders),
       waiting: c.waiting.map((request) => ({ ...request, arrival: arrivals.get(request.arrival)! })),
       arrivals: arrivals.size,
@@ -82,13 +140,32 @@ function representative({ context: c, ...rest }: State): State {
   }
 }
 
-const isOpen = (c: CapacityContext, { project }: CapacityRequest): boolean => !c.closed && !c.pausedAll && !c.paused.includes(project)
+/** The state after another event, at the same time. */
+const told = (t: Transition<CapacityContext>, send: { type: string; [key: string]: unknown }): Transition<CapacityContext> =>
+  t.then({ label: '', cause: 'inside', at: t.after.context.now, send })
+const isOpen = (c: CapacityContext, request: CapacityRequest): boolean => heldBack(c, request) === null
 const named = (list: readonly { issue: string }[]): string => list.map(({ issue }) => issue).join(', ') || 'nobody'
 
 export const capacityModel: Model<CapacityContext> = {
   machine: 'capacity',
   parent: null,
-  worlds: [{ name: 'one place', input: { limit: 1 }, events }],
+  worlds: [
+    {
+      name: 'one place',
+      input: { limit: 1 },
+      events: only(/^(capacity\.(requested|urged|withdrawn|released|reconciled|limited \d$)|operator\.(paused|resumed|drained))/),
+    },
+    {
+      name: 'what a day costs',
+      input: { limit: 1 },
+      events: only(/^(capacity\.(requested \w priority 0|released|spent|limited)|operator\.(budgetLifted|drained|resumed$)|timer)/),
+    },
+    {
+      name: 'agents without room',
+      input: { limit: 1 },
+      events: only(/^(capacity\.(requested \w priority 0|released)|agent|operator\.(drained|resumed$)|timer)/, withAgents),
+    },
+  ],
   representative,
   properties: [
     {
@@ -99,23 +176,41 @@ export const capacityModel: Model<CapacityContext> = {
     },
     {
       id: 'P5',
-      statement: 'A resumption and the end of what holds places grant every request.',
+      statement: 'A resumption, a lifted budget, agents with room and the end of what holds places grant every request.',
       state: ({ context: c }, from) => {
         if (c.waiting.length === 0) return undefined
         const end = (t: ReturnType<typeof from>): CapacityContext => {
           const [holder] = t.after.context.holders
           if (holder === undefined) return t.after.context
-          return end(t.then({ label: '', cause: 'inside', at: dawn, send: { type: 'capacity.released', issue: holder.issue } }))
+          return end(told(t, { type: 'capacity.released', issue: holder.issue }))
         }
-        const { waiting } = end(from({ label: '', cause: 'word', at: dawn, send: { type: 'operator.resumed' } }))
+        const resumed = from({ label: '', cause: 'word', at: c.now, send: { type: 'operator.resumed' } })
+        const lifted = told(resumed, { type: 'operator.budgetLifted' })
+        const { waiting } = end(agents.reduce((t, agent) => told(t, { type: 'agent.restored', agent }), lifted))
         return waiting.length > 0 ? `${named(waiting)} waits for ever` : undefined
       },
     },
     {
+      id: 'P5',
+      statement: 'What is held back for money or by a provider has a timer that ends it, and is granted no place before.',
+      state: ({ context: c, timers: pending }) => {
+        const held = c.waiting.filter((request) => heldBack(c, request)?.until != null)
+        return held.length > 0 && Object.keys(pending).length === 0 ? `${named(held)} waits without a timer` : undefined
+      },
+      step: ({ before, after: { context: c }, commands }) => {
+        for (const { issue, agent } of emits(commands, 'capacity.granted')) {
+          const { project } = c.holders.find((holder) => holder.issue === issue)!
+          if (heldBack(c, { issue: issue as string, project }) !== null) return `${String(issue)} has a place without leave`
+          if (agent !== undefined && c.shortages[agent as string] !== undefined) return `${String(agent)} has no room`
+        }
+        return before.context.now > c.now ? 'time goes back' : undefined
+      },
+    },
+    {
       id: 'P7',
-      statement: 'A request, a withdrawal or a return that comes twice is one.',
+      statement: 'A request, a withdrawal, a return, a spending or a shortage that comes twice is one.',
       arrival: ({ after, happening, then, isLoop }) => {
-        if (isLoop || happening.cause !== 'inside' || happening.label.startsWith('capacity.reconciled')) return undefined
+        if (isLoop || happening.cause !== 'inside' || /^(capacity\.reconciled|timer)/.test(happening.label)) return undefined
         // A holder that asks again has lost its run, and is given a place anew.
         if (
           happening.label.startsWith('capacity.requested') &&

@@ -109,6 +109,8 @@ export interface ActiveRun {
   asked: RunType | null
   /** The objections that this run was given, as `objectionKeys` names them; not there in a run that an earlier version began. */
   objections?: string[]
+  /** The agent whose work it does, when that one has no room. */
+  insteadOf?: string
 }
 
 /** A person's or the tracker's decision, and when it was made. */
@@ -204,12 +206,19 @@ export interface IssueContext extends Omit<IssueInput, 'issue' | 'observedAt'> {
   recoveries: number
   environmentFailures: number
   capacityFailures: number
+  /** Of shortages in a row, those whose end the provider has told. */
+  resets: number
   lastFailure: { class: FailureClass | 'interrupted'; reason: string; at: number } | null
   /** No run starts before this time (epoch ms). */
   notBefore: number
   /** Whether a place with the capacity actor is asked for or held, and the number of the newest request. */
   capacity: 'none' | 'requested' | 'granted'
   requests: number
+  /** The agents that the newest request names, in their order, and the one that the place is for. */
+  agents: string[]
+  place: string | null
+  /** What others have been told of what was used: of the run that was told of last, US dollars of all runs ever, and when. */
+  account: { run: string | null; usage: Usage; usd: number; at: number }
 
   /** The head whose landing is asked for. */
   landing: string | null
@@ -289,10 +298,14 @@ export function createContext({ input }: { input?: IssueInput }): IssueContext {
     recoveries: 0,
     environmentFailures: 0,
     capacityFailures: 0,
+    resets: 0,
     lastFailure: null,
     notBefore: 0,
     capacity: 'none',
     requests: 0,
+    agents: [],
+    place: null,
+    account: { run: null, usage: noUsage, usd: 0, at: 0 },
     landing: null,
     since: { lifecycle: observedAt, run: observedAt, authority: observedAt },
     told: { phase: null, authority: null },

@@ -3,10 +3,11 @@
 import type { IssueContext } from './context.ts'
 
 /** Of a run that did its work: nothing in a row has failed. */
-export const noFailures = { interruptions: 0, recoveries: 0, environmentFailures: 0, capacityFailures: 0, notBefore: 0 }
+export const noFailures = { interruptions: 0, recoveries: 0, environmentFailures: 0, capacityFailures: 0, resets: 0, notBefore: 0 }
 
 /** No run before this one has broken off: what is begun now is told for the first time. */
-export const isFreshStart = (c: IssueContext): boolean => c.interruptions + c.recoveries + c.environmentFailures + c.capacityFailures === 0
+export const isFreshStart = (c: IssueContext): boolean =>
+  c.interruptions + c.recoveries + c.environmentFailures + c.capacityFailures + c.resets === 0
 
 /** What a foreign head, a human message, or an operator's retry or reset gives back. */
 export const restored = (c: IssueContext): Partial<IssueContext> => ({

@@ -1,8 +1,9 @@
 // An issue's snapshot as the document that users see (interface §2). Pure: the same snapshot gives the same document.
 
+import type { Hold } from '../capacity/policy.ts'
 import { activeNodes, describeMachine } from '../definition.ts'
 import { runMachine } from '../run/machine.ts'
-import { phases, runTypes, type Phase, type Usage, type Waiting } from '../vocabulary.ts'
+import { addUsage, noUsage, phases, runTypes, type Phase, type Usage, type Waiting } from '../vocabulary.ts'
 import type { IssueContext } from './context.ts'
 import { issueMachine } from './machine.ts'
 import { checksState, reviewState } from './policy.ts'
@@ -13,8 +14,8 @@ export interface DocumentFacts {
   timers: Timers
   worktree: string | null
   faulted: { code: string; message: string; address: string } | null
-  /** Why no place is granted to its project, however many are free; asked only when one is waited for. */
-  heldBack: () => string | null
+  /** Why it is given no place, however many are free; asked only when one is waited for. */
+  heldBack: () => Hold | null
   /** The live run's own view, newer than what it reported. */
   run: { value: unknown; context: unknown } | null
 }
@@ -50,11 +51,11 @@ export function waitingFor(context: IssueContext, value: unknown, timers: Timers
   return rows.map(({ party, reason, since, until }) => ({ party, reason, since: iso(since), until: isoOrNull(until) }))
 }
 
-/** Who waits for a place while an operator grants none waits for the operator. */
-function withHold(rows: WaitingRow[], heldBack: () => string | null): WaitingRow[] {
+/** Who waits for a place while there is a reason that none is given waits for whoever can end that. */
+function withHold(rows: WaitingRow[], heldBack: () => Hold | null): WaitingRow[] {
   return rows.map((row) => {
     const hold = row.party === 'capacity' ? heldBack() : null
-    return hold === null ? row : { ...row, party: 'operator', reason: `${hold}: \`signalbox resume\` lets runs start again` }
+    return hold === null ? row : { ...row, party: hold.party, reason: hold.reason, until: isoOrNull(hold.until) }
   })
 }
 
@@ -62,7 +63,8 @@ export function toDocument({ issue, timers, worktree, faulted, heldBack, run }: 
   const c = issue.context as IssueContext
   const live = run?.context as { usage?: Usage; lastSignalAt?: number | null; lastProgressAt?: number | null } | undefined
   const livePhase = run && activeNodes(runDefinition.root, run.value).findLast((node) => node.meta['phase'] !== undefined)?.meta['phase']
-  const { usage } = c.spent
+  const running = c.run && (live?.usage ?? c.run.usage)
+  const usage = addUsage(c.spent.usage, running ?? noUsage)
   const { budgets } = c.policy
   const budget = (used: number, limit: number | null) => ({ used: Math.round(used * 100) / 100, limit })
   return {
@@ -80,10 +82,11 @@ export function toDocument({ issue, timers, worktree, faulted, heldBack, run }: 
       type: c.run.type as string,
       phase: (livePhase ?? c.run.phase) as string,
       agent: c.run.agent,
+      ...(c.run.insteadOf === undefined ? {} : { insteadOf: c.run.insteadOf }),
       startedAt: iso(c.run.startedAt),
       lastSignalAt: isoOrNull(live?.lastSignalAt ?? c.run.lastSignalAt),
       lastProgressAt: isoOrNull(live?.lastProgressAt ?? c.run.lastProgressAt),
-      usage: live?.usage ?? c.run.usage,
+      usage: running!,
     },
     pr: c.pr && {
       number: c.pr.number,
@@ -107,6 +110,7 @@ export function toDocument({ issue, timers, worktree, faulted, heldBack, run }: 
       recovery: budget(c.recoveries, budgets.recovery),
       environment: budget(c.environmentFailures, budgets.environment),
       capacity: budget(c.capacityFailures, budgets.capacity),
+      resets: budget(c.resets, budgets.resets),
       ...Object.fromEntries(runTypes.map((type) => [type, budget(c.attempts[type], budgets[type])])),
     } as Record<string, { used: number; limit: number | null }>,
     attempts: { ...c.attempts } as Record<string, number>,

@@ -157,7 +157,7 @@ type OperatorEvent =
 
 type SystemEvent =
   /** `request`: the number of the request that it answers. */
-  | (Told & { type: 'capacity.granted' | 'capacity.revoked'; issue: string; request?: number })
+  | (Told & { type: 'capacity.granted' | 'capacity.revoked'; issue: string; request?: number; agent?: string })
   | (Told & { type: 'policy.changed'; policy: IssuePolicy })
 
 /** A run that ended or broke, as XState tells its parent. */

@@ -2,6 +2,7 @@
 
 import type { RunOutput } from '../run/context.ts'
 import { runTypes, type RunType } from '../vocabulary.ts'
+import * as account from './account.ts'
 import { isLinkOpen, linksOf } from './adoption.ts'
 import type { IssueContext } from './context.ts'
 import { presentHead } from './head-facts.ts'
@@ -99,6 +100,11 @@ export const cannotStart = ({ context, event }: Args): boolean => !canStart({ co
 /** When the grant answers the request that stands, and a run may start now. */
 export const canTakePlace = ({ context: c, event }: Args): boolean =>
   canStart({ context: c, event }) && c.capacity === 'requested' && (field(event, 'request') ?? c.requests) === c.requests
+/** When the place that is asked for is for other agents than those that may do what is needed by now. */
+export const isOtherAgentNeeded = ({ context: c }: Only): boolean => {
+  const type = policy.neededRun(c)
+  return c.capacity === 'requested' && type !== null && policy.agentsFor(c.policy, type).join(' ') !== c.agents.join(' ')
+}
 export const hasPlace = ({ context: c }: Only): boolean => c.capacity === 'granted'
 /** When the place that is taken away is the one asked for last. */
 export const isOwnPlace = ({ context: c, event }: Args): boolean => (field(event, 'request') ?? c.requests) === c.requests
@@ -115,6 +121,8 @@ export const isRunUnwanted = ({ context: c }: Only): boolean =>
 
 /** When the event is of a run that is not (any more) the active one. */
 export const isOfOtherRun = ({ context, event }: Args): boolean => context.run === null || field(event, 'runId') !== context.run.id
+/** When others were told long enough ago what the run has used, and it has used more by now. */
+export const isAccountDue = ({ context, event }: Args): boolean => account.isDue(context, field(event, 'usage'), timeOf(context, event))
 /** When the child that ended is the active run: it ended without its answer. */
 export const isOwnRun = ({ context, event }: Args): boolean => context.run !== null && field(event, 'actorId') === context.run.id
 
@@ -158,9 +166,17 @@ export const isFreeInterruption = ({ context, event }: Args): boolean =>
 /** When it died so often that pauses between the starts are called for. */
 export const isRecoverable = ({ context, event }: Args): boolean =>
   output(event).outcome === 'interrupted' && context.recoveries < context.policy.budgets.recovery
-/** When the agent's provider has no room: waiting costs nothing, but it does not go on for ever. */
-export const isShortage = ({ context, event }: Args): boolean =>
-  output(event).failure === 'capacity' && context.capacityFailures < context.policy.budgets.capacity
+/**
+ * When the agent's provider has no room: waiting costs nothing, but it does not go on for ever. What it tells of the end of it is believed
+ * more often than nothing is.
+ */
+export const isShortage = ({ context: c, event }: Args): boolean => {
+  if (output(event).failure !== 'capacity') return false
+  const { isTold } = policy.roomAgain({ ...c, now: timeOf(c, event) }, output(event).retryAt)
+  return isTold ? c.resets < c.policy.budgets.resets : c.capacityFailures < c.policy.budgets.capacity
+}
+/** When its turn was ended because it had used up what the issue may spend in its whole life. */
+export const isCutShort = ({ event }: Args): boolean => output(event).failure === 'budget'
 /** When the environment failed it (a command that is not there, a timeout, git): bounded retries, no budget. */
 export const isEnvironmentFailure = ({ context, event }: Args): boolean =>
   output(event).failure === 'environment' && context.environmentFailures + 1 < context.policy.budgets.environment

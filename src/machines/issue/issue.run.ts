@@ -7,7 +7,11 @@ export const run = issueSetup.createStateConfig({
   initial: 'idle',
   on: {
     'run.started': [{ guard: 'isOfOtherRun' }, { actions: 'rememberRunStarted' }],
-    'run.progressed': [{ guard: 'isOfOtherRun' }, { actions: 'rememberRunProgress' }],
+    'run.progressed': [
+      { guard: 'isOfOtherRun' },
+      { guard: 'isAccountDue', actions: ['rememberRunProgress', 'tellUsage'] },
+      { actions: 'rememberRunProgress' },
+    ],
     'run.publishing': { actions: 'rememberPushed' },
     'run.steered': { actions: 'rememberSteered' },
     'run.finished': [
@@ -21,7 +25,8 @@ export const run = issueSetup.createStateConfig({
       { guard: 'isIrreproducible', target: '.idle', actions: ['settleIrreproducible', 'askForRerun', 'tellRunEnded'] },
       { guard: 'isFreeInterruption', target: '.idle', actions: ['settleInterrupted', 'tellRunEnded'] },
       { guard: 'isRecoverable', target: '.idle', actions: ['settleForRecovery', 'tellRunEnded'] },
-      { guard: 'isShortage', target: '.idle', actions: ['settleShortage', 'tellRunEnded'] },
+      { guard: 'isShortage', target: '.idle', actions: ['tellShortage', 'settleShortage', 'tellRunEnded'] },
+      { guard: 'isCutShort', target: '.idle', actions: ['settleCutShort', 'tellRunEnded'] },
       { guard: 'isEnvironmentFailure', target: '.idle', actions: ['settleEnvironmentFailure', 'tellRunEnded'] },
       { guard: 'isAgentFailure', target: '.idle', actions: ['settleAgentFailure', 'tellRunEnded'] },
       { guard: 'isNeedless', target: '.idle', actions: ['answerInWords', 'settleNeedless', 'tellRunEnded'] },
@@ -102,6 +107,7 @@ export const run = issueSetup.createStateConfig({
           always: [
             { guard: 'hasPlace', target: '#issue.run.active', actions: 'claim' },
             { guard: 'cannotStart', target: 'deciding' },
+            { guard: 'isOtherAgentNeeded', target: 'deciding' },
           ],
         },
       },
@@ -110,6 +116,7 @@ export const run = issueSetup.createStateConfig({
       tags: 'running',
       meta: { description: 'A run is alive.', waitsFor: 'agent' },
       entry: ['rememberRunSince', 'spawnRun'],
+      exit: 'tellUsage',
       on: { 'capacity.granted': { actions: 'keepTime' } },
       always: { guard: 'isRunUnwanted', target: 'stopping' },
     },
@@ -117,6 +124,7 @@ export const run = issueSetup.createStateConfig({
       tags: 'running',
       meta: { description: 'The run is being ended; nothing starts until it has.', waitsFor: 'agentEnding' },
       entry: ['rememberRunSince', 'stopRun'],
+      exit: 'tellUsage',
       on: { 'capacity.granted': { actions: 'keepTime' } },
     },
   },

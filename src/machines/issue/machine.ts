@@ -57,7 +57,7 @@ export const issueMachine = issueSetup.createMachine({
     'policy.changed': { actions: 'takePolicy' },
     'operator.prompted': { actions: ['hearOperator', 'offerMessage'] },
     'operator.stopped': { actions: 'rememberStop' },
-    'operator.retried': { guard: 'canRetry', actions: 'retry' },
+    'operator.retried': { guard: 'canRetry', actions: ['tellRoom', 'retry'] },
     'operator.closed': { actions: 'close' },
     'operator.budgetReset': { actions: 'resetBudget' },
   },

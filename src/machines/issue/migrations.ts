@@ -50,4 +50,23 @@ function toVersion3(snapshot: Snapshot): Snapshot {
   return { ...snapshot, context: { ...fresh, escalation } }
 }
 
-export const migrations = { 1: { to: 2, migrate: toVersion2 }, 2: { to: 3, migrate: toVersion3 } }
+/** To 4: it knows what others were told of its usage, and which agents it asks a place for. What was used before was told to nobody. */
+function toVersion4(snapshot: Snapshot): Snapshot {
+  const { context } = snapshot as { context: Snapshot }
+  const { policy, agents, place, account, resets } = createContext({})
+  const { run } = context
+  return {
+    ...snapshot,
+    context: {
+      ...{ ...context, agents, place, resets },
+      account: run === null ? account : { ...account, run: run.id, usage: run.usage },
+      policy: { failover: policy.failover, ...context['policy'], budgets: { resets: policy.budgets.resets, ...context['policy'].budgets } },
+    },
+  }
+}
+
+export const migrations = {
+  1: { to: 2, migrate: toVersion2 },
+  2: { to: 3, migrate: toVersion3 },
+  3: { to: 4, migrate: toVersion4 },
+}

@@ -113,6 +113,8 @@ const others = (runId: string): Example<'run.finished'>[] => [
   ['interrupted', answer(runId, 'interrupted')],
   ['interrupted after progress', answer(runId, 'interrupted', { progressed: true })],
   ...failureClasses.map((failure): Example<'run.finished'> => [`failed ${failure}`, answer(runId, 'failed', { failure })]),
+  ['failed capacity for long', answer(runId, 'failed', { failure: 'capacity', retryAt: Number.MAX_SAFE_INTEGER })],
+  ['failed budget, all of it', answer(runId, 'failed', { failure: 'budget', usage: { ...noUsage, usd: 1 } })],
   ['released', answer(runId, 'released')],
   ['superseded', answer(runId, 'superseded')],
 ]
@@ -219,6 +221,7 @@ const examples: { [T in Type]: (c: IssueContext) => Example<T>[] } = {
   'operator.budgetReset': () => [['', {}]],
   'capacity.granted': (c) => [
     ['', { issue: '1', request: c.requests }],
+    ['elsewhere', { issue: '1', request: c.requests, agent: 'other' }],
     ['for an older request', { issue: '1', request: c.requests - 1 }],
   ],
   'capacity.revoked': (c) => [['', { issue: '1', request: c.requests }]],

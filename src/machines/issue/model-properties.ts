@@ -8,6 +8,7 @@ import { isActing } from './guards.ts'
 import { presentReviews } from './head-facts.ts'
 import { eventNamed, factsBut, type State } from './model-events.ts'
 import { pollOf } from './model-poll.ts'
+import { agentsFor } from './policy.ts'
 
 type Step = Transition<IssueContext>
 
@@ -28,6 +29,9 @@ const starts = (commands: readonly Asked[]): string[] => [
   ...emits(commands, 'landing.decided').flatMap(({ wanted }) => (wanted ? ['a landing'] : [])),
   ...emits(commands, 'publication.decided').flatMap(({ wanted }) => (wanted ? ['a publication'] : [])),
 ]
+
+/** Milliseconds: a day, and what goes by until it is looked at. */
+const longestWait = 24 * 3_600_000 + 1
 
 const named = (state: State, type: Parameters<typeof eventNamed>[1], label = ''): Happening => eventNamed(state, type, label)!
 
@@ -256,15 +260,34 @@ export const issueProperties: Property<IssueContext>[] = [
   },
   {
     id: 'P11',
-    statement: 'A provider without room costs no attempt and no run, and is waited for a bounded number of times.',
+    statement:
+      'A provider without room costs no attempt and no run, and is waited for a bounded number of times, each of them for a day at most.',
     step: ({ before: { context: a }, after: { context: b }, happening }) => {
       if (b.capacityFailures > b.policy.budgets.capacity) return `waited ${b.capacityFailures} times`
+      if (b.resets > b.policy.budgets.resets) return `waited ${b.resets} times for a time that was told`
+      if (b.notBefore > b.now + longestWait) return 'it waits for longer than a day'
       const answer = outcomeOf(happening)
       if (answer?.['failure'] !== 'capacity' || a.run === null) return undefined
       const { type } = a.run
       if (b.attempts[type] !== Math.max(0, a.attempts[type] - 1)) return `an attempt at ${type} is spent`
       return b.spent.runs === Math.max(0, a.spent.runs - 1) ? undefined : 'a run is spent'
     },
+  },
+  {
+    id: 'P3',
+    statement: 'Once the money of its life is used up no run follows, and a turn that was ended for that has cost no attempt.',
+    step: ({ before: { context: a }, after: { context: b }, happening, commands }) => {
+      const isSpent = b.policy.budgets.usd !== null && b.spent.usage.usd >= b.policy.budgets.usd
+      if (isSpent && runsIn(commands).length > 0) return 'a run follows'
+      if (!isSpent || outcomeOf(happening)?.['failure'] !== 'budget' || a.run === null) return undefined
+      return b.attempts[a.run.type] === Math.max(0, a.attempts[a.run.type] - 1) ? undefined : `an attempt at ${a.run.type} is spent`
+    },
+  },
+  {
+    id: 'P12',
+    statement: 'A run is done by an agent that its type of run may be given to.',
+    state: ({ context: { run, policy } }) =>
+      run === null || agentsFor(policy, run.type).includes(run.agent) ? undefined : `done by ${run.agent}`,
   },
   {
     id: 'P12',

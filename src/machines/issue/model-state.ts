@@ -107,9 +107,12 @@ function objectionsOf(c: IssueContext, { head, objections }: ActiveRun): string[
   return told.map((key) => `${key.slice(0, key.lastIndexOf(' '))} ${factTime}`)
 }
 
-const runOf = (c: IssueContext, rename: Rename, id: (run: string) => string): ActiveRun | null =>
-  c.run && {
-    ...c.run,
+function runOf(c: IssueContext, rename: Rename, id: (run: string) => string): ActiveRun | null {
+  if (c.run === null) return null
+  // Who does the work decides nothing.
+  const { insteadOf: _insteadOf, ...run } = c.run
+  return {
+    ...run,
     id: id(c.run.id),
     agent: 'default',
     phase: 'working',
@@ -122,6 +125,7 @@ const runOf = (c: IssueContext, rename: Rename, id: (run: string) => string): Ac
     given: c.run.given.length > 0 ? ['given'] : [],
     objections: objectionsOf(c, c.run),
   }
+}
 
 const clipped = (value: number, budget: number): number => (budget >= boundless ? 0 : Math.min(value, budget + 1))
 
@@ -141,7 +145,7 @@ const afterLanding: Partial<IssueContext> = {
     escalation: null,
   },
   ...{ attempts: Object.fromEntries(runTypes.map((type) => [type, 0])) as Record<RunType, number>, notBefore: 0 },
-  ...{ interruptions: 0, recoveries: 0, environmentFailures: 0, capacityFailures: 0 },
+  ...{ interruptions: 0, recoveries: 0, environmentFailures: 0, capacityFailures: 0, resets: 0 },
 }
 
 /** That it does is as good as not knowing. */
@@ -213,14 +217,22 @@ export function representative({ context: c, children, ...rest }: State): State 
       state: c.late.state,
     },
     attempts: Object.fromEntries(runTypes.map((type) => [type, clipped(c.attempts[type], budgets[type])])) as Record<RunType, number>,
-    spent: { runs: clipped(c.spent.runs, budgets.runs), ms: 0, usage: noUsage },
+    spent: {
+      runs: clipped(c.spent.runs, budgets.runs),
+      ms: 0,
+      usage: { ...noUsage, usd: budgets.usd === null ? 0 : clipped(c.spent.usage.usd, budgets.usd) },
+    },
     interruptions: clipped(c.interruptions, budgets.interruptions),
     recoveries: clipped(c.recoveries, budgets.recovery),
     environmentFailures: clipped(c.environmentFailures, budgets.environment),
     capacityFailures: clipped(c.capacityFailures, budgets.capacity),
+    resets: clipped(c.resets, budgets.resets),
     lastFailure: null,
     notBefore: c.notBefore > c.now + tick ? pauseEnd : 0,
     requests: latestRun,
+    agents: c.capacity === 'requested' ? c.agents : [],
+    place: null,
+    account: { run: null, usage: noUsage, usd: 0, at: dawn },
     landing: c.landing && rename(c.landing),
     since: { lifecycle: dawn, run: dawn, authority: dawn },
   }

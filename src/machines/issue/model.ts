@@ -12,7 +12,7 @@ export const explorationPolicy: IssuePolicy = {
   ...defaultPolicy,
   budgets: {
     ...{ implementation: 1, review_fix: 1, ci_repair: 1, queue_repair: 1, branch_upkeep: 1, review: 1 },
-    ...{ interruptions: 1, recovery: 1, environment: 2, capacity: 1 },
+    ...{ interruptions: 1, recovery: 1, environment: 2, capacity: 1, resets: 1 },
     ...{ runs: boundless, hours: boundless, tokens: null, usd: null },
   },
   // Longer than any history is.
@@ -141,6 +141,16 @@ export const issueModel: Model<IssueContext> = {
       forget: withoutLateWords,
     }),
     world('shortages', { takes: part('run\\.finished failed capacity|operator\\.(stopped|retried$)'), forget: withoutLateWords }),
+    world('another agent', {
+      takes: part('run\\.finished failed capacity|capacity\\.granted elsewhere|operator\\.(stopped|retried$)'),
+      policy: { failover: { default: 'other' } },
+      forget: withoutLateWords,
+    }),
+    world('money', {
+      takes: part('run\\.(finished failed budget|progressed)|operator\\.(budgetReset|retried$|stopped)|policy'),
+      policy: { budgets: { ...explorationPolicy.budgets, usd: 1 } },
+      forget: withoutLateWords,
+    }),
     world('the deployment', {
       takes: part('deploy|pr\\.(opened|merged)|operator\\.(retried$|stopped|closed)|tracker\\.(updated canceled|delegated$)'),
       policy: { deploy: { timeout: 60_000 } },

@@ -12,10 +12,10 @@ import { isResting, isUmbrella } from './umbrella.ts'
 export interface IssuePolicy {
   /**
    * Attempts by run type, for the issue's life between two heads that are not ours, human words or resets. In a row: `interruptions`
-   * without progress before the recovery backoff begins, `recovery` of those, and `environment` failures and `capacity` waits before
-   * a human is asked. For the issue's whole life: the others.
+   * without progress before the recovery backoff begins, `recovery` of those, and `environment` failures, `capacity` waits and waits
+   * until a time that the provider has told (`resets`) before a human is asked. For the issue's whole life: the others.
    */
-  budgets: Record<RunType | 'interruptions' | 'recovery' | 'environment' | 'capacity' | 'runs' | 'hours', number> &
+  budgets: Record<RunType | 'interruptions' | 'recovery' | 'environment' | 'capacity' | 'resets' | 'runs' | 'hours', number> &
     Record<'tokens' | 'usd', number | null>
   /**
    * Milliseconds. `recovery`: the first pause after a failure, doubled up to `longest`. `settle`: without news of its children before
@@ -37,6 +37,8 @@ export interface IssuePolicy {
   agent: string
   /** By run type, where it differs. */
   agents: Partial<Record<RunType, string>>
+  /** By agent: the one that does its work while it has no room. */
+  failover: Record<string, string>
 }
 
 export const defaultPolicy: IssuePolicy = {
@@ -52,6 +54,8 @@ export const defaultPolicy: IssuePolicy = {
     environment: 5,
     // About four hours.
     capacity: 24,
+    // Twelve days of an account whose window of five hours is used up whenever it begins; of one that resets once a week, a year.
+    resets: 60,
     runs: 40,
     hours: 24,
     tokens: null,
@@ -85,6 +89,7 @@ export const defaultPolicy: IssuePolicy = {
   ],
   agent: 'default',
   agents: {},
+  failover: {},
 }
 
 /** The pause before attempt `n` (from 1) after a failure. */
@@ -100,6 +105,23 @@ export const goesOnInThread = (c: IssueContext): boolean =>
   c.thread?.agent === c.run!.agent &&
   c.run!.type !== 'review' &&
   (c.answered !== null || c.keep || (c.run!.type === 'implementation' && c.run!.given.length > 0))
+/** The agents that may do the work, in the order in which they are asked for room; none of them twice. */
+export function agentsFor(policy: IssuePolicy, type: RunType): string[] {
+  const chain: string[] = []
+  for (let next: string | undefined = agentFor(policy, type); next !== undefined && !chain.includes(next); next = policy.failover[next])
+    chain.push(next)
+  return chain
+}
+
+/** The longest wait for a provider without a look at whether it has room, milliseconds: what it tells may be wrong, or a mistake. */
+const longestShortage = 24 * 3_600_000
+
+/** When the provider of the run's agent is to be asked again, epoch ms; `isTold` when it has said so itself. A time in the past says nothing. */
+export function roomAgain(c: IssueContext, retryAt: number | undefined): { at: number; isTold: boolean } {
+  const isTold = retryAt !== undefined && retryAt > c.now
+  const pause = c.now + backoff(c.policy, (isTold ? c.resets : c.capacityFailures) + 1)
+  return { at: isTold ? Math.min(Math.max(retryAt, pause), c.now + longestShortage) : pause, isTold }
+}
 
 // --- what the facts say of the present head --------------------------------------------------------
 

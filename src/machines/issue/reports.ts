@@ -1,6 +1,6 @@
 // What the world is told: reports that nobody waits for, as data.
 
-import type { Authority, Phase } from '../vocabulary.ts'
+import type { Authority, Phase, RunType, Usage } from '../vocabulary.ts'
 import { listed } from '../run/words.ts'
 import type { IssueContext } from './context.ts'
 import { presentHead } from './head-facts.ts'
@@ -16,6 +16,24 @@ export type IssueReport =
       project: string
       priority: number
       request: number
+      /** Only of a request: the agents that may do the work, in their order. */
+      agents?: string[]
+    }
+  /** All that the issue has ever spent, in US dollars, and what of it was told before. */
+  | { type: 'capacity.spent'; issue: string; project: string; usd: number; before: number }
+  | { type: 'agent.exhausted'; agent: string; until: number; reason: string }
+  | { type: 'agent.restored'; agent: string }
+  /** What a run has used so far, or in all. `issue`: its immutable id; `at`: epoch ms. */
+  | {
+      type: 'usage.counted'
+      issue: string
+      key: string
+      project: string
+      run: string
+      runType: RunType
+      agent: string
+      usage: Usage
+      at: number
     }
   | { type: 'capacity.urged'; issue: string; priority: number }
   | { type: 'landing.urged'; project: string; number: number; headSha: string; priority: number }
@@ -69,6 +87,7 @@ export const aboutPlace = (c: IssueContext, type: 'capacity.requested' | 'capaci
   project: c.project,
   priority: c.issue.priority,
   request: c.requests,
+  ...(type === 'capacity.requested' ? { agents: c.agents } : {}),
 })
 
 const landing = (c: IssueContext, headSha: string) => ({

@@ -10,7 +10,7 @@ import { consumeGiven, give, giveBack, hasUnheard, isForRun, pass } from './inbo
 import { giveUpLate, lateAfter } from './late-publication.ts'
 import { isUmbrella } from './umbrella.ts'
 import {
-  agentFor,
+  agentsFor,
   attemptsSpent,
   backoff,
   causeOf,
@@ -21,6 +21,7 @@ import {
   neededRun,
   openBlockers,
   openPullRequest,
+  roomAgain,
   type Spent,
 } from './policy.ts'
 import { remembered, takePublication } from './pull-request-facts.ts'
@@ -37,6 +38,9 @@ const andEscalate = (c: IssueContext, patch: Patch, reason: string): Patch => ({
 /** Reserves what the run will use, and gives it what people said. */
 export function claim(c: IssueContext, type: RunType = neededRun(c)!): Patch {
   const id = `run-${c.runs + 1}`
+  const chain = agentsFor(c.policy, type)
+  const own = chain[0]!
+  const agent = c.place !== null && chain.includes(c.place) ? c.place : own
   return {
     claimed: true,
     // Whatever comes of it now is the new run's to go on with.
@@ -47,7 +51,8 @@ export function claim(c: IssueContext, type: RunType = neededRun(c)!): Patch {
     run: {
       id,
       type,
-      agent: agentFor(c.policy, type),
+      agent,
+      ...(agent === own ? {} : { insteadOf: own }),
       phase: 'claimed',
       head: openPullRequest(c)?.headSha ?? null,
       publishing: null,
@@ -132,8 +137,16 @@ export function assignment(c: IssueContext): RunInput {
     round: c.attempts[type],
     lastFailure: c.lastFailure?.reason ?? null,
     ...(goesOnInThread(c) ? { inThread: c.thread!.id } : {}),
+    ...budgetOf(c),
     limits: policy.limits,
   }
+}
+
+/** What the run may spend of what is left for the issue's whole life. */
+function budgetOf({ policy: { budgets }, spent: { usage } }: IssueContext): Pick<RunInput, 'budget'> {
+  const { tokens, usd } = budgets
+  if (tokens === null && usd === null) return {}
+  return { budget: { spent: { tokens: usage.inputTokens + usage.outputTokens, usd: usage.usd }, limits: { tokens, usd } } }
 }
 
 // --- the end -------------------------------------------------------------------------------------
@@ -144,8 +157,10 @@ function worktreeAfter(c: IssueContext, { headBefore, outcome, failure, dirty }:
   if (headBefore === null || c.run?.type === 'review') return { keep: c.keep, restartFrom: c.restartFrom }
   // What was out of bounds is saved, and not built upon.
   if (outcome === 'interrupted' || failure === 'scope') return { keep: false, restartFrom: headBefore }
-  // Asked or stopped in the middle of it, also by a blocker, the agent goes on where it was.
-  const isHalfDone = ['needs_input', 'released'].includes(outcome) || (outcome === 'superseded' && c.run!.type === 'implementation')
+  // Asked or stopped in the middle of it, also by a blocker or for want of money or room, the agent goes on where it was, or another does.
+  const isCutOff = failure === 'budget' || failure === 'capacity'
+  const isHalfDone =
+    isCutOff || ['needs_input', 'released'].includes(outcome) || (outcome === 'superseded' && c.run!.type === 'implementation')
   return { keep: dirty.length > 0 || failure === 'dirty' || isHalfDone, restartFrom: null }
 }
 
@@ -304,12 +319,22 @@ export const settleForRecovery = (c: IssueContext, event: RunOutput): Patch => (
   notBefore: c.now + backoff(c.policy, c.recoveries + 1),
 })
 
-export const settleShortage = (c: IssueContext, event: RunOutput): Patch => ({
-  ...refunded(c, event),
-  capacityFailures: c.capacityFailures + 1,
-  lastFailure: failureOf(c, event),
-  notBefore: c.now + backoff(c.policy, c.capacityFailures + 1),
-})
+/** Where another agent may take its place, that is asked for at once; the one without room is asked for with it, and goes before. */
+export function settleShortage(c: IssueContext, event: RunOutput): Patch {
+  const { at, isTold } = roomAgain(c, event.retryAt)
+  return {
+    ...refunded(c, event),
+    ...(isTold ? { resets: c.resets + 1 } : { capacityFailures: c.capacityFailures + 1 }),
+    lastFailure: failureOf(c, event),
+    notBefore: agentsFor(c.policy, c.run!.type).length > 1 ? 0 : at,
+  }
+}
+
+/** The money is used up, which is nobody's fault: its attempt is given back. Where a person has given more meanwhile, it is spent. */
+export function settleCutShort(c: IssueContext, event: RunOutput): Patch {
+  const patch = { ...settled(c, event), lastFailure: failureOf(c, event) }
+  return lifetimeSpent({ ...c, ...patch }) === null ? patch : { ...patch, ...refundAttempt(c) }
+}
 
 export const settleEnvironmentFailure = (c: IssueContext, event: RunOutput): Patch => ({
   ...refunded(c, event),
@@ -337,7 +362,13 @@ export function settleForHuman(c: IssueContext, event: RunOutput): Patch {
 export const settleBroken = (c: IssueContext, message: string): Patch =>
   andEscalate(
     c,
-    { run: null, late: lateAfter(c, null), inbox: giveBack(c.inbox, c.run!), asked: c.asked ?? c.run!.asked },
+    {
+      run: null,
+      late: lateAfter(c, null),
+      inbox: giveBack(c.inbox, c.run!),
+      asked: c.asked ?? c.run!.asked,
+      spent: { ...c.spent, usage: addUsage(c.spent.usage, c.run!.usage) },
+    },
     `A run was given up: ${message}`,
   )
 

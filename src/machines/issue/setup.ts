@@ -3,7 +3,8 @@
 import { assign, enqueueActions, fromPromise, sendTo, setup, stopChild } from 'xstate'
 import type { RunOutput } from '../run/context.ts'
 import { runMachine } from '../run/machine.ts'
-import { noUsage, type Phase } from '../vocabulary.ts'
+import { moreOf, noUsage, type Phase } from '../vocabulary.ts'
+import { settleAccount } from './account.ts'
 import type { IssueContext, IssueInput } from './context.ts'
 import * as adoption from './adoption.ts'
 import { isFreshStart, restored } from './counters.ts'
@@ -12,7 +13,7 @@ import type { AdoptedPullRequest, Deployment, EventOf, IssueEvent, ReconcileEven
 import * as guards from './guards.ts'
 import { askForRerun, forgetEntry, giveUpRerun, takeChecks, takeHold, takeQueue, takeResumption, takeReview } from './head-facts.ts'
 import * as inbox from './inbox.ts'
-import { causeOf, isAskedByPeople, phaseOf, reviewState } from './policy.ts'
+import { agentsFor, causeOf, isAskedByPeople, neededRun, phaseOf, reviewState, roomAgain } from './policy.ts'
 import { takeEverything } from './poll.ts'
 import { takeDeployment, takeLate, takePublishing, takePullRequest, type Sight } from './pull-request-facts.ts'
 import * as reports from './reports.ts'
@@ -172,8 +173,10 @@ export const issueSetup = setup({
 
     // places
     requestPlace: enqueueActions(({ context, event, enqueue }) => {
-      const c = { ...context, requests: context.requests + 1 }
-      enqueue.assign({ capacity: 'requested', requests: c.requests, since: { ...c.since, run: timeOf(c, event) } })
+      const type = neededRun(context)
+      const agents = type === null ? [] : agentsFor(context.policy, type)
+      const c = { ...context, requests: context.requests + 1, agents }
+      enqueue.assign({ capacity: 'requested', requests: c.requests, agents, place: null, since: { ...c.since, run: timeOf(c, event) } })
       enqueue.emit(reports.aboutPlace(c, 'capacity.requested'))
     }),
     withdrawRequest: enqueueActions(({ context: c, enqueue }) => {
@@ -184,7 +187,19 @@ export const issueSetup = setup({
     returnPlace: enqueueActions(({ context: c, enqueue }) => {
       enqueue.emit(reports.aboutPlace(c, 'capacity.released'))
     }),
-    takePlace: take(() => ({ capacity: 'granted' })),
+    takePlace: take((_c, { agent }: Of<'capacity.granted'>) => ({ capacity: 'granted', place: agent ?? null })),
+    tellShortage: enqueueActions(({ context, event, enqueue }) => {
+      const { retryAt, reason, summary } = event as Of<'run.finished'>
+      const c = { ...context, now: timeOf(context, event) }
+      const until = roomAgain(c, retryAt).at
+      enqueue.emit({ type: 'agent.exhausted', agent: c.run!.agent, until, reason: reason || summary })
+    }),
+    // Whoever wants it tried again wants its agent tried.
+    tellRoom: enqueueActions(({ context: c, event, enqueue }) => {
+      const waits = c.capacity === 'requested' || guards.isPausing({ context: c, event })
+      const type = neededRun(c)
+      if (waits && type !== null) enqueue.emit({ type: 'agent.restored', agent: agentsFor(c.policy, type)[0]! })
+    }),
     releasePlace: enqueueActions(({ context: c, enqueue }) => {
       if (c.capacity !== 'granted') return
       enqueue.assign({ capacity: 'none' })
@@ -194,15 +209,23 @@ export const issueSetup = setup({
     // runs
     claim: take((c) => settlement.claim(c)),
     spawnRun: enqueueActions(({ context: c, enqueue }) => {
-      const { id, type, agent } = c.run!
+      const { id, type, agent, insteadOf } = c.run!
+      const instead = insteadOf === undefined ? '' : `, instead of ${insteadOf}, which has no room`
       enqueue.spawnChild('run', { id, input: settlement.assignment(c) })
-      enqueue.emit(reports.post(c, 'run.started', 'info', type, `${id}: ${type} by ${agent} started`))
+      enqueue.emit(reports.post(c, 'run.started', 'info', type, `${id}: ${type} by ${agent} started${instead}`))
       if (type === 'review_fix' && reviewState(c) === 'changes_requested' && isFreshStart(c)) enqueue.emit(reports.tellRound(c))
     }),
     rememberRunStarted: take((c) => ({ run: c.run && { ...c.run, phase: 'working' } })),
     rememberRunProgress: take((c, { phase, lastSignalAt, lastProgressAt, usage }: Of<'run.progressed'>) => ({
-      run: c.run && { ...c.run, phase, lastSignalAt, lastProgressAt, usage },
+      run: c.run && { ...c.run, phase, lastSignalAt, lastProgressAt, usage: moreOf(c.run.usage, usage) },
     })),
+    tellUsage: enqueueActions(({ context: c, event, enqueue }) => {
+      const { usage } = event as Partial<Of<'run.finished'>>
+      const told = settleAccount(c, usage, timeOf(c, event))
+      if (told === null) return
+      enqueue.assign({ account: told.account })
+      for (const report of told.reports) enqueue.emit(report)
+    }),
     rememberPushed: take((c, { head, runId }: Of<'run.publishing'>) => takePublishing(c, head, runId)),
     rememberSteered: take((c, { ids }: Of<'run.steered'>) => (c.run === null ? {} : { inbox: inbox.pass(c.inbox, ids, c.run) })),
     rememberRunSince: take((c, _event: Any, at) => ({ since: { ...c.since, run: at } })),
@@ -252,6 +275,7 @@ export const issueSetup = setup({
     settleInterrupted: settle(settlement.settleInterrupted),
     settleForRecovery: settle(settlement.settleForRecovery),
     settleShortage: settle(settlement.settleShortage),
+    settleCutShort: settle(settlement.settleCutShort),
     settleEnvironmentFailure: settle(settlement.settleEnvironmentFailure),
     settleAgentFailure: settle(settlement.settleAgentFailure),
     settleForHuman: settle(settlement.settleForHuman),

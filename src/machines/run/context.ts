@@ -58,6 +58,8 @@ export interface RunInput {
   lastFailure: string | null
   /** The agent's own conversation about the issue, to go on with; not there where it begins one. */
   inThread?: string | null
+  /** What the issue may spend in its whole life, and what runs before this one have spent of it; without it there is no limit. */
+  budget?: RunBudget
   /**
    * Milliseconds: the whole run; without progress; after a nudge; without any sign of life (default: as long as the run); for a
    * completion check; for the agent to end after an interrupt; for a look at its worktree.
@@ -80,6 +82,12 @@ type LimitOfRun =
   | 'forks'
   | 'restarts'
 export type RunLimits = Record<'run' | 'progress', number> & Partial<Record<LimitOfRun, number>>
+
+/** `tokens`: of input and output. */
+export interface RunBudget {
+  spent: { tokens: number; usd: number }
+  limits: { tokens: number | null; usd: number | null }
+}
 
 export interface RunProgress {
   phase: string
@@ -114,6 +122,8 @@ export interface RunOutput {
   left?: string[]
   /** The agent's conversation; not there where it has none. */
   thread?: string
+  /** Only of `capacity`, epoch ms: when the provider says that there will be some again. */
+  retryAt?: number
   /** Milliseconds of its time in which nobody was at work: from its last event before an interruption until that was noticed. */
   idle: number
 }
@@ -189,7 +199,10 @@ export interface SessionResult {
   answers?: FindingAnswer[]
   prTitle?: string
   prBody?: string
+  /** Of this turn. */
   usage?: Usage
+  /** The model that has used it, where the agent tells; it names the price. */
+  model?: string
   thread?: string
   /** What its processes have used of the machine: ms of processor time, and the most processes and bytes of memory at once. */
   consumed?: { processes: number; memory: number; cpu: number }
@@ -268,7 +281,10 @@ export interface RunContext extends RunInput {
   inspection: Inspection | null
   /** What the comparison with the changes in flight found, and the work as it was then; null before it was made. */
   sequence: { parent: ChangeInFlight | null; before: Inspection } | null
+  /** Of all turns, the present one so far included: it never goes back. */
   usage: Usage
+  /** Of those before the present one. */
+  usageBefore: Usage
   lastSignalAt: number | null
   lastProgressAt: number | null
   toldAt: number
@@ -276,7 +292,7 @@ export interface RunContext extends RunInput {
   steered: string[]
   /** What people have said since it began, by `id`; of these `steered` have reached an agent. */
   said: HumanMessage[]
-  ending: { outcome: RunOutcome; failure: FailureClass | null; reason: string } | null
+  ending: { outcome: RunOutcome; failure: FailureClass | null; reason: string; retryAt?: number } | null
   /** Paths that an agent that was called off has left uncommitted. */
   left?: string[]
   pr: Published | null
@@ -345,6 +361,7 @@ export function createContext({ input }: { input?: RunInput }): RunContext {
     inspection: null,
     sequence: null,
     usage: noUsage,
+    usageBefore: noUsage,
     lastSignalAt: null,
     lastProgressAt: null,
     toldAt: 0,

@@ -1,5 +1,6 @@
 // Everything that can happen to a run: its parent's words and its agent session's.
 
+import type { Usage } from '../vocabulary.ts'
 import type { AgentAbilities, SessionResult } from './context.ts'
 
 export interface Told {
@@ -20,5 +21,7 @@ export type RunEvent =
   /** A sign of life, and nothing new in it. */
   | (Told & { type: 'session.signalled' })
   | (Told & { type: 'session.steered'; id: string; taken: boolean })
+  /** What the present turn has used so far. */
+  | (Told & { type: 'session.used'; usage: Usage })
   | (Told & { type: 'session.finished'; result: SessionResult })
   | { type: 'xstate.error.actor.session'; error: unknown; actorId: string; at?: number }

@@ -2,7 +2,7 @@
 
 import { isRefusedAccess } from '../vocabulary.ts'
 import type { ChangeInFlight, RunContext, SessionResult } from './context.ts'
-import { keepsOff, limitOf, reportEvery } from './policy.ts'
+import { keepsOff, limitOf, reportEvery, spentBudget, usageWith } from './policy.ts'
 import { verdictOf } from './review.ts'
 
 interface Args {
@@ -30,6 +30,10 @@ export const isThreadExhausted = ({ context, event }: Args): boolean =>
 /** When the agent's process has died in the middle of its turn and there is a way back: one that always dies has failed. */
 export const hasDied = ({ context, event }: Args): boolean =>
   resultOf(event)?.died === true && (canResume({ context }) || canFork({ context }) || canStartAfresh({ context }))
+/** When what the issue may spend in its whole life is used up with what the turn has used by now. */
+export const isOverBudget = ({ context, event }: Args): boolean => spentBudget(context, usageWith(context, event)) !== null
+/** When there is some left, and the issue was last told long enough ago. */
+export const canTellUsage = ({ context, event }: Args): boolean => canTellProgress({ context, event }) && !isOverBudget({ context, event })
 /** When the issue was last told of progress long enough ago. */
 export const canTellProgress = ({ context, event }: Args): boolean =>
   ((event as { at?: number }).at ?? context.now) - context.toldAt >= reportEvery

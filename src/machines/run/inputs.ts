@@ -152,6 +152,7 @@ const assignmentOf = ({
   inspection: _inspection,
   sequence: _sequence,
   usage: _usage,
+  usageBefore: _usageBefore,
   lastSignalAt: _lastSignalAt,
   lastProgressAt: _lastProgressAt,
   toldAt: _toldAt,
@@ -259,5 +260,6 @@ export const runOutput = ({ context }: { context: RunContext }): RunOutput => ({
   dirty: context.inspection?.dirty ?? [],
   ...(context.left === undefined ? {} : { left: context.left }),
   ...(context.thread === null ? {} : { thread: context.thread }),
+  ...(context.ending?.retryAt === undefined ? {} : { retryAt: context.ending.retryAt }),
   idle: context.idle,
 })

@@ -62,6 +62,12 @@ export const runMachine = runSetup.createMachine({
   meta: { description: 'One run of an agent.' },
   initial: 'claimed',
   output: runOutput,
+  on: {
+    'session.used': [
+      { guard: 'isOverBudget', target: '.ending', actions: ['endForBudget', 'rememberUsage'] },
+      { actions: 'rememberUsage' },
+    ],
+  },
   states: {
     claimed: {
       meta: { phase: 'claimed', description: 'Its place is held; nothing has been touched.' },
@@ -120,6 +126,7 @@ export const runMachine = runSetup.createMachine({
                   { guard: 'canTellProgress', target: 'moving', reenter: true, actions: ['rememberProgress', 'tellProgress'] },
                   { target: 'moving', reenter: true, actions: 'rememberProgress' },
                 ],
+                'session.used': { guard: 'canTellUsage', actions: ['rememberUsage', 'tellProgress'] },
               },
             },
             probing: {
@@ -166,7 +173,7 @@ export const runMachine = runSetup.createMachine({
         id: 'closing',
         src: 'endSession',
         input: sessionInput,
-        onDone: { target: 'recovering', actions: 'keepTime' },
+        onDone: { target: 'recovering', actions: 'rememberUsed' },
         onError: { target: 'settled', actions: 'endForStall' },
       },
       // Beside one that does not end, no other is started.
@@ -256,7 +263,13 @@ export const runMachine = runSetup.createMachine({
         silencing: {
           meta: { description: 'The agent is late and being ended: nobody writes while its worktree is read.' },
           entry: 'dropSession',
-          invoke: { id: 'closing', src: 'endSession', input: sessionInput, onDone: 'looking', onError: 'looking' },
+          invoke: {
+            id: 'closing',
+            src: 'endSession',
+            input: sessionInput,
+            onDone: { target: 'looking', actions: 'rememberUsed' },
+            onError: 'looking',
+          },
           after: { ending: 'looking' },
         },
         looking: {

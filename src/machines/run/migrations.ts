@@ -18,4 +18,14 @@ const toVersion2 = (snapshot: Snapshot): Snapshot => {
 /** To 3: it knows what it has passed on. What was passed on before is with the agent that it was said to. */
 const toVersion3 = (snapshot: Snapshot): Snapshot => ({ ...snapshot, context: { ...snapshot['context'], said: [] } })
 
-export const migrations = { 1: { to: 2, migrate: toVersion2 }, 2: { to: 3, migrate: toVersion3 } }
+/** To 4: a turn is counted while it runs. What was counted is that of the turns before it. */
+const toVersion4 = (snapshot: Snapshot): Snapshot => {
+  const { usage } = snapshot['context'] as Snapshot
+  return { ...snapshot, context: { ...snapshot['context'], usageBefore: usage } }
+}
+
+export const migrations = {
+  1: { to: 2, migrate: toVersion2 },
+  2: { to: 3, migrate: toVersion3 },
+  3: { to: 4, migrate: toVersion4 },
+}

@@ -17,6 +17,7 @@ const input: RunInput = {
   ...{ agent: 'a', branch: 'b', base: 'main', published: 'P', past: 'P', keep: false, restartFrom: null, messages: [], question: null },
   ...{ review: null, checks: null, incident: null, lastFailure: null },
   ...{ onto: null, replaces: null, umbrella: null, conflict: false, pastPatch: null, protectedPaths: [], round: 1, sequencing: false },
+  budget: { spent: { tokens: 0, usd: 1 }, limits: { tokens: null, usd: 9 } },
   limits: { run: 120 * minute, progress: 15 * minute, signal: 10 * minute },
 }
 
@@ -31,7 +32,9 @@ const results: SessionResult[] = [
   { outcome: 'no_change', summary: 's' },
   { outcome: 'needs_input', summary: 's', question: '?' },
   ...failureClasses.flatMap((failure): SessionResult[] =>
-    failure === 'dirty' || failure === 'scope' || failure === 'stalled' ? [] : [{ outcome: 'failed', failure, summary: 's' }],
+    failure === 'dirty' || failure === 'scope' || failure === 'stalled' || failure === 'budget'
+      ? []
+      : [{ outcome: 'failed', failure, summary: 's' }],
   ),
   { outcome: 'failed', failure: 'environment', summary: 's', lost: true },
   { outcome: 'failed', failure: 'environment', summary: 's', died: true },
@@ -59,6 +62,11 @@ const examples: { [T in Type]: Example[] } = {
   ],
   'session.signalled': [['', { type: 'session.signalled' }]],
   'session.steered': [true, false].map((taken) => [`${taken}`, { type: 'session.steered', id: 'message-1', taken }]),
+  'session.used': [
+    ['a little', { type: 'session.used', usage }],
+    ['a little later', { type: 'session.used', usage }, reportEvery],
+    ['all', { type: 'session.used', usage: { ...usage, usd: 8 } }],
+  ],
   'session.finished': results.map((result) => [
     `${result.outcome} ${result.failure ?? ''}${result.lost ? ', the thread is lost' : ''}${result.exhausted ? ', the thread is full' : ''}${result.died ? ', its process died' : ''}`,
     { type: 'session.finished', result },
@@ -189,6 +197,7 @@ function representative({ context: c, ...rest }: State): State {
       ending: c.ending && { ...c.ending, reason: '' },
       recovery: c.recovery && { ...c.recovery, quiet: 0, lastLine: null },
       usage: noUsage,
+      usageBefore: noUsage,
       steered: [],
       said: [],
       progressed: false,
@@ -247,6 +256,18 @@ export const runModel: Model<RunContext> = {
       id: 'P2',
       statement: 'The agent is started a bounded number of times: by turns and by resumptions that are counted.',
       cycle: { free: () => true, costly: ({ commands }) => spawns(commands).some(({ src }) => src === 'agentSession') },
+    },
+    {
+      id: 'P3',
+      statement: 'A turn that has used up what its issue may spend is ended at once, and the run answers that it was the budget.',
+      arrival: ({ after, happening }) => {
+        if (happening.label !== 'session.used all') return undefined
+        return alive(after).includes('session') || after.context.ending?.failure !== 'budget' ? 'it goes on' : undefined
+      },
+      step: ({ commands, before }) =>
+        answersOf(commands).some(({ failure }) => failure === 'budget') && before.context.ending?.failure !== 'budget'
+          ? 'a budget that nobody has crossed'
+          : undefined,
     },
     {
       id: 'P4',

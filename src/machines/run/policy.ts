@@ -1,6 +1,6 @@
 // The numbers of one run.
 
-import type { RunType } from '../vocabulary.ts'
+import { addUsage, moreOf, type RunType, type Usage } from '../vocabulary.ts'
 import type { RunContext, RunLimits } from './context.ts'
 
 type Default = Exclude<keyof RunLimits, 'run' | 'progress' | 'signal'>
@@ -30,6 +30,25 @@ export const defaultLimits: Record<Default, number> = {
 }
 
 export const limitOf = ({ limits }: RunContext, name: Default): number => limits[name] ?? defaultLimits[name]
+
+/** Of the run, when its present turn has used so much as the event says. */
+export const usageWith = (c: RunContext, event: object): Usage => {
+  const { usage } = event as { usage?: Usage }
+  return usage === undefined ? c.usage : moreOf(c.usage, addUsage(c.usageBefore, usage))
+}
+
+/** The first budget of the issue that this usage of the run uses up; null while there is room. As the issue itself adds it up. */
+export function spentBudget({ budget }: RunContext, usage: Usage): { name: string; used: number; limit: number } | null {
+  const rows: [name: 'tokens' | 'usd', used: number][] = [
+    ['tokens', (budget?.spent.tokens ?? 0) + (usage.inputTokens + usage.outputTokens)],
+    ['usd', (budget?.spent.usd ?? 0) + usage.usd],
+  ]
+  for (const [name, used] of rows) {
+    const limit = budget?.limits[name] ?? null
+    if (limit !== null && used >= limit) return { name, used, limit }
+  }
+  return null
+}
 
 /** Runs that answer others about a change, and touch no protected path of its project (core §3.11). */
 export const keepsOff = (type: RunType): boolean => type === 'review_fix' || type === 'ci_repair'

@@ -1,8 +1,7 @@
 // What the names in the run's chart mean.
 
 import { assign, enqueueActions, fromCallback, fromPromise, sendParent, sendTo, setup, stopChild } from 'xstate'
-import type { FailureClass, RunOutcome } from '../vocabulary.ts'
-import { addUsage } from '../vocabulary.ts'
+import type { FailureClass, RunOutcome, Usage } from '../vocabulary.ts'
 import type {
   AgentAbilities,
   ChangeInFlight,
@@ -18,7 +17,7 @@ import type {
 } from './context.ts'
 import type { RunEvent } from './events.ts'
 import * as guards from './guards.ts'
-import { limitOf } from './policy.ts'
+import { limitOf, spentBudget, usageWith } from './policy.ts'
 import { reviewOf, unreadableText } from './review.ts'
 import type {
   ConflictInput,
@@ -102,6 +101,10 @@ function completionOf({ outcome, completion, summary, reason, question }: Sessio
   return { verdict: completion, reason: summary }
 }
 
+/** With what a turn that was cut off has used, as its end says; one that a former server ran says nothing. */
+const usageAtEnd = (c: RunContext, event: AnyEvent): Usage =>
+  usageWith(c, { usage: (event['output'] as { used?: Usage | null } | null | undefined)?.used ?? undefined })
+
 /** Ends the run with an outcome of our own, unless it is ending already. */
 const end = (outcome: RunOutcome, failure: FailureClass | null, reason: (c: RunContext, event: AnyEvent) => string) =>
   take((c, event) => ({ ending: c.ending ?? { outcome, failure, reason: reason(c, event) } }))
@@ -132,7 +135,7 @@ export const runSetup = setup({
       throw new Error("The effect 'agentSession' is not provided")
     }),
     probeWork: fromPromise<{ changedAt: number | null }, ProbeInput>(notProvided('probeWork')),
-    endSession: fromPromise<{ left: string[] }, SessionInput>(notProvided('endSession')),
+    endSession: fromPromise<{ left: string[]; used?: Usage | null }, SessionInput>(notProvided('endSession')),
     verifyWork: fromPromise<Inspection, VerifyInput>(notProvided('verifyWork')),
     findConflict: fromPromise<ChangeInFlight | null, ConflictInput>(notProvided('findConflict')),
     publishChange: fromPromise<Published, PublishInput>(notProvided('publishChange')),
@@ -150,7 +153,7 @@ export const runSetup = setup({
     ending: ({ context }) => limitOf(context, 'ending'),
   },
   actions: {
-    keepTime: take(() => ({})),
+    rememberUsed: take((c, event) => ({ usage: usageAtEnd(c, event) })),
     rememberStart: take((_c, _event, at) => ({ startedAt: at })),
     rememberWorktree: take((c, event) => {
       const { path, head, baseHead } = event['output'] as { path: string; head: string; baseHead: string }
@@ -167,6 +170,8 @@ export const runSetup = setup({
     startAfresh: goOn('afresh', (c) => ({ restarts: c.restarts + 1, thread: null })),
     startSession: enqueueActions(({ context, enqueue }) => {
       enqueue.stopChild('session')
+      // A turn that was cut off counts what it has used.
+      enqueue.assign({ usageBefore: context.usage })
       enqueue.spawnChild('agentSession', { id: 'session', input: sessionInput({ context }) })
     }),
     dropSession: stopChild('session'),
@@ -176,6 +181,7 @@ export const runSetup = setup({
       abilities: (event['abilities'] as AgentAbilities | undefined) ?? c.abilities,
     })),
     beginWatch: take((_c, _event, at) => ({ stillSince: at, nudged: false, recovery: null })),
+    rememberUsage: take((c, event) => ({ usage: usageWith(c, event) })),
     rememberSignal: take((_c, _event, at) => ({ lastSignalAt: at })),
     rememberProgress: take((_c, event, at) => ({
       ...{ lastSignalAt: at, lastProgressAt: at, progressed: true, stillSince: at, nudged: false },
@@ -228,7 +234,7 @@ export const runSetup = setup({
       return {
         // What only commits or only answers leaves standing what the work itself said.
         result: standsBefore(c, result) ? c.result : result,
-        usage: addUsage(c.usage, result.usage),
+        usage: usageWith(c, result),
         thread: result.thread ?? c.thread,
         progressed: c.progressed || result.outcome !== 'failed',
       }
@@ -258,9 +264,9 @@ export const runSetup = setup({
       }
     }),
     // Missing while there is none: what an earlier version has stored replays as it was.
-    rememberLeft: take((_c, event) => {
+    rememberLeft: take((c, event) => {
       const { left = [] } = (event['output'] as { left?: string[] } | null | undefined) ?? {}
-      return left.length === 0 ? {} : { left }
+      return { usage: usageAtEnd(c, event), ...(left.length === 0 ? {} : { left }) }
     }),
     rememberUncommitted: take((c) => ({ uncommitted: c.inspection!.dirty })),
     rememberComparison: take((c) => ({ sequence: { parent: null, before: c.inspection! } })),
@@ -318,8 +324,9 @@ export const runSetup = setup({
     }),
     endWithQuestion: end('needs_input', null, (c) => c.result?.question ?? 'The agent asks.'),
     endAsFailed: take((c, event) => {
-      const { failure = 'agent', reason, summary } = event['result'] as SessionResult
-      return { ending: c.ending ?? { outcome: 'failed', failure, reason: reason ?? summary } }
+      const { failure = 'agent', reason, summary, retryAt } = event['result'] as SessionResult
+      const told = failure === 'capacity' && retryAt !== undefined ? { retryAt } : {}
+      return { ending: c.ending ?? { outcome: 'failed', failure, reason: reason ?? summary, ...told } }
     }),
     endAsInterrupted: end('interrupted', null, (c) =>
       c.recovery?.cause === 'lost' ? 'Its thread could not be gone on with.' : 'The process that ran it ended.',
@@ -353,6 +360,10 @@ export const runSetup = setup({
       const times = c.stalls > 1 ? `, ${c.stalls} times` : ''
       const last = c.lastLine === null ? '' : ` The agent's last words: ${c.lastLine}`
       return `No progress for ${minutes(c.limits.progress)}${times}.${last}`
+    }),
+    endForBudget: end('failed', 'budget', (c, event) => {
+      const { name, used, limit } = spentBudget(c, usageWith(c, event))!
+      return `The budget '${name}' of this issue is used up (${Math.round(used * 100) / 100} of ${limit}): the turn was ended.`
     }),
     endForSilence: end('failed', 'environment', (c) => `No sign of life for ${minutes(c.limits.signal ?? c.limits.run)}.`),
     endForLimit: end('failed', 'environment', (c) => `Not done within the limit of ${minutes(c.limits.run)} for one run.`),

@@ -4,9 +4,11 @@
 import { spawn } from 'node:child_process'
 import { expect, it } from 'vitest'
 import { createActor, enqueueActions, setup, waitFor } from 'xstate'
+import { withCost } from '../../../src/actors/agents/prices.ts'
 import type { Agent, AgentRequest } from '../../../src/actors/ports.ts'
 import { createSessions, type SessionEvent } from '../../../src/actors/run/agent-session.ts'
 import type { SessionCommand } from '../../../src/machines/run/inputs.ts'
+import { noUsage } from '../../../src/machines/vocabulary.ts'
 
 /** Its result is the first line that it was told; it ends by itself then. */
 function createShell(abilities: Agent['abilities'], thread?: string): Agent {
@@ -37,26 +39,42 @@ function createShell(abilities: Agent['abilities'], thread?: string): Agent {
   }
 }
 
-/** Sends the command when the agent is ready, and answers everything that was said until its turn ended. */
-async function play(agent: Agent, command: SessionCommand): Promise<SessionEvent[]> {
-  const { logic, sessions } = createSessions<{ key: string }>({
+interface Hearing {
+  /** Sent when the agent is ready. */
+  command?: SessionCommand
+  /** The turn is cut off when this was said; a usage, when the second was. */
+  until?: SessionEvent['type']
+  usedEvery?: number
+}
+
+/** What was said until the turn ended or was cut off, and what it has used by what its end says: asked twice. */
+async function hear(agent: Agent, { command, until = 'session.finished', usedEvery = 1_000 }: Hearing) {
+  const { logic, sessions, endOf } = createSessions<{ key: string }>({
     keyOf: ({ key }) => key,
     agentOf: () => agent,
     prepare: async () => ({}) as AgentRequest,
     nudge: (quiet) => `quiet for ${quiet}`,
     onLine: () => {},
+    price: (_input, usage, model) => withCost({ m: { input: 1_000_000, output: 0 } }, model, usage),
     progressEvery: 1_000,
-    after: () => () => {},
+    usedEvery,
+    after: (ms, callback) => {
+      const timer = setTimeout(callback, ms)
+      return () => clearTimeout(timer)
+    },
   })
   const said: SessionEvent[] = []
+  const isEnough = (): boolean => said.filter(({ type }) => type === until).length >= (until === 'session.used' ? 2 : 1)
+  const heard = { actions: 'hear' } as const
   const actor = createActor(
     setup({
       types: { events: {} as SessionEvent },
       actors: { session: logic },
+      guards: { isEnough },
       actions: {
         hear: enqueueActions(({ event, enqueue }) => {
           said.push(event)
-          if (event.type === 'session.progressed') enqueue.sendTo('session', command)
+          if (event.type === 'session.progressed' && command) enqueue.sendTo('session', command)
         }),
       },
     }).createMachine({
@@ -64,11 +82,13 @@ async function play(agent: Agent, command: SessionCommand): Promise<SessionEvent
       states: {
         running: {
           invoke: { id: 'session', src: 'session', input: { key: 'a' } },
+          always: { guard: 'isEnough', target: 'ended' },
           on: {
-            'session.started': { actions: 'hear' },
-            'session.progressed': { actions: 'hear' },
-            'session.steered': { actions: 'hear' },
-            'session.finished': { target: 'ended', actions: 'hear' },
+            'session.started': heard,
+            'session.progressed': heard,
+            'session.steered': heard,
+            'session.used': heard,
+            'session.finished': heard,
           },
         },
         ended: { type: 'final' },
@@ -77,10 +97,14 @@ async function play(agent: Agent, command: SessionCommand): Promise<SessionEvent
   )
   actor.start()
   await waitFor(actor, ({ status }) => status === 'done', { timeout: 10_000 })
+  const [left, again] = [await endOf({ key: 'a' }), await endOf({ key: 'a' })]
   await sessions.ended(10_000)
   expect(sessions.active).toBe(0)
-  return said
+  return { said, left, again }
 }
+
+/** Sends the command when the agent is ready, and answers everything that was said until its turn ended. */
+const play = async (agent: Agent, command: SessionCommand): Promise<SessionEvent[]> => (await hear(agent, { command })).said
 
 const of = <T extends SessionEvent['type']>(said: SessionEvent[], type: T) => said.filter((event) => event.type === type)
 
@@ -106,4 +130,53 @@ it('the start of a turn tells what its agent can do, and the thread it is in', a
   const [without] = of(await play(createShell({ steer: false, fork: false }), nudge), 'session.started')
   expect(without).toMatchObject({ abilities: { steer: false, fork: false } })
   expect(without).not.toHaveProperty('thread')
+})
+
+/** Tells of what it uses a hundred times at once, as a shell that is quick with its words; then waits, or ends. */
+function createSpender(ending: 'ends' | 'waits'): Agent {
+  return {
+    kind: 'shell',
+    abilities: { steer: false, fork: false },
+    start(_request, { signal, onEvent }) {
+      const child = spawn('sh', ['-c', `for i in $(seq 100); do echo $i; done; ${ending === 'ends' ? '' : 'exec sleep 60'}`])
+      const used = (n: number) => ({ ...noUsage, inputTokens: n })
+      signal.addEventListener('abort', () => child.kill('SIGKILL'))
+      onEvent({ type: 'started', process: { pid: child.pid!, group: child.pid!, startTime: '1' } })
+      child.stdout.on('data', (text: Buffer) => {
+        for (const line of text.toString().trim().split('\n')) onEvent({ type: 'used', usage: used(Number(line)), model: 'm' })
+        onEvent({ type: 'progressed', line: 'told' })
+      })
+      return {
+        result: new Promise((resolve) =>
+          child.once('close', () =>
+            resolve({ outcome: 'completed', summary: '', ...(!signal.aborted && { usage: used(101), model: 'm' }) }),
+          ),
+        ),
+        steer: async () => false,
+      }
+    },
+  }
+}
+
+const spends = (ending: 'ends' | 'waits', usedEvery: number, until: SessionEvent['type']) =>
+  hear(createSpender(ending), { until, usedEvery })
+const tokens = (said: SessionEvent[]) => of(said, 'session.used').map((event) => event.type === 'session.used' && event.usage.inputTokens)
+
+it('what a turn uses is told at once, then at a bounded rate, priced, and never less than before', async () => {
+  const { said } = await spends('ends', 60_000, 'session.finished')
+  expect(of(said, 'session.used')).toEqual([{ type: 'session.used', usage: { ...noUsage, inputTokens: 1, usd: 1 } }])
+  // The last word of it comes with the result.
+  expect(of(said, 'session.finished')).toMatchObject([{ result: { usage: { inputTokens: 101, usd: 101 } } }])
+})
+
+it('of several words of its usage the newest is told when it is time', async () => {
+  const { said } = await spends('waits', 20, 'session.used')
+  expect(tokens(said)).toEqual([1, 100])
+})
+
+it('a turn that is cut off still says at its end what it has used, once', async () => {
+  const { said, left, again } = await spends('waits', 60_000, 'session.progressed')
+  expect(tokens(said)).toEqual([1])
+  expect(left).toEqual({ ...noUsage, inputTokens: 100, usd: 100 })
+  expect(again).toBeNull()
 })

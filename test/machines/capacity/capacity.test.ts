@@ -3,8 +3,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createContext, type CapacityContext } from '../../../src/machines/capacity/context.ts'
-import { isWaiting } from '../../../src/machines/capacity/guards.ts'
-import { start, type Event, type Player } from '../player.ts'
+import { hasEveryAgentRoom, isAgentShort, isDayOpen, isDaySpent, isWaiting } from '../../../src/machines/capacity/guards.ts'
+import { migrations } from '../../../src/machines/capacity/migrations.ts'
+import { dayOf, heldBack } from '../../../src/machines/capacity/policy.ts'
+import { dawn, start, type Event, type Player } from '../player.ts'
 
 type Capacity = Player<CapacityContext>
 
@@ -134,14 +136,149 @@ describe('a pause', () => {
 describe('draining', () => {
   it('grants nothing, also not what comes back, until it is resumed', () => {
     const capacity = play(1, asked('a'), asked('b'), { type: 'operator.drained' }, released('a'), asked('c'))
-    expect([capacity.value, holders(capacity)]).toEqual(['draining', []])
+    expect([capacity.value, holders(capacity)]).toEqual([{ door: 'draining', money: 'lasting', agents: 'roomy' }, []])
     const resumed = playOn(capacity, { type: 'operator.resumed' })
-    expect([resumed.value, holders(resumed)]).toEqual(['granting', ['b']])
+    expect([resumed.value, holders(resumed)]).toEqual([{ door: 'granting', money: 'lasting', agents: 'roomy' }, ['b']])
   })
 
   it('ends a pause too when it is resumed', () => {
     const capacity = play(1, { type: 'operator.paused' }, { type: 'operator.drained' }, asked('a'), { type: 'operator.resumed' })
     expect(holders(capacity)).toEqual(['a'])
+  })
+})
+
+describe('the money of a day', () => {
+  const budgets = (all: number | null, projects: Record<string, number> = {}): Event => ({
+    type: 'capacity.limited',
+    limit: 2,
+    budgets: { all, projects },
+  })
+  const spent = (issue: string, project: string, usd: number, before = 0): Event => ({
+    type: 'capacity.spent',
+    issue,
+    project,
+    usd,
+    before,
+  })
+  const lift = (project?: string): Event => ({ type: 'operator.budgetLifted', ...(project ? { project } : {}) })
+  const midnight = dayOf(dawn) + 86_400_000
+  const money = ({ value }: Capacity): unknown => (value as { money: string }).money
+  const hold = ({ context }: Capacity, issue: string, project = 'p') => heldBack(context, { issue, project })
+
+  it('of a project holds its runs back until midnight in UTC, and those of no other', () => {
+    const capacity = play(2, budgets(null, { p: 5 }), spent('x', 'p', 5), asked('a', 'p'), asked('b', 'q'))
+    expect([holders(capacity), money(capacity)]).toEqual([['b'], 'spent'])
+    expect(hold(capacity, 'a')).toEqual({
+      party: 'capacity',
+      reason: 'the budget of the project p for a day is used up (5 USD of 5 USD): `signalbox lift-budget p` lifts it for today',
+      until: midnight,
+    })
+    expect(hold(capacity, 'b', 'q')).toBeNull()
+    const later = capacity.fire('midnight')
+    expect([later.at, granted(later), money(later), later.context.spent]).toEqual([midnight, ['a'], 'lasting', {}])
+  })
+
+  it('of all projects together holds all of them', () => {
+    const capacity = play(2, budgets(5), spent('x', 'p', 3), spent('y', 'q', 2), asked('a', 'p'), asked('b', 'q'))
+    expect(holders(capacity)).toEqual([])
+    expect(hold(capacity, 'a')).toMatchObject({ party: 'capacity', until: midnight })
+    expect(hold(capacity, 'a')?.reason).toContain('of all projects for a day is used up (5 USD of 5 USD): `signalbox lift-budget` lifts')
+  })
+
+  it('lets runs go on that have a place', () => {
+    expect(holders(play(2, budgets(5), asked('a'), spent('a', 'app', 9)))).toEqual(['a'])
+  })
+
+  it('is spent once, told twice, late, or in parts', () => {
+    const capacity = play(2, spent('x', 'p', 2), spent('x', 'p', 2), spent('x', 'p', 3, 2), spent('x', 'p', 2), spent('y', 'p', 7, 6))
+    expect(capacity.context.spent).toEqual({ p: 4 })
+  })
+
+  it('of a new day is spent anew, also when nothing was held back', () => {
+    const capacity = play(2, budgets(5), spent('x', 'p', 4), { ...spent('x', 'p', 5, 4), at: midnight })
+    expect([capacity.context.spent, capacity.context.day]).toEqual([{ p: 1 }, midnight])
+  })
+
+  it('that is told after midnight before its timer fires opens the day, and grants', () => {
+    const capacity = play(2, budgets(5), spent('x', 'p', 5), asked('a', 'p'), { ...spent('x', 'p', 6, 5), at: midnight + 1 })
+    expect([holders(capacity), money(capacity), capacity.timers.size]).toEqual([['a'], 'lasting', 0])
+  })
+
+  it('is lifted for today, of one project or of all', () => {
+    const capacity = play(2, budgets(5, { p: 3 }), spent('x', 'p', 9), asked('a', 'p'), asked('b', 'q'))
+    const project = playOn(capacity, lift('p'))
+    expect(hold(project, 'a')?.reason).toContain('all projects')
+    const all = playOn(capacity, lift())
+    expect([holders(all), money(all)]).toEqual([['a', 'b'], 'lasting'])
+    const next = playOn(all, { ...spent('x', 'p', 20, 9), at: midnight }, released('a'), asked('c', 'p'))
+    expect([holders(next), money(next)]).toEqual([['b'], 'spent'])
+    // A resumption is about pauses, not about money.
+    expect(holders(playOn(capacity, { type: 'operator.resumed' }))).toEqual([])
+  })
+
+  it('lasts for longer when its budget is raised', () => {
+    expect(granted(play(2, budgets(5), spent('x', 'p', 5), asked('a'), budgets(6)))).toEqual(['a'])
+  })
+
+  it('goes behind what an operator has decided', () => {
+    expect(hold(play(2, budgets(5), spent('x', 'p', 5), asked('a', 'p'), { type: 'operator.paused' }), 'a')?.party).toBe('operator')
+  })
+})
+
+describe('an agent without room', () => {
+  const hour = 3_600_000
+  const start_ = play(2)
+  const short = (agent: string, hours: number): Event => ({
+    type: 'agent.exhausted',
+    agent,
+    until: start_.at + hours * hour,
+    reason: 'usage limit',
+  })
+  const wants = (issue: string, ...agents: string[]): Event => ({ ...asked(issue), agents })
+  const given = (capacity: Capacity): unknown[] => capacity.reports('capacity.granted').map(({ issue, agent }) => [issue, agent])
+
+  it('holds back what only it may do until it has room, then they go on in order', () => {
+    const capacity = play(2, short('x', 5), wants('a', 'x'), wants('b', 'x'), wants('c', 'x'), wants('d', 'y'))
+    expect(holders(capacity)).toEqual(['d'])
+    expect(heldBack(capacity.context, { issue: 'a', project: 'app' })).toEqual({
+      ...{ party: 'provider', reason: 'x has no room: usage limit', until: start_.at + 5 * hour },
+    })
+    const later = capacity.fire('room')
+    expect([later.at, given(later)]).toEqual([start_.at + 5 * hour, [['a', 'x']]])
+    expect(given(playOn(later, released('d')))).toEqual([['b', 'x']])
+  })
+
+  it('is stood in for by the next of the chain that has room, and does it again once it has some', () => {
+    expect(given(play(1, short('x', 5), wants('a', 'x', 'y', 'z')))).toEqual([['a', 'y']])
+    expect(given(play(1, short('x', 5), short('y', 1), wants('a', 'x', 'y', 'z')))).toEqual([['a', 'z']])
+    expect(given(play(1, short('x', 5), { type: 'agent.restored', agent: 'x' }, wants('a', 'x', 'y')))).toEqual([['a', 'x']])
+    expect(given(play(1, wants('a', 'x', 'y')))).toEqual([['a', 'x']])
+  })
+
+  it('of a chain without any room is waited for, the first of them', () => {
+    const capacity = play(1, short('x', 5), short('y', 2), wants('a', 'x', 'y'))
+    expect(heldBack(capacity.context, { issue: 'a', project: 'app' })).toMatchObject({
+      until: start_.at + 2 * hour,
+      reason: 'x has no room: usage limit; y has no room: usage limit',
+    })
+    const later = capacity.fire('room')
+    expect([given(later), later.value]).toEqual([[['a', 'y']], { door: 'granting', money: 'lasting', agents: 'short' }])
+    expect(later.fire('room').value).toMatchObject({ agents: 'roomy' })
+  })
+
+  it('has none until the later of two times; a time in the past says nothing', () => {
+    const capacity = play(1, short('x', 5), short('x', 1), short('y', -1))
+    expect(capacity.context.shortages).toEqual({ x: { until: start_.at + 5 * hour, reason: 'usage limit' } })
+    expect([...capacity.timers.values()].map(({ due }) => due)).toEqual([start_.at + 5 * hour])
+  })
+
+  it('that comes after another one is waited for first when it has room first', () => {
+    const capacity = play(1, short('x', 5), short('y', 1))
+    expect([...capacity.timers.values()].map(({ due }) => due)).toEqual([start_.at + hour])
+  })
+
+  it('that has room again before grants what waits for it', () => {
+    expect(given(play(1, short('x', 5), wants('a', 'x'), { type: 'agent.restored', agent: 'x' }))).toEqual([['a', 'x']])
   })
 })
 
@@ -171,12 +308,12 @@ describe('whatever happens', () => {
     fc.assert(
       fc.property(fc.array(event, { maxLength: 30 }), (events) => {
         const capacity = play(2, ...events)
-        const { context, value } = capacity
+        const { context } = capacity
         const names = [...holders(capacity), ...context.waiting.map((request) => request.issue)]
         expect(context.holders.length).toBeLessThanOrEqual(2)
         expect(new Set(names).size).toBe(names.length)
         const mayRun = context.waiting.filter(({ project }) => !context.pausedAll && !context.paused.includes(project))
-        if (value === 'granting' && context.holders.length < 2) expect(mayRun).toEqual([])
+        if (!context.closed && context.holders.length < 2) expect(mayRun).toEqual([])
       }),
       { numRuns: 300 },
     )
@@ -193,5 +330,37 @@ describe('the guard', () => {
     expect(isWaiting({ context: { ...createContext({}), ...changes }, event: { type: 'capacity.requested', issue: name } as never })).toBe(
       holds,
     )
+  })
+})
+
+describe('the guards of money and agents', () => {
+  const budgets = { all: 5, projects: { p: 3 } }
+  it.each([
+    ['nothing is spent', false, { budgets }],
+    ['a project has spent its own', true, { budgets, spent: { p: 3 } }],
+    ['less than that', false, { budgets, spent: { p: 2.99, q: 2 } }],
+    ['all together have', true, { budgets, spent: { p: 2, q: 3 } }],
+    ['which was lifted', false, { budgets, spent: { q: 5 }, lifted: { all: true, projects: [] } }],
+    ['one of two was lifted', true, { budgets, spent: { p: 5 }, lifted: { all: false, projects: ['p'] } }],
+    ['there is no budget', false, { spent: { p: 99 } }],
+  ])('isDaySpent: %s: %s', (_when, holds, changes) => {
+    const context = { ...createContext({}), ...changes } as CapacityContext
+    expect([isDaySpent({ context }), isDayOpen({ context })]).toEqual([holds, !holds])
+  })
+
+  it.each([
+    ['one has none', true, { x: { until: 1, reason: '' } }],
+    ['all have', false, {}],
+  ])('isAgentShort: %s: %s', (_when, holds, shortages) => {
+    const context = { ...createContext({}), shortages }
+    expect([isAgentShort({ context }), hasEveryAgentRoom({ context })]).toEqual([holds, !holds])
+  })
+})
+
+it('a snapshot of the first version is one that holds nothing back', () => {
+  const { budgets: _b, spent: _s, shortages: _r, ...before } = createContext({ input: { limit: 3 } })
+  expect(migrations[1].migrate({ status: 'active', value: 'draining', context: { ...before, closed: true } })).toMatchObject({
+    value: { door: 'draining', money: 'lasting', agents: 'roomy' },
+    context: { limit: 3, closed: true, budgets: { all: null, projects: {} }, spent: {}, shortages: {} },
   })
 })

@@ -51,12 +51,17 @@ const waits = (issue: Issue): string[] => documentOf(issue).waitsFor.map(({ part
 
 describe('whom an issue waits for', () => {
   it('is the operator, when a place is waited for and none is granted to the project', () => {
-    expect(documentOf(play(), { heldBack: () => 'paused' }).waitsFor).toEqual([
-      expect.objectContaining({ party: 'operator', reason: 'paused: `signalbox resume` lets runs start again' }),
-    ])
+    const paused = { party: 'operator', reason: 'paused: `signalbox resume` lets runs start again', until: null }
+    expect(documentOf(play(), { heldBack: () => paused }).waitsFor).toEqual([expect.objectContaining(paused)])
     const asked: string[] = []
     expect(documentOf(play(granted), { heldBack: () => void asked.push('capacity') }).waitsFor[0]!.party).toBe('agent')
     expect(asked).toEqual([])
+  })
+
+  it('is the provider, or the money of the day, until a time that is said', () => {
+    const held = { party: 'provider', reason: 'codex has no room: usage limit', until: dawn }
+    const until = new Date(dawn).toISOString()
+    expect(documentOf(play(), { heldBack: () => held }).waitsFor).toEqual([expect.objectContaining({ ...held, until })])
   })
 
   const blocked = {

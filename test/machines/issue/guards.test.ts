@@ -3,6 +3,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createContext, type HeadFacts, type IssueContext, type LatePublication } from '../../../src/machines/issue/context.ts'
+import { accountEvery } from '../../../src/machines/issue/account.ts'
 import * as guards from '../../../src/machines/issue/guards.ts'
 import { defaultPolicy, phaseOf } from '../../../src/machines/issue/policy.ts'
 import { noUsage, phases, type QueueIncident } from '../../../src/machines/vocabulary.ts'
@@ -75,6 +76,12 @@ const lately = (changes: Partial<LatePublication> = {}): Partial<IssueContext> =
 })
 const question = { question: { text: '?', at: dawn } }
 const finished = (changes: object) => ({ type: 'run.finished', failure: null, ...changes })
+
+const progress = (inputTokens: number, later: number) => ({ type: 'run.progressed', usage: { ...noUsage, inputTokens }, at: dawn + later })
+const accounted = (of: string, inputTokens: number, later: number) => ({
+  account: { run: of, usage: { ...noUsage, inputTokens }, usd: 0, at: dawn + later },
+})
+const failover = { policy: { ...defaultPolicy, agent: 'x', failover: { x: 'y' } } }
 
 const tables: Record<keyof typeof guards, Row[]> = {
   // --- the phase
@@ -568,7 +575,47 @@ const tables: Record<keyof typeof guards, Row[]> = {
     ['none is left', false, { ...run(), recoveries: 5 }, finished({ outcome: 'interrupted' })],
     ['a failure', false, run(), finished({ outcome: 'failed', failure: 'agent' })],
   ],
+  isCutShort: [
+    ['its money was used up', true, run(), finished({ outcome: 'failed', failure: 'budget' })],
+    ['it failed otherwise', false, run(), finished({ outcome: 'failed', failure: 'agent' })],
+  ],
+  isAccountDue: [
+    ['it has used something for a minute', true, run(), progress(1, accountEvery)],
+    ['for less', false, run(), progress(1, accountEvery - 1)],
+    ['it has used nothing', false, run(), progress(0, accountEvery)],
+    ['nothing more than was told', false, { ...run(), ...accounted('run-1', 1, -accountEvery) }, progress(1, accountEvery)],
+    ['more than was told', true, { ...run(), ...accounted('run-1', 1, 0) }, progress(2, accountEvery)],
+    ['more, but it was told lately', false, { ...run(), ...accounted('run-1', 1, 1) }, progress(2, accountEvery)],
+    ['what was told is of another run', true, { ...run(), ...accounted('run-0', 9, accountEvery) }, progress(1, accountEvery)],
+    ['there is no run', false, {}, progress(1, accountEvery)],
+  ],
+  isOtherAgentNeeded: [
+    ['it has asked for those', false, { capacity: 'requested', agents: ['x', 'y'], ...failover }],
+    ['for others', true, { capacity: 'requested', agents: ['x'], ...failover }],
+    ['in another order', true, { capacity: 'requested', agents: ['y', 'x'], ...failover }],
+    ['it asks for none', false, { agents: [], ...failover }],
+    ['it needs none', false, { capacity: 'requested', agents: [], ...failover, ...ended('completed') }],
+  ],
   isShortage: [
+    [
+      'it says until when',
+      true,
+      { ...run(), capacityFailures: 24, resets: 59 },
+      finished({ outcome: 'failed', failure: 'capacity', retryAt: dawn + 60_001, at: dawn + 60_000 }),
+    ],
+    [
+      'it says so again and again',
+      false,
+      { ...run(), resets: 60 },
+      finished({ outcome: 'failed', failure: 'capacity', retryAt: dawn + 60_001, at: dawn + 60_000 }),
+    ],
+    [
+      'the time that it says is over',
+      false,
+      { ...run(), capacityFailures: 24 },
+      finished({ outcome: 'failed', failure: 'capacity', retryAt: dawn + 60_000, at: dawn + 60_000 }),
+    ],
+    ['another failure tells a time', false, run(), finished({ outcome: 'failed', failure: 'agent', retryAt: dawn + 60_001 })],
     ['the provider has no room', true, { ...run(), capacityFailures: 23 }, finished({ outcome: 'failed', failure: 'capacity' })],
     ['for hours', false, { ...run(), capacityFailures: 24 }, finished({ outcome: 'failed', failure: 'capacity' })],
     [

@@ -38,7 +38,7 @@ describe('the way to a landed change', () => {
     const issue = play()
     expect([phase(issue), runState(issue)]).toEqual(['delegated', { waiting: 'capacity' }])
     expect(issue.reports('capacity.requested')).toEqual([
-      { type: 'capacity.requested', issue: '1', project: 'app', priority: 0, request: 1 },
+      { type: 'capacity.requested', issue: '1', project: 'app', priority: 0, request: 1, agents: ['scripted'] },
     ])
   })
 

@@ -10,6 +10,7 @@ import {
 } from '../../../src/machines/run/context.ts'
 import * as guards from '../../../src/machines/run/guards.ts'
 import { defaultLimits, reportEvery } from '../../../src/machines/run/policy.ts'
+import { noUsage } from '../../../src/machines/vocabulary.ts'
 import { describeGuards, type Row as TableRow } from '../truth-table.ts'
 
 type Row = TableRow<Partial<RunContext>>
@@ -44,6 +45,9 @@ const recovery = (cause: Recovery['cause']): Recovery => ({ cause, way: null, qu
 /** As the project has it. */
 const limits = (own: Partial<RunLimits>) => ({ limits: { run: 1, progress: 1, ...own } })
 const stalled = { recovery: recovery('stalled') }
+
+const budget = (usd: number, spent = 0) => ({ budget: { spent: { tokens: 0, usd: spent }, limits: { tokens: null, usd } } })
+const used = (usd: number) => ({ type: 'session.used', usage: { ...noUsage, usd } })
 
 const tables: Record<keyof typeof guards, Row[]> = {
   isForVerification: [
@@ -148,6 +152,25 @@ const tables: Record<keyof typeof guards, Row[]> = {
     ['taken', false, { nudges: 2 }, { id: 'nudge-2', taken: true }],
     ['one before', false, { nudges: 2 }, { id: 'nudge-1', taken: false }],
     ["a person's message", false, { nudges: 2 }, { id: 'message-2', taken: false }],
+  ],
+  isOverBudget: [
+    ['it has none', false, {}, used(99)],
+    ['less than it has', false, budget(100), used(99)],
+    ['all of it', true, budget(100), used(100)],
+    ['with the runs before', true, budget(100, 40), used(60)],
+    ['with the turns before', true, { ...budget(100), usageBefore: { ...noUsage, usd: 40 } }, used(60)],
+    ['more was told before', true, { ...budget(100), usage: { ...noUsage, usd: 100 } }, used(1)],
+    [
+      'tokens of both kinds',
+      true,
+      { budget: { spent: { tokens: 1, usd: 0 }, limits: { tokens: 4, usd: null } } },
+      { type: 'session.used', usage: { ...noUsage, inputTokens: 2, outputTokens: 1 } },
+    ],
+  ],
+  canTellUsage: [
+    ['long ago', true, { ...budget(100), now: reportEvery }, { ...used(99), at: reportEvery }],
+    ['lately', false, { ...budget(100), now: reportEvery, toldAt: 1 }, { ...used(99), at: reportEvery }],
+    ['over its budget', false, { ...budget(100), now: reportEvery }, { ...used(100), at: reportEvery }],
   ],
   canTellProgress: [
     ['long ago', true, { toldAt: 1_000 }, { at: 1_000 + reportEvery }],
