@@ -214,7 +214,18 @@ describe('on the real program', () => {
   }
   const claude = (more: Partial<ClaudeOptions> = {}): Candidate => ({
     kind: 'claude',
-    can: { protocol: true, resume: true, fork: true, steer: true, ask: true, items: true, usage: true, resetTime: true, sandbox: false },
+    can: {
+      protocol: true,
+      resume: true,
+      fork: true,
+      steer: true,
+      ask: true,
+      items: true,
+      usage: true,
+      exhausted: true,
+      resetTime: true,
+      sandbox: false,
+    },
     create: ({ folder, processes }, { name, messagesUrl }, { wrap = '', env = {} }) =>
       createClaudeAgent({
         ...{ name: 'claude', command: `${wrap} ${program}`.trim(), model: null, effort: null, sandbox: 'workspace-write', processes },

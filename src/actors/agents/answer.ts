@@ -30,6 +30,10 @@ const result = z
     findings: z.array(finding).nullish(),
     answers: z.array(answer).nullish(),
     completion: z.enum(['continue', 'done', 'needs_input', 'failed']).nullish(),
+    // Only with the outcome failed.
+    failure: z.enum(['capacity', 'auth', 'environment', 'agent']).nullish(),
+    code: text.nullish(),
+    retryAt: z.int().min(0).nullish(),
   })
   .refine(({ outcome, question }) => outcome !== 'needs_input' || (question ?? '') !== '', {
     path: ['question'],
@@ -53,8 +57,11 @@ export function readAnswer(written: string, what: string): AgentResult {
       ([, value]) => value !== null && value !== undefined && value !== '',
     ),
   )
-  if (outcome !== 'failed') return { outcome, summary, ...given }
-  return { outcome, summary, ...given, failure: 'agent', reason: summary === '' ? 'The agent says that it failed.' : summary }
+  if (outcome !== 'failed') {
+    const { failure: _failure, code: _code, retryAt: _retryAt, ...kept } = given as Partial<AgentResult>
+    return { outcome, summary, ...kept }
+  }
+  return { outcome, summary, failure: 'agent', ...given, reason: summary === '' ? 'The agent says that it failed.' : summary }
 }
 
 /** What is not said is not there. */

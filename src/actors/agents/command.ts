@@ -67,7 +67,8 @@ async function toResult(process: TurnProcessResult, request: AgentRequest, path:
   try {
     return (await readResult(path, limit)) ?? { outcome: 'completed', summary: lastLine(stdout) }
   } catch (error) {
-    return failed('agent', toErrorData(error).message)
+    const { message, code } = toErrorData(error)
+    return failed('agent', message, code)
   }
 }
 

@@ -1,8 +1,10 @@
 // The four kinds of agent, each on the real program that speaks its protocol.
 
+import { join } from 'node:path'
 import { createAcpAgent } from '../../../src/actors/agents/acp.ts'
 import { createClaudeAgent } from '../../../src/actors/agents/claude.ts'
 import { createCodexAgent } from '../../../src/actors/agents/codex.ts'
+import { createCommandAgent } from '../../../src/actors/agents/command.ts'
 import { agentBinaries } from '../binaries.ts'
 import { claudeHome, codexHome } from '../homes.ts'
 import type { Candidate } from './ground.ts'
@@ -11,8 +13,40 @@ export async function candidates(): Promise<Candidate[]> {
   const binaries = await agentBinaries()
   return [
     {
+      kind: 'command',
+      // Its prompt is a file, its turn a process: there is no conversation, and what it is about it says in lines.
+      can: {
+        protocol: false,
+        resume: false,
+        fork: false,
+        steer: false,
+        ask: false,
+        items: false,
+        usage: false,
+        exhausted: false,
+        resetTime: false,
+        sandbox: false,
+      },
+      create: ({ processes }, { name, messagesUrl }, { wrap = '', env = {} }) =>
+        createCommandAgent({
+          ...{ name: 'command', command: `${wrap} ${process.execPath} ${join(import.meta.dirname, 'shell-agent.mjs')}`.trim() },
+          ...{ namespace: true, processes, env: { MODEL_URL: messagesUrl, MODEL_KEY: name, ...committer, ...env } },
+        }),
+    },
+    {
       kind: 'codex',
-      can: { protocol: true, resume: true, fork: true, steer: true, ask: true, items: true, usage: true, resetTime: true, sandbox: true },
+      can: {
+        protocol: true,
+        resume: true,
+        fork: true,
+        steer: true,
+        ask: true,
+        items: true,
+        usage: true,
+        exhausted: true,
+        resetTime: true,
+        sandbox: true,
+      },
       create: ({ folder, processes }, { name, responsesUrl }, { wrap = '', env = {} }) =>
         createCodexAgent({
           ...{
@@ -31,7 +65,18 @@ export async function candidates(): Promise<Candidate[]> {
     {
       kind: 'claude',
       // Its commands can write in their clone, where bubblewrap and socat are installed, and anywhere where they are not.
-      can: { protocol: true, resume: true, fork: true, steer: true, ask: true, items: true, usage: true, resetTime: true, sandbox: false },
+      can: {
+        protocol: true,
+        resume: true,
+        fork: true,
+        steer: true,
+        ask: true,
+        items: true,
+        usage: true,
+        exhausted: true,
+        resetTime: true,
+        sandbox: false,
+      },
       create: ({ folder, processes }, { name, messagesUrl }, { wrap = '', env = {} }) =>
         createClaudeAgent({
           ...{
@@ -50,6 +95,7 @@ export async function candidates(): Promise<Candidate[]> {
     },
     {
       kind: 'codex-acp',
+      refusals: { unauthorized: 'agent' },
       // It tells how full its context is, and not what was used.
       can: {
         ...{
@@ -60,6 +106,7 @@ export async function candidates(): Promise<Candidate[]> {
           ask: false,
           items: true,
           usage: false,
+          exhausted: true,
           resetTime: false,
           sandbox: true,
         },
@@ -75,6 +122,7 @@ export async function candidates(): Promise<Candidate[]> {
     },
     {
       kind: 'claude-agent-acp',
+      refusals: { overloaded: 'environment' },
       // Its edits are asked for, its commands are allowed: nothing keeps these to the worktree.
       can: {
         ...{
@@ -85,6 +133,7 @@ export async function candidates(): Promise<Candidate[]> {
           ask: true,
           items: true,
           usage: true,
+          exhausted: false,
           resetTime: false,
           sandbox: false,
         },
@@ -99,6 +148,15 @@ export async function candidates(): Promise<Candidate[]> {
         }),
     },
   ]
+}
+
+/** Of the kind, or of the program for one that several speak. */
+export async function candidateOf(kind: string): Promise<Candidate> {
+  return (await candidates()).find((candidate) => candidate.kind === kind)!
+}
+
+const committer = {
+  ...{ GIT_AUTHOR_NAME: 'Ada', GIT_AUTHOR_EMAIL: 'ada@example.com', GIT_COMMITTER_NAME: 'Ada', GIT_COMMITTER_EMAIL: 'ada@example.com' },
 }
 
 /** How codex-acp is told its bounds, since the protocol has no words for them: by the variables of the turn. */

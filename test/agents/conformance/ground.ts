@@ -22,6 +22,8 @@ export interface Abilities {
   /** Tells what it does by kind, and which files it touches. */
   items: boolean
   usage: boolean
+  /** Says by a code that its thread is full. */
+  exhausted: boolean
   /** Tells when a used-up plan is renewed. */
   resetTime: boolean
   /** Its commands can write nowhere but where they are to. */
@@ -32,6 +34,8 @@ export interface Abilities {
 export interface Candidate {
   kind: string
   can: Abilities
+  /** Refusals of a provider that it has another class for than the others, since it tells of them in words only. */
+  refusals?: Partial<Record<string, 'agent' | 'environment'>>
   /** Makes the agent for a scenario. `wrap` is put before its command, for what stands between it and us. */
   create: (
     place: Ground,

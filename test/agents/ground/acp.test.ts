@@ -1,7 +1,7 @@
 // The scripted model before the real agents that speak the Agent Client Protocol, and before several agents at once.
 
 import { describe, expect, test } from 'vitest'
-import { say, shell } from './model/steps.ts'
+import { say, shell } from '../model/steps.ts'
 import { claudeAgentAcp, codexAcp } from './talk/acp.ts'
 import { claude } from './talk/claude.ts'
 import { codex } from './talk/codex.ts'

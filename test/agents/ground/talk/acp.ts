@@ -1,8 +1,8 @@
 // Talks the Agent Client Protocol, version 1, with Zed's codex-acp and with claude-agent-acp.
 
-import { agentBinaries } from '../binaries.ts'
-import { claudeHome, codexHome } from '../homes.ts'
-import { startProgram, type Message } from '../program.ts'
+import { agentBinaries } from '../../binaries.ts'
+import { claudeHome, codexHome } from '../../homes.ts'
+import { startProgram, type Message } from '../../program.ts'
 import type { Agent, Outcome, Place, TalkOptions } from './talk.ts'
 
 type Command = readonly [string, ...string[]]

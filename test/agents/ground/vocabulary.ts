@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { eventually, run } from '../actors/repository.ts'
+import { eventually, run } from '../../actors/repository.ts'
 import {
   answer,
   ask,
@@ -21,7 +21,7 @@ import {
   when,
   write,
   type Failure,
-} from './model/steps.ts'
+} from '../model/steps.ts'
 import { talkWith, type Agent } from './talk/talk.ts'
 
 const schema = { type: 'object', properties: { verdict: { type: 'string' } }, required: ['verdict'], additionalProperties: false }

@@ -1,7 +1,7 @@
 // The scripted model before the real `codex app-server`.
 
 import { expect, test } from 'vitest'
-import { fail, say } from './model/steps.ts'
+import { fail, say } from '../model/steps.ts'
 import { codex } from './talk/codex.ts'
 import { talkWith } from './talk/talk.ts'
 import { testsOfAnswers, testsOfTheModel, testsOfWork } from './vocabulary.ts'

@@ -1,7 +1,7 @@
 // The scripted model before the real `claude`.
 
 import { expect, test } from 'vitest'
-import { fail, say } from './model/steps.ts'
+import { fail, say } from '../model/steps.ts'
 import { claude } from './talk/claude.ts'
 import { talkWith } from './talk/talk.ts'
 import { testsOfAnswers, testsOfTheModel, testsOfWork } from './vocabulary.ts'

@@ -4,11 +4,11 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, onTestFinished } from 'vitest'
-import { makeRepository } from '../../actors/repository.ts'
-import { agentBinaries } from '../binaries.ts'
-import type { Script } from '../model/scenario.ts'
-import { createModel, type ScenarioHandle } from '../model/server.ts'
-import type { Program } from '../program.ts'
+import { makeRepository } from '../../../actors/repository.ts'
+import { agentBinaries } from '../../binaries.ts'
+import type { Script } from '../../model/scenario.ts'
+import { createModel, type ScenarioHandle } from '../../model/server.ts'
+import type { Program } from '../../program.ts'
 
 export interface Prompt {
   text: string

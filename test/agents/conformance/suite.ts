@@ -4,15 +4,27 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { endOrphans } from '../../../src/actors/agents/orphans.ts'
 import { isAlive } from '../../actors/repository.ts'
 import { agentBinaries } from '../binaries.ts'
 import { codexSchema, watchCodex, type CodexSchema } from '../codex-protocol.ts'
 import { createModel, type Model } from '../model/server.ts'
 import { always, answer, ask, fail, flood, hang, say, shell, slow, usage, when, write } from '../model/steps.ts'
-import { candidates } from './candidates.ts'
-import { areAtWork, createGround, git, play, read, stillAtWork, threadOf, twoAtWork, until, type Ground, type Played } from './ground.ts'
+import {
+  areAtWork,
+  createGround,
+  git,
+  play,
+  read,
+  stillAtWork,
+  threadOf,
+  twoAtWork,
+  until,
+  type Candidate,
+  type Ground,
+  type Played,
+} from './ground.ts'
 import type { OwnedTurn } from './owner.ts'
 
 let model: Model
@@ -47,7 +59,8 @@ const commit = shell('git add --all && git commit --quiet --message "Greet" && g
 
 const isStarted = ({ events }: Played): boolean => events.some(({ type }) => type === 'started')
 const leaderOf = ({ events }: Played): number => events.flatMap((event) => (event.type === 'started' ? [event.process.group] : []))[0]!
-describe.each(await candidates())('$kind', (candidate) => {
+/** Registers all trials of the contract for this kind. */
+export function testsOfContract(candidate: Candidate): void {
   const { can } = candidate
 
   /** Another turn in the thread of one that was cut off, to the end. */
@@ -239,8 +252,13 @@ describe.each(await candidates())('$kind', (candidate) => {
     const refusal = more === undefined ? fail(reason as 'unauthorized') : fail(reason as 'rate-limit', more)
     const played = play(candidate, place, model, [always(() => refusal)])
     const result = await played.turn.result
-    expect(result).toMatchObject({ outcome: 'failed', failure, code: expect.any(String), reason: expect.stringMatching(/\S/) })
-    if (reason === 'context-exhausted') expect(result).toMatchObject({ exhausted: true })
+    expect(result).toMatchObject({
+      outcome: 'failed',
+      failure: candidate.refusals?.[reason] ?? failure,
+      code: expect.any(String),
+      reason: expect.stringMatching(/\S/),
+    })
+    if (reason === 'context-exhausted') expect(result.exhausted ?? false).toBe(can.exhausted)
     else if (can.resume) await goOn(place, result.thread)
   })
 
@@ -321,4 +339,4 @@ describe.each(await candidates())('$kind', (candidate) => {
     expect(isAlive(group)).toBe(false)
     await goOn(place, thread)
   })
-})
+}

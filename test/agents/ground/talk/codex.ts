@@ -1,8 +1,8 @@
 // Talks with `codex app-server`: JSON-RPC in lines, without the `jsonrpc` member.
 
-import { agentBinaries } from '../binaries.ts'
-import { codexHome } from '../homes.ts'
-import { startProgram, type Message } from '../program.ts'
+import { agentBinaries } from '../../binaries.ts'
+import { codexHome } from '../../homes.ts'
+import { startProgram, type Message } from '../../program.ts'
 import type { Agent, Outcome } from './talk.ts'
 
 export const codex: Agent = async ({ folder, repository, scenario }, { retries = 0, schema, reply, note }, started) => {

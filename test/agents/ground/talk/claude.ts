@@ -1,9 +1,9 @@
 // Talks with `claude -p` in streamed JSON: several turns a process, and its control protocol for questions and interrupts.
 
 import { randomUUID } from 'node:crypto'
-import { agentBinaries } from '../binaries.ts'
-import { claudeHome } from '../homes.ts'
-import { startProgram } from '../program.ts'
+import { agentBinaries } from '../../binaries.ts'
+import { claudeHome } from '../../homes.ts'
+import { startProgram } from '../../program.ts'
 import type { Agent, Outcome } from './talk.ts'
 
 export const claude: Agent = async ({ folder, repository, scenario }, { retries = 0, subscription, schema, reply, note }, started) => {
