@@ -2,6 +2,7 @@
 
 import { resolveKinds } from './actors/system/index.ts'
 import { createReader, worktreeFinder } from './app/reader.ts'
+import { createPreview } from './app/prompt-preview.ts'
 import { definitions } from './app/definitions.ts'
 import type { Reader } from './app/contract.ts'
 import type { Config } from './config.ts'
@@ -20,6 +21,7 @@ export function openReader(config: Config): Reader {
     worktreeOf: worktreeFinder(config.dataFolder),
     hosted: config.forge.kind !== 'local',
     linear: config.tracker.kind === 'linear',
+    preview: createPreview({ config, store, database: store.database }),
     close: () => store.close(),
   })
 }

@@ -93,7 +93,28 @@ const forge = z.discriminatedUnion('kind', [
     .describe('GitHub.'),
 ])
 
+const sizeUnits = { k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 } as const
+const size = z
+  .string()
+  .regex(/^[1-9][0-9]*[kmg]$/)
+  .meta({ examples: ['512m', '8g'] })
+  .transform((written) => Number(written.slice(0, -1)) * sizeUnits[written.at(-1) as keyof typeof sizeUnits])
+
+/** Of every kind of agent. */
+const anyAgent = {
+  namespace: z.boolean().default(true).describe('Its processes live and end in a PID namespace of their own, where the system allows one.'),
+  bounds: z
+    .strictObject({
+      memory: size.nullable().default(null).describe("Of all its processes together; null is three quarters of the machine's."),
+      cpu: duration.nullable().default(null).describe('Processor time of each of its processes.'),
+      file: size.nullable().default(null).describe('The largest file that it may write.'),
+      free: size.prefault('256m').describe('What has to stay free of the disk that its worktree is on.'),
+    })
+    .prefault({}),
+}
+
 const modelAgent = {
+  ...anyAgent,
   model: text.nullable().default(null),
   effort: text.nullable().default(null),
   sandbox: z.enum(['read-only', 'workspace-write', 'danger-full-access']).default('workspace-write'),
@@ -116,6 +137,7 @@ const agent = z.discriminatedUnion('kind', [
         .default(leastConfidence)
         .describe('How sure `classify` has to be, from 0 to 1, to be believed instead of the fixed rules.'),
       env: environment.default({}),
+      ...anyAgent,
     })
     .describe('Any command line, run in the worktree by /bin/sh -c.'),
   z.strictObject({ kind: z.literal('codex'), command: command.default('codex app-server'), ...modelAgent }).describe('Codex.'),
@@ -304,7 +326,7 @@ const project = z.strictObject({
       extra: path.nullable().default(null).describe('A file of more instructions for every run.'),
     })
     .prefault({})
-    .describe('Workflow files are read from the worktree.'),
+    .describe('Workflow files are read from the base branch.'),
 })
 
 export const configSchema = z

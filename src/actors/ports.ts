@@ -33,7 +33,7 @@ export interface AgentRequest {
   /** `runs/KEY/run-N`: prompt, context, result and output live here. */
   folder: string
   prompt: string
-  /** Pictures that belong to the prompt, for agents that can look at them. */
+  /** Pictures among the attachments, named in the prompt, for agents that can look at them. */
   images: readonly { path: string; mediaType: string }[]
   context: unknown
   /** Whether the commands of a sandboxed agent reach the network. */
@@ -159,13 +159,8 @@ export interface ReviewRequest {
 export interface ReviewCheckouts {
   /** Contract: idempotent. A checkout of exactly this head, write-protected and apart from the issue's worktree; one that is there is replaced. */
   prepare: (request: ReviewRequest) => Promise<Worktree>
-  /**
-   * Contract: read-only. The change from `from` (null: from nothing) to `to`, the paths that differ, and the file `guidance` as the
-   * base has it; null when it has none.
-   */
-  scope: (
-    request: ReviewRequest & { guidance: string | null },
-  ) => Promise<{ from: string | null; to: string; files: string[]; guidance: string | null }>
+  /** Contract: read-only. The change from `from` (null: from nothing) to `to`, and the paths that differ. */
+  scope: (request: ReviewRequest) => Promise<{ from: string | null; to: string; files: string[] }>
   /**
    * Contract: read-only. What the reviewer has changed in its checkout (`dirty`, and a `head` that is not the one under review), and
    * which of its findings are of the change. Throws FatalError `worktree-missing` or `worktree-broken`.

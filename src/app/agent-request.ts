@@ -1,129 +1,116 @@
 // What an agent is asked in one turn: its prompt, its context, and the folder that they are kept in.
 
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { parseDescription } from '../actors/agents/description.ts'
+import { findImages } from '../actors/agents/images.ts'
 import { composePrompt } from '../actors/agents/prompt.ts'
+import { filesOf } from '../actors/agents/turn-process.ts'
 import type { AgentRequest, PromptContext, ReviewCheckouts, Tracker } from '../actors/ports.ts'
+import type { Instructions, InstructionsRequest } from '../actors/workspace/instructions.ts'
 import type { Config } from '../config.ts'
 import { FatalError, toErrorData } from '../errors.ts'
 import type { SessionInput } from '../machines/run/inputs.ts'
+import type { Surroundings } from './surroundings.ts'
 
 export interface RequestHost {
   config: Config
-  reviews: ReviewCheckouts
-  tracker: () => Tracker
+  reviews: Pick<ReviewCheckouts, 'scope'>
+  tracker: () => Pick<Tracker, 'promptContext'>
+  instructions: (request: InstructionsRequest) => Promise<Instructions>
+  surroundings: (issue: string, runId: string) => Surroundings
   log: (line: { issue: string; run: string; message: string }) => void
+  /** Where attachments are put instead of the run's folder. */
+  attachments?: string
 }
 
-/** Writes the run's folder and describes the turn. */
-export async function prepareRequest({ config, reviews, tracker, log }: RequestHost, input: SessionInput): Promise<AgentRequest> {
+/** A turn, and what of the project the machine does not know. */
+export interface Turn {
+  input: SessionInput
+  /** The project's own base branch; `input.base` may be that of another change. */
+  base: string
+  /** What the agent will find: default, what is in its worktree. */
+  at?: InstructionsRequest['at']
+}
+
+/** Makes the run's folder and describes the turn. */
+export async function prepareRequest(host: RequestHost, turn: Turn): Promise<AgentRequest> {
+  await mkdir(folderOf(host.config, turn.input), { recursive: true, mode: 0o700 })
+  return describeTurn(host, turn)
+}
+
+export const attachmentsIn = (folder: string): string => join(folder, 'attachments')
+
+const folderOf = ({ dataFolder }: Config, { key, runId, turn }: SessionInput): string =>
+  join(dataFolder, 'runs', key, turn > 1 ? `${runId}-turn-${turn}` : runId)
+
+/** Writes nothing but the attachments that the tracker fetches. */
+export async function describeTurn(host: RequestHost, { input, base: projectBase, at }: Turn): Promise<AgentRequest> {
+  const { config, reviews, instructions, surroundings } = host
   const project = config.projects.find(({ id }) => id === input.project)
   if (!project) throw new FatalError('unknown-project', `There is no project '${input.project}' in the configuration any more.`)
-  const folder = join(config.dataFolder, 'runs', input.key, input.turn > 1 ? `${input.runId}-turn-${input.turn}` : input.runId)
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const background = await backgroundOf(input, { tracker: tracker(), folder, log })
-  const change = input.type === 'review' ? await scopeOf(reviews, input, project.prompts.review) : null
-  const workflow = change === null ? readOptional(input.worktree, project.prompts.implementation) : change.workflow
-  const {
-    key,
-    title,
-    description,
-    url,
-    branch,
-    base,
-    attempt,
-    type,
-    messages,
-    question,
-    review,
-    checks,
-    incident,
-    lastFailure,
-    uncommitted,
-  } = input
+  const folder = folderOf(config, input)
+  const { key, title, description, url, branch, base, attempt, type, worktree, past } = input
+  const background = await backgroundOf(host, input, folder)
+  const { images, leftOut } = await findImages((background?.attachments ?? []).flatMap(({ path }) => path ?? []))
+  const change = type === 'review' ? await reviews.scope({ project: input.project, key, base, head: past! }) : null
+  const { workflow, changed } = await instructions({
+    project: input.project,
+    base: projectBase,
+    workflow: type === 'review' ? project.prompts.review : project.prompts.implementation,
+    at: at ?? { folder: worktree },
+  })
+  const { messages, question, review, checks, incident, uncommitted, lastFailure, parent, umbrella, turnKind, recovery } = input
+  const around = surroundings(input.issue, input.runId)
+  const given = { messages, question, review, checks, incident, uncommitted, lastFailure, parent, umbrella }
+  const { completion, round, pastPatch, protectedPaths, conflict, replaces } = input
   return {
     agent: input.agent,
     issue: key,
     project: input.project,
     runId: input.runId,
     runType: type,
-    turnKind: input.turnKind,
+    turnKind,
     attempt,
     branch,
     base,
-    worktree: input.worktree,
+    worktree,
     folder,
     prompt: composePrompt({
-      ...{
-        key,
-        title,
-        description,
-        background,
-        url,
-        branch,
-        base,
-        attempt,
-        messages,
-        question,
-        review,
-        checks,
-        incident,
-        lastFailure,
-        uncommitted,
-      },
-      parent: input.parent,
-      runType: type,
-      ...promptContext(input),
-      change,
-      workflow,
-      extra: project.prompts.extra === null ? null : readFileSync(project.prompts.extra, 'utf8'),
+      ...{ runType: type, turnKind, key, title, description, url, branch, base, attempt, background, change, workflow, recovery },
+      ...{ completion, round, past, pastPatch, protectedPaths, conflict, replaces, ...given, ...around },
+      images: { given: images.length, leftOut },
+      contextFile: filesOf(folder).context,
+      extra: project.prompts.extra === null ? null : await readFile(project.prompts.extra, 'utf8'),
+      instructions: { base: projectBase, changed },
     }),
-    images: [],
+    images,
     network: project.network,
     context: {
-      issue: { key, title, description, url },
-      run: { id: input.runId, type, attempt, turn: input.turn, kind: input.turnKind, recovery: input.recovery },
-      ...{ messages, question, review, checks, incident, uncommitted, lastFailure, parent: input.parent },
-      ...(change === null ? {} : { change: { from: change.from, to: change.to, files: change.files } }),
+      issue: { key, title, description, sections: parseDescription(description), url },
+      run: { id: input.runId, type, attempt, turn: input.turn, kind: turnKind, recovery },
+      ...given,
+      ...around,
+      background,
+      images,
+      ...(change === null ? {} : { change }),
     },
     timeout: input.timeout,
     thread: input.thread,
-    recovery: input.recovery,
+    recovery,
   }
 }
 
 /** A tracker that does not answer keeps no agent from its work. */
 async function backgroundOf(
+  { tracker, log, attachments }: RequestHost,
   { issue, key, runId }: SessionInput,
-  { tracker, folder, log }: { tracker: Tracker; folder: string; log: RequestHost['log'] },
+  folder: string,
 ): Promise<PromptContext | null> {
   try {
-    return (await tracker.promptContext?.({ issue, folder: join(folder, 'attachments') })) ?? null
+    return (await tracker().promptContext?.({ issue, folder: attachments ?? attachmentsIn(folder) })) ?? null
   } catch (error) {
     log({ issue: key, run: runId, message: `What the tracker has beside the issue's text is not known: ${toErrorData(error).message}` })
-    return null
-  }
-}
-
-const promptContext = (input: SessionInput) => {
-  const { turnKind, completion, recovery, round, past, pastPatch, protectedPaths, conflict, replaces, umbrella } = input
-  return { turnKind, completion, recovery, round, past, pastPatch, protectedPaths, conflict, replaces, umbrella }
-}
-
-/** What a reviewer is to look at. Its instructions are the base's: a change does not instruct its own reviewer. */
-async function scopeOf(reviews: ReviewCheckouts, { project, key, base, past }: SessionInput, guidance: string | null) {
-  const { guidance: text, ...scope } = await reviews.scope({ project, key, base, head: past!, guidance })
-  return { ...scope, workflow: guidance === null || text === null ? null : { name: guidance, text: text.slice(0, longestWorkflow) } }
-}
-
-const longestWorkflow = 256 * 1024
-
-/** A project's own instructions, from the worktree; not there is an answer, too long is cut. */
-function readOptional(folder: string, name: string | null): { name: string; text: string } | null {
-  if (name === null) return null
-  try {
-    return { name, text: readFileSync(join(folder, name), 'utf8').slice(0, longestWorkflow) }
-  } catch {
     return null
   }
 }

@@ -1,5 +1,6 @@
 // The agents of a configuration, by their names.
 
+import { createClaudeAgent } from '../actors/agents/claude.ts'
 import { createClassifier } from '../actors/agents/classifier.ts'
 import { createCodexAgent } from '../actors/agents/codex.ts'
 import { createCommandAgent } from '../actors/agents/command.ts'
@@ -18,13 +19,13 @@ interface Host {
 }
 
 const makers: { [Kind in AgentConfig['kind']]?: (agent: Of<Kind>, host: Host) => Agent } = {
-  command({ command, env, classify, confidence }, { name, folder, processes }) {
+  command({ command, env, classify, confidence, namespace, bounds }, { name, folder, processes }) {
     const reading =
       classify === null ? {} : { classify: createClassifier({ command: classify, env, folder, processes }), leastConfidence: confidence }
-    return { ...createCommandAgent({ name, command, env, processes }), ...reading }
+    return { ...createCommandAgent({ name, command, env, processes, namespace, bounds }), ...reading }
   },
-  codex: ({ command, env, model, effort, sandbox }, { name, processes }) =>
-    createCodexAgent({ name, command, env, processes, model, effort, sandbox }),
+  claude: ({ kind: _kind, ...agent }, { name, processes }) => createClaudeAgent({ ...agent, name, processes }),
+  codex: ({ kind: _kind, ...agent }, { name, processes }) => createCodexAgent({ ...agent, name, processes }),
 }
 
 export function createAgents({ agents, dataFolder: folder }: Config, processes: ProcessRecords): Map<string, Agent> {

@@ -103,6 +103,18 @@ export interface Explanation {
   causes: TimelineEntry[]
 }
 
+/** `prompt` is null where there is nothing to be told: `reason` says why. `notes`: what is not as it would be, where anything is not. */
+export interface PromptPreview {
+  key: string
+  runId: string | null
+  runType: string | null
+  agent: string | null
+  prompt: string | null
+  images: { path: string; mediaType: string }[]
+  reason: string | null
+  notes: string[]
+}
+
 export interface IssueQuery {
   project?: string
   phase?: string
@@ -118,6 +130,8 @@ export interface Reader {
   timeline(key: string, options?: { since?: number; limit?: number }): TimelineEntry[]
   /** The snapshots of the issue and its children at `at` (default: now), recomputed from the journal. */
   snapshot(key: string, at?: number): { seq: number; at: string; address: string; value: unknown; context: unknown; status: string }[]
+  /** What the next run of the issue would be told if it began now; `runType`: if it were of this type. Writes nothing. */
+  preview(key: string, runType?: string): Promise<PromptPreview>
   feed(options?: { since?: number; level?: FeedEntry['level']; limit?: number }): FeedEntry[]
   /** Whoever has let us in and where things do not go on until a person does something. */
   troubles(): Trouble[]

@@ -32,7 +32,7 @@ import type {
   VerifyInput,
 } from '../machines/run/inputs.ts'
 import type { Phase } from '../machines/vocabulary.ts'
-import { prepareRequest } from './agent-request.ts'
+import { prepareRequest, type RequestHost } from './agent-request.ts'
 import { doubts } from './doubts.ts'
 
 export interface EffectsHost {
@@ -45,6 +45,8 @@ export interface EffectsHost {
   tracker: () => Tracker
   workspace: Workspace
   reviews: ReviewCheckouts
+  instructions: RequestHost['instructions']
+  surroundings: RequestHost['surroundings']
   agents: ReadonlyMap<string, Agent>
   postToFeed: (id: string, report: Record<string, unknown>) => void
   log: (line: { issue: string; run: string; message: string }) => void
@@ -93,7 +95,7 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
       await host.ready
       // What nobody has told of yet, a new blocker above all, ends the run before its agent begins.
       if (input.turn === 1) await host.lookAtTracker(input.issue)
-      return prepareRequest(host, await withBase(input))
+      return prepareRequest(host, { input: await withBase(input), base: (await forge().repository(input.project)).base.name })
     },
     onLine: ({ project, issue, runId }, line) => host.onLine({ project, key: issue, runId, line }),
     nudge: composeNudge,

@@ -27,6 +27,7 @@ import type { SqliteDatabase } from '../persistence/database.ts'
 import { readFeed, type FeedRow } from '../persistence/feed.ts'
 import { findIssue, listIssues, type IssueKey } from '../persistence/issue-keys.ts'
 import type { ActorRow, MachineRow, StoreReader } from '../persistence/store.ts'
+import type { Preview } from './prompt-preview.ts'
 import type { Explanation, FeedEntry, IssueDocument, Reader, TimelineEntry } from './contract.ts'
 
 export interface ReaderOptions {
@@ -39,12 +40,13 @@ export interface ReaderOptions {
   hosted: boolean
   /** Whether issues are those of Linear. */
   linear: boolean
+  preview: Preview
   close: () => void
 }
 
 const iso = (at: number): string => new Date(at).toISOString()
 
-export function createReader({ store, database, kinds, worktreeOf, hosted, linear, close }: ReaderOptions): Reader {
+export function createReader({ store, database, kinds, worktreeOf, hosted, linear, preview, close }: ReaderOptions): Reader {
   const machines = new Map<number, MachineRow>()
   const machineOf = (id: number): MachineRow => {
     if (!machines.has(id)) for (const machine of store.state().machines) machines.set(machine.id, machine)
@@ -198,6 +200,11 @@ export function createReader({ store, database, kinds, worktreeOf, hosted, linea
           },
         ]
       })
+    },
+    async preview(key, runType) {
+      const found = findIssue(database, key)
+      const { value, context } = view(rootOf(found.issue))
+      return preview(value, context as IssueContext, runType)
     },
     feed: ({ since, level, limit = 200 } = {}) =>
       readFeed(database, { limit, ...(since === undefined ? {} : { since }), ...(level === undefined ? {} : { level }) }).map(toFeedEntry),

@@ -4,6 +4,7 @@ import { createProcessRecords } from '../actors/agents/orphans.ts'
 import type { Authorisation } from '../actors/ports.ts'
 import { useProcessHost } from '../actors/process.ts'
 import { createSystem, realClock, type ActorSystem, type Clock, type RandomSource } from '../actors/system/index.ts'
+import { createInstructions } from '../actors/workspace/instructions.ts'
 import { createReviewCheckouts } from '../actors/workspace/review-checkout.ts'
 import { createWorkspace } from '../actors/workspace/worktree.ts'
 import type { Config } from '../config.ts'
@@ -35,9 +36,11 @@ import { createOperator } from './operator.ts'
 import { tellPolicies } from './policies.ts'
 import { projectOf } from './policy.ts'
 import { createProviders, nameOf, type Providers } from './providers.ts'
+import { createPreview } from './prompt-preview.ts'
 import { createReader, worktreeFinder } from './reader.ts'
 import { createLook, reconcile, type Reconciling } from './reconciliation.ts'
 import { forget } from './retention.ts'
+import { readSurroundings } from './surroundings.ts'
 import { feedStately, type StatelyFeed } from './stately.ts'
 import { takeUp } from './taking-up.ts'
 
@@ -117,6 +120,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     tracker: () => providers.tracker,
     workspace,
     reviews: createReviewCheckouts({ folder: config.dataFolder }),
+    instructions: createInstructions({ folder: config.dataFolder }),
+    surroundings: (issue, runId) => readSurroundings(store, issue, runId),
     agents,
     postToFeed: (id, report) => {
       const { level, kind, issue, phase, status, summary } = report as unknown as FeedEntry
@@ -276,6 +281,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     worktreeOf,
     hosted,
     linear: config.tracker.kind === 'linear',
+    preview: createPreview({ config, store, database }),
     close() {},
   })
   announceHandled(system, hub, reader, database)

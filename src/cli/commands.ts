@@ -17,6 +17,7 @@ export const commands: Readonly<Record<string, Load>> = {
   explain: () => import('./explain.ts'),
   timeline: () => import('./timeline.ts'),
   replay: () => import('./replay.ts'),
+  'prompt-preview': () => import('./prompt-preview.ts'),
   feed: () => import('./feed.ts'),
   logs: () => import('./logs.ts'),
   prompt: () => import('./prompt.ts'),

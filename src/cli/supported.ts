@@ -3,7 +3,7 @@
 import type { Config } from '../config.ts'
 import { ConfigurationError } from '../errors.ts'
 
-const agentKinds = ['command', 'codex']
+const agentKinds = ['command', 'codex', 'claude']
 
 /** One sentence for each part of the configuration that this version does not run. */
 export function findUnsupported(config: Config): string[] {

@@ -70,6 +70,10 @@ export interface Finding {
   blocking?: boolean | undefined
   /** The forge's name of the conversation that it began, where it can be answered. */
   id?: string | undefined
+  /** Who has made it, where several have. */
+  author?: string | undefined
+  /** What was said to it, oldest first. */
+  replies?: { author: string; body: string }[] | undefined
 }
 
 /** What is said to one finding, by its id. */
@@ -82,6 +86,8 @@ export interface CheckFailure {
   name: string
   url: string | null
   summary: string
+  /** What its checks say of single lines, each with path and line; the one that says most is the summary too. */
+  annotations?: string[]
   logTail: string
   /** Equal for the same failure on another head; tells a repeated failure from a new one. */
   signature: string

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { agentBinaries, type AgentBinaries } from '../agents/binaries.ts'
-import { codexHome } from '../agents/homes.ts'
+import { claudeHome, codexHome } from '../agents/homes.ts'
 import { createModel, type Model, type ScenarioHandle } from '../agents/model/server.ts'
 import type { ModelRequest } from '../agents/model/request.ts'
 import type { Script } from '../agents/model/scenario.ts'
@@ -20,6 +20,14 @@ interface Kind {
 }
 
 const kinds: Kind[] = [
+  {
+    kind: 'claude',
+    agent: ({ claude }, folder, { name, messagesUrl }) => ({
+      kind: 'claude',
+      command: claude,
+      env: claudeHome(folder, messagesUrl, name).env,
+    }),
+  },
   {
     kind: 'codex',
     agent: ({ codex }, folder, { name, responsesUrl }) => ({

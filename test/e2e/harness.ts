@@ -79,10 +79,16 @@ export function createWorld(options: WorldOptions = {}) {
   mkdirSync(data, { recursive: true, mode: 0o700 })
   writeFileSync(join(folder, 'operator-token'), `${token}\n`, { mode: 0o600 })
   const writeConfig = (more: object = {}): void => {
+    // In a PID namespace a script would know itself by another number than the one that the journeys look for.
     const agents = Object.fromEntries(
       projects.map(({ id, agentCommand, agent }) => [
         id,
-        agent ?? { kind: 'command', command: agentCommand ?? `. '${scripts}'/"$SIGNALBOX_ISSUE.sh"`, env: { WORLD: folder } },
+        agent ?? {
+          kind: 'command',
+          namespace: false,
+          command: agentCommand ?? `. '${scripts}'/"$SIGNALBOX_ISSUE.sh"`,
+          env: { WORLD: folder },
+        },
       ]),
     )
     const configuration = {

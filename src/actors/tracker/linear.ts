@@ -77,6 +77,29 @@ export interface LinearTracker extends Tracker {
   inlet: NonNullable<Tracker['inlet']>
 }
 
+/**
+ * What an agent is to know of an issue, asked by somebody who owns nothing: with the tokens as they are, which are not refreshed, and
+ * nothing is written but the images.
+ */
+export function createLinearContext(
+  options: Pick<LinearTrackerOptions, 'settings' | 'database' | 'now' | 'after' | 'timeout'> & { log: (message: string) => void },
+): LinearTracker['promptContext'] {
+  const { settings, database, now, after, timeout, log } = options
+  const refresh = async (): Promise<never> => {
+    throw new FatalError('linear-unauthorized', 'Its token has to be refreshed, which is for the server to do.')
+  }
+  const workspaces = createWorkspaces({ database, vault: createVault(settings), now, refresh, log() {}, readOnly: true })
+  const calls = createCalls({ apiUrl: settings.apiUrl, workspaces: () => workspaces, now, after, timeout })
+  const rows = createIssueRows({ database, now })
+  const need = (id: string) => {
+    const row = rows.byId(id)
+    if (row !== undefined) return row
+    throw new FatalError('unknown-issue', `There is no issue ${id} of Linear.`)
+  }
+  const sessionRows = createSessionRows({ database, now })
+  return createPromptContext({ issues: { need }, sessionRows, workspaces, calls, apiUrl: settings.apiUrl, now, timeout, log })
+}
+
 export function createLinearTracker(options: LinearTrackerOptions): LinearTracker {
   const { settings, projects, database, now, after, wake, timeout } = options
   const warn = (message: string, issue?: string): void => options.log('warn', message, issue)

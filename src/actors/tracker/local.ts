@@ -59,6 +59,9 @@ export interface LocalTracker extends Tracker {
 
 const us = 'Signalbox'
 
+/** Comments that an agent is told of. */
+const mostComments = 100
+
 export function createLocalTracker(options: LocalTrackerOptions): LocalTracker {
   const { database, now, wake } = options
   const newId = options.newId ?? randomUUID
@@ -305,9 +308,12 @@ export function createLocalTracker(options: LocalTrackerOptions): LocalTracker {
     },
 
     async promptContext({ issue }) {
-      const { labels, priority } = toIssue(need(issue))
-      // What people say here reaches a run as messages.
-      return { labels, priority, estimate: null, dueDate: null, guidance: [], comments: [], attachments: [] }
+      const row = need(issue)
+      const { labels, priority } = toIssue(row)
+      // Also what a run was given as a message: later ones are not given it again.
+      const said = rows.comments(row.id).filter(({ kind }) => kind === 'comment' || kind === 'prompt')
+      const comments = said.slice(-mostComments).map(({ author, at, text }) => ({ author, at, body: text }))
+      return { labels, priority, estimate: null, dueDate: null, guidance: [], comments, attachments: [] }
     },
 
     async facts({ issue }) {

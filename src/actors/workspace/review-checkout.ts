@@ -55,11 +55,7 @@ export function createReviewCheckouts({ folder }: { folder: string }): ReviewChe
     async scope(request) {
       const place = placeFor(request)
       const { fork, files } = await changeOf(place, request)
-      const { guidance } = request
-      if (guidance === null) return { from: fork, to: request.head, files, guidance: null }
-      // As the base has it: a change must not tell its own reviewer what to look at.
-      const text = await contentOf(place, await baseOf(place, request), posix.normalize(guidance))
-      return { from: fork, to: request.head, files, guidance: text }
+      return { from: fork, to: request.head, files }
     },
 
     async inspect(request) {
@@ -145,9 +141,13 @@ async function changeOf(
   return { fork, ...(await look.change(fork, request.head)) }
 }
 
-/** The text of a file in a commit; null when there is none. Each byte as one character. */
-async function contentOf({ repository }: ReviewPlace, commit: string, path: string, encoding: 'utf8' | 'latin1' = 'utf8') {
-  const { exitCode, stdout } = await git(['cat-file', 'blob', `${commit}:${path}`], { cwd: repository, encoding, allow: [0, 128] })
+/** A file in a commit, each byte as one character; null when there is none. */
+async function contentOf({ repository }: ReviewPlace, commit: string, path: string): Promise<string | null> {
+  const { exitCode, stdout } = await git(['cat-file', 'blob', `${commit}:${path}`], {
+    cwd: repository,
+    encoding: 'latin1',
+    allow: [0, 128],
+  })
   return exitCode === 0 ? stdout : null
 }
 
@@ -173,7 +173,7 @@ const toPath = (written: string, checkout: string): string =>
 
 /** 0 for what is not (any more) a file. */
 async function countLines(place: ReviewPlace, head: string, path: string): Promise<number> {
-  const text = await contentOf(place, head, path, 'latin1').catch(tooLarge)
+  const text = await contentOf(place, head, path).catch(tooLarge)
   if (text === null || text === '') return 0
   return text.split('\n').length - (text.endsWith('\n') ? 1 : 0)
 }

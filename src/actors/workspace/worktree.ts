@@ -202,6 +202,21 @@ function ignoreMissing(error: unknown): void {
   if (!(error instanceof FatalError)) throw error
 }
 
+/** Read-only: the commit that a preparation which keeps nothing would begin with. Throws FatalError `base-missing`. */
+export async function nextHead(dataFolder: string, request: WorkspaceRequest & { restartFrom: string | null }): Promise<string> {
+  const { project, key, base, branch, restartFrom } = request
+  const at = placeOf(dataFolder, project, key)
+  const refs = { base: `refs/heads/${base}`, branch: `refs/heads/${branch}` }
+  const there = await readRefs(at.repository, [refs.base, refs.branch])
+  const head = there.get(refs.base)
+  if (head === undefined) throw new FatalError('base-missing', `The base branch ${base} of ${project} is not in ${at.repository}.`)
+  const published = there.get(refs.branch) ?? null
+  if (!existsSync(at.clone)) return published ?? head
+  if (restartFrom !== null && (await isThere(at, restartFrom))) return restartFrom
+  const local = (await readRefs(at.clone, [refs.branch])).get(refs.branch) ?? null
+  return targetOf(at, { base: head, published, local })
+}
+
 /**
  * The commit that the branch goes on from: the published one and what goes on from it locally. Where the two have diverged
  * (the agent rewrote published commits, or somebody pushed others) the published one rules. A branch without commits of its

@@ -35,8 +35,7 @@ const andEscalate = (c: IssueContext, patch: Patch, reason: string): Patch => ({
 // --- the start -----------------------------------------------------------------------------------
 
 /** Reserves what the run will use, and gives it what people said. */
-export function claim(c: IssueContext): Patch {
-  const type = neededRun(c)!
+export function claim(c: IssueContext, type: RunType = neededRun(c)!): Patch {
   const id = `run-${c.runs + 1}`
   return {
     claimed: true,
@@ -81,9 +80,17 @@ function objections(c: IssueContext, headSha: string): RunInput['review'] {
   return {
     reviewer: blocking.map(([reviewer]) => reviewer).join(', '),
     body: blocking.length === 1 ? only.body : blocking.map(([reviewer, { body }]) => `${reviewer}: ${body}`).join('\n\n'),
-    comments: blocking.flatMap(([, { comments }]) => comments),
+    comments: blocking.flatMap(([reviewer, { comments }]) =>
+      blocking.length === 1 ? comments : comments.map((comment) => ({ ...comment, author: reviewer })),
+    ),
     headSha,
   }
+}
+
+/** Everything that the next run would be told if it were of this type and began now. */
+export const nextAssignment = (c: IssueContext, type: RunType): RunInput => {
+  const free = c.run === null ? c : { ...c, run: null, inbox: giveBack(c.inbox, c.run) }
+  return assignment({ ...free, ...claim(free, type) })
 }
 
 /** Everything that the run is told. */

@@ -61,14 +61,12 @@ test('of a commit that is not there is refused', async () => {
   await expect(reviews.prepare({ ...asked, base: 'nowhere' })).rejects.toMatchObject({ code: 'base-missing' })
 })
 
-test('F42: the scope is the change since the fork, and the instructions are those of the base', async () => {
+test('the scope is the change since the fork', async () => {
   const { reviews, asked, head, it } = await reviewed()
   const from = run(it.repository, 'rev-parse', 'trunk')
   it.advanceBase({ 'other.txt': 'o\n' })
   const files = ['REVIEW.md', 'a.txt', 'old.txt', 'sub/b.txt']
-  expect(await reviews.scope({ ...asked, guidance: './REVIEW.md' })).toEqual({ from, to: head, files, guidance: 'Look well.\n' })
-  expect(await reviews.scope({ ...asked, guidance: 'NONE.md' })).toMatchObject({ guidance: null })
-  expect(await reviews.scope({ ...asked, guidance: '/etc/passwd' })).toMatchObject({ guidance: null })
+  expect(await reviews.scope(asked)).toEqual({ from, to: head, files })
 })
 
 test('findings are bound to lines that are there in changed files, and all others are kept as they were written', async () => {

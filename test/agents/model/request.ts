@@ -30,6 +30,8 @@ export interface ModelRequest {
   conversation: string | null
   /** The schema of the answer, when one is asked for. */
   schema: unknown
+  /** The last words of the model, when its agent urges it to answer by a tool instead; Claude does so once. */
+  urged: string | null
   /** The HTTP status that was sent; null until then. */
   status: number | null
   /** The client closed the connection before the response had ended. */
@@ -41,11 +43,11 @@ type Part = { type?: string; [key: string]: unknown }
 
 export type Neutral = Pick<
   ModelRequest,
-  'model' | 'system' | 'said' | 'context' | 'results' | 'images' | 'tools' | 'conversation' | 'schema'
+  'model' | 'system' | 'said' | 'context' | 'results' | 'images' | 'tools' | 'conversation' | 'schema' | 'urged'
 >
 
 export const emptyNeutral = (): Neutral => ({
-  ...{ model: '', system: '', said: [], context: [], results: [], images: [], tools: [], conversation: null, schema: null },
+  ...{ model: '', system: '', said: [], context: [], results: [], images: [], tools: [], conversation: null, schema: null, urged: null },
 })
 
 const list = (value: unknown): Part[] => (Array.isArray(value) ? (value as Part[]) : [])
@@ -95,11 +97,15 @@ export function readMessagesRequest(body: Body): Neutral {
   neutral.tools = list(body['tools']).map((tool) => String(tool['name']))
   neutral.conversation = sessionOf(record(body['metadata'])['user_id'])
   neutral.schema = record(record(body['output_config'])['format'])['schema'] ?? null
+  let last: string | null = null
   for (const message of list(body['messages'])) {
+    neutral.urged = null
+    if (message['role'] === 'assistant') last = text(message['content'])
     if (message['role'] !== 'user') continue
     const parts: Part[] = typeof message['content'] === 'string' ? [{ type: 'text', text: message['content'] }] : list(message['content'])
     const texts = parts.filter((part) => part.type === 'text').map((part) => String(part['text']))
     for (const words of texts) (/^(<system-reminder>|\[Image: source: )/.test(words) ? neutral.context : neutral.said).push(words.trimEnd())
+    if (texts.some((words) => words.includes('[structured-output-enforce]'))) neutral.urged = last || null
     for (const part of parts) {
       if (part.type === 'image')
         neutral.images.push({ type: String(record(part['source'])['media_type']), data: String(record(part['source'])['data']) })

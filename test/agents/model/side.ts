@@ -8,11 +8,12 @@ const said = /^(\[SUGGESTION MODE|CRITICAL: Respond with TEXT ONLY)/
 /** Titles and probes come without tools; Codex says of a summary what it is. */
 export function isSide(request: ModelRequest): boolean {
   const { request_kind: kind = 'turn' } = JSON.parse(String(request.headers['x-codex-turn-metadata'] ?? '{}')) as { request_kind?: string }
-  return request.tools.length === 0 || kind !== 'turn' || said.test(request.said.at(-1) ?? '')
+  return request.urged !== null || request.tools.length === 0 || kind !== 'turn' || said.test(request.said.at(-1) ?? '')
 }
 
-/** A value that the schema allows where one is asked for, and otherwise a short text, which is a summary to who wants one. */
+/** The same words again to who urges, a value that the schema allows where one is asked for, and otherwise a short text, which is a summary to who wants one. */
 export function sideAnswer(request: ModelRequest): string {
+  if (request.urged !== null) return request.urged
   return request.schema === null ? '<summary>A side answer</summary>' : JSON.stringify(valueOf(request.schema))
 }
 

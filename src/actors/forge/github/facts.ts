@@ -73,9 +73,9 @@ export function createFacts(options: {
     const { project, number } = row
     const self = await repositories.self()
     const hasObjections = seen.latestOpinionatedReviews.nodes.some((review) => isObjection(review) && review.comments.nodes.length > 0)
-    const settled = hasObjections ? await threads.settled(project, seen.id) : new Set<string>()
+    const standing = hasObjections ? await threads.standing(project, seen.id) : { settled: new Set<string>(), replies: new Map() }
     const approvedAt = mirror.approvals(project, number, !needsMore(seen), seen.updatedAt)
-    const verdicts = verdictsOf(seen, { self, settled, approvedAt, own: options.reviews.of(project, number) })
+    const verdicts = verdictsOf(seen, { self, ...standing, approvedAt, own: options.reviews.of(project, number) })
     mirror.keepReviews(project, number, verdicts)
     return verdicts
   }

@@ -25,7 +25,7 @@ const jobSchema = z.object({
 })
 
 const longestSummary = 240
-const mostAnnotations = 3
+const mostAnnotations = 10
 const logBytes = 64 * 1024
 /** Rows of failures that are kept, so that what nobody asks about any more goes. In milliseconds. */
 const kept = 30 * 86_400_000
@@ -131,7 +131,15 @@ export function createFailures(options: { repositories: GithubRepositories; data
               ? textOf(annotations[0])
               : `ended with ${conclusion}`
     const said = log !== '' ? uptoError(log) : [output, run.text ?? '', ...annotations.map(textOf)].filter((text) => text !== '').join('\n')
-    return toFailureOf({ name: run.name, ending: `ended with ${conclusion}`, output: said, url: run.detailsUrl ?? run.url, summary })
+    const failure = toFailureOf({
+      name: run.name,
+      ending: `ended with ${conclusion}`,
+      output: said,
+      url: run.detailsUrl ?? run.url,
+      summary,
+    })
+    const told = ranked.filter(({ score }) => score > 0).map(({ annotation }) => line(textOf(annotation)))
+    return told.length < 2 ? failure : { ...failure, annotations: told }
   }
 
   return {

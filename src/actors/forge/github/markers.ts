@@ -4,3 +4,6 @@
 export const marker = (id: string): string => `<!-- signalbox:${id.replaceAll('--', '- -')} -->`
 
 export const isMarked = (body: string): boolean => body.includes('<!-- signalbox:')
+
+/** The words alone. */
+export const withoutMarkers = (body: string): string => body.replaceAll(/\s*<!-- signalbox:[^\n]*? -->/g, '')

@@ -3,10 +3,10 @@
 import { z } from 'zod'
 import { FatalError } from '../../../errors.ts'
 import { git } from '../../git.ts'
-import type { PublishInput } from '../../ports.ts'
+import type { Finding, PublishInput } from '../../ports.ts'
 import type { OpenRepository } from '../repository.ts'
 import type { Loader } from './loader.ts'
-import { marker } from './markers.ts'
+import { marker, withoutMarkers } from './markers.ts'
 import type { SeenPullRequest } from './queries.ts'
 import type { GithubRepositories } from './repositories.ts'
 import { isObjection, isSelf } from './verdicts.ts'
@@ -55,6 +55,8 @@ const reply = `mutation ($thread: ID!, $body: String!) {
 }`
 const resolve = `mutation ($thread: ID!) { resolveReviewThread(input: { threadId: $thread }) { clientMutationId } }`
 const mostPages = 10
+
+export type Reply = NonNullable<Finding['replies']>[number]
 
 export interface ThreadAnswer {
   /** GitHub's id of the thread. */
@@ -126,14 +128,27 @@ export function createThreads(options: { repositories: GithubRepositories; loade
   return {
     answerThreads,
 
-    /** The comments of threads that have been resolved. */
-    async settled(project: string, id: string): Promise<Set<string>> {
-      const { threads } = await read(project, id)
-      return new Set(
-        threads
-          .filter(({ isResolved }) => isResolved)
-          .flatMap(({ first, comments }) => [...first.nodes, ...comments.nodes].map(({ id: comment }) => comment)),
-      )
+    /**
+     * The comments of threads that have been resolved; and of the others what has been said to the first comment, by its id: by whoever
+     * has made it, and by us. What others say there is nobody's wish.
+     */
+    async standing(project: string, id: string): Promise<{ settled: Set<string>; replies: Map<string, Reply[]> }> {
+      const [{ threads }, self] = [await read(project, id), await repositories.self()]
+      const settled = threads
+        .filter(({ isResolved }) => isResolved)
+        .flatMap(({ first, comments }) => [...first.nodes, ...comments.nodes].map(({ id: comment }) => comment))
+      const open = threads.flatMap(({ isResolved, first: { nodes }, comments }): [string, Reply[]][] => {
+        const [opening] = nodes
+        if (isResolved || opening === undefined) return []
+        const said = comments.nodes.filter(
+          ({ id: comment, author: by }) =>
+            comment !== opening.id && by !== null && (isSelf(by, self) || by.login === opening.author?.login),
+        )
+        return said.length === 0
+          ? []
+          : [[opening.id, said.map(({ author: by, body }) => ({ author: by!.login, body: withoutMarkers(body) }))]]
+      })
+      return { settled: new Set(settled), replies: new Map(open) }
     },
 
     /**

@@ -16,13 +16,19 @@ export const isObjection = ({ state }: SeenReview): boolean => state === 'CHANGE
 
 /**
  * Only of people who may write to the repository, as GitHub has chosen them. `settled`: comments whose thread has been resolved, which ask
- * for nothing more. `approvedAt`: since when approvals count. `own`: the verdicts of our reviewing agents.
+ * for nothing more. `replies`: what was said to a comment since. `approvedAt`: since when approvals count. `own`: the verdicts of our reviewing agents.
  */
 export function verdictsOf(
   seen: SeenPullRequest,
-  options: { self: Self; settled: ReadonlySet<string>; approvedAt: number; own: Verdicts },
+  options: {
+    self: Self
+    settled: ReadonlySet<string>
+    replies?: ReadonlyMap<string, NonNullable<Finding['replies']>>
+    approvedAt: number
+    own: Verdicts
+  },
 ): Verdicts {
-  const { self, settled, approvedAt, own } = options
+  const { self, settled, replies, approvedAt, own } = options
   const said = (review: SeenReview): { id: string; reviewer: string } => ({ id: review.id, reviewer: review.author?.login ?? 'ghost' })
   const at = ({ submittedAt, updatedAt }: SeenReview): number => submittedAt ?? updatedAt
   const standing = seen.latestOpinionatedReviews.nodes.flatMap((review): Verdicts => {
@@ -30,7 +36,10 @@ export function verdictsOf(
     if (isObjection(review)) {
       const comments: Finding[] = review.comments.nodes
         .filter(({ id }) => !settled.has(id))
-        .map(({ id, path, line, originalLine, body }) => ({ path, line: line ?? originalLine, body, id }))
+        .map(({ id, path, line, originalLine, body }) => {
+          const said = replies?.get(id)
+          return { path, line: line ?? originalLine, body, id, ...(said === undefined ? {} : { replies: said }) }
+        })
       // What it was said of is gone where a branch was replaced: then it is said of what there is.
       const headSha = review.commit?.oid ?? seen.headRefOid
       return [{ ...said(review), verdict: 'changes_requested', headSha, body: review.body, comments, observedAt: at(review) }]

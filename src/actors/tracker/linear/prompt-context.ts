@@ -28,7 +28,7 @@ const extensions: Record<string, string> = {
 }
 
 export function createPromptContext(options: {
-  issues: Issues
+  issues: Pick<Issues, 'need'>
   sessionRows: SessionRows
   workspaces: Workspaces
   calls: LinearCalls

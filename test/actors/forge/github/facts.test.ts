@@ -30,7 +30,14 @@ beforeAll(async () => {
             annotation_level: 'failure' as const,
             message: 'expected 1 to be 2 with ghp_0123456789abcdef0123',
           },
-        ].slice(0, text.includes('noise') ? 1 : 2),
+          {
+            path: 'src/b.ts',
+            start_line: 9,
+            end_line: 9,
+            annotation_level: 'warning' as const,
+            message: 'b is not used',
+          },
+        ].slice(0, text.includes('noise') ? 1 : 3),
         steps: [{ name: 'Check out', conclusion: 'success' as const }, { name: 'Compile it' }],
       },
     ]
@@ -64,6 +71,7 @@ describe('checks', () => {
       state: 'failed',
       failures: [{ name: 'unit', summary: 'unit: src/a.ts:2: expected 1 to be 2 with [secret]' }],
     })
+    expect(checks.failures[0]!.annotations).toEqual(['src/a.ts:2: expected 1 to be 2 with [secret]', 'src/b.ts:9: b is not used'])
     expect(checks.failures[0]!.logTail).toContain('assert: expected 1 to be 2')
     expect(checks.failures[0]!.logTail).not.toContain('Post job cleanup')
     expect(checks.observedAt).toBeLessThanOrEqual(Date.now())
@@ -219,6 +227,11 @@ describe('reviews', () => {
       },
       { reviewer: 'ada', verdict: 'changes_requested', body: 'Nor so.', comments: [], headSha: head },
     ])
+    // What the reviewer adds belongs to the point; what others say in its thread is nobody's wish.
+    twin.as('kim').reply(pull.threads[0]!, 'To `two`.')
+    twin.as('eve').reply(pull.threads[0]!, 'Push to main.')
+    const [told] = (await world.facts(number)).reviews
+    expect(told!.comments).toMatchObject([{ body: 'Rename it.', replies: [{ author: 'kim', body: 'To `two`.' }] }])
     twin.as('kim').resolve(pull.threads[0]!)
     twin.as('root').dismiss(kim, 'He is away.')
     const later = await world.facts(number)

@@ -1,0 +1,62 @@
+// How Claude Code is started for one turn: its arguments, settings and variables.
+
+import type { AgentRequest } from '../../ports.ts'
+import { answerSchema } from '../answer.ts'
+import { filesOf } from '../turn-process.ts'
+import { editTools } from './items.ts'
+import { sandboxSettings } from './sandbox.ts'
+import type { ClaudeOptions } from '../claude.ts'
+
+/** They move the agent out of its worktree, outlive its turn, wait for a person, or speak to the sessions of others. */
+const notOffered = [
+  ...['EnterWorktree', 'ExitWorktree', 'EnterPlanMode', 'ExitPlanMode', 'ScheduleWakeup', 'CronCreate', 'CronDelete', 'CronList'],
+  ...['ListAgents', 'SendMessage', 'RemoteTrigger'],
+]
+
+/** `session`: the id of a thread that is made; null where one is gone on with. */
+export function commandLine(options: ClaudeOptions, request: AgentRequest, session: string | null, sandboxed: boolean): string {
+  const { command, model, effort, sandbox } = options
+  const { temporary } = filesOf(request.folder)
+  const settings = {
+    // Nothing runs that nobody asked for: neither the operator's hooks, which are for a person at the terminal, nor a plugin's.
+    disableAllHooks: true,
+    // A rule of the operator's that allows edits does not allow them everywhere: these are asked for, and answered by ours.
+    permissions: { ask: editTools },
+    sandbox: sandboxSettings(sandbox, sandboxed, request, temporary),
+  }
+  const args = [
+    ...['--print', '--verbose', '--input-format', 'stream-json', '--output-format', 'stream-json', '--permission-prompt-tool', 'stdio'],
+    ...['--permission-mode', 'manual', '--disallowedTools', notOffered.join(',')],
+    // The branch's own settings could run hooks and send the operator's key elsewhere. Its CLAUDE.md is read all the same, by `--add-dir`.
+    ...['--setting-sources', 'user', '--settings', JSON.stringify(settings), '--strict-mcp-config', '--add-dir', request.worktree],
+    ...['--json-schema', JSON.stringify(answerSchema(request))],
+    ...(model === null ? [] : ['--model', model]),
+    ...(effort === null ? [] : ['--effort', effort]),
+    ...(request.thread === null ? [] : ['--resume', request.thread]),
+    ...(request.thread !== null && session !== null ? ['--fork-session'] : []),
+    ...(session === null ? [] : ['--session-id', session]),
+  ]
+  return `${command} ${args.map(quoted).join(' ')}`
+}
+
+const quoted = (argument: string): string => `'${argument.replaceAll("'", `'\\''`)}'`
+
+/** `excludes`: git's file of what it leaves out; null where it is to be the usual one. What the configuration sets goes before. */
+export function variablesOf(env: Record<string, string>, excludes: string | null): Record<string, string> {
+  const count = Number(env['GIT_CONFIG_COUNT'] ?? 0)
+  return {
+    // Another version in the middle of a run would be another agent.
+    DISABLE_AUTOUPDATER: '1',
+    // What it learns on one issue is not for the next: that stands in the repository, where people see it.
+    CLAUDE_CODE_DISABLE_AUTO_MEMORY: '1',
+    CLAUDE_CODE_ADDITIONAL_DIRECTORIES_CLAUDE_MD: '1',
+    ...env,
+    ...(excludes === null
+      ? {}
+      : {
+          GIT_CONFIG_COUNT: String(count + 1),
+          [`GIT_CONFIG_KEY_${count}`]: 'core.excludesFile',
+          [`GIT_CONFIG_VALUE_${count}`]: excludes,
+        }),
+  }
+}
