@@ -209,8 +209,9 @@ interface Ended {
 function conclude({ said: { result, error }, process, request, isAborted, hasStarted, options: { name } }: Ended): AgentResult {
   if (process.exceeded !== null) return overBounds(process.exceeded)
   if (isAborted) return ended
+  // That an agent fails which is being ended at its limit says nothing.
+  if (process.timedOut && (result === undefined || result.outcome === 'failed')) return tooLong(request)
   if (result !== undefined) return result
-  if (process.timedOut) return tooLong(request)
   const { exitCode, stderr } = process
   if (exitCode === 126 || exitCode === 127) {
     return failed('environment', `The agent's command could not be run (exit code ${exitCode}).${endOfOutput(stderr)}`)
