@@ -278,7 +278,8 @@ describe('an agent without room', () => {
   })
 
   it('that has room again before grants what waits for it', () => {
-    expect(given(play(1, short('x', 5), wants('a', 'x'), { type: 'agent.restored', agent: 'x' }))).toEqual([['a', 'x']])
+    const capacity = play(1, short('x', 5), wants('a', 'x'), { type: 'agent.restored', agent: 'x' })
+    expect([given(capacity), (capacity.value as { agents: string }).agents, capacity.timers.size]).toEqual([[['a', 'x']], 'roomy', 0])
   })
 })
 

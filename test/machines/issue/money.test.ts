@@ -2,6 +2,8 @@
 
 import { describe, expect, it } from 'vitest'
 import { accountEvery } from '../../../src/machines/issue/account.ts'
+import type { IssueContext } from '../../../src/machines/issue/context.ts'
+import { migrations } from '../../../src/machines/issue/migrations.ts'
 import { defaultPolicy } from '../../../src/machines/issue/policy.ts'
 import { noUsage, type Usage } from '../../../src/machines/vocabulary.ts'
 import {
@@ -223,5 +225,24 @@ describe('another agent', () => {
       'scripted',
       'second',
     ])
+  })
+})
+
+describe('a snapshot of the version before', () => {
+  const former = ({ bytes }: Issue) => {
+    const snapshot = JSON.parse(bytes) as { context: Record<string, any> }
+    const { agents: _a, place: _p, account: _c, resets: _r, policy: known, ...context } = snapshot.context
+    const { failover: _f, budgets, ...rest } = known as typeof defaultPolicy
+    const { resets: _b, ...fewer } = budgets
+    return { ...snapshot, context: { ...context, policy: { ...rest, budgets: fewer } } }
+  }
+
+  it('is as it was, without anything that was told', () => {
+    const issue = play(granted, progressed(usage(5, 1)))
+    const { context } = migrations[3].migrate(former(issue)) as { context: IssueContext }
+    // What its run had used by then is counted from here on.
+    expect(context).toEqual({ ...issue.context, agents: [], place: null, account: { run: 'run-1', usage: usage(5, 1), usd: 0, at: 0 } })
+    const waiting = play()
+    expect((migrations[3].migrate(former(waiting)) as { context: IssueContext }).context).toEqual({ ...waiting.context, agents: [] })
   })
 })

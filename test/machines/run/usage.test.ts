@@ -1,6 +1,7 @@
 // What a run has used while it goes on, and the end of a turn that crosses what its issue may spend.
 
 import { describe, expect, it } from 'vitest'
+import { migrations } from '../../../src/machines/run/migrations.ts'
 import { reportEvery } from '../../../src/machines/run/policy.ts'
 import { noUsage, type Usage } from '../../../src/machines/vocabulary.ts'
 import {
@@ -128,4 +129,10 @@ describe('a turn that crosses what the issue may spend', () => {
     expect(runOf({}, ...working, uses(10 ** 9, 10 ** 6)).children.has('session')).toBe(true)
     expect(runOf({ limits: { run: minute, progress: minute } }, ...working, uses(1)).children.has('session')).toBe(true)
   })
+})
+
+it('a run of the version before counts its present turn beside what it had counted', () => {
+  const run = runOf({}, ...working, finishes({ usage: usage(6) }), found({ dirty: ['a.ts'] }), started())
+  const { usageBefore: _before, ...context } = run.context
+  expect(migrations[3].migrate({ value: run.value, context })).toMatchObject({ context: { usage: usage(6), usageBefore: usage(6) } })
 })
