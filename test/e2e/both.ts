@@ -25,15 +25,20 @@ export interface BothOptions {
   /** Over the configuration, and over its project. */
   more?: object
   project?: object
+  /** Its agent as the configuration has it, instead of a command line; made in the folder of the world. */
+  agent?: object
   /** Calls that each service allows in an hour, where a test has the work of a day done in minutes. */
   hourly?: number
 }
 
 /** Rob reviews, alice delegates. A file that says `bad` is red. */
-export async function both({ webhooks = true, ci, more = {}, project = {}, hourly }: BothOptions = {}): Promise<BothWorld> {
+export async function both({ webhooks = true, ci, more = {}, project = {}, agent, hourly }: BothOptions = {}): Promise<BothWorld> {
   const port = await freePort()
   const address = `http://127.0.0.1:${port}`
-  const world = createWorld({ port, projects: [{ id: 'app', review: 'human', more: { repo: 'acme/app', ...project } }] })
+  const world = createWorld({
+    port,
+    projects: [{ id: 'app', review: 'human', ...(agent && { agent }), more: { repo: 'acme/app', ...project } }],
+  })
   const allowed = hourly === undefined ? {} : { rest: hourly, graphql: hourly }
   const github = await createGithubTwin({ folder: join(world.folder, 'github'), limits: allowed })
   const repository = await github.createRepository({
