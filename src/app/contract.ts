@@ -51,6 +51,8 @@ export interface IssueDocument {
   question: string | null
   branch: string | null
   worktree: string | null
+  /** The conversation of the last agent that has worked on it; null where it has none. */
+  thread: { agent: string; id: string } | null
   budgets: Record<string, { used: number; limit: number | null }>
   attempts: Record<string, number>
   /** `state`: its kind of state in the tracker; one that was cancelled does not block. `ring`: keys of issues that wait for each other. */

@@ -22,6 +22,7 @@ export const commands: Readonly<Record<string, Load>> = {
   logs: () => import('./logs.ts'),
   costs: () => import('./costs.ts'),
   prompt: () => import('./prompt.ts'),
+  open: () => import('./open.ts'),
   stop: () => import('./stop.ts'),
   retry: () => import('./retry.ts'),
   close: () => import('./close.ts'),

@@ -96,6 +96,9 @@ export function claudeHome(folder: string, url: string, key = 'test-key', settin
   const { retries = 0, model = 'claude-sonnet-4-5', subscription = false } = settings
   const home = join(folder, 'claude')
   mkdirSync(home, { recursive: true })
+  // Somebody has been here before: at a terminal it would begin with a tour that needs the network.
+  const seen = { hasCompletedOnboarding: true, theme: 'dark', customApiKeyResponses: { approved: [key.slice(-20)], rejected: [] } }
+  writeFileSync(join(home, '.claude.json'), JSON.stringify(seen))
   return {
     home,
     env: {

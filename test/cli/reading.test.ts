@@ -35,6 +35,7 @@ const issue = (more: Partial<IssueDocument> = {}): IssueDocument => ({
   question: null,
   branch: null,
   worktree: null,
+  thread: null,
   budgets: {},
   attempts: {},
   blockedBy: [],

@@ -1,9 +1,11 @@
 // Issues through the whole embedded loop with the real agent programs, whose model is scripted: from the submitted issue to the
 // landed change, with a failing check, a question, and a server that is killed in the middle.
 
+import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { agentBinaries, type AgentBinaries } from '../agents/binaries.ts'
 import { claudeHome, codexHome } from '../agents/homes.ts'
@@ -11,7 +13,7 @@ import { createModel, type Model, type ScenarioHandle } from '../agents/model/se
 import type { ModelRequest } from '../agents/model/request.ts'
 import type { Script } from '../agents/model/scenario.ts'
 import { always, answer, ask, hang, shell, write } from '../agents/model/steps.ts'
-import { createWorld, until, type World } from './harness.ts'
+import { createWorld, program, until, type World } from './harness.ts'
 
 interface Kind {
   kind: string
@@ -56,15 +58,67 @@ function scriptOf(first: ModelRequest): Script {
     return [write('broken.txt', 'broken\n'), commit('Break it'), done]
   }
   if (is('Ask first')) return [ask('Which greeting?', ['Formal', 'Casual']), write('greeting.txt', 'Good day\n'), commit('Greet'), done]
+  if (is('Be taken over')) return [write('begun.txt', 'begun\n'), always(afterTheHand)]
   if (is('Be cut off')) return [write('half.txt', 'half\n'), shell('touch cut-off.txt; sleep 600'), always(afterTheCut)]
   return [write('plain.txt', 'plain\n'), commit('Do it'), done]
 }
 
-let cutOffDone = 0
+/** Steps in order for each kind, each once. */
+function inOrder(steps: Script): (name: string) => Script[number] {
+  const next = new Map<string, number>()
+  return (name) => {
+    const n = next.get(name) ?? 0
+    next.set(name, n + 1)
+    return steps[n]!
+  }
+}
+
+const givenBack = inOrder([commit('Finish what was begun'), done])
+/** Hangs until somebody has taken over and given it back: what the next run is told comes in the same conversation. */
+function afterTheHand({ name, said }: ModelRequest): Script[number] {
+  if (said.filter((text) => text.includes('Be taken over')).length < 2) return hang()
+  return givenBack(name)
+}
+
+const cutOff = inOrder([write('whole.txt', 'whole\n'), commit('Finish it'), done])
 /** The model of one that was cut off hangs until its server is killed; then it goes on in its thread. */
 function afterTheCut(request: ModelRequest): Script[number] {
   if (!request.said.join('\n').includes('cut off from outside')) return hang()
-  return [[write('whole.txt', 'whole\n'), commit('Finish it'), done][cutOffDone++]!].flat()
+  return cutOff(request.name)
+}
+
+/** A real terminal (script(1)) with the program in it; `leave` presses Ctrl-C until it ends. */
+function openTerminal(world: World, words: string) {
+  // It has no size of its own, and a program that draws would draw nothing.
+  const line = `stty cols 120 rows 50; exec ${process.execPath} ${program} ${words} --config ${world.config}`
+  const child = spawn('script', ['--quiet', '--return', '--flush', '--command', line, '/dev/null'], {
+    cwd: world.folder,
+    env: {
+      PATH: process.env['PATH']!,
+      HOME: join(world.folder, 'home'),
+      TERM: 'xterm-256color',
+      SHELL: '/bin/sh',
+      COLUMNS: '120',
+      LINES: '50',
+    },
+    stdio: ['pipe', 'pipe', 'inherit'],
+    detached: true,
+  })
+  let printed = ''
+  let isOver = false
+  child.stdout!.on('data', (chunk: Buffer) => (printed += String(chunk)))
+  child.once('exit', () => (isOver = true))
+  return {
+    screen: () => stripVTControlCharacters(printed),
+    async leave() {
+      for (let n = 0; n < 40 && !isOver; n++) {
+        child.stdin!.write('\u0003')
+        await new Promise((resolve) => setTimeout(resolve, 500))
+      }
+      expect(isOver).toBe(true)
+    },
+    end: () => void (isOver || process.kill(-child.pid!, 'SIGKILL')),
+  }
 }
 
 let model: Model
@@ -125,6 +179,27 @@ describe.each(kinds)('an issue with the real $kind', ({ kind, agent }) => {
     await world.untilIssue(key, 'done', 90_000)
     expect(landed('greeting.txt')).toBe('Good day\n')
   })
+
+  // Claude asks a person first whether the folder is to be trusted: what follows was not to be automated yet.
+  it.runIf(kind === 'codex')(
+    'is taken over by hand at a terminal, in the agent’s own conversation, and goes on when it is given back',
+    async () => {
+      const key = await world.submit(null, { title: 'Be taken over' })
+      const begun = () => existsSync(join(world.data, 'worktrees/app', key, 'begun.txt'))
+      await until(begun, { what: 'the agent to have begun', saw: () => world.logOf(key), patience: 60_000 })
+      expect((await world.run('open', key)).stderr).toContain('at a terminal')
+      const terminal = openTerminal(world, `open ${key}`)
+      try {
+        await until(() => terminal.screen().includes('Be taken over'), { what: 'its conversation', saw: terminal.screen, patience: 60_000 })
+        expect(await world.issue(key)).toMatchObject({ authority: 'stopped', run: null, thread: { agent: 'app' } })
+        await terminal.leave()
+      } finally {
+        terminal.end()
+      }
+      expect(await world.untilIssue(key, 'done', 90_000)).toMatchObject({ attempts: { implementation: 1 } })
+      expect(landed('begun.txt')).toBe('begun\n')
+    },
+  )
 
   it('whose server and agent are killed in the middle goes on in the same thread, with nothing left behind and no attempt spent', async () => {
     const key = await world.submit(null, { title: 'Be cut off' })

@@ -21,6 +21,9 @@ export function endOfOutput(stderr: string): string {
   return end === '' ? '' : ` Its standard error ended with:\n${end}`
 }
 
+/** As one word of a shell. */
+export const quoted = (argument: string): string => `'${argument.replaceAll("'", `'\\''`)}'`
+
 /** `exit code 3`, or the signal that ended it: a shell that has waited for it tells that as 128 and its number (POSIX, `sh`, 2.8.2). */
 export function howItEnded({ exitCode, signal }: { exitCode: number | null; signal: string | null }): string {
   if (exitCode === null) return `signal ${signal}`

@@ -61,7 +61,9 @@ function withHold(rows: WaitingRow[], heldBack: () => Hold | null): WaitingRow[]
 
 export function toDocument({ issue, timers, worktree, faulted, heldBack, run }: DocumentFacts) {
   const c = issue.context as IssueContext
-  const live = run?.context as { usage?: Usage; lastSignalAt?: number | null; lastProgressAt?: number | null } | undefined
+  const live = run?.context as
+    | { usage?: Usage; lastSignalAt?: number | null; lastProgressAt?: number | null; thread?: string | null }
+    | undefined
   const livePhase = run && activeNodes(runDefinition.root, run.value).findLast((node) => node.meta['phase'] !== undefined)?.meta['phase']
   const running = c.run && (live?.usage ?? c.run.usage)
   const usage = addUsage(c.spent.usage, running ?? noUsage)
@@ -101,6 +103,8 @@ export function toDocument({ issue, timers, worktree, faulted, heldBack, run }: 
     question: c.question?.text ?? null,
     branch: c.branch === '' ? null : c.branch,
     worktree,
+    /** The conversation of the last agent that has worked on it. */
+    thread: c.run && live?.thread ? { agent: c.run.agent, id: live.thread } : (c.thread ?? null),
     budgets: {
       runs: budget(c.spent.runs, budgets.runs),
       hours: budget(c.spent.ms / 3_600_000, budgets.hours),

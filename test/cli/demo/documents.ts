@@ -20,6 +20,7 @@ export function documentOf(key: string, changes: Partial<IssueDocument> = {}): I
     question: null,
     branch: null,
     worktree: null,
+    thread: null,
     budgets: {},
     attempts: {},
     blockedBy: [],

@@ -4,7 +4,8 @@ import type { AgentRequest } from '../../ports.ts'
 import { answerSchema } from '../answer.ts'
 import { filesOf } from '../turn-process.ts'
 import { editTools } from './items.ts'
-import { sandboxSettings } from './sandbox.ts'
+import { quoted } from '../output-text.ts'
+import { sandboxSettings, type SandboxedPlace } from './sandbox.ts'
 import type { ClaudeOptions } from '../claude.ts'
 
 /** They move the agent out of its worktree, outlive its turn, wait for a person, or speak to the sessions of others. */
@@ -39,7 +40,19 @@ export function commandLine(options: ClaudeOptions, request: AgentRequest, sessi
   return `${command} ${args.map(quoted).join(' ')}`
 }
 
-const quoted = (argument: string): string => `'${argument.replaceAll("'", `'\\''`)}'`
+/** For a person at a terminal, who is asked for what the rules do not allow. The person's own hooks and settings count. */
+export function commandByHand(
+  { command, model, sandbox }: Pick<ClaudeOptions, 'command' | 'model' | 'sandbox'>,
+  { thread, temporary, ...place }: SandboxedPlace & { thread: string | null; temporary: string },
+  sandboxed: boolean,
+): string {
+  const args = [
+    ...(thread === null ? [] : ['--resume', thread]),
+    ...['--setting-sources', 'user', '--settings', JSON.stringify({ sandbox: sandboxSettings(sandbox, sandboxed, place, temporary) })],
+    ...(model === null ? [] : ['--model', model]),
+  ]
+  return `${command} ${args.map(quoted).join(' ')}`
+}
 
 /** `excludes`: git's file of what it leaves out; null where it is to be the usual one. What the configuration sets goes before. */
 export function variablesOf(env: Record<string, string>, excludes: string | null): Record<string, string> {

@@ -36,9 +36,15 @@ export async function bashSandbox(env: Record<string, string>): Promise<BashSand
 const isOnPath = (program: string, path: string): boolean =>
   path.split(delimiter).some((folder) => folder !== '' && existsSync(join(folder, program)))
 
+export type SandboxedPlace = Pick<AgentRequest, 'worktree' | 'branch' | 'network'>
+
 /** The `sandbox` of Claude's settings for one turn. https://code.claude.com/docs/en/sandboxing */
-export function sandboxSettings(mode: SandboxMode, sandboxed: boolean, request: AgentRequest, temporary: string): object {
-  const { worktree, branch, network } = request
+export function sandboxSettings(
+  mode: SandboxMode,
+  sandboxed: boolean,
+  { worktree, branch, network }: SandboxedPlace,
+  temporary: string,
+): object {
   if (mode === 'danger-full-access' || !sandboxed) return { enabled: false }
   const filesystem =
     mode === 'read-only'
