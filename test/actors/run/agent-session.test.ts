@@ -132,13 +132,13 @@ it('the start of a turn tells what its agent can do, and the thread it is in', a
   expect(without).not.toHaveProperty('thread')
 })
 
-/** Tells of what it uses a hundred times at once, as a shell that is quick with its words; then waits, or ends. */
+/** Tells of what it uses a hundred times at once (seq writes them all in one piece); then waits, or ends. */
 function createSpender(ending: 'ends' | 'waits'): Agent {
   return {
     kind: 'shell',
     abilities: { steer: false, fork: false },
     start(_request, { signal, onEvent }) {
-      const child = spawn('sh', ['-c', `for i in $(seq 100); do echo $i; done; ${ending === 'ends' ? '' : 'exec sleep 60'}`])
+      const child = spawn('sh', ['-c', `seq 100; ${ending === 'ends' ? '' : 'exec sleep 60'}`])
       const used = (n: number) => ({ ...noUsage, inputTokens: n })
       signal.addEventListener('abort', () => child.kill('SIGKILL'))
       onEvent({ type: 'started', process: { pid: child.pid!, group: child.pid!, startTime: '1' } })
