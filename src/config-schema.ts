@@ -108,7 +108,10 @@ const anyAgent = {
       memory: size.nullable().default(null).describe("Of all its processes together; null is three quarters of the machine's."),
       cpu: duration.nullable().default(null).describe('Processor time of each of its processes.'),
       file: size.nullable().default(null).describe('The largest file that it may write.'),
-      free: size.prefault('256m').describe('What has to stay free of the disk that its worktree is on.'),
+      free: size
+        .nullable()
+        .default(null)
+        .describe('What has to stay free of the disk that its worktree is on; null is 256m of a disk of 10g or more.'),
     })
     .prefault({}),
 }

@@ -11,11 +11,11 @@ export interface Bounds {
   cpu: number | null
   /** Bytes of the largest file that may be written; null: none is set. */
   file: number | null
-  /** Bytes that have to stay free where the worktree is. */
-  free: number
+  /** Bytes that have to stay free where the worktree is; null: 256 MiB of a disk that has 10 GiB or more. */
+  free: number | null
 }
 
-export const defaultBounds: Bounds = { memory: null, cpu: null, file: null, free: 256 * 2 ** 20 }
+export const defaultBounds: Bounds = { memory: null, cpu: null, file: null, free: null }
 
 export interface Exceeded {
   code: 'memory-exceeded' | 'disk-full'
@@ -56,22 +56,29 @@ export function watchBounds(group: number, folder: string, bounds: Bounds, every
   return { consumed: () => consumed, exceeded: () => exceeded, stop: () => clearInterval(timer) }
 }
 
-function judge(used: number, memory: number, free: number, kept: number): Exceeded | null {
+function judge(used: number, memory: number, disk: Disk | null, wanted: number | null): Exceeded | null {
   if (used > memory) {
     const message = `Its processes used ${inMiB(used)} of memory together and may use ${inMiB(memory)} (\`bounds.memory\` of the agent): they were ended.`
     return { code: 'memory-exceeded', message }
   }
-  if (free >= kept) return null
-  const message = `Only ${inMiB(free)} are free where its worktree is, and ${inMiB(kept)} have to be (\`bounds.free\` of the agent): it was ended. Make room.`
+  // On a small disk nothing is known of what is enough.
+  const kept = wanted ?? (disk !== null && disk.size >= 10 * 2 ** 30 ? 256 * 2 ** 20 : 0)
+  if (disk === null || disk.free >= kept) return null
+  const message = `Only ${inMiB(disk.free)} are free where its worktree is, and ${inMiB(kept)} have to be (\`bounds.free\` of the agent): it was ended. Make room.`
   return { code: 'disk-full', message }
 }
 
-function freeIn(folder: string): number {
+interface Disk {
+  free: number
+  size: number
+}
+
+function freeIn(folder: string): Disk | null {
   try {
-    const { bavail, bsize } = statfsSync(folder)
-    return bavail * bsize
+    const { bavail, blocks, bsize } = statfsSync(folder)
+    return { free: bavail * bsize, size: blocks * bsize }
   } catch {
-    return Number.POSITIVE_INFINITY // the worktree is gone: that is found out elsewhere
+    return null // the worktree is gone: that is found out elsewhere
   }
 }
 
