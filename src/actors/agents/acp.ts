@@ -25,9 +25,16 @@ import { createProgress } from './acp/progress.ts'
 import { lastWords, promptBlocks } from './acp/prompt.ts'
 import { applySettings } from './acp/settings.ts'
 import { readLastWords } from './answer.ts'
-import type { SandboxMode } from './codex.ts'
 import { createPeer, refusalOf } from './json-rpc.ts'
-import { createTalkingAgent, requestDeadline, type Talk, type TalkHost, type TalkingAgentOptions } from './talking.ts'
+import {
+  clientInfo,
+  createTalkingAgent,
+  requestDeadline,
+  type SandboxMode,
+  type Talk,
+  type TalkHost,
+  type TalkingAgentOptions,
+} from './talking.ts'
 import { failed, filesOf } from './turn-process.ts'
 import { writableRoots } from './writable-roots.ts'
 
@@ -246,7 +253,7 @@ function createTalk(options: AcpOptions, host: TalkHost): Talk {
         'initialize',
         {
           protocolVersion,
-          clientInfo: { name: 'signalbox', title: 'Signalbox', version: '0.2.0' },
+          clientInfo,
           // A question is taken, to end the turn with it; without this, agents have no way to ask one.
           clientCapabilities: { fs: { readTextFile: false, writeTextFile: false }, terminal: false, elicitation: { form: {} } },
         },

@@ -3,7 +3,7 @@
 import { tmpdir } from 'node:os'
 import { commandByHand } from './claude/command-line.ts'
 import { bashSandbox } from './claude/sandbox.ts'
-import type { SandboxMode } from './codex.ts'
+import type { SandboxMode } from './talking.ts'
 import { quoted } from './output-text.ts'
 import { writableRoots } from './writable-roots.ts'
 

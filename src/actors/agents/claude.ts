@@ -17,7 +17,7 @@ import { decide } from './claude/permissions.ts'
 import { bashSandbox, ownExcludes, removeStandIns, writeExcludes } from './claude/sandbox.ts'
 import { readTranscript, readTurn } from './claude/transcript.ts'
 import { createUsage } from './claude/usage.ts'
-import type { SandboxMode } from './codex.ts'
+import type { SandboxMode } from './talking.ts'
 import { createTalkingAgent, requestDeadline, type Talk, type TalkHost, type TalkingAgentOptions } from './talking.ts'
 import { failed, filesOf } from './turn-process.ts'
 

@@ -20,11 +20,17 @@ import {
   type Notification,
 } from './codex/messages.ts'
 import { createPeer, refusalOf } from './json-rpc.ts'
-import { createTalkingAgent, requestDeadline, type Talk, type TalkHost, type TalkingAgentOptions } from './talking.ts'
+import {
+  clientInfo,
+  createTalkingAgent,
+  requestDeadline,
+  type SandboxMode,
+  type Talk,
+  type TalkHost,
+  type TalkingAgentOptions,
+} from './talking.ts'
 import { failed } from './turn-process.ts'
 import { writableRoots } from './writable-roots.ts'
-
-export type SandboxMode = 'read-only' | 'workspace-write' | 'danger-full-access'
 
 export interface CodexOptions extends TalkingAgentOptions {
   model: string | null
@@ -207,7 +213,7 @@ function createTalk(options: CodexOptions, host: TalkHost): Talk {
       await rpc.request(
         'initialize',
         {
-          clientInfo: { name: 'signalbox', title: 'Signalbox', version: '0.2.0' },
+          clientInfo,
           capabilities: { experimentalApi: true, requestAttestation: false },
         },
         anything,

@@ -8,6 +8,12 @@ import type { ProcessIdentity, Stdin } from '../process.ts'
 import { endOfOutput, howItEnded } from './output-text.ts'
 import { ended, failed, overBounds, runTurnProcess, tooLong, type TurnProcessOptions, type TurnProcessResult } from './turn-process.ts'
 
+/** What the commands of an agent may write: nothing, its worktree, everything. */
+export type SandboxMode = 'read-only' | 'workspace-write' | 'danger-full-access'
+
+/** Who we are, for the agents that ask. The version is the package's; a test holds it to that. */
+export const clientInfo = { name: 'signalbox', title: 'Signalbox', version: '0.2.0' } as const
+
 /** Every message, of both sides. For whoever holds a protocol against its schema. */
 export const messagesChannel = channel('signalbox:agent-message')
 export interface AgentMessage {

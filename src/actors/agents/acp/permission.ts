@@ -2,7 +2,7 @@
 
 import { lstatSync, realpathSync } from 'node:fs'
 import { basename, dirname, isAbsolute, join, sep } from 'node:path'
-import type { SandboxMode } from '../codex.ts'
+import type { SandboxMode } from '../talking.ts'
 import type { Permission, ToolCall } from './messages.ts'
 
 export interface Bounds {

@@ -2,7 +2,7 @@
 
 import { z } from 'zod'
 import { FatalError } from '../../../errors.ts'
-import type { SandboxMode } from '../codex.ts'
+import type { SandboxMode } from '../talking.ts'
 import { configAnswer, type ConfigOption, type SessionAnswer } from './messages.ts'
 
 /**

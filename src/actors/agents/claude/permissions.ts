@@ -2,7 +2,7 @@
 
 import { readlinkSync, realpathSync } from 'node:fs'
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
-import type { SandboxMode } from '../codex.ts'
+import type { SandboxMode } from '../talking.ts'
 import { editTools, pathOf } from './items.ts'
 
 export interface Rules {

@@ -4,7 +4,7 @@ import { existsSync, lstatSync, readdirSync, readFileSync, rmdirSync, rmSync, wr
 import { delimiter, join } from 'node:path'
 import type { AgentRequest } from '../../ports.ts'
 import { runProcess } from '../../process.ts'
-import type { SandboxMode } from '../codex.ts'
+import type { SandboxMode } from '../talking.ts'
 import { writableRoots } from '../writable-roots.ts'
 
 export interface BashSandbox {
