@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import Database from 'better-sqlite3'
 import { isReached, type Figure } from './measure.ts'
 
-const targets = ['t1', 't2', 't3', 't4', 't5', 't6', 't8', 't9', 't10', 't12', 't13', 't14']
+const targets = ['t1', 't2', 't3', 't4', 't5', 't6', 't8', 't9', 't10', 't12', 't13', 't14', 'demo']
 
 const folder = mkdtempSync(join(process.env['SIGNALBOX_BENCH_DISK'] ?? tmpdir(), 'signalbox-bench-'))
 const chosen = process.argv.slice(2)
