@@ -143,8 +143,40 @@ export interface Workspace {
   uncommitted: (request: WorkspaceRequest) => Promise<string[]>
   /** Contract: saves everything uncommitted and the head under refs/signalbox/saved/KEY/…; answers the commit or null when there was nothing. */
   save: (request: WorkspaceRequest & { reason: string }) => Promise<string | null>
+  /**
+   * Contract: remembers what an agent must not reach beside its worktree: the clone's HEAD, configuration and other branches, our own
+   * repository, the user's. `branch` is the turn's own, null for a reviewer's. To be called before its process starts; answers what a turn
+   * that a kill of the server has cut off had overstepped, null where there was none.
+   */
+  enclose: (request: Enclosed) => Promise<Overstepped | null>
+  /** Contract: compares with that. To be called once, when no process of the agent is left; read-only. */
+  overstepped: (request: Enclosed) => Promise<Overstepped>
   /** Contract: removes only a clean worktree whose head is `landed` or pushed (P10); otherwise answers why not. Idempotent. */
   remove: (request: WorkspaceRequest & { landed: string | null }) => Promise<{ removed: boolean; reason: string | null }>
+}
+
+export interface Enclosed {
+  project: string
+  key: string
+  branch: string | null
+}
+
+/** Something that is not an agent's own and was changed while it was at work. */
+export interface Change {
+  /** As a person is told of it. */
+  what: string
+  /** Null: it was not there, or that is not known. */
+  from: string | null
+  to: string | null
+}
+
+export interface Overstepped {
+  /** Nobody but an agent can have done it. */
+  certain: Change[]
+  /** A person may have done it: an operator has to look. */
+  doubtful: Change[]
+  /** Keys of the issues whose agents were at work there at the same time. */
+  beside: string[]
 }
 
 /** The head of a pull request that a reviewer looks at. */
@@ -309,6 +341,8 @@ export interface Forge extends LandingPlace {
   isInFlight: (project: string, branch: string) => boolean
   /** Compares every ref of our own repositories with what was recorded; a ref moved without us is put back, recorded, and answered. */
   checkRefs: (project?: string) => Promise<RefIncident[]>
+  /** Those that were found at this time (epoch ms) or since, of one project. */
+  refIncidents: (project: string, since: number) => RefIncident[]
   /**
    * A reviewing agent's verdict on the issue's pull request, bound to the head that it looked at. Idempotent by its run. `counts` is
    * false when the pull request has another head by now, or is not open.

@@ -10,8 +10,10 @@ import type {
   AdoptionRequest,
   Agent,
   Deployment,
+  Enclosed,
   Forge,
   LandingRequest,
+  Overstepped,
   ReviewCheckouts,
   Tracker,
   TrackerReport,
@@ -55,6 +57,8 @@ export interface EffectsHost {
   /** What a run has used so far. */
   count: (report: Counted) => void
   log: (line: { issue: string; run: string; message: string }) => void
+  /** Tells operators what was changed beside a turn's worktree; answers why the run fails for it, null where it does not. */
+  overstepped: (turn: { issue: string; key: string; runId: string; turn: number }, found: Overstepped) => string | null
   /** What an agent has printed. */
   onLine: (turn: { project: string; key: string; runId: string; line: string }) => void
   /** One round of asking tracker and forge. */
@@ -67,6 +71,9 @@ export interface EffectsHost {
   hasRun: (address: string) => boolean
   after: (ms: number, callback: () => void) => () => void
 }
+
+/** A reviewer has a repository of its own, and no branch. */
+const enclosed = ({ project, key, branch, type }: SessionInput): Enclosed => ({ project, key, branch: type === 'review' ? null : branch })
 
 interface Delivery<R> {
   report: R
@@ -103,6 +110,20 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
       // What nobody has told of yet, a new blocker above all, ends the run before its agent begins.
       if (input.turn === 1) await host.lookAtTracker(input.issue)
       return prepareRequest(host, { input: await withBase(input), base: (await forge().repository(input.project)).base.name })
+    },
+    enclose: async (input) => {
+      const found = await workspace.enclose(enclosed(input))
+      return found === null ? null : host.overstepped(input, found)
+    },
+    async escaped(input) {
+      try {
+        return host.overstepped(input, await workspace.overstepped(enclosed(input)))
+      } catch (error) {
+        // What cannot be read any more fails the verification that follows; that it was not compared is said.
+        const { message } = toErrorData(error)
+        host.log({ issue: input.key, run: input.runId, message: `What lies beside its worktree could not be compared: ${message}` })
+        return null
+      }
     },
     onLine: ({ project, issue, runId }, line) => host.onLine({ project, key: issue, runId, line }),
     nudge: composeNudge,
@@ -167,10 +188,11 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
     endSession: {
       limit: 1_000,
       onRestart: 'rerun',
-      logic: effect<SessionInput, { left: string[]; used: Usage | null }>(async (input) => {
-        const used = await endOf(input)
+      logic: effect<SessionInput, { left: string[]; used: Usage | null; escape?: string }>(async (input) => {
+        const { used = null, escape = null } = (await endOf(input)) ?? {}
         // A reviewer has a checkout of its own, which goes with it.
-        return { left: input.type === 'review' ? [] : await workspace.uncommitted(await withBase(input)), used }
+        const left = input.type === 'review' ? [] : await workspace.uncommitted(await withBase(input))
+        return { left, used, ...(escape === null ? {} : { escape }) }
       }),
     },
     probeWork: {

@@ -14,6 +14,7 @@ import type { capacityMachine } from '../machines/capacity/machine.ts'
 import type { IssueContext } from '../machines/issue/context.ts'
 import { isTerminal } from '../machines/issue/document.ts'
 import type { queueMachine } from '../machines/queue/machine.ts'
+import type { Phase } from '../machines/vocabulary.ts'
 import type { SqliteDatabase } from '../persistence/database.ts'
 import { createDeliveries, describeDeliveries } from '../persistence/deliveries.ts'
 import { createFactOutbox } from '../persistence/fact-outbox.ts'
@@ -34,6 +35,7 @@ import { startHousekeeping } from './housekeeping.ts'
 import { createInbox, type Inbox } from './inbox.ts'
 import { createLiveHub } from './live.ts'
 import { createOperator } from './operator.ts'
+import { createOverstepping } from './overstepping.ts'
 import { tellPolicies } from './policies.ts'
 import { projectOf } from './policy.ts'
 import { createProviders, nameOf, type Providers } from './providers.ts'
@@ -112,7 +114,29 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       return prepare === null ? null : { command: prepare, timeout }
     },
     repository: (project) => providers.forge.repository(project),
+    now: clock.now,
+    boundary: {
+      async userRepository(project) {
+        const { base } = await providers.forge.repository(project)
+        return base.folder === null ? null : base.source()
+      },
+      async movedRefs(project, since) {
+        await checkRefs(project)
+        return providers.forge.refIncidents(project, since)
+      },
+    },
   })
+  const checkRefs = async (project?: string): Promise<void> => {
+    for (const incident of await providers.forge.checkRefs(project))
+      log('warn', { ...incident }, `A ref was moved without Signalbox and has been put back: ${incident.ref}`)
+  }
+  const postToFeed = (id: string, report: Record<string, unknown>): void => {
+    const { level, kind, issue, phase, status, summary } = report as unknown as FeedEntry
+    const row = addToFeed(database, id, { at: clock.now(), level, kind, issue, phase, status, summary })
+    if (row && hub.wanted) hub.publish({ type: 'feed', entry: { ...row, at: new Date(row.at).toISOString() } }, issue)
+    log(level, { issue, kind, phase }, summary)
+  }
+  const phaseOf = (issue: string): Phase | null => snapshotOf(issue)?.context.phase ?? null
   const { effects, sessions, works } = createEffects({
     config,
     ready: opened.promise,
@@ -124,12 +148,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     instructions: createInstructions({ folder: config.dataFolder }),
     surroundings: (issue, runId) => readSurroundings(store, issue, runId),
     agents,
-    postToFeed: (id, report) => {
-      const { level, kind, issue, phase, status, summary } = report as unknown as FeedEntry
-      const row = addToFeed(database, id, { at: clock.now(), level, kind, issue, phase, status, summary })
-      if (row && hub.wanted) hub.publish({ type: 'feed', entry: { ...row, at: new Date(row.at).toISOString() } }, issue)
-      log(level, { issue, kind, phase }, summary)
-    },
+    postToFeed,
+    overstepped: createOverstepping({ post: postToFeed, phaseOf }),
     count: (report) => rememberSpending(database, report),
     log: ({ message, ...line }) => log('info', line, message),
     onLine: ({ project, key, runId, line }) => {
@@ -146,7 +166,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
         log('info', { issue, error: toErrorData(error) }, `${issue} could not be asked about before its run`)
       }
     },
-    phaseOf: (issue) => snapshotOf(issue)?.context.phase ?? null,
+    phaseOf,
     hasRun: (address) => {
       const snapshot = store.actor(address)?.snapshot
       return snapshot != null && (JSON.parse(snapshot) as { context: IssueContext }).context.run !== null
@@ -270,10 +290,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
         },
         () => phase === 'stopped' || stopping !== undefined,
       ),
-    checkRefs: async () => {
-      for (const incident of await forge.checkRefs())
-        log('warn', { ...incident }, `A ref was moved without Signalbox and has been put back: ${incident.ref}`)
-    },
+    checkRefs,
     turnLag: lag.turn,
   })
 

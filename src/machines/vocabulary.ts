@@ -39,7 +39,7 @@ export const authorities = ['acting', 'observing', 'stopped'] as const
 export type Authority = (typeof authorities)[number]
 
 /** Why a run ended without the result it was for; each class is a transition of its own (design §5). */
-export const failureClasses = ['capacity', 'auth', 'environment', 'agent', 'dirty', 'scope', 'stalled', 'budget', 'bug'] as const
+export const failureClasses = ['capacity', 'auth', 'environment', 'agent', 'dirty', 'scope', 'escape', 'stalled', 'budget', 'bug'] as const
 export type FailureClass = (typeof failureClasses)[number]
 
 export const runOutcomes = ['completed', 'no_change', 'needs_input', 'failed', 'interrupted', 'superseded', 'released'] as const

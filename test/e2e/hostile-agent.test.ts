@@ -219,16 +219,39 @@ git push "${world.data}/repos/app.git" HEAD:refs/heads/mine >> "$WORLD/pushes.tx
     expect(subject).toMatch(/^Merge #\d+: /)
   })
 
-  it('moves a ref of the forge behind its back: it is put back and told', async () => {
+  it('moves a ref of the forge behind its back: it is put back, nothing of the turn is used, and operators are told', async () => {
     const key = await world.submit(`${plainWork}
 git rev-parse HEAD~1 > "${world.data}/repos/app.git/refs/heads/sneaked"`)
-    await world.untilIssue(key, 'done')
-    await world.stop()
-    await world.start()
+    const ended = await world.untilIssue(key, 'escalated')
+    expect(reasonOf(ended)).toContain('refs/heads/sneaked of our own repository')
+    expect(ended).toMatchObject({ pr: null, attempts: { implementation: 1 } })
     const { stdout } = await git(['for-each-ref', 'refs/heads/sneaked'], { cwd: join(world.data, 'repos', 'app.git') })
     expect(stdout).toBe('')
     const told = readFileSync(join(world.data, 'log.jsonl'), 'utf8')
     expect(told).toContain('refs/heads/sneaked')
+  })
+
+  it('writes its commits into the user’s repository: nothing of the turn is used, operators are told, and a retry begins from before it', async () => {
+    const key = await world.submit(`if [ ! -e "$WORLD/has-pushed" ]; then
+${plainWork}
+touch "$WORLD/has-pushed"
+git push --quiet "${join(world.folder, 'app')}" HEAD:refs/heads/kept
+else
+${plainWork.replace('Do ', 'Do again ')}
+fi`)
+    await world.asUser(['branch', 'kept'])
+    const ended = await world.untilIssue(key, 'escalated')
+    expect(reasonOf(ended)).toMatch(/left its bounds: refs\/heads\/kept of .* went from \w{10} to \w{10}/)
+    expect(ended).toMatchObject({ pr: null, run: null })
+    const { entries } = (await world.ask('/api/feed')).body as {
+      entries: { kind: string; issue: string; level: string; summary: string }[]
+    }
+    expect(entries.filter(({ kind, issue }) => kind === 'escape' && issue === key)).toMatchObject([
+      { level: 'error', summary: expect.stringContaining('refs/heads/kept') },
+    ])
+    await world.act(key, { action: 'retry' })
+    await world.untilIssue(key, 'done')
+    expect(await world.asUser(['log', '--format=%s', '--no-merges', '--grep', key, 'main'])).toBe(`Do again ${key}`)
   })
 })
 
@@ -249,7 +272,7 @@ git config gpg.program /bin/false
 git config core.autocrlf true
 git config filter.evil.smudge 'touch "$WORLD/smudged"; cat'
 git config "url.file:///nowhere.insteadOf" /
-git config include.path "$WORLD/more.config"
+git config include.path ../more.config
 mkdir -p "$common/hooks" "$common/info"
 printf '#!/bin/sh\nexit 1\n' > "$common/hooks/pre-commit" && chmod +x "$common/hooks/pre-commit"
 echo '* filter=evil' > "$common/info/attributes"

@@ -253,6 +253,7 @@ export function createGithubForge(options: GithubForgeOptions): GithubForge {
       await parents.settle(project)
     },
 
+    refIncidents: refs.incidents,
     async checkRefs(project) {
       const incidents: RefIncident[] = []
       for (const { id } of projects) if (project === undefined || id === project) incidents.push(...(await compare(id)))

@@ -90,8 +90,6 @@ export interface LocalForge extends Forge {
   pushHead: (request: { project: string; number: number; branch: string; author: string }) => Promise<void>
   /** The newest pull request of the issue. */
   pullRequestOf: (issue: string) => PullRequest | null
-  /** Newest first. */
-  refIncidents: (limit?: number) => RefIncident[]
 }
 
 export function createLocalForge(options: LocalForgeOptions): LocalForge {

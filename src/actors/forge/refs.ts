@@ -37,8 +37,8 @@ export function createRefRows(database: SqliteDatabase) {
   const addIncident = database.prepare<[RefIncident]>(
     'INSERT INTO forge_ref_incident (project, ref, expected, found, at) VALUES (@project, @ref, @expected, @found, @at)',
   )
-  const incidents = database.prepare<[number], RefIncident>(
-    'SELECT project, ref, expected, found, at FROM forge_ref_incident ORDER BY id DESC LIMIT ?',
+  const incidents = database.prepare<[string, number], RefIncident>(
+    'SELECT project, ref, expected, found, at FROM forge_ref_incident WHERE project = ? AND at >= ? ORDER BY id',
   )
   return {
     get: (project: string, ref: string) => get.get(project, ref),
@@ -51,7 +51,6 @@ export function createRefRows(database: SqliteDatabase) {
     /** The repository was made anew: it has no refs. */
     forgetAll: (project: string) => void forgetAll.run(project),
     addIncident: (incident: RefIncident) => void addIncident.run(incident),
-    /** Newest first. */
-    incidents: (limit = 100) => incidents.all(limit),
+    incidents: (project: string, since: number) => incidents.all(project, since),
   }
 }

@@ -30,6 +30,10 @@ export interface SessionHost<Input> {
   agentOf: (input: Input) => Agent
   /** Writes what the turn needs and describes it; runs before the agent starts. */
   prepare: (input: Input) => Promise<AgentRequest>
+  /** Before the agent's process starts: why it must not, where a turn that was cut off has left its bounds; null mostly. */
+  enclose: (input: Input) => Promise<string | null>
+  /** When no process of the turn is left: what of its bounds it has left, as a reason; null mostly. Never rejects. */
+  escaped: (input: Input) => Promise<string | null>
   /** What is put into a turn without progress for `quiet` ms. */
   nudge: (quiet: number) => string
   /** Every line of progress, also those that are too many for the journal. */
@@ -45,8 +49,8 @@ export interface SessionHost<Input> {
 export function createSessions<Input>(host: SessionHost<Input>) {
   const turns = new Set<Promise<unknown>>()
   const byKey = new Map<string, Turn>()
-  /** What turns that were cut off have used, until it is asked for. */
-  const cutOff = new Map<string, Usage>()
+  /** What is known of turns that were cut off, until it is asked for. */
+  const cutOff = new Map<string, TurnEnd>()
   const sessions: Sessions = {
     get active() {
       return turns.size
@@ -66,7 +70,7 @@ export function createSessions<Input>(host: SessionHost<Input>) {
     byKey.set(key, turn)
     void turn.ended.finally(() => {
       turns.delete(turn.ended)
-      if (controller.signal.aborted) cutOff.set(key, turn.used())
+      if (controller.signal.aborted) cutOff.set(key, turn.end())
       if (byKey.get(key) === turn) byKey.delete(key)
     })
     receive(async (event) => {
@@ -76,23 +80,29 @@ export function createSessions<Input>(host: SessionHost<Input>) {
     return () => controller.abort()
   })
   /**
-   * Resolves when the turn of this input has no process left, with what it has used; at once when this process has none. A turn that is
-   * cut off tells nothing more by itself.
+   * Resolves when the turn of this input has no process left, with what is known of it; at once when this process has none. A turn that
+   * is cut off tells nothing more by itself.
    */
-  const endOf = async (input: Input): Promise<Usage | null> => {
+  const endOf = async (input: Input): Promise<TurnEnd | null> => {
     const key = host.keyOf(input)
     const turn = byKey.get(key)
     await turn?.ended
-    const used = turn?.used() ?? cutOff.get(key) ?? null
+    const end = turn?.end() ?? cutOff.get(key) ?? null
     cutOff.delete(key)
-    return used
+    return end
   }
   return { sessions, logic, endOf }
 }
 
+export interface TurnEnd {
+  used: Usage
+  /** What of its bounds it has left; null mostly. */
+  escape: string | null
+}
+
 interface Turn {
   ended: Promise<void>
-  used: () => Usage
+  end: () => TurnEnd
   steer: (text: string) => Promise<boolean>
 }
 
@@ -128,6 +138,7 @@ function atMostEvery<T>(after: SessionHost<unknown>['after'], interval: number, 
 function run<Input>(host: SessionHost<Input>, input: Input, signal: AbortSignal, say: (event: SessionEvent) => void): Turn {
   let steer: ((text: string) => Promise<boolean>) | undefined
   let used: Usage = noUsage
+  let escape: string | null = null
   /** What was told with a lower price or a lower count stays told. */
   const priced = (usage: Usage, model: string | undefined): Usage => (used = moreOf(used, host.price(input, usage, model)))
   const progress = atMostEvery<string>(host.after, host.progressEvery, (line) => say({ type: 'session.progressed', line }))
@@ -137,7 +148,9 @@ function run<Input>(host: SessionHost<Input>, input: Input, signal: AbortSignal,
     try {
       const agent = host.agentOf(input)
       const request = await host.prepare(input)
-      if (signal.aborted) result = aborted
+      escape = signal.aborted ? null : await host.enclose(input)
+      if (escape !== null) result = escapedBy(escape)
+      else if (signal.aborted) result = aborted
       else {
         const turn = agent.start(request, {
           signal,
@@ -161,6 +174,8 @@ function run<Input>(host: SessionHost<Input>, input: Input, signal: AbortSignal,
         })
         steer = turn.steer
         result = await turn.result
+        escape = await host.escaped(input)
+        if (escape !== null) result = { ...result, ...escapedBy(escape) }
       }
     } catch (error) {
       const { message } = toErrorData(error)
@@ -172,8 +187,12 @@ function run<Input>(host: SessionHost<Input>, input: Input, signal: AbortSignal,
     say({ type: 'session.finished', result })
   }
   const ended = work()
-  return { ended, used: () => used, steer: async (text: string): Promise<boolean> => (steer ? steer(text) : false) }
+  return { ended, end: () => ({ used, escape }), steer: async (text: string): Promise<boolean> => (steer ? steer(text) : false) }
 }
+
+/** Whatever it says: nothing of it is gone on with. */
+const escapedBy = (reason: string) =>
+  ({ outcome: 'failed', failure: 'escape', reason, summary: reason, lost: false, died: false, exhausted: false }) satisfies AgentResult
 
 const aborted: AgentResult = {
   outcome: 'failed',

@@ -35,11 +35,17 @@ export interface Clones {
   bring: (place: Place, base: string, branch: string) => Promise<Heads>
   /** After a prepare hook has run: what it has set in the clone stays there. Only the first time can it not have been an agent. */
   learn: (place: Place) => Promise<void>
+  /** What others have set in the clone and was taken out, since then: the newest. */
+  takenOut: (clone: string, since: number) => Setting[]
   /** Does nothing else with the clone meanwhile: git cannot make two worktrees at once. */
   alone: <T>(place: Place, work: () => Promise<T>) => Promise<T>
 }
 
-export function createClones(): Clones {
+/** Of what was taken out of configurations. */
+const longestList = 200
+
+export function createClones(now: () => number = Date.now): Clones {
+  const takenOut: { clone: string; at: number; setting: Setting }[] = []
   /** The text of each clone's configuration when it was last found right: agents can write to it. */
   const checked = new Map<string, string>()
   /** Settings and files of each clone that its project's hook has made. */
@@ -65,7 +71,8 @@ export function createClones(): Clones {
     const written = await readFile(path, 'utf8').catch(ignoreAbsent)
     const seen = `${JSON.stringify(wanted)}\n${written}`
     if (checked.get(clone) === seen) return
-    await mend(repository, clone, wanted, made)
+    await mend(repository, clone, wanted, made, (setting) => takenOut.push({ clone, at: now(), setting }))
+    takenOut.splice(0, Math.max(0, takenOut.length - longestList))
     checked.set(clone, `${JSON.stringify(wanted)}\n${await readFile(path, 'utf8')}`)
   }
 
@@ -106,6 +113,7 @@ export function createClones(): Clones {
         if (await isRepository(place.clone)) await ensure(place, identity)
       }),
     learn: (place) => inTurn(place.clone, () => learn(place)),
+    takenOut: (clone, since) => takenOut.flatMap((each) => (each.clone === clone && each.at >= since ? [each.setting] : [])),
     alone: (place, work) => inTurn(place.clone, work),
     bring: (place, base, branch) => inTurn(place.clone, () => bring(place, base, branch)),
   }
@@ -225,17 +233,25 @@ function toText(entries: Configuration): string {
     .join('')
 }
 
+export type Setting = [name: string, value: string]
+
+/** The settings in the text of a configuration file, those of files that it includes apart; null when git cannot read it. */
+export async function settingsIn(text: string): Promise<Setting[] | null> {
+  const ask = ['config', '--null', '--no-includes', '--file', '-', '--list']
+  const { exitCode, stdout } = await git(ask, { cwd: '/', input: text, allow: [0, 1, 3, 128] })
+  if (exitCode !== 0) return null
+  const entries = stdout.split('\0').filter((entry) => entry !== '')
+  return entries.map((entry) => {
+    const [name, ...value] = entry.split('\n')
+    return [name!, value.join('\n')]
+  })
+}
+
 /** The values of each name in a clone's configuration; null when git cannot read it. */
 async function settingsOf(clone: string): Promise<Map<string, string[]> | null> {
-  const ask = ['config', '--null', '--file', join(clone, 'config'), '--list']
-  const { exitCode, stdout } = await git(ask, { cwd: dirname(clone), allow: [0, 1, 3, 128] })
-  if (exitCode !== 0) return null
-  const found = new Map<string, string[]>()
-  for (const entry of stdout.split('\0')) {
-    const [name, ...value] = entry.split('\n')
-    if (name !== undefined && name !== '') found.set(name, [...(found.get(name) ?? []), value.join('\n')])
-  }
-  return found
+  const text = await readFile(join(clone, 'config'), 'utf8').catch(ignoreAbsent)
+  const settings = text === undefined ? null : await settingsIn(text)
+  return settings && new Map([...Map.groupBy(settings, ([name]) => name)].map(([name, all]) => [name, all.map(([, value]) => value)]))
 }
 
 /** Files that change what git does in every worktree, none of which a clone of ours has. */
@@ -256,7 +272,13 @@ async function formatOf(repository: string): Promise<Configuration> {
 }
 
 /** Puts right what differs: the data folder was moved, the user's identity changed, or an agent wrote there. */
-async function mend(repository: string, clone: string, wanted: Configuration, made: ReadonlySet<string>): Promise<void> {
+async function mend(
+  repository: string,
+  clone: string,
+  wanted: Configuration,
+  made: ReadonlySet<string>,
+  note: (setting: Setting) => void,
+): Promise<void> {
   const file = join(clone, 'config')
   const format = await formatOf(repository)
   const found = await settingsOf(clone)
@@ -269,12 +291,16 @@ async function mend(repository: string, clone: string, wanted: Configuration, ma
   for (const [section, name, value] of [...format, ...wanted]) {
     const values = found.get(`${section}.${name}`) ?? []
     if (values.length === 1 && values[0] === value) continue
+    for (const other of values) if (other !== value) note([`${section}.${name}`, other])
     await git(['config', '--file', file, '--replace-all', `${section}.${name}`, value], { cwd: dirname(clone) })
   }
   const ours = new Set([...format, ...wanted].map(([section, name]) => `${section}.${name}`))
   // What an agent has set for itself would be there in the worktrees of all others: programs that git runs, signatures, filters.
   const foreign = [...found.keys()].filter((name) => !ours.has(name) && !made.has(name) && !writtenAlways.test(name))
-  for (const name of foreign) await git(['config', '--file', file, '--unset-all', name], { cwd: dirname(clone), allow: [0, 5] })
+  for (const name of foreign) {
+    for (const value of found.get(name)!) note([name, value])
+    await git(['config', '--file', file, '--unset-all', name], { cwd: dirname(clone), allow: [0, 5] })
+  }
 }
 
 /** What git itself writes into the configuration of every repository. */

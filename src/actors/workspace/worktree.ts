@@ -8,6 +8,7 @@ import { git } from '../git.ts'
 import { ageOf, clearLocks } from '../locks.ts'
 import type { Workspace, WorkspaceRequest, Worktree } from '../ports.ts'
 import { readRefs } from '../read-refs.ts'
+import { createBoundary, type BoundaryOptions, type Turn } from './boundary.ts'
 import { createClones, type Heads } from './clone.ts'
 import { inspectWork } from './inspection.ts'
 import { lastChangeIn } from './last-change.ts'
@@ -42,16 +43,31 @@ export interface WorkspaceOptions {
    * it a moment ago. Without it both are taken as they are.
    */
   repository?: (project: string) => Promise<{ identity: () => Promise<Record<string, string>>; recentBase: () => Promise<unknown> }>
+  /** Epoch ms; default the clock of this machine. */
+  now?: () => number
+  /** For what agents must not reach beside their worktrees; without it only the clone is compared. */
+  boundary?: Pick<BoundaryOptions, 'userRepository' | 'movedRefs'>
 }
 
 type PrepareRequest = Parameters<Workspace['prepare']>[0]
 type Present = Extract<Standing, { kind: 'worktree' }>
 
 export function createWorkspace(options: WorkspaceOptions): Workspace {
-  const clones = createClones()
+  const { now = Date.now } = options
+  const clones = createClones(now)
+  const boundary = createBoundary({
+    ...{ now, takenOut: clones.takenOut, userRepository: async () => null, movedRefs: async () => [] },
+    ...options.boundary,
+  })
   const place = ({ project, key, branch }: WorkspaceRequest): Place => {
     if (branch === '' || branch.startsWith('-')) throw new FatalError('branch-name', `'${branch}' cannot be the name of a branch.`)
     return placeOf(options.folder, project, key)
+  }
+
+  /** The issue's branch is moved by us: not by an agent of another issue. */
+  async function using<T>(turn: Turn, work: () => Promise<T>): Promise<T> {
+    boundary.use(turn)
+    return work().finally(() => boundary.use(turn))
   }
 
   async function prepare(request: PrepareRequest): Promise<Worktree> {
@@ -73,8 +89,15 @@ export function createWorkspace(options: WorkspaceOptions): Workspace {
     return { ...worktree, baseHead: heads.base }
   }
 
+  const turnOf = ({ project, key, branch }: { project: string; key: string; branch: string | null }): Turn => ({
+    place: placeOf(options.folder, project, key),
+    branch,
+  })
+
   return {
-    prepare,
+    prepare: async (request) => using(turnOf(request), () => prepare(request)),
+    enclose: async (request) => boundary.begin(turnOf(request)),
+    overstepped: async (request) => boundary.end(turnOf(request)),
     async inspect(request) {
       const at = place(request)
       // What is read and published next is read by our own git, which minds the settings that the agent has left.
@@ -85,7 +108,12 @@ export function createWorkspace(options: WorkspaceOptions): Workspace {
     lastChange: async (request) => lastChangeIn(place(request)),
     uncommitted: async (request) => uncommittedIn(place(request)),
     save: async (request) => save(place(request), request),
-    remove: async (request) => removeWorktree(place(request), request),
+    async remove(request) {
+      const turn = turnOf(request)
+      const answer = await using(turn, () => removeWorktree(place(request), request))
+      if (answer.removed) boundary.forget(turn)
+      return answer
+    },
   }
 }
 

@@ -156,7 +156,7 @@ function worktreeAfter(c: IssueContext, { headBefore, outcome, failure, dirty }:
   // A reviewer has a checkout of its own.
   if (headBefore === null || c.run?.type === 'review') return { keep: c.keep, restartFrom: c.restartFrom }
   // What was out of bounds is saved, and not built upon.
-  if (outcome === 'interrupted' || failure === 'scope') return { keep: false, restartFrom: headBefore }
+  if (outcome === 'interrupted' || failure === 'scope' || failure === 'escape') return { keep: false, restartFrom: headBefore }
   // Asked or stopped in the middle of it, also by a blocker or for want of money or room, the agent goes on where it was, or another does.
   const isCutOff = failure === 'budget' || failure === 'capacity'
   const isHalfDone =
@@ -298,9 +298,10 @@ function neededAfter(c: IssueContext, event: RunOutput): RunType | null {
   return neededRun({ ...c, ...patch })
 }
 
-/** Whether nobody waits any more for what the run was started for: its failure is no one's business. */
+/** Whether nobody waits any more for what the run was started for: its failure is no one's business, but for an escape. */
 export const isNeedless = (c: IssueContext, event: RunOutput): boolean =>
-  c.run !== null && c.run.head !== null && (neededAfter(c, event) !== c.run.type || openPullRequest(c)?.headSha !== c.run.head)
+  c.run !== null &&
+  event.failure !== 'escape' && c.run.head !== null && (neededAfter(c, event) !== c.run.type || openPullRequest(c)?.headSha !== c.run.head)
 
 export const settleNeedless = (c: IssueContext, event: RunOutput): Patch =>
   event.outcome === 'no_change' ? { ...answered(c, event), ...noFailures } : { ...settled(c, event), lastFailure: failureOf(c, event) }
@@ -350,7 +351,7 @@ export const settleAgentFailure = (c: IssueContext, event: RunOutput): Patch => 
 })
 
 /** Failures that the agent is to blame for; nothing is given back for these. */
-const blamed: readonly RunOutput['failure'][] = ['agent', 'dirty', 'bug', 'scope', 'stalled']
+const blamed: readonly RunOutput['failure'][] = ['agent', 'dirty', 'bug', 'scope', 'escape', 'stalled']
 
 /** Only a person can mend it. */
 export function settleForHuman(c: IssueContext, event: RunOutput): Patch {

@@ -182,7 +182,7 @@ export interface Recovery {
 export interface SessionResult {
   outcome: 'completed' | 'needs_input' | 'no_change' | 'failed'
   /** Only with `failed`: which policy applies (design §5). */
-  failure?: 'capacity' | 'auth' | 'environment' | 'agent' | 'bug'
+  failure?: 'capacity' | 'auth' | 'environment' | 'agent' | 'escape' | 'bug'
   reason?: string
   /** Only with `failed`: what the provider, or the agent's protocol, calls it. */
   code?: string

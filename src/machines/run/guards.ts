@@ -20,6 +20,13 @@ const codeOf = (event: Args['event']): string | null => (event as { error?: { co
 export const isForVerification = ({ event }: Args): boolean => ['completed', 'no_change'].includes(resultOf(event)?.outcome ?? '')
 /** When the agent asks a person. */
 export const hasQuestion = ({ event }: Args): boolean => resultOf(event)?.outcome === 'needs_input'
+/** When something that is not the agent's own was changed while it was at work: whatever it says, nothing of it is gone on with. */
+export const hasEscaped = ({ event }: Args): boolean => resultOf(event)?.failure === 'escape'
+/** The same, of a turn that was cut off. */
+export const hasLeftBounds = ({ event }: Args): boolean => {
+  const { escape = null } = (event as { output?: { escape?: string | null } | null }).output ?? {}
+  return escape !== null
+}
 /** When the session ended because its process did. */
 export const isInterruption = ({ event }: Args): boolean => codeOf(event) === 'interrupted'
 /** When the thread that the agent was to go on with is not to be had. */

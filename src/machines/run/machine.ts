@@ -28,6 +28,7 @@ const onceStarted = {
     'session.started': { target: '#run.working', actions: ['rememberSession', 'beginWatch', 'tellStarted'] },
     'session.progressed': { target: '#run.working', actions: ['rememberProgress', 'beginWatch', 'tellStarted'] },
     'session.finished': [
+      { guard: 'hasEscaped', target: '#run.settled', actions: ['rememberResult', 'endAsFailed'] },
       // Entered anew also from itself: its clocks are those of the next session.
       { guard: 'isThreadLost', target: '#run.recovering', reenter: true, actions: ['rememberResult', 'rememberLoss'] },
       { guard: 'isThreadExhausted', target: '#run.recovering', reenter: true, actions: ['rememberResult', 'rememberExhaustion'] },
@@ -173,7 +174,10 @@ export const runMachine = runSetup.createMachine({
         id: 'closing',
         src: 'endSession',
         input: sessionInput,
-        onDone: { target: 'recovering', actions: 'rememberUsed' },
+        onDone: [
+          { guard: 'hasLeftBounds', target: 'settled', actions: ['rememberLeft', 'endForEscape'] },
+          { target: 'recovering', actions: 'rememberUsed' },
+        ],
         onError: { target: 'settled', actions: 'endForStall' },
       },
       // Beside one that does not end, no other is started.
@@ -253,7 +257,10 @@ export const runMachine = runSetup.createMachine({
           on: {
             'session.started': { actions: 'rememberSession' },
             'session.progressed': { actions: 'rememberSignal' },
-            'session.finished': { target: 'looking', actions: ['rememberResult', 'rememberCompletion'] },
+            'session.finished': [
+              { guard: 'hasEscaped', target: '#run.settled', actions: ['rememberResult', 'endAsFailed'] },
+              { target: 'looking', actions: ['rememberResult', 'rememberCompletion'] },
+            ],
             'xstate.error.actor.session': [
               { guard: 'isInterruption', target: '#run.settled', actions: ['rememberInterruption', 'endAsInterrupted'] },
               { target: 'looking', actions: 'missCompletion' },
@@ -267,7 +274,10 @@ export const runMachine = runSetup.createMachine({
             id: 'closing',
             src: 'endSession',
             input: sessionInput,
-            onDone: { target: 'looking', actions: 'rememberUsed' },
+            onDone: [
+              { guard: 'hasLeftBounds', target: '#run.settled', actions: ['rememberLeft', 'endForEscape'] },
+              { target: 'looking', actions: 'rememberUsed' },
+            ],
             onError: 'looking',
           },
           after: { ending: 'looking' },
@@ -363,7 +373,10 @@ export const runMachine = runSetup.createMachine({
         id: 'closing',
         src: 'endSession',
         input: sessionInput,
-        onDone: { target: 'settled', actions: 'rememberLeft' },
+        onDone: [
+          { guard: 'hasLeftBounds', target: 'settled', actions: ['rememberLeft', 'endForEscape'] },
+          { target: 'settled', actions: 'rememberLeft' },
+        ],
         onError: 'settled',
       },
       after: { ending: 'settled' },

@@ -109,7 +109,10 @@ const reviewed: Record<string, Partial<Inspection>> = {
 const published: Published = { number: 7, url: 'u', headSha: 'A', headRef: 'b', baseRef: 'main', draft: false, state: 'open' }
 const answers: Record<string, [label: string, output: unknown][]> = {
   prepare: [['', { path: '/w', head: 'base', baseHead: 'base', dirty: [] }]],
-  closing: [['', null]],
+  closing: [
+    ['', null],
+    ['out of bounds', { left: [], escape: 'e' }],
+  ],
   verify: Object.entries(inspections).map(([label, found]) => [label, { ...looked, ...found }]),
   comparison: [
     ['none', null],
@@ -281,6 +284,23 @@ export const runModel: Model<RunContext> = {
         const mayBe = happening.label.startsWith('comparison ') || before.context.turnKind === 'stack' || before.context.onto !== null
         return isAsBefore && mayBe && context.onto === null ? undefined : `published after ${happening.label}`
       },
+    },
+    {
+      id: 'P4',
+      statement:
+        'Of a turn that has left its bounds nothing is published or judged, and no other follows; the run fails with it unless it was called off.',
+      arrival: ({ after, happening, commands }) => {
+        if (!/^session\.finished failed escape|^closing done out of bounds/.test(happening.label)) return undefined
+        if (spawns(commands).length > 0) return 'something starts'
+        const { outcome, failure } = after.context.ending ?? {}
+        return failure === 'escape' || outcome === 'released' || outcome === 'superseded' ? undefined : `it ends as ${outcome} ${failure}`
+      },
+      step: ({ commands, before, happening }) =>
+        answersOf(commands).some(({ failure }) => failure === 'escape') &&
+        before.context.ending?.failure !== 'escape' &&
+        !/failed escape|out of bounds/.test(happening.label)
+          ? 'an escape that nobody has seen'
+          : undefined,
     },
     {
       id: 'P4',

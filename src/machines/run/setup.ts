@@ -135,7 +135,7 @@ export const runSetup = setup({
       throw new Error("The effect 'agentSession' is not provided")
     }),
     probeWork: fromPromise<{ changedAt: number | null }, ProbeInput>(notProvided('probeWork')),
-    endSession: fromPromise<{ left: string[]; used?: Usage | null }, SessionInput>(notProvided('endSession')),
+    endSession: fromPromise<{ left: string[]; used?: Usage | null; escape?: string | null }, SessionInput>(notProvided('endSession')),
     verifyWork: fromPromise<Inspection, VerifyInput>(notProvided('verifyWork')),
     findConflict: fromPromise<ChangeInFlight | null, ConflictInput>(notProvided('findConflict')),
     publishChange: fromPromise<Published, PublishInput>(notProvided('publishChange')),
@@ -356,6 +356,12 @@ export const runSetup = setup({
       null,
       (c) => `The pull request is not at ${c.past?.slice(0, 10)} any more: the verdict was about that head, and does not count.`,
     ),
+    // It goes before any other failure; what was asked of it stands.
+    endForEscape: take((c, event) => {
+      const { escape } = event['output'] as { escape: string }
+      const isAsked = c.ending?.outcome === 'released' || c.ending?.outcome === 'superseded'
+      return isAsked ? {} : { ending: { outcome: 'failed', failure: 'escape', reason: escape } }
+    }),
     endForStall: end('failed', 'stalled', (c) => {
       const times = c.stalls > 1 ? `, ${c.stalls} times` : ''
       const last = c.lastLine === null ? '' : ` The agent's last words: ${c.lastLine}`

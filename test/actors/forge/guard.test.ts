@@ -75,7 +75,7 @@ describe('refs that were moved without us', () => {
       { ...about, ref: 'refs/tags/evil', expected: null, found: head },
     ])
     expect(run(fixture.bare, 'for-each-ref')).toBe(before)
-    expect(fixture.forge.refIncidents()).toEqual(incidents.toReversed())
+    expect(fixture.forge.refIncidents('app', 0)).toEqual(incidents)
     expect(await fixture.forge.checkRefs()).toEqual([])
   })
 
@@ -107,7 +107,7 @@ describe('refs that were moved without us', () => {
     run(fixture.bare, 'update-ref', branch, 'main')
     const next = fixture.work({ a: 'b' }, head)
     expect(await fixture.publish({ head: next, expected: head })).toMatchObject({ number: 1, headSha: next })
-    expect(fixture.forge.refIncidents()).toMatchObject([{ ref: branch, expected: head }])
+    expect(fixture.forge.refIncidents('app', 0)).toMatchObject([{ ref: branch, expected: head }])
     expect(await fixture.forge.checkRefs()).toEqual([])
   })
 
@@ -117,7 +117,7 @@ describe('refs that were moved without us', () => {
     const head = fixture.work({ a: 'a' })
     run(fixture.bare, 'update-ref', branch, 'main')
     expect(await fixture.publish({ head })).toMatchObject({ number: 1, headSha: head })
-    expect(fixture.forge.refIncidents()).toMatchObject([{ ref: branch, expected: null }])
+    expect(fixture.forge.refIncidents('app', 0)).toMatchObject([{ ref: branch, expected: null }])
   })
 
   test('many publications and landings while refs are compared all the time report nothing', async () => {

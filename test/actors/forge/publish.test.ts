@@ -246,7 +246,7 @@ describe('after a kill', () => {
     const second = fixture.work({ 'new.txt': 'newer\n' }, first)
     expect(await fixture.publish({ head: second })).toMatchObject({ number: 1, headSha: second })
     expect(branchOf(fixture.bare)).toBe(second)
-    expect(fixture.forge.refIncidents()).toEqual([])
+    expect(fixture.forge.refIncidents('app', 0)).toEqual([])
     expect(await fixture.forge.checkRefs()).toEqual([])
   })
 
@@ -269,7 +269,7 @@ describe('after a kill', () => {
     rmSync(join(fixture.data, 'worktrees'), { recursive: true })
     const third = fixture.work({ 'third.txt': 'third\n' })
     expect(await fixture.publish({ head: third })).toMatchObject({ number: 1, headSha: third })
-    expect(fixture.forge.refIncidents()).toEqual([])
+    expect(fixture.forge.refIncidents('app', 0)).toEqual([])
   })
 
   test('before the push: it is made', async () => {

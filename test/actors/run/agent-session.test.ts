@@ -45,14 +45,18 @@ interface Hearing {
   /** The turn is cut off when this was said; a usage, when the second was. */
   until?: SessionEvent['type']
   usedEvery?: number
+  /** What is found before the turn and after it. */
+  bounds?: { before?: string; after?: string }
 }
 
 /** What was said until the turn ended or was cut off, and what it has used by what its end says: asked twice. */
-async function hear(agent: Agent, { command, until = 'session.finished', usedEvery = 1_000 }: Hearing) {
+async function hear(agent: Agent, { command, until = 'session.finished', usedEvery = 1_000, bounds = {} }: Hearing) {
   const { logic, sessions, endOf } = createSessions<{ key: string }>({
     keyOf: ({ key }) => key,
     agentOf: () => agent,
     prepare: async () => ({}) as AgentRequest,
+    enclose: async () => bounds.before ?? null,
+    escaped: async () => bounds.after ?? null,
     nudge: (quiet) => `quiet for ${quiet}`,
     onLine: () => {},
     price: (_input, usage, model) => withCost({ m: { input: 1_000_000, output: 0 } }, model, usage),
@@ -177,6 +181,36 @@ it('of several words of its usage the newest is told when it is time', async () 
 it('a turn that is cut off still says at its end what it has used, once', async () => {
   const { said, left, again } = await spends('waits', 60_000, 'session.progressed')
   expect(tokens(said)).toEqual([1])
-  expect(left).toEqual({ ...noUsage, inputTokens: 100, usd: 100 })
+  expect(left).toEqual({ used: { ...noUsage, inputTokens: 100, usd: 100 }, escape: null })
   expect(again).toBeNull()
+})
+
+it('a turn that has left its bounds has failed for it, whatever it says, with what it has used', async () => {
+  const { said } = await hear(createSpender('ends'), { bounds: { after: 'it wrote elsewhere' } })
+  expect(of(said, 'session.finished')).toMatchObject([
+    { result: { outcome: 'failed', failure: 'escape', reason: 'it wrote elsewhere', usage: { inputTokens: 101 } } },
+  ])
+  const dead: Agent = {
+    ...createShell({ steer: false, fork: false }),
+    start: () => turnOf({ outcome: 'failed', summary: 's', died: true }),
+  }
+  const gone = await hear(dead, { bounds: { after: 'e' } })
+  expect(of(gone.said, 'session.finished')).toMatchObject([{ result: { failure: 'escape', died: false } }])
+})
+
+it('one that is cut off says so at its end', async () => {
+  const bounds = { after: 'it wrote elsewhere' }
+  const { left } = await hear(createSpender('waits'), { bounds, usedEvery: 60_000, until: 'session.progressed' })
+  expect(left).toMatchObject({ escape: 'it wrote elsewhere', used: { inputTokens: 100 } })
+})
+
+it('an agent is not started where a turn before it, that a kill cut off, has left its bounds', async () => {
+  const never: Agent = { kind: 'shell', abilities: { steer: false, fork: false }, start: () => expect.unreachable() }
+  const { said } = await hear(never, { bounds: { before: 'the one before wrote elsewhere' } })
+  expect(said).toMatchObject([{ result: { outcome: 'failed', failure: 'escape', reason: 'the one before wrote elsewhere' } }])
+})
+
+const turnOf = (result: Awaited<ReturnType<Agent['start']>['result']>): ReturnType<Agent['start']> => ({
+  result: Promise.resolve(result),
+  steer: async () => false,
 })

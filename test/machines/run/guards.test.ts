@@ -50,6 +50,16 @@ const budget = (usd: number, spent = 0) => ({ budget: { spent: { tokens: 0, usd:
 const used = (usd: number) => ({ type: 'session.used', usage: { ...noUsage, usd } })
 
 const tables: Record<keyof typeof guards, Row[]> = {
+  hasEscaped: [
+    ['it left its bounds', true, {}, { type: 'session.finished', result: answer({ outcome: 'failed', failure: 'escape' }) }],
+    ['it failed', false, {}, finished('failed')],
+    ['no result', false, {}],
+  ],
+  hasLeftBounds: [
+    ['a turn that was cut off had', true, {}, { type: 'xstate.done.actor.closing', output: { left: [], escape: 'e' } }],
+    ['it had not', false, {}, { type: 'xstate.done.actor.closing', output: { left: [] } }],
+    ['nothing is known of it', false, {}, { type: 'xstate.done.actor.closing', output: null }],
+  ],
   isForVerification: [
     ['done', true, {}, finished('completed')],
     ['nothing to do', true, {}, finished('no_change')],

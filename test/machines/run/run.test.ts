@@ -839,6 +839,31 @@ describe('a turn without progress', () => {
   })
 })
 
+describe('a turn that has left its bounds', () => {
+  const escape = 'The agent has left its bounds: x.'
+  const escapes = finishes({ outcome: 'failed', failure: 'escape', reason: escape })
+  const endedBeyond = (run: Run) => run.done('closing', { left: [], escape })
+  const failed = { outcome: 'failed', failure: 'escape', reason: escape, headAfter: null }
+  const silent = [...verifying, inspected({ commitsAhead: 0, head: 'base' }), started]
+
+  it('fails its run, whatever is asked of the turn', () => {
+    expect(output(play({}, ...working, escapes))).toMatchObject(failed)
+    expect(output(play({}, prepared, escapes))).toMatchObject(failed)
+    const cut = [...working, progressed, fires('stall'), nothing, ended]
+    expect(output(play({}, ...cut, started, escapes))).toMatchObject(failed)
+    expect(output(play({}, ...silent, escapes))).toMatchObject(failed)
+    const dirty = inspected({ dirty: ['a.ts'] })
+    expect(output(play({}, ...verifying, dirty, started, escapes))).toMatchObject(failed)
+  })
+
+  it('and was cut off fails it too, before another begins and whatever it was cut off for; what was asked stands', () => {
+    expect(output(play({}, ...working, progressed, fires('stall'), nothing, endedBeyond))).toMatchObject(failed)
+    expect(output(play({}, ...working, fires('silence'), endedBeyond))).toMatchObject(failed)
+    expect(output(play({}, ...silent, fires('completion'), endedBeyond))).toMatchObject(failed)
+    expect(output(play({}, ...working, stop, endedBeyond))).toMatchObject({ outcome: 'released', failure: null })
+  })
+})
+
 describe('a stop', () => {
   const released = { outcome: 'released', failure: null, reason: 'Stopped by ada.' }
 
