@@ -21,7 +21,10 @@ export async function readHeads(repository: string): Promise<Map<string, string>
   const loose = files.flatMap((file) => (file.isFile() ? [`refs/heads/${relative(folder, join(file.parentPath, file.name))}`] : []))
   const packed = await readFile(join(repository, 'packed-refs'), 'utf8').catch(noFile)
   const inPack = [...packedIn(packed).keys()].filter((ref) => ref.startsWith('refs/heads/'))
-  return readRefs(repository, [...new Set([...inPack, ...loose])].filter((ref) => !ref.endsWith('.lock')))
+  return readRefs(
+    repository,
+    [...new Set([...inPack, ...loose])].filter((ref) => !ref.endsWith('.lock')),
+  )
 }
 
 /** A bare repository by git's own rule, which keeps its refs in files (gitrepository-layout) and for itself. */

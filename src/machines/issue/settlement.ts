@@ -301,7 +301,9 @@ function neededAfter(c: IssueContext, event: RunOutput): RunType | null {
 /** Whether nobody waits any more for what the run was started for: its failure is no one's business, but for an escape. */
 export const isNeedless = (c: IssueContext, event: RunOutput): boolean =>
   c.run !== null &&
-  event.failure !== 'escape' && c.run.head !== null && (neededAfter(c, event) !== c.run.type || openPullRequest(c)?.headSha !== c.run.head)
+  event.failure !== 'escape' &&
+  c.run.head !== null &&
+  (neededAfter(c, event) !== c.run.type || openPullRequest(c)?.headSha !== c.run.head)
 
 export const settleNeedless = (c: IssueContext, event: RunOutput): Patch =>
   event.outcome === 'no_change' ? { ...answered(c, event), ...noFailures } : { ...settled(c, event), lastFailure: failureOf(c, event) }

@@ -221,7 +221,7 @@ const answersOf = (commands: Parameters<typeof spawns>[0]): Told[] =>
 
 /** On the way to a first publication; how a turn starts, goes on and is resumed is of the other world. */
 const atPublication =
-  /^(run\.stop|session\.(started $|finished (completed|needs_input|failed agent))|the (prepare|comparison|verify|publish|closing)|(prepare|comparison|publish|closing) |verify (done (fine|dirty|rewritten|without)|failed)|session failed|timer (runLimit|ending))/
+  /^(run\.stop|session\.(started $|finished (completed|needs_input|failed (agent|escape)))|the (prepare|comparison|verify|publish|closing)|(prepare|comparison|publish|closing) |verify (done (fine|dirty|rewritten|without)|failed)|session failed|timer (runLimit|ending))/
 
 export const runModel: Model<RunContext> = {
   machine: 'run',

@@ -523,6 +523,12 @@ describe('a first publication', () => {
       expect(output(first(...steps, stop))).toMatchObject({ outcome: 'released' })
     expect(output(first(...stacking, finishes({ outcome: 'needs_input', question: 'Which?' })))).toMatchObject({ question: 'Which?' })
   })
+
+  it('is given up when that turn leaves its bounds', () => {
+    const escaped = finishes({ outcome: 'failed', failure: 'escape', reason: 'out of bounds' })
+    for (const steps of [stacking, [...probing, compared(other), prepared, threaded, interrupted]])
+      expect(output(first(...steps, escaped))).toMatchObject({ outcome: 'failed', failure: 'escape', headAfter: null })
+  })
 })
 
 describe('an interruption', () => {
