@@ -2,6 +2,7 @@
 // the repositories are opened.
 
 import { isDeepStrictEqual } from 'node:util'
+import { removeAllStandIns } from '../actors/agents/claude/stand-ins.ts'
 import { endOrphans } from '../actors/agents/orphans.ts'
 import type { Forge } from '../actors/ports.ts'
 import type { ActorSystem } from '../actors/system/index.ts'
@@ -25,6 +26,8 @@ export async function takeUp({ config, system, forge, log }: TakingUp): Promise<
   if (orphans.groups.length + orphans.marked > 0) {
     log('warn', { groups: orphans.groups.length, marked: orphans.marked }, 'Processes that outlived the former server were ended')
   }
+  // Whatever kind the agents are of now: of which they were when they were killed is not asked.
+  removeAllStandIns(config.dataFolder)
   await system.spawn('capacity', 'main', { limit: config.limits.activeRuns })
   await system.ref<typeof capacityMachine>('capacity/main').send({
     ...{ type: 'capacity.limited', limit: config.limits.activeRuns, budgets: dayBudgets(config) },

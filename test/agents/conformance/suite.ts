@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { removeAllStandIns } from '../../../src/actors/agents/claude/stand-ins.ts'
 import { endOrphans } from '../../../src/actors/agents/orphans.ts'
 import { isAlive } from '../../actors/repository.ts'
 import { agentBinaries } from '../binaries.ts'
@@ -334,9 +335,13 @@ export function testsOfContract(candidate: Candidate): void {
     await areAtWork(place)
     owner.kill('SIGKILL')
     if (both) process.kill(-group, 'SIGKILL')
+    // As the next one begins.
     await endOrphans(place.dataFolder, 2_000)
+    removeAllStandIns(place.folder)
     expect(await stillAtWork(place)).toEqual([])
     expect(isAlive(group)).toBe(false)
+    expect(git(place.worktree, 'status', '--porcelain').split('\n')).toEqual(['?? far', '?? near'])
+    git(place.clone, 'config', 'some.key', 'value')
     await goOn(place, thread)
   })
 }

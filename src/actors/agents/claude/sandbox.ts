@@ -1,6 +1,6 @@
-// Claude Code's own sandbox for the commands of Bash: whether it would work here, its settings, and the traces that it leaves.
+// Claude Code's own sandbox for the commands of Bash: whether it would work here, and its settings.
 
-import { existsSync, lstatSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import type { AgentRequest } from '../../ports.ts'
 import { runProcess } from '../../process.ts'
@@ -87,78 +87,5 @@ const entriesOf = (folder: string): string[] => {
     return readdirSync(folder)
   } catch {
     return [] // a file, or not there
-  }
-}
-
-/** Protected in the worktree whether they are there or not: an empty file, read-only, stands for what is not. */
-const standIns = [
-  ...[
-    '.bash_profile',
-    '.bashrc',
-    '.gitconfig',
-    '.gitmodules',
-    '.idea',
-    '.mcp.json',
-    '.profile',
-    '.ripgreprc',
-    '.vscode',
-    '.zprofile',
-    '.zshrc',
-  ],
-  ...['agents', 'commands', 'hooks', 'launch.json', 'loop.md', 'output-styles', 'routines', 'scheduled_tasks.json', 'settings.json'].map(
-    (name) => `.claude/${name}`,
-  ),
-  ...['settings.local.json', 'skills', 'workflows'].map((name) => `.claude/${name}`),
-]
-const standInsOfClone = ['config.lock', '.mcp.json']
-
-/** True for what is not there, or only for the sandbox's sake. */
-function isStandIn(path: string): boolean {
-  const found = lstatSync(path, { throwIfNoEntry: false })
-  return found === undefined || (found.isFile() && found.size === 0 && (found.mode & 0o222) === 0)
-}
-
-/**
- * Writes the file of what git leaves out for one turn: to git in the sandbox, stand-ins are devices, on which `git add --all` fails. What
- * is really there is not left out. `more`: the lines of the person's own file, which this one takes the place of.
- */
-export function writeExcludes(path: string, worktree: string, more: string): void {
-  const names = standIns.filter((name) => isStandIn(join(worktree, name))).map((name) => `/${name}`)
-  writeFileSync(path, [more.trimEnd(), ...names, ''].join('\n'))
-}
-
-/**
- * Removes what a sandbox that was killed has left: its stand-ins would count as changes, and a `config.lock` keep git from the clone.
- * What cannot be removed stays, and is a change like others.
- */
-export function removeStandIns(worktree: string): void {
-  const inClone = clonesOf(worktree).flatMap((clone) => standInsOfClone.map((name) => join(clone, name)))
-  for (const place of [...standIns.map((name) => join(worktree, name)), ...inClone]) {
-    attempt(() => isStandIn(place) && rmSync(place, { force: true }))
-  }
-  for (const folder of ['.claude/.cc-writes', '.claude']) attempt(() => rmdirSync(join(worktree, folder)))
-}
-
-function attempt(remove: () => void): void {
-  try {
-    remove()
-  } catch {
-    // a folder that is not there or not empty, or a checkout that may not be written in
-  }
-}
-
-/** The person's own patterns, as git would find them with this environment. */
-export async function ownExcludes(worktree: string, env: Record<string, string>): Promise<string> {
-  try {
-    const { exitCode, stdout } = await runProcess({
-      command: ['git', 'config', '--path', 'core.excludesFile'],
-      cwd: worktree,
-      env,
-      timeout: 5_000,
-    })
-    const usual = join(env['XDG_CONFIG_HOME'] || join(env['HOME'] ?? '', '.config'), 'git', 'ignore')
-    return readFileSync(exitCode === 0 ? stdout.trim() : usual, 'utf8')
-  } catch {
-    return '' // there are none
   }
 }
