@@ -1,6 +1,6 @@
 // The adapter of Claude Code: its rules, its fields and its transcript as they are, and on the real program what no other kind has.
 
-import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createClaudeAgent, type ClaudeOptions } from '../../src/actors/agents/claude.ts'
@@ -362,14 +362,13 @@ describe('on the real program', () => {
   })
 
   test(
-    'where they are, its commands write in the worktree and commit, and nowhere else; nothing of the sandbox stays',
+    'where they are, its commands write in the worktree and commit; nothing of the sandbox stays when it is killed',
     { timeout: 180_000 },
     async ({ skip }) => {
       const { sandboxed, reason } = await here
       skip(!sandboxed, reason ?? '')
       const place = ground()
       const script = [
-        shell(`echo x > ${place.folder}/beside.txt; echo x > ${place.clone}/HEAD; git config user.name Mallory; true`),
         // A file of a name that the sandbox protects is committed like others when it is really there.
         write('.gitmodules', '# none\n'),
         shell('echo x > in.txt; git add --all && git commit --quiet --message Greet; touch begun; sleep 60'),
@@ -379,16 +378,102 @@ describe('on the real program', () => {
       // An interrupted Claude tidies up by itself.
       process.kill(-played.events.flatMap((event) => (event.type === 'started' ? [event.process.group] : []))[0]!, 'SIGKILL')
       expect(await played.turn.result).toMatchObject({ outcome: 'failed', died: true })
-      expect(readdirSync(place.folder)).not.toContain('beside.txt')
-      expect(read(place.clone, 'HEAD')).toMatch(/^ref: /)
-      expect(read(place.clone, 'config')).not.toContain('Mallory')
       expect(git(place.worktree, 'show', '--name-only', '--format=%s').split('\n').filter(Boolean)).toEqual([
         'Greet',
         '.gitmodules',
         'in.txt',
       ])
       expect(git(place.worktree, 'status', '--porcelain')).toBe('?? begun')
-      expect(readdirSync(place.clone)).not.toContain('config.lock')
     },
   )
+
+  /** Tries to write each of them, and says of which it could. */
+  const tryAll = (paths: string[]) =>
+    shell(`for path in ${paths.map((path) => `"${path}"`).join(' ')}; do { : >> "$path"; } 2> /dev/null && echo "$path"; done; true`)
+
+  test(
+    'where they are, its commands write of the clone what a commit needs, and nothing else, also as root',
+    { timeout: 180_000 },
+    async ({ skip }) => {
+      const { sandboxed, reason } = await here
+      skip(!sandboxed, reason ?? '')
+      const place = ground()
+      const { clone, worktree } = place
+      for (const name of ['other', 'signalbox/packed', 'signalbox/loose']) git(clone, 'branch', name, 'main')
+      git(clone, 'pack-refs', '--all')
+      git(clone, 'update-ref', 'refs/heads/signalbox/loose', git(clone, 'commit-tree', '-m', 'x', 'main^{tree}'))
+      writeFileSync(join(clone, 'objects/info/alternates'), '')
+      const before = git(clone, 'for-each-ref')
+      const own = 'worktrees/APP-1'
+      const open = ['refs/heads/signalbox/new', 'logs/refs/heads/signalbox/new', 'objects/new', `${own}/new`, `${own}/HEAD`]
+      const closed = [
+        ...['new', 'config', 'config.lock', 'HEAD', 'packed-refs', 'packed-refs.lock', 'shallow', 'hooks/pre-commit', 'info/exclude'],
+        ...['refs/heads/new', 'refs/heads/other', 'refs/heads/signalbox/loose', 'refs/stash', 'refs/tags/new', 'logs/HEAD'],
+        ...['worktrees/new', 'objects/info/alternates', `${own}/commondir`, `${own}/gitdir`],
+      ]
+      const beside = [join(place.folder, 'beside.txt'), join(worktree, '.git'), '/tmp/beside-signalbox', '$HOME/beside.txt']
+      const played = play(claude(), place, model, [
+        tryAll([...[...open, ...closed].map((path) => join(clone, path)), ...beside, '$TMPDIR/x']),
+        shell(
+          `rm ${open
+            .slice(0, 4)
+            .map((path) => join(clone, path))
+            .join(' ')}`,
+        ),
+        shell(
+          [
+            `mount -o remount,bind,rw / || umount ${clone}/refs/heads/signalbox/loose || unshare --user --map-root-user --mount true`,
+            `mv ${clone}/${own}/commondir ${clone}/${own}/moved || git update-ref refs/heads/signalbox/loose HEAD`,
+            'git branch --force other HEAD || git config user.name Mallory || echo not one',
+          ].join(' || '),
+        ),
+        shell(
+          'echo x > in.txt; git add --all && git commit --quiet --message Greet && git commit --quiet --amend --message Hello; git status',
+        ),
+        done,
+      ])
+      expect(await played.turn.result).toMatchObject({ outcome: 'completed' })
+      const [tried, , forced] = played.scenario
+        .requests()
+        .at(-1)!
+        .results.map(({ output }) => output)
+      expect(tried!.trim().split('\n').slice(0, -1)).toEqual(open.map((path) => join(clone, path)))
+      expect(forced).toMatch(/not one\s*$/)
+      const isOurs = /^\S+ commit\trefs\/heads\/signalbox\/app-1-greet$/m
+      expect(git(clone, 'for-each-ref').replace(isOurs, '')).toBe(before.replace(isOurs, ''))
+      expect(git(worktree, 'log', '--format=%s')).toBe('Hello\nThe start')
+      expect(git(worktree, 'status', '--porcelain')).toBe('')
+      git(clone, 'worktree', 'remove', worktree)
+    },
+  )
+
+  test('where they are not, its file tools are held to the worktree, and its commands are not', { timeout: 180_000 }, async () => {
+    const place = ground()
+    const link = read(place.worktree, '.git')
+    const programs = join(place.folder, 'programs')
+    mkdirSync(programs)
+    for (const folder of (process.env['PATH'] ?? '').split(':').filter((path) => existsSync(path))) {
+      for (const name of readdirSync(folder)) {
+        const isKept = name !== 'bwrap' && name !== 'socat' && !existsSync(join(programs, name))
+        if (isKept) symlinkSync(join(folder, name), join(programs, name))
+      }
+    }
+    const played = play(
+      claude(),
+      place,
+      model,
+      [
+        together(write(join(place.folder, 'tool.txt'), 'x'), shell(`echo x > ${place.folder}/shell.txt`)),
+        shell('echo x > in.txt; git add --all && git commit --quiet --message Greet'),
+        done,
+      ],
+      {},
+      { env: { PATH: programs } },
+    )
+    expect(await played.turn.result).toMatchObject({ outcome: 'completed' })
+    expect(asked(played)).toEqual([expect.stringMatching(/^refused Write .*tool\.txt/)])
+    expect(readdirSync(place.folder)).toContain('shell.txt')
+    expect(git(place.worktree, 'log', '--format=%s', '-1')).toBe('Greet')
+    expect(read(place.worktree, '.git')).toBe(link)
+  })
 })

@@ -20,7 +20,7 @@ test('is removed at the start, whatever kind of agent there is now; what somebod
   run(clone, 'worktree', 'add', '--quiet', '-b', 'signalbox/app-1', worktree, 'main')
   for (const name of ['.bashrc', '.gitmodules', '.claude/settings.json', '.claude/hooks']) standIn(join(worktree, name))
   mkdirSync(join(worktree, '.claude/.cc-writes'))
-  for (const name of ['config.lock', '.mcp.json']) standIn(join(clone, name))
+  for (const name of ['config.lock', '.mcp.json', 'refs/heads/signalbox/app-2']) standIn(join(clone, name))
   // Of a worktree that is gone only the clone has any.
   standIn(join(place.folder, 'data/clones/gone.git/config.lock'))
   writeFileSync(join(worktree, '.profile'), '')
@@ -30,6 +30,8 @@ test('is removed at the start, whatever kind of agent there is now; what somebod
   await place.open()
   expect(run(worktree, 'status', '--porcelain').split('\n').filter(Boolean)).toEqual(['?? .mcp.json', '?? .profile'])
   run(clone, 'config', 'a.b', 'c')
+  expect(run(clone, 'for-each-ref', '--format=%(refname:short)').split('\n')).toEqual(['main', 'signalbox/app-1'])
+  run(clone, 'branch', 'signalbox/app-2')
   expect(existsSync(join(clone, '.mcp.json'))).toBe(false)
   expect(existsSync(join(place.folder, 'data/clones/gone.git/config.lock'))).toBe(false)
 })

@@ -14,7 +14,7 @@ import { failureOf } from './claude/failure.ts'
 import { createItems } from './claude/items.ts'
 import { questions, readMessage, type ClaudeMessage, type ClaudeRateLimit, type ClaudeResult } from './claude/messages.ts'
 import { decide } from './claude/permissions.ts'
-import { bashSandbox } from './claude/sandbox.ts'
+import { bashSandbox, linkByOtherName } from './claude/sandbox.ts'
 import { ownExcludes, removeStandIns, writeExcludes } from './claude/stand-ins.ts'
 import { readTranscript, readTurn } from './claude/transcript.ts'
 import { createUsage } from './claude/usage.ts'
@@ -79,6 +79,7 @@ async function prepare(options: ClaudeOptions, request: AgentRequest): Promise<P
   const excludes = isBashSandboxed && process.platform === 'linux' ? join(request.folder, 'git-excludes') : null
   const more = excludes === null ? '' : await ownExcludes(request.worktree, env)
   removeStandIns(request.worktree)
+  if (isBashSandboxed) linkByOtherName(request.worktree)
   return {
     options: {
       ...options,

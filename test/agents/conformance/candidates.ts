@@ -3,8 +3,10 @@
 import { join } from 'node:path'
 import { createAcpAgent } from '../../../src/actors/agents/acp.ts'
 import { createClaudeAgent } from '../../../src/actors/agents/claude.ts'
+import { bashSandbox } from '../../../src/actors/agents/claude/sandbox.ts'
 import { createCodexAgent } from '../../../src/actors/agents/codex.ts'
 import { createCommandAgent } from '../../../src/actors/agents/command.ts'
+import { childEnvironment } from '../../../src/actors/process.ts'
 import { agentBinaries } from '../binaries.ts'
 import { claudeHome, codexHome } from '../homes.ts'
 import type { Candidate } from './ground.ts'
@@ -64,7 +66,7 @@ export async function candidates(): Promise<Candidate[]> {
     },
     {
       kind: 'claude',
-      // Its commands can write in their clone, where bubblewrap and socat are installed, and anywhere where they are not.
+      // Its commands are held where bubblewrap and socat are installed, and can write anywhere where they are not.
       can: {
         protocol: true,
         resume: true,
@@ -75,7 +77,7 @@ export async function candidates(): Promise<Candidate[]> {
         usage: true,
         exhausted: true,
         resetTime: true,
-        sandbox: false,
+        sandbox: (await bashSandbox(childEnvironment())).sandboxed,
       },
       create: ({ folder, processes }, { name, messagesUrl }, { wrap = '', env = {} }) =>
         createClaudeAgent({

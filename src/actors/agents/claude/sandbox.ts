@@ -1,11 +1,11 @@
 // Claude Code's own sandbox for the commands of Bash: whether it would work here, and its settings.
 
-import { existsSync, readdirSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { existsSync, lstatSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
+import { basename, delimiter, dirname, join } from 'node:path'
 import type { AgentRequest } from '../../ports.ts'
 import { runProcess } from '../../process.ts'
 import type { SandboxMode } from '../talking.ts'
-import { writableRoots } from '../writable-roots.ts'
+import { gitFoldersOf, writableRoots } from '../writable-roots.ts'
 
 export interface BashSandbox {
   /** Whether commands of Claude's Bash are kept within the worktree on this machine. */
@@ -46,10 +46,11 @@ export function sandboxSettings(
   temporary: string,
 ): object {
   if (mode === 'danger-full-access' || !sandboxed) return { enabled: false }
+  const clone = gitFoldersOf(worktree)?.clone
   const filesystem =
     mode === 'read-only'
-      ? { denyWrite: [worktree, ...clonesOf(worktree)], allowWrite: [temporary] }
-      : { allowWrite: [...writableRoots(worktree, branch), temporary], denyWrite: notOurs(worktree, branch) }
+      ? { denyWrite: [worktree, ...(clone === undefined ? [] : [clone])], allowWrite: [temporary] }
+      : { allowWrite: [...writableRoots(worktree, branch), temporary], denyWrite: notItsOwn(worktree, branch) }
   return {
     enabled: true,
     // The model may not choose to run a command beside it.
@@ -59,24 +60,43 @@ export function sandboxSettings(
   }
 }
 
-/** The clone of a worktree; none where the folder is a clone, or nothing that can be read. */
-function clonesOf(worktree: string): string[] {
-  const [own] = writableRoots(worktree, 'HEAD')
-  return own === undefined ? [] : [join(own, '..', '..')]
+/** Leads to the clone's folder `worktrees`. */
+const otherName = 'worktrees-for-claude'
+
+/**
+ * Claude lets commands write in all of a clone that is called `*.git` when the worktree's link leads to its folder `worktrees`, and
+ * nothing takes that back. By another name of that folder git finds what it finds by the first one, and Claude allows what the settings
+ * say. Stays when the turn is over.
+ */
+export function linkByOtherName(worktree: string): void {
+  const folders = gitFoldersOf(worktree)
+  if (folders === null || folders.own === folders.clone) return
+  const { own, clone } = folders
+  const wanted = `gitdir: ${join(clone, otherName, basename(own))}\n`
+  const link = join(worktree, '.git')
+  if (lstatSync(join(clone, otherName), { throwIfNoEntry: false }) === undefined) symlinkSync('worktrees', join(clone, otherName))
+  if (readFileSync(link, 'utf8') === wanted) return
+  // Whole or not at all: without it the folder would be no worktree any more.
+  const draft = join(dirname(worktree), `.${basename(worktree)}.link`)
+  writeFileSync(draft, wanted)
+  renameSync(draft, link)
 }
 
 /**
- * Claude lets commands write in all of the clone but its configuration and hooks, and what is denied cannot be allowed within. So what
- * is there and not of this branch is named: HEAD, packed refs, tags, and the branches beside it. What is not there cannot be named: a
- * file is put in its place, which git would take for a broken ref.
+ * What is there and not of this branch, also should Claude allow all of the clone: HEAD, packed refs, tags, the branches beside it, and
+ * the files by which git finds one folder of a repository from another. What is not there cannot be named: a file is put in its place,
+ * which git would take for a broken ref.
  */
-function notOurs(worktree: string, branch: string): string[] {
-  const [clone] = clonesOf(worktree)
-  if (clone === undefined) return []
-  const denied = ['HEAD', 'packed-refs'].map((name) => join(clone, name))
+function notItsOwn(worktree: string, branch: string): string[] {
+  const folders = gitFoldersOf(worktree)
+  if (folders === null) return []
+  const { own, clone } = folders
+  const denied = ['commondir', 'gitdir', 'config.worktree'].map((name) => join(own, name))
+  denied.push(...['HEAD', 'packed-refs', 'objects/info/alternates'].map((name) => join(clone, name)))
   let folder = join(clone, 'refs')
   for (const segment of ['heads', ...branch.split('/')]) {
-    for (const name of entriesOf(folder)) if (name !== segment && name !== `${segment}.lock`) denied.push(join(folder, name))
+    // A lock is gone in a moment.
+    denied.push(...entriesOf(folder).flatMap((name) => (name === segment || name.endsWith('.lock') ? [] : [join(folder, name)])))
     folder = join(folder, segment)
   }
   return denied.filter((path) => existsSync(path))

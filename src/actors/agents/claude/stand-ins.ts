@@ -51,11 +51,14 @@ export function removeStandIns(worktree: string): void {
 }
 
 /**
- * The same for all worktrees and clones of a data folder: a `config.lock` keeps git from writing a clone's configuration. To be called
- * when no agent is at work. Never throws.
+ * The same for all worktrees and clones of a data folder: a `config.lock` keeps git from writing a clone's configuration, and in the
+ * place of a branch that was deleted meanwhile is a broken one. To be called when no agent is at work. Never throws.
  */
 export function removeAllStandIns(dataFolder: string): void {
-  for (const clone of foldersIn(join(dataFolder, 'clones'))) removeFrom(clone, standInsOfClone)
+  for (const clone of foldersIn(join(dataFolder, 'clones'))) {
+    removeFrom(clone, standInsOfClone)
+    attempt(() => removeFrom(join(clone, 'refs'), readdirSync(join(clone, 'refs'), { recursive: true, encoding: 'utf8' })))
+  }
   for (const project of foldersIn(join(dataFolder, 'worktrees'))) foldersIn(project).forEach(removeStandIns)
 }
 
