@@ -97,6 +97,12 @@ export interface Agent {
   leastConfidence?: number
   /** Contract: `steer` is false only if a turn's `steer` always answers false. */
   readonly abilities: AgentAbilities
+  /**
+   * Starts its process as for this turn and ends it again: whether it speaks its protocol and is logged in. Its provider is asked nothing.
+   * Contract: never rejects; `completed` with who it is, or `failed` with class `auth` where it is not logged in. Absent where there is
+   * nothing to talk with.
+   */
+  greet?: (request: AgentRequest, callbacks: AgentCallbacks) => Promise<AgentResult>
   start: (request: AgentRequest, callbacks: AgentCallbacks) => AgentTurn
 }
 

@@ -7,6 +7,7 @@ import { checkConfinement } from './doctor-agents.ts'
 import { checkPrices } from './doctor-prices.ts'
 import { checkCommands, checkProjects } from './doctor-projects.ts'
 import { checkForge, checkTracker } from './doctor-providers.ts'
+import { checkReadiness } from './doctor-readiness.ts'
 import { checkClock, checkDatabase, checkDisk, checkGit, checkServer } from './doctor-machine.ts'
 import { checkSecrets } from './doctor-secrets.ts'
 import { checkWebhooks } from './doctor-webhooks.ts'
@@ -43,7 +44,17 @@ export const command: Command = {
     const findings = [pass('configuration', config.file)]
     // In this order: what a later check needs is looked at by an earlier one.
     const machine = [checkSecrets, checkDisk, checkDatabase, checkServer, checkClock, checkGit]
-    const checks = [...machine, checkTracker, checkForge, checkWebhooks, checkProjects, checkCommands, checkConfinement, checkPrices]
+    const checks = [
+      ...machine,
+      checkTracker,
+      checkForge,
+      checkWebhooks,
+      checkProjects,
+      checkCommands,
+      checkReadiness,
+      checkConfinement,
+      checkPrices,
+    ]
     for (const check of checks) findings.push(...(await look(check, config)))
     report(findings, context)
     return findings.some(({ status }) => status === 'FAIL') ? exit.attention : exit.done

@@ -40,8 +40,12 @@ export function codexSchema(codex: string): CodexSchema {
   }
 }
 
+/** Those whose answer has a name of its own. */
+const named: Record<string, string> = { 'account/read': 'GetAccount' }
+
 /** `thread/turns/list` is answered by ThreadTurnsListResponse, and `item/commandExecution/requestApproval` by us without the `item`. */
 const nameOf = (method: string): string =>
+  named[method] ??
   method
     .replace(/^item\//, '')
     .split('/')

@@ -6,6 +6,7 @@ import type { Agent, AgentRequest, AgentResult, Usage } from '../ports.ts'
 import { failureOf, authRequired } from './acp/failure.ts'
 import {
   agentAnswer,
+  authStatus,
   elicitation,
   newSessionAnswer,
   permission,
@@ -35,7 +36,7 @@ import {
   type TalkHost,
   type TalkingAgentOptions,
 } from './talking.ts'
-import { failed, filesOf } from './turn-process.ts'
+import { failed, filesOf, loggedOut } from './turn-process.ts'
 import { writableRoots } from './writable-roots.ts'
 
 export interface AcpOptions extends TalkingAgentOptions {
@@ -66,6 +67,8 @@ function variables({ sandbox, model, effort }: AcpOptions, { worktree, branch, n
 }
 
 const protocolVersion = 1
+/** Milliseconds for an agent to find out who it is logged in as; one that cannot says nothing. */
+const loginWait = 6_000
 const anything = z.unknown()
 
 /** The protocol cannot say that an agent runs its commands in a sandbox of its own; these do, and ask only to get out of it. */
@@ -91,8 +94,15 @@ function createTalk(options: AcpOptions, host: TalkHost): Talk {
   /** What the session had cost before this turn; null where that is not known. */
   let costBefore: number | null = request.thread === null ? 0 : null
   let usage: Usage | undefined
+  /** Who the agent says that it is logged in as; a session may bring a better word of it. */
+  let login: { kind: string; label: string } | undefined
+  const loginTold = Promise.withResolvers<void>()
 
   function onNotification(method: string, params: unknown): void {
+    if (method === '_auth/status_update') {
+      login = authStatus.safeParse(params).data?.authStatus ?? login
+      return loginTold.resolve()
+    }
     const read = method === 'session/update' ? readUpdate(params) : null
     if (read === null || read.session !== (session ?? request.thread)) return
     const { update } = read
@@ -247,28 +257,31 @@ function createTalk(options: AcpOptions, host: TalkHost): Talk {
     }
   }
 
+  async function sayHello(): Promise<AcpAgent> {
+    agent = await rpc.request(
+      'initialize',
+      {
+        protocolVersion,
+        clientInfo,
+        // A question is taken, to end the turn with it; without this, agents have no way to ask one.
+        clientCapabilities: { fs: { readTextFile: false, writeTextFile: false }, terminal: false, elicitation: { form: {} } },
+      },
+      agentAnswer,
+    )
+    const spoken = agent.protocolVersion
+    if (spoken === protocolVersion) return agent
+    throw new ProtocolError('unsupported-version', `It speaks version ${spoken} of the Agent Client Protocol, and not ${protocolVersion}.`)
+  }
+
+  const loginWithin = (ms: number): Promise<void> =>
+    Promise.race([loginTold.promise, new Promise<void>((resolve) => host.after(ms, resolve))])
+
   return {
     async run() {
-      agent = await rpc.request(
-        'initialize',
-        {
-          protocolVersion,
-          clientInfo,
-          // A question is taken, to end the turn with it; without this, agents have no way to ask one.
-          clientCapabilities: { fs: { readTextFile: false, writeTextFile: false }, terminal: false, elicitation: { form: {} } },
-        },
-        agentAnswer,
-      )
-      if (agent.protocolVersion !== protocolVersion) {
-        const spoken = agent.protocolVersion
-        throw new ProtocolError(
-          'unsupported-version',
-          `It speaks version ${spoken} of the Agent Client Protocol, and not ${protocolVersion}.`,
-        )
-      }
+      const { agentCapabilities } = await sayHello()
       const failure = await begin()
       if (failure !== null) return failure
-      const blocks = await promptBlocks(request, agent.agentCapabilities.promptCapabilities.image)
+      const blocks = await promptBlocks(request, agentCapabilities.promptCapabilities.image)
       // It takes as long as the turn does, whose time is limited.
       prompt = rpc.request('session/prompt', { sessionId: session, prompt: blocks }, promptAnswer, null)
       try {
@@ -279,6 +292,19 @@ function createTalk(options: AcpOptions, host: TalkHost): Talk {
         if (asked !== null) return { outcome: 'needs_input', summary: asked, question: asked }
         return refusal.code === authRequired ? unauthenticated(progress.words() || refusal.message) : failureOf(refusal, 'prompt')
       }
+    },
+    async greet() {
+      const { agentInfo, agentCapabilities } = await sayHello()
+      const tellsLogin = agentCapabilities._meta?.authStatus === true
+      // Before its session too: it gives itself five seconds to find out, and both at once take longer on a busy machine.
+      if (tellsLogin) await loginWithin(loginWait)
+      const failure = await begin()
+      if (failure !== null) return failure
+      if (tellsLogin) await loginWithin(loginWait)
+      const name = [agentInfo?.title ?? agentInfo?.name ?? 'An agent', agentInfo?.version].filter(Boolean).join(' ')
+      if (login?.kind === 'none') return loggedOut(`${name} is not logged in.`)
+      const silent = tellsLogin ? 'which does not say whether it is logged in' : 'which opens a session'
+      return { outcome: 'completed', summary: `${name}, ${login === undefined ? silent : `logged in (${login.label})`}` }
     },
     receive: rpc.receive,
     async steer(text) {

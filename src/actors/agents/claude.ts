@@ -5,22 +5,22 @@ import { mkdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { toErrorData } from '../../errors.ts'
-import type { Agent, AgentRequest, AgentResult, AgentTurn } from '../ports.ts'
+import type { AgentRequest, AgentResult, AgentTurn } from '../ports.ts'
 import { childEnvironment } from '../process.ts'
 import { readAnswer, readLastWords } from './answer.ts'
 import { commandLine, variablesOf } from './claude/command-line.ts'
 import { createControl } from './claude/control.ts'
 import { failureOf } from './claude/failure.ts'
 import { createItems } from './claude/items.ts'
-import { questions, readMessage, type ClaudeMessage, type ClaudeRateLimit, type ClaudeResult } from './claude/messages.ts'
+import { helloAnswer, questions, readMessage, type ClaudeMessage, type ClaudeRateLimit, type ClaudeResult } from './claude/messages.ts'
 import { decide } from './claude/permissions.ts'
 import { bashSandbox, linkByOtherName } from './claude/sandbox.ts'
 import { ownExcludes, removeStandIns, writeExcludes } from './claude/stand-ins.ts'
 import { readTranscript, readTurn } from './claude/transcript.ts'
 import { createUsage } from './claude/usage.ts'
 import type { SandboxMode } from './talking.ts'
-import { createTalkingAgent, requestDeadline, type Talk, type TalkHost, type TalkingAgentOptions } from './talking.ts'
-import { failed, filesOf } from './turn-process.ts'
+import { createTalkingAgent, requestDeadline, type Talk, type TalkHost, type TalkingAgent, type TalkingAgentOptions } from './talking.ts'
+import { failed, filesOf, loggedOut } from './turn-process.ts'
 
 export interface ClaudeOptions extends TalkingAgentOptions {
   model: string | null
@@ -34,19 +34,21 @@ export interface ClaudeOptions extends TalkingAgentOptions {
 
 const abilities = { steer: true, fork: true }
 
-export function createClaudeAgent(options: ClaudeOptions): Agent {
+export function createClaudeAgent(options: ClaudeOptions): TalkingAgent {
+  const agentFor = async (request: AgentRequest): Promise<TalkingAgent> => {
+    const prepared = await prepare(options, request)
+    return createTalkingAgent('claude', abilities, prepared.options, (host) => createTalk(prepared, host))
+  }
+  const unprepared = (error: unknown): AgentResult =>
+    failed('environment', `The agent '${options.name}' could not be run: ${toErrorData(error).message}`)
   return {
     kind: 'claude',
     abilities,
+    greet: (request, callbacks) => agentFor(request).then((agent) => agent.greet(request, callbacks), unprepared),
     start(request, callbacks): AgentTurn {
-      const turn = prepare(options, request).then((prepared) =>
-        createTalkingAgent('claude', abilities, prepared.options, (host) => createTalk(prepared, host)).start(request, callbacks),
-      )
+      const turn = agentFor(request).then((agent) => agent.start(request, callbacks))
       return {
-        result: turn.then(
-          ({ result }) => result.finally(() => removeStandIns(request.worktree)),
-          (error: unknown) => failed('environment', `The agent '${options.name}' could not be run: ${toErrorData(error).message}`),
-        ),
+        result: turn.then(({ result }) => result.finally(() => removeStandIns(request.worktree)), unprepared),
         steer: async (text) => {
           try {
             return await (await turn).steer(text)
@@ -281,8 +283,8 @@ function createTalk({ options, env, isBashSandboxed, refreshExcludes }: Prepared
     async run() {
       refreshExcludes()
       try {
-        const first = await Promise.race([control.request('initialize', { hooks: {} }), finished.promise])
-        if (first !== undefined) return first // it has no such session
+        const first = await Promise.race([control.request('initialize', { hooks: {} }).then(() => null), finished.promise])
+        if (first !== null) return first // it has no such session
         host.send(await messageOf(request.prompt, prompt))
         watchSilence()
         return await finished.promise
@@ -293,6 +295,15 @@ function createTalk({ options, env, isBashSandboxed, refreshExcludes }: Prepared
       } finally {
         cancelReread()
       }
+    },
+    async greet() {
+      const { account, claude_code_version: version } = helloAnswer.safeParse(await control.request('initialize', { hooks: {} })).data ?? {}
+      const name = version == null ? 'Claude Code' : `Claude Code ${version}`
+      if (account == null) return { outcome: 'completed', summary: `${name}, which does not say whether it is logged in` }
+      const { apiProvider, tokenSource, apiKeySource } = account
+      const source = [apiProvider, tokenSource, apiKeySource].find((one) => one != null && one !== 'none' && one !== 'firstParty')
+      if (source === undefined) return loggedOut('Claude Code is not logged in.')
+      return { outcome: 'completed', summary: `${name}, logged in (${source})` }
     },
     receive,
     async steer(text) {

@@ -7,8 +7,10 @@ import { answerSchema, readLastWords } from './answer.ts'
 import { failureOf } from './codex/failure.ts'
 import { progressOf, sizeOf } from './codex/items.ts'
 import {
+  accountAnswer,
   agentMessage,
   approval,
+  helloAnswer,
   question,
   readNotification,
   threadAnswer,
@@ -29,7 +31,7 @@ import {
   type TalkHost,
   type TalkingAgentOptions,
 } from './talking.ts'
-import { failed } from './turn-process.ts'
+import { failed, loggedOut } from './turn-process.ts'
 import { writableRoots } from './writable-roots.ts'
 
 export interface CodexOptions extends TalkingAgentOptions {
@@ -149,6 +151,13 @@ function createTalk(options: CodexOptions, host: TalkHost): Talk {
     return undefined
   }
 
+  async function sayHello() {
+    const capabilities = { experimentalApi: true, requestAttestation: false }
+    const answer = await rpc.request('initialize', { clientInfo, capabilities }, helloAnswer)
+    rpc.notify('initialized')
+    return answer
+  }
+
   async function openThread(): Promise<string> {
     const { model, sandbox } = options
     const settings = { cwd: request.worktree, approvalPolicy: 'never', sandbox, ...(model === null ? {} : { model }) }
@@ -210,15 +219,7 @@ function createTalk(options: CodexOptions, host: TalkHost): Talk {
 
   return {
     async run() {
-      await rpc.request(
-        'initialize',
-        {
-          clientInfo,
-          capabilities: { experimentalApi: true, requestAttestation: false },
-        },
-        anything,
-      )
-      rpc.notify('initialized')
+      await sayHello()
       try {
         thread = await openThread()
       } catch (error) {
@@ -233,6 +234,13 @@ function createTalk(options: CodexOptions, host: TalkHost): Talk {
       } finally {
         cancelReread()
       }
+    },
+    async greet() {
+      const { userAgent = '' } = await sayHello()
+      const { account, requiresOpenaiAuth } = await rpc.request('account/read', {}, accountAnswer)
+      if (account == null && requiresOpenaiAuth) return loggedOut('Codex is not logged in.')
+      const how = account == null ? 'its provider needs no login' : `logged in (${account.type})`
+      return { outcome: 'completed', summary: `Codex ${/\/(\S+)/.exec(userAgent)?.[1] ?? ''}, ${how}`.replace(' ,', ',') }
     },
     receive: rpc.receive,
     async steer(text) {

@@ -40,6 +40,8 @@ export interface TalkHost {
 export interface Talk {
   /** Says what has to be said, until the turn has its result. Rejects when the protocol is broken, or the process has ended. */
   run: () => Promise<AgentResult>
+  /** Says only what goes before a turn. Contract: as `Agent.greet`, and rejects as `run` does. */
+  greet: () => Promise<AgentResult>
   /** Takes a message of the process. */
   receive: (message: unknown) => void
   /** Contract: as `AgentTurn.steer`. */
@@ -69,20 +71,25 @@ export interface TalkLimits {
 
 export const requestDeadline = ({ limits }: TalkingAgentOptions): number => limits?.request ?? 30_000
 
+export interface TalkingAgent extends Agent {
+  greet: NonNullable<Agent['greet']>
+}
+
 /** Contract of a turn: as the port's. A line that is no JSON (a warning that went to standard output) is left out. */
 export function createTalkingAgent(
   kind: string,
   abilities: AgentAbilities,
   options: TalkingAgentOptions,
   createTalk: (host: TalkHost) => Talk,
-): Agent {
+): TalkingAgent {
   return {
     kind,
     abilities,
+    greet: (request, callbacks) => run(kind, 'greet', { talk: null }, options, request, callbacks, createTalk),
     start(request, callbacks): AgentTurn {
       const turn: Turn = { talk: null }
       return {
-        result: run(kind, turn, options, request, callbacks, createTalk),
+        result: run(kind, 'run', turn, options, request, callbacks, createTalk),
         steer: async (text) => {
           try {
             return (await turn.talk?.steer(text)) ?? false
@@ -110,6 +117,7 @@ const after: TalkHost['after'] = (ms, callback) => {
 /** Never rejects. */
 async function run(
   kind: string,
+  what: 'run' | 'greet',
   turn: Turn,
   options: TalkingAgentOptions,
   request: AgentRequest,
@@ -156,7 +164,7 @@ async function run(
       tell: onEvent,
     })
     turn.talk = talk
-    said = talk.run().then(
+    said = talk[what]().then(
       (result) => ({ result }),
       (error: unknown) => ({ error: toErrorData(error) }),
     )
@@ -216,7 +224,7 @@ function conclude({ said: { result, error }, process, request, isAborted, hasSta
   if (process.exceeded !== null) return overBounds(process.exceeded)
   if (isAborted) return ended
   // That an agent fails which is being ended at its limit says nothing.
-  if (process.timedOut && (result === undefined || result.outcome === 'failed')) return tooLong(request)
+  if (process.timedOut && (result === undefined || result.outcome === 'failed')) return hasStarted ? tooLong(request) : unanswered(request)
   if (result !== undefined) return result
   const { exitCode, stderr } = process
   if (exitCode === 126 || exitCode === 127) {
@@ -228,13 +236,13 @@ function conclude({ said: { result, error }, process, request, isAborted, hasSta
   }
   if (process.aborted)
     return failed('environment', `'${name}' wrote nothing that its protocol allows.${endOfOutput(process.stdout)}`, 'nonsense')
-  const died = failed(
-    'environment',
-    `The agent's process ended in the middle of its turn (${howItEnded(process)}).${endOfOutput(stderr)}`,
-    'process-ended',
-  )
+  const when = hasStarted ? 'in the middle of its turn' : 'before its turn began'
+  const died = failed('environment', `The agent's process ended ${when} (${howItEnded(process)}).${endOfOutput(stderr)}`, 'process-ended')
   return hasStarted ? { ...died, died: true } : died
 }
+
+const unanswered = ({ timeout }: AgentRequest): AgentResult =>
+  failed('environment', `The agent did not answer within ${Math.round(timeout / 1_000)} s and was ended.`, 'request-timeout')
 
 /** `undefined` where the line is no JSON. */
 function parse(line: string): unknown {

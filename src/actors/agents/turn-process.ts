@@ -126,6 +126,8 @@ export const failed = (failure: NonNullable<AgentResult['failure']>, reason: str
   ...(code === undefined ? {} : { code }),
 })
 
+export const loggedOut = (reason: string): AgentResult => failed('auth', reason, 'logged-out')
+
 export const ended = failed('environment', 'The turn was ended from outside.')
 
 export const overBounds = ({ code, message }: Exceeded): AgentResult => failed('environment', message, code)

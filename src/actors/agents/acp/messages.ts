@@ -26,14 +26,18 @@ export const agentAnswer = z.object({
       loadSession: z.boolean().default(false),
       promptCapabilities: z.object({ image: z.boolean().default(false) }).default({ image: false }),
       sessionCapabilities: z.object({ resume: offered }).default({ resume: false }),
+      /** That it tells by itself who it is logged in as: of claude-agent-acp, beside the protocol. */
+      _meta: z.object({ authStatus: offered }).nullish(),
     })
     .default({ loadSession: false, promptCapabilities: { image: false }, sessionCapabilities: { resume: false } }),
-  agentInfo: z.object({ name: text }).nullish(),
+  agentInfo: z.object({ name: text, title: text.nullish(), version: text.nullish() }).nullish(),
   authMethods: z.array(authMethod).default([]),
   /** An agreement between agents and editors, beside the protocol. */
   _meta: z.object({ steering: z.object({ supported: z.boolean() }).optional() }).nullish(),
 })
 export type AcpAgent = z.output<typeof agentAnswer>
+
+export const authStatus = z.object({ authStatus: z.object({ kind: text, label: text }) })
 
 const value = z.object({ value: text, name: text })
 const group = z.object({ group: text, options: z.array(value) })

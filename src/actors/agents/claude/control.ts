@@ -4,9 +4,9 @@ import { randomUUID } from 'node:crypto'
 import { FatalError, RetryableError } from '../../../errors.ts'
 
 export interface Control {
-  /** Rejects with FatalError `request-refused`, RetryableError `request-timeout` and `process-ended`. */
-  request: (subtype: string, more?: object) => Promise<void>
-  receive: (response: { request_id: string; subtype: string; error?: string | null | undefined }) => void
+  /** Answers with what the response has. Rejects with FatalError `request-refused`, RetryableError `request-timeout` and `process-ended`. */
+  request: (subtype: string, more?: object) => Promise<unknown>
+  receive: (response: { request_id: string; subtype: string; error?: string | null | undefined; response?: unknown }) => void
   /** Nothing comes any more. */
   close: () => void
 }
@@ -19,18 +19,18 @@ export interface ControlOptions {
 }
 
 export function createControl({ send, deadline, after }: ControlOptions): Control {
-  const waiting = new Map<string, { settle: (error: Error | null) => void }>()
+  const waiting = new Map<string, { settle: (error: Error | null, response?: unknown) => void }>()
   let isClosed = false
   const ended = (): RetryableError => new RetryableError('process-ended', "The agent's process has ended.")
   return {
     request(subtype, more = {}) {
       if (isClosed) return Promise.reject(ended())
       const id = randomUUID()
-      return new Promise<void>((resolve, reject) => {
-        const settle = (error: Error | null): void => {
+      return new Promise<unknown>((resolve, reject) => {
+        const settle = (error: Error | null, response?: unknown): void => {
           waiting.delete(id)
           cancel()
-          if (error === null) resolve()
+          if (error === null) resolve(response)
           else reject(error)
         }
         const cancel = after(deadline, () => {
@@ -40,8 +40,8 @@ export function createControl({ send, deadline, after }: ControlOptions): Contro
         send({ type: 'control_request', request_id: id, request: { subtype, ...more } })
       })
     },
-    receive({ request_id: id, subtype, error }) {
-      waiting.get(id)?.settle(subtype === 'error' ? new FatalError('request-refused', error ?? 'It says not why.') : null)
+    receive({ request_id: id, subtype, error, response }) {
+      waiting.get(id)?.settle(subtype === 'error' ? new FatalError('request-refused', error ?? 'It says not why.') : null, response)
     },
     close() {
       isClosed = true

@@ -85,7 +85,7 @@ const canUseTool = z.object({
 
 const controlResponse = z.object({
   type: z.literal('control_response'),
-  response: z.object({ subtype: text, request_id: text, error: text.nullish() }),
+  response: z.object({ subtype: text, request_id: text, error: text.nullish(), response: z.unknown().optional() }),
 })
 
 const lifecycle = z.object({ type: z.literal('command_lifecycle'), command_uuid: text, state: text })
@@ -106,6 +106,12 @@ export type ClaudeMessage = z.output<typeof message>
 export function readMessage(said: unknown): ClaudeMessage | null {
   return message.safeParse(said).data ?? null
 }
+
+/** Its answer to `initialize`. A source is `none` or missing where there is none; providers other than `firstParty` have logins of their own. */
+export const helloAnswer = z.object({
+  claude_code_version: text.nullish(),
+  account: z.object({ tokenSource: text.nullish(), apiKeySource: text.nullish(), apiProvider: text.nullish() }).nullish(),
+})
 
 export const questions = z.object({
   questions: z.array(z.object({ question: text, options: z.array(z.object({ label: text })).nullish() })).min(1),

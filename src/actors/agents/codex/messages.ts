@@ -4,6 +4,12 @@ import { z } from 'zod'
 
 const text = z.string()
 
+/** Of whoever answers: `NAME/VERSION (SYSTEM) …`. */
+export const helloAnswer = z.object({ userAgent: text.optional() })
+
+/** `requiresOpenaiAuth`: of the provider that is configured. */
+export const accountAnswer = z.object({ account: z.object({ type: text }).nullish(), requiresOpenaiAuth: z.boolean() })
+
 export const threadAnswer = z.object({ thread: z.object({ id: text }) })
 
 const error = z.object({ message: text, codexErrorInfo: z.unknown().optional(), additionalDetails: text.nullish() })
