@@ -412,6 +412,45 @@ describe('an agent that says what a test has written', () => {
     expect(failing.result).toMatchObject({ failure: 'environment', reason: 'Internal error: no program' })
   })
 
+  test.each([
+    ['a code in words', { error: { code: 'rate_limited', message: 'Later' } }, { code: 'invalid-answer', reason: /rate_limited/ }],
+    ['no code', { error: { message: 'Later' } }, { code: 'invalid-answer', reason: /Later/ }],
+    ['no object', { error: 'Later' }, { code: 'invalid-answer', reason: /Later/ }],
+    [
+      'the number of its request as a text',
+      { id: '3', error: { code: -32602, message: 'No' } },
+      { code: 'refused -32602', reason: /^No$/ },
+    ],
+    ['it could read no request of ours', { id: null, error: { code: -32700, message: 'Parse error' } }, { code: 'refused -32700' }],
+    ['neither a request nor a form', { id: null, error: {} }, { code: 'invalid-answer' }],
+  ] as const)('answers the prompt with an error (%s): the turn fails at once, and says so', async (_, reply, { code, ...expected }) => {
+    const { result } = await scripted({ 'session/prompt': reply }, { timeout: 20_000 })
+    expect(result).toMatchObject({ outcome: 'failed', failure: 'bug', code, thread: 's' })
+    if ('reason' in expected) expect(result.reason).toMatch(expected.reason)
+  })
+
+  test('answers what nobody has asked, or with no answer at all: that is left out, and its prompt’s answer counts', async () => {
+    const stray = [
+      { id: 99, result: {} },
+      { id: 'a', error: { code: 1, message: 'm' } },
+      { id: null, result: {} },
+      { level: 'error', error: 'x' },
+      { id: {} },
+      {},
+      [],
+      7,
+    ]
+    const { result } = await scripted({ 'session/prompt': { strays: stray, ...ended('end_turn'), says: [text('Fine.')] } })
+    expect(result).toMatchObject({ outcome: 'completed', summary: 'Fine.' })
+  })
+
+  test('has asked a question when it fails in whatever form: the question stands', async () => {
+    const params = { mode: 'form', sessionId: 's', message: 'Which?', requestedSchema: { type: 'object', properties: {} } }
+    const asks = [{ method: 'elicitation/create', params }]
+    for (const error of [{ code: -32603, message: 'cancelled' }, { code: 'cancelled' }])
+      expect((await scripted({ 'session/prompt': { asks, error } })).result).toMatchObject({ outcome: 'needs_input', question: 'Which?' })
+  })
+
   test('says what is not known, or not of the form: it is left out', async () => {
     const says = [
       { sessionUpdate: 'of_tomorrow', what: 1 },

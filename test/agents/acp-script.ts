@@ -6,9 +6,14 @@ import { createInterface } from 'node:readline'
 /** What it does when a method is called, in this order. `asks` are requests to the client; each waits for its answer. */
 export interface AcpReply {
   says?: object[]
+  /** Messages as they are. */
+  strays?: readonly unknown[]
   asks?: { method: string; params: object }[]
   result?: object
-  error?: object
+  /** Anything: agents get the form of it wrong, too. */
+  error?: unknown
+  /** What it answers in place of the request's id. */
+  id?: unknown
   /** It does not answer. */
   silent?: boolean
 }
@@ -28,15 +33,16 @@ function replyTo(method: string): AcpReply {
 }
 
 async function serve(id: number, method: string): Promise<void> {
-  const { says = [], asks = [], result = {}, error, silent = false } = replyTo(method)
+  const { says = [], strays = [], asks = [], result = {}, error, silent = false, id: answered = id } = replyTo(method)
   for (const update of says) send({ method: 'session/update', params: { sessionId: 's', update } })
+  for (const message of strays) process.stdout.write(`${JSON.stringify(message)}\n`)
   for (const request of asks) {
     const own = `ask-${asked++}`
     send({ id: own, ...request })
     await new Promise<void>((resolve) => waiting.set(own, resolve))
   }
   if (silent) return
-  send(error === undefined ? { id, result } : { id, error })
+  send(error === undefined ? { id: answered, result } : { id: answered, error })
 }
 
 createInterface({ input: process.stdin }).on('line', (line) => {

@@ -287,9 +287,9 @@ function createTalk(options: AcpOptions, host: TalkHost): Talk {
       try {
         return conclude(await prompt)
       } catch (error) {
+        if (asked !== null) return { outcome: 'needs_input', summary: asked, question: asked }
         const refusal = refusalOf(error)
         if (refusal === null) throw error
-        if (asked !== null) return { outcome: 'needs_input', summary: asked, question: asked }
         return refusal.code === authRequired ? unauthenticated(progress.words() || refusal.message) : failureOf(refusal, 'prompt')
       }
     },

@@ -6,7 +6,8 @@ import { FatalError, ProtocolError, RetryableError, toErrorData } from '../../er
 export interface RpcPeer {
   /**
    * Rejects with FatalError `request-refused` (`cause` is the error object of the answer), ProtocolError `invalid-answer`, RetryableError
-   * `request-timeout` and `process-ended`. `deadline` is for one that takes its time: null where something else ends the waiting.
+   * `request-timeout` and `process-ended`. An error whose id is null is an answer to every one that waits: which of them the other
+   * side could not read is not known. `deadline` is for one that takes its time: null where something else ends the waiting.
    */
   request: <T>(method: string, params: object, answer: z.ZodType<T>, deadline?: number | null) => Promise<T>
   notify: (method: string, params?: object) => void
@@ -28,15 +29,13 @@ export interface RpcOptions {
   after: (ms: number, callback: () => void) => () => void
 }
 
-const message = z.object({
-  id: z.union([z.string(), z.number()]).optional(),
-  method: z.string().optional(),
-  params: z.unknown().optional(),
-  result: z.unknown().optional(),
-  error: z.object({ code: z.number(), message: z.string(), data: z.unknown().optional() }).nullish(),
-})
+/** The other side's own call is of this form, or nothing; what it answers is looked at further, so that nobody waits for it in vain. */
+const call = z.object({ id: z.union([z.string(), z.number()]).optional(), method: z.string(), params: z.unknown().optional() })
+const answered = z.object({ id: z.unknown().optional(), result: z.unknown().optional(), error: z.unknown().optional() })
+const refusal = z.object({ code: z.number(), message: z.string(), data: z.unknown().optional() })
 
 interface Waiting {
+  method: string
   resolve: (result: unknown) => void
   reject: (error: unknown) => void
   cancel: () => void
@@ -54,13 +53,23 @@ export function createPeer({ send, version, onNotification, onRequest, deadline:
   const ended = (method: string): RetryableError =>
     new RetryableError('process-ended', `'${method}' was not answered: the agent's process has ended.`)
 
-  function settle(id: unknown, { result, error }: z.output<typeof message>): void {
-    const one = waiting.get(Number(id))
+  function settle(id: number, { result, error }: z.output<typeof answered>): void {
+    const one = waiting.get(id)
     if (one === undefined) return // its deadline has passed
-    waiting.delete(Number(id))
+    waiting.delete(id)
     one.cancel()
-    if (error == null) one.resolve(result)
-    else one.reject(new FatalError('request-refused', error.message, { cause: error }))
+    if (error == null) return one.resolve(result)
+    const parsed = refusal.safeParse(error)
+    if (parsed.success) return one.reject(new FatalError('request-refused', parsed.data.message, { cause: parsed.data }))
+    const said = JSON.stringify(error).slice(0, 300)
+    one.reject(new ProtocolError('invalid-answer', `The agent's answer to '${one.method}' is an error of no valid form: ${said}.`))
+  }
+
+  function take(said: z.output<typeof answered>): void {
+    const { id, error } = said
+    if (typeof id === 'number' || typeof id === 'string') settle(Number(id), said)
+    // Without the member it is no answer: a line of somebody's log.
+    else if (id === null && error != null) for (const one of waiting.keys()) settle(one, said)
   }
 
   async function serve(id: string | number, method: string, params: unknown): Promise<void> {
@@ -83,7 +92,7 @@ export function createPeer({ send, version, onNotification, onRequest, deadline:
         reject(new RetryableError('request-timeout', `The agent did not answer '${method}' within ${Math.round(ms / 1_000)} s.`))
       }
       const cancel = deadline === null ? () => {} : after(deadline, () => late(deadline))
-      waiting.set(id, { resolve, cancel, reject: (error) => reject(error) })
+      waiting.set(id, { method, resolve, cancel, reject: (error) => reject(error) })
       send({ ...prefix, id, method, params })
       const parsed = answer.safeParse(await promise)
       if (parsed.success) return parsed.data
@@ -93,10 +102,13 @@ export function createPeer({ send, version, onNotification, onRequest, deadline:
     },
     notify: (method, params) => send({ ...prefix, method, ...(params === undefined ? {} : { params }) }),
     receive(received) {
-      const parsed = message.safeParse(received)
-      if (!parsed.success) return
-      const { id, method, params } = parsed.data
-      if (method === undefined) return settle(id, parsed.data)
+      const called = call.safeParse(received)
+      if (!called.success) {
+        const parsed = answered.safeParse(received)
+        if (parsed.success) take(parsed.data)
+        return
+      }
+      const { id, method, params } = called.data
       if (id === undefined) onNotification(method, params)
       else void serve(id, method, params)
     },
