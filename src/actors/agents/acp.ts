@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 import { ProtocolError, toErrorData } from '../../errors.ts'
+import { noUsage } from '../../machines/vocabulary.ts'
 import type { Agent, AgentRequest, AgentResult, Usage } from '../ports.ts'
 import { failureOf, authRequired } from './acp/failure.ts'
 import {
@@ -27,6 +28,7 @@ import { lastWords, promptBlocks } from './acp/prompt.ts'
 import { applySettings } from './acp/settings.ts'
 import { readLastWords } from './answer.ts'
 import { createPeer, refusalOf } from './json-rpc.ts'
+import { createMeter } from './meter.ts'
 import {
   clientInfo,
   createTalkingAgent,
@@ -91,8 +93,8 @@ function createTalk(options: AcpOptions, host: TalkHost): Talk {
   let prompt: Promise<PromptAnswer> | undefined
   let asked: string | null = null
   let refused: string | null = null
-  /** What the session had cost before this turn; null where that is not known. */
-  let costBefore: number | null = request.thread === null ? 0 : null
+  /** Null until it is known what the session had cost before this turn. */
+  let meter = request.thread === null ? createMeter({ baseline: noUsage }) : null
   let usage: Usage | undefined
   /** Who the agent says that it is logged in as; a session may bring a better word of it. */
   let login: { kind: string; label: string } | undefined
@@ -113,13 +115,12 @@ function createTalk(options: AcpOptions, host: TalkHost): Talk {
   /** The cost is the session's. How many tokens were used is told at the end, if at all; what the context holds is not that. */
   function onCost(cost: { amount: number; currency: string } | null | undefined): void {
     if (cost == null || cost.currency !== 'USD') return
-    if (prompt === undefined) costBefore = cost.amount
-    else if (costBefore !== null) use({ usd: cost.amount - costBefore })
+    if (prompt === undefined) meter = createMeter({ baseline: { ...noUsage, usd: cost.amount } })
+    else if (meter !== null) tellUsage(meter.take({ usd: cost.amount }))
   }
 
-  function use(more: Partial<Usage>): void {
-    const before = usage ?? { inputTokens: 0, cachedTokens: 0, outputTokens: 0, usd: 0 }
-    usage = { ...before, ...more, usd: Math.max(before.usd, more.usd ?? 0) }
+  function tellUsage(used: Usage): void {
+    usage = used
     host.tell({ type: 'used', usage })
   }
 
@@ -224,11 +225,9 @@ function createTalk(options: AcpOptions, host: TalkHost): Talk {
   function conclude({ stopReason, usage: told }: PromptAnswer): AgentResult {
     if (told != null) {
       const cached = told.cachedReadTokens ?? 0
-      use({
-        inputTokens: told.inputTokens + cached + (told.cachedWriteTokens ?? 0),
-        cachedTokens: cached,
-        outputTokens: told.outputTokens + (told.thoughtTokens ?? 0),
-      })
+      const inputTokens = told.inputTokens + cached + (told.cachedWriteTokens ?? 0)
+      const outputTokens = told.outputTokens + (told.thoughtTokens ?? 0)
+      tellUsage((meter ?? createMeter({ baseline: noUsage })).total({ inputTokens, cachedTokens: cached, outputTokens }))
     }
     if (asked !== null) return { outcome: 'needs_input', summary: asked, question: asked }
     if (stopReason !== 'end_turn') return stopped(stopReason)

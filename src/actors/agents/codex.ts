@@ -22,6 +22,7 @@ import {
   type Notification,
 } from './codex/messages.ts'
 import { createPeer, refusalOf } from './json-rpc.ts'
+import { createMeter } from './meter.ts'
 import {
   clientInfo,
   createTalkingAgent,
@@ -67,7 +68,7 @@ function createTalk(options: CodexOptions, host: TalkHost): Talk {
   let lastDiff = ''
   let asked: string | null = null
   let limits: CodexLimits | null = null
-  let before: CodexTokens | undefined
+  const meter = createMeter({ baseline: null })
   let usage: Usage | undefined
   let cancelReread = (): void => {}
 
@@ -110,20 +111,16 @@ function createTalk(options: CodexOptions, host: TalkHost): Talk {
     }
   }
 
-  /** The totals are the thread's: what it had before this turn is not this turn's. */
+  /** The totals are the thread's: what it had before a response of this turn is where the turn begins, or comes after that. */
   function onTokens({ total, last }: { total: CodexTokens; last: CodexTokens }): void {
     if (turn === undefined) return
-    before ??= {
+    meter.take({
       inputTokens: total.inputTokens - last.inputTokens,
-      cachedInputTokens: total.cachedInputTokens - last.cachedInputTokens,
+      cachedTokens: total.cachedInputTokens - last.cachedInputTokens,
       outputTokens: total.outputTokens - last.outputTokens,
-    }
-    usage = {
-      inputTokens: Math.max(usage?.inputTokens ?? 0, total.inputTokens - before.inputTokens),
-      cachedTokens: Math.max(usage?.cachedTokens ?? 0, total.cachedInputTokens - before.cachedInputTokens),
-      outputTokens: Math.max(usage?.outputTokens ?? 0, total.outputTokens - before.outputTokens),
-      usd: 0,
-    }
+    })
+    const { inputTokens, cachedInputTokens: cachedTokens, outputTokens } = total
+    usage = meter.take({ inputTokens, cachedTokens, outputTokens })
     host.tell({ type: 'used', usage })
   }
 
