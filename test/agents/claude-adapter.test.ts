@@ -309,15 +309,6 @@ describe('on the real program', () => {
     expect([read(place.folder, 'beside.txt'), read(place.folder, 'shell.txt')]).toEqual(['x', 'y\n'])
   })
 
-  test('it is shown the pictures of a prompt', { timeout: 120_000 }, async () => {
-    const place = ground()
-    const png = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
-    writeFileSync(join(place.folder, 'a.png'), Buffer.from(png, 'base64'))
-    const played = play(claude(), place, model, [done], { images: [{ path: join(place.folder, 'a.png'), mediaType: 'image/png' }] })
-    expect(await played.turn.result).toMatchObject({ outcome: 'completed' })
-    expect(played.scenario.requests()[0]!.images).toEqual([{ type: 'image/png', data: expect.stringMatching(/^iVBOR/) }])
-  })
-
   test.each([
     ['the process goes on', `grep --line-buffered -v '"type":"result"'`],
     ['the process is gone', `{ sed -u '/"type":"result"/Q'; kill -9 0; }`],

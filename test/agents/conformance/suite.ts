@@ -1,7 +1,7 @@
 // One contract for all kinds of agent, tried on their real programs against a scripted model.
 
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
@@ -58,6 +58,12 @@ function ground(): Ground {
 const done = answer({ outcome: 'completed', summary: 'Greets.', question: null, prTitle: 'Greet', prBody: 'It greets.' })
 const commit = shell('git add --all && git commit --quiet --message "Greet" && git log --oneline | head -1')
 
+/** Images of one pixel, in two colours. */
+const dots = [
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgaPj/HwAEggJ/59habAAAAABJRU5ErkJggg==',
+]
+
 const isStarted = ({ events }: Played): boolean => events.some(({ type }) => type === 'started')
 const leaderOf = ({ events }: Played): number => events.flatMap((event) => (event.type === 'started' ? [event.process.group] : []))[0]!
 /** Registers all trials of the contract for this kind. */
@@ -109,6 +115,18 @@ export function testsOfContract(candidate: Candidate): void {
     expect(env).not.toContain('of the operator')
     expect(env).toMatch(/^SIGNALBOX_RUN=/m)
     expect(env).toMatch(/^SIGNALBOX_ISSUE=APP-1$/m)
+  })
+
+  test.runIf(can.protocol)('its model is shown the images of the issue, byte for byte and in their order', async () => {
+    const place = ground()
+    const images = dots.map((dot, index) => ({ path: join(place.folder, `attachment ${index}`), mediaType: 'image/png', dot }))
+    for (const { path, dot } of images) writeFileSync(path, Buffer.from(dot, 'base64'))
+    const played = play(candidate, place, model, [done], { images: images.map(({ dot: _dot, ...image }) => image) })
+    expect(await played.turn.result).toMatchObject({ outcome: 'completed' })
+    const [request] = played.scenario.requests()
+    expect(request!.images).toEqual(dots.map((data) => ({ type: 'image/png', data })))
+    expect(request!.said.join('\n')).toContain('Greet the world.')
+    expect(request!.said.join('\n')).not.toContain('cannot be shown')
   })
 
   test('cannot push, nor change its clone’s configuration, hooks and other branches, nor what lies beside its worktree', async () => {

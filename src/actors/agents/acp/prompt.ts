@@ -17,7 +17,11 @@ export async function promptBlocks(request: AgentRequest, canSee: boolean): Prom
   const named = pictures.flatMap(({ path }) => path ?? [])
   const parts = [
     request.prompt,
-    ...(named.length === 0 ? [] : [`## Pictures\n\nThey belong to the above:\n\n${named.map((path) => `- ${path}`).join('\n')}`]),
+    ...(named.length === 0
+      ? []
+      : [
+          `## Pictures\n\nThey belong to the above and cannot be shown to you here. Their files:\n\n${named.map((path) => `- ${path}`).join('\n')}`,
+        ]),
     answerSection(request),
   ]
   return [{ type: 'text', text: parts.join('\n\n') }, ...pictures.flatMap(({ block }) => block ?? [])]
