@@ -112,6 +112,18 @@ test('a failed install says what npm said and what to do', async () => {
   await expect(installAgents({ from, cache, npm: '/nonexistent/npm' })).rejects.toThrow(/ENOENT/)
 })
 
+test('an npm that does not come to an end is ended with what it has started, and keeps no other from trying', async () => {
+  const { folder, from, cache, npm, script, making } = world()
+  script([`while :; do date +%s%N > '${folder}/beat'; sleep 0.1; done & wait`])
+  await expect(installAgents({ from, cache, npm, timeout: 3_000 })).rejects.toThrow(/`npm ci` ended with SIGKILL after 3 s/)
+  const beat = (): string => readFileSync(join(folder, 'beat'), 'utf8')
+  const last = beat()
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  expect(beat()).toBe(last)
+  script(making)
+  expect(readFileSync((await installAgents({ from, cache, npm })).codex, 'utf8')).toBe('binary\n')
+})
+
 test('nothing that an outer npm has set for itself reaches the inner one', () => {
   const outer = {
     ...{ PATH: '/bin', HOME: '/h', NPM_CONFIG_REGISTRY: 'a', npm_config_registry: 'b', npm_config_cache: 'c', npm_config_userconfig: 'd' },

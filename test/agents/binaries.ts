@@ -51,6 +51,8 @@ export interface InstallOptions {
   from?: string
   /** The program that is run with `ci …`. Default `npm`. */
   npm?: string
+  /** Milliseconds for it. Default 1,200,000. */
+  timeout?: number
 }
 
 let known: Promise<AgentBinaries> | undefined
@@ -67,7 +69,7 @@ export async function installAgents(options: InstallOptions = {}): Promise<Agent
       `The real agents are tried on linux-x64 only, and this is ${process.platform}-${process.arch}: add its paths to test/agents/binaries.ts.`,
     )
   }
-  const { cache = cacheFolder(), from = source, npm = 'npm' } = options
+  const { cache = cacheFolder(), from = source, npm = 'npm', timeout = 1_200_000 } = options
   const lockfile = readFileSync(join(from, 'package-lock.json'))
   const hash = createHash('sha256').update(lockfile).digest('hex').slice(0, 16)
   const folder = join(cache, hash)
@@ -75,7 +77,7 @@ export async function installAgents(options: InstallOptions = {}): Promise<Agent
     mkdirSync(cache, { recursive: true })
     const unlock = await lock(join(cache, 'lock.sqlite'))
     try {
-      if (!isComplete(folder)) await install(from, folder, npm)
+      if (!isComplete(folder)) await install(from, folder, npm, timeout)
       removeUnused(cache, hash)
     } finally {
       unlock()
@@ -98,14 +100,14 @@ const sizes = (folder: string): string =>
 const isComplete = (folder: string): boolean =>
   existsSync(join(folder, receipt)) && readFileSync(join(folder, receipt), 'utf8') === sizes(folder)
 
-async function install(from: string, folder: string, npm: string): Promise<void> {
+async function install(from: string, folder: string, npm: string, timeout: number): Promise<void> {
   // A name of its own each time: the npm of a process that was killed may still be writing to the last one.
   const draft = `${folder}.draft-${randomUUID()}`
   const left = readdirSync(dirname(folder)).filter((name) => name.startsWith(`${basename(folder)}.draft-`))
   for (const old of [...left.map((name) => join(dirname(folder), name)), folder]) remove(old)
   mkdirSync(draft)
   for (const name of ['package.json', 'package-lock.json']) copyFileSync(join(from, name), join(draft, name))
-  const { code, output } = await runNpm(npm, draft)
+  const { code, output } = await runNpm(npm, draft, timeout)
   const missing = Object.values(programs).filter((path) => !existsSync(join(draft, path)))
   if (code !== 0 || missing.length > 0) {
     remove(draft)
@@ -120,15 +122,23 @@ async function install(from: string, folder: string, npm: string): Promise<void>
 
 const remove = (folder: string): void => rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
 
-async function runNpm(npm: string, cwd: string): Promise<{ code: number | string; output: string }> {
+/** Over its time it is ended with what it has started: a registry that takes a connection and says nothing keeps it for ever. */
+async function runNpm(npm: string, cwd: string, timeout: number): Promise<{ code: number | string; output: string }> {
   const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error']
-  const child = spawn(npm, args, { cwd, env: npmEnvironment(process.env), stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(npm, args, { cwd, env: npmEnvironment(process.env), stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   let output = ''
+  let isLate = false
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (output += text))
-  return new Promise((done) => {
+  const timer = setTimeout(() => {
+    isLate = true
+    process.kill(-child.pid!, 'SIGKILL')
+  }, timeout)
+  return new Promise<{ code: number | string; output: string }>((done) => {
     child.once('error', (error) => done({ code: error.message, output }))
-    child.once('close', (code, signal) => done({ code: code ?? signal ?? 'nothing', output }))
-  })
+    child.once('close', (code, signal) =>
+      done({ code: isLate ? `${signal} after ${timeout / 1_000} s` : (code ?? signal ?? 'nothing'), output }),
+    )
+  }).finally(() => clearTimeout(timer))
 }
 
 /** How the machine reaches its registry: what of an outer npm's settings holds for the inner one too. */
