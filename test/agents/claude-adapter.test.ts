@@ -226,6 +226,7 @@ describe('on the real program', () => {
       resetTime: true,
       sandbox: false,
     },
+    stops: [],
     create: ({ folder, processes }, { name, messagesUrl }, { wrap = '', env = {} }) =>
       createClaudeAgent({
         ...{ name: 'claude', command: `${wrap} ${program}`.trim(), model: null, effort: null, sandbox: 'workspace-write', processes },

@@ -22,12 +22,6 @@ test('the pinned binary has every notification that is listened to, and every me
   )
 })
 
-test('F07: an interrupt names its turn as the server requires it, and not as a steer does', () => {
-  const interrupt = (params: object) => schema.problemOf('ClientRequest', { id: 1, method: 'turn/interrupt', params })
-  expect(interrupt({ threadId: 't', turnId: 'u' })).toBeNull()
-  expect(interrupt({ threadId: 't', expectedTurnId: 'u' })).not.toBeNull()
-})
-
 test('every code of an error has a class, and those that are told apart are codes of the binary', () => {
   const definition = schema.schemaOf('v2/ErrorNotification'.replace('v2/', ''))['definitions'].CodexErrorInfo as any
   const text = JSON.stringify(definition)

@@ -65,6 +65,7 @@ export function watchCodex(schema: CodexSchema): { problems: string[]; seen: () 
   const listener = (published: unknown): void => {
     const { kind, turn, from, message } = published as AgentMessage
     if (kind !== 'codex') return
+    if (typeof message !== 'object' || message === null) return void problems.push(`no message: ${JSON.stringify(message)}`)
     const { id, method, result, error } = message as Json
     const known = methods.get(turn) ?? new Map<string, string>()
     methods.set(turn, known)

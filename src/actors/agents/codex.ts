@@ -247,9 +247,13 @@ function createTalk(options: CodexOptions, host: TalkHost): Talk {
       return true
     },
     async interrupt() {
-      await interruptTurn()
-      // An interrupted turn leaves its running commands behind.
-      await rpc.request('thread/backgroundTerminals/clean', { threadId: thread! }, anything)
+      if (thread === undefined) return // nothing of it runs
+      try {
+        await interruptTurn()
+      } finally {
+        // An interrupted turn leaves its running commands behind, and so does one that has just ended.
+        await rpc.request('thread/backgroundTerminals/clean', { threadId: thread }, anything)
+      }
     },
     close() {
       cancelReread()

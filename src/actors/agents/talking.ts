@@ -169,6 +169,7 @@ async function run(
       (error: unknown) => ({ error: toErrorData(error) }),
     )
     void said.finally(() => {
+      if (signal.aborted) return // there may be more to ask it for than to stop, and it is ended after that
       stdin.end()
       after(limits.leave ?? 1_500, () => ending.abort())
     })

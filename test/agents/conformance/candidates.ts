@@ -11,6 +11,11 @@ import { agentBinaries } from '../binaries.ts'
 import { claudeHome, codexHome } from '../homes.ts'
 import type { Candidate } from './ground.ts'
 
+/** Milliseconds for a turn to stop when it is asked to: a busy machine takes more than the default. */
+const patience = 5_000
+/** The prompt is what a turn is: its answer comes when the turn has stopped. */
+const acpStops = ['told session/cancel', 'answered session/prompt']
+
 export async function candidates(): Promise<Candidate[]> {
   const binaries = await agentBinaries()
   return [
@@ -29,6 +34,7 @@ export async function candidates(): Promise<Candidate[]> {
         resetTime: false,
         sandbox: false,
       },
+      stops: [],
       create: ({ processes }, { name, messagesUrl }, { wrap = '', env = {} }) =>
         createCommandAgent({
           ...{ name: 'command', command: `${wrap} ${process.execPath} ${join(import.meta.dirname, 'shell-agent.mjs')}`.trim() },
@@ -49,6 +55,10 @@ export async function candidates(): Promise<Candidate[]> {
         resetTime: true,
         sandbox: true,
       },
+      stops: [
+        ...['asked turn/interrupt', 'answered turn/interrupt'],
+        ...['asked thread/backgroundTerminals/clean', 'answered thread/backgroundTerminals/clean'],
+      ],
       create: ({ folder, processes }, { name, responsesUrl }, { wrap = '', env = {} }) =>
         createCodexAgent({
           ...{
@@ -61,7 +71,7 @@ export async function candidates(): Promise<Candidate[]> {
             processes,
           },
           env: { ...codexHome(folder, responsesUrl, name, { features: { default_mode_request_user_input: true } }).env, ...env },
-          limits: { reread: 1_000, request: 15_000 },
+          limits: { reread: 1_000, request: 15_000, interrupt: patience },
         }),
     },
     {
@@ -79,6 +89,7 @@ export async function candidates(): Promise<Candidate[]> {
         resetTime: true,
         sandbox: (await bashSandbox(childEnvironment())).sandboxed,
       },
+      stops: ['asked interrupt', 'answered interrupt'],
       create: ({ folder, processes }, { name, messagesUrl }, { wrap = '', env = {} }) =>
         createClaudeAgent({
           ...{
@@ -92,7 +103,7 @@ export async function candidates(): Promise<Candidate[]> {
           },
           // A subscription: only of a plan's limits is told when they end.
           env: { ...claudeHome(folder, messagesUrl, name, { subscription: true }).env, ...env },
-          limits: { reread: 1_000, request: 30_000 },
+          limits: { reread: 1_000, request: 30_000, interrupt: patience },
         }),
     },
     {
@@ -113,13 +124,14 @@ export async function candidates(): Promise<Candidate[]> {
           sandbox: true,
         },
       },
+      stops: acpStops,
       create: ({ folder, processes }, { name, responsesUrl }, { wrap = '', env = {} }) =>
         createAcpAgent({
           ...{ name: 'codex-acp', command: `${wrap} ${binaries.codexAcp} ${sandboxArguments}`.trim() },
           ...{ model: null, effort: null, sandbox: 'workspace-write', namespace: true, processes },
           // A slug that Codex knows: of others it warns in a message, which runs together with what the model says.
           env: { ...codexHome(folder, responsesUrl, name, { model: 'gpt-5.4' }).env, ...env },
-          limits: { request: 60_000 },
+          limits: { request: 60_000, interrupt: patience },
         }),
     },
     {
@@ -140,13 +152,14 @@ export async function candidates(): Promise<Candidate[]> {
           sandbox: false,
         },
       },
+      stops: acpStops,
       create: ({ folder, processes }, { name, messagesUrl }, { wrap = '', env = {} }) =>
         createAcpAgent({
           ...{ name: 'claude-agent-acp', command: `${wrap} ${binaries.claudeAgentAcp.join(' ')}`.trim() },
           ...{ model: null, effort: null, sandbox: 'workspace-write', namespace: true, processes },
           // It would ask its model what the person might want next, which is a request that no scenario has a step for.
           env: { ...claudeHome(folder, messagesUrl, name).env, CLAUDE_CODE_ENABLE_PROMPT_SUGGESTION: 'false', ...env },
-          limits: { request: 60_000 },
+          limits: { request: 60_000, interrupt: patience },
         }),
     },
   ]

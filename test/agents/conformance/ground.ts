@@ -34,6 +34,8 @@ export interface Abilities {
 export interface Candidate {
   kind: string
   can: Abilities
+  /** How it is asked to stop in its own protocol, in the words of a `Dialogue`; all of it before its process is ended. */
+  stops: string[]
   /** Refusals of a provider that it has another class for than the others, since it tells of them in words only. */
   refusals?: Partial<Record<string, 'agent' | 'environment'>>
   /** Makes the agent for a scenario. `wrap` is put before its command, for what stands between it and us. */

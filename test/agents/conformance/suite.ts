@@ -10,6 +10,7 @@ import { endOrphans } from '../../../src/actors/agents/orphans.ts'
 import { isAlive } from '../../actors/repository.ts'
 import { agentBinaries } from '../binaries.ts'
 import { codexSchema, watchCodex, type CodexSchema } from '../codex-protocol.ts'
+import { recordDialogue, type Dialogue } from '../dialogue.ts'
 import { createModel, type Model } from '../model/server.ts'
 import { always, answer, ask, fail, flood, hang, say, shell, slow, usage, when, write } from '../model/steps.ts'
 import {
@@ -31,14 +32,17 @@ import type { OwnedTurn } from './owner.ts'
 let model: Model
 let schema: CodexSchema
 let codex: ReturnType<typeof watchCodex>
+let dialogue: Dialogue
 const closing: (() => unknown)[] = []
 beforeAll(async () => {
   model = await createModel()
   schema = codexSchema((await agentBinaries()).codex)
   codex = watchCodex(schema)
+  dialogue = recordDialogue()
 })
 afterAll(async () => {
   codex.stop()
+  dialogue.stop()
   schema.remove()
   await model.close()
 })
@@ -66,6 +70,16 @@ const dots = [
 
 const isStarted = ({ events }: Played): boolean => events.some(({ type }) => type === 'started')
 const leaderOf = ({ events }: Played): number => events.flatMap((event) => (event.type === 'started' ? [event.process.group] : []))[0]!
+
+/** Ends a turn from outside; answers what came of it, and what was said of that in the agent's own protocol. */
+async function interrupt({ abort, turn }: Played) {
+  const before = dialogue.said.length
+  abort()
+  const result = await turn.result
+  // Codex is asked for its last turn whenever nothing is heard of it.
+  return { result, said: dialogue.said.slice(before).filter((line) => !line.endsWith(' thread/turns/list')) }
+}
+
 /** Registers all trials of the contract for this kind. */
 export function testsOfContract(candidate: Candidate): void {
   const { can } = candidate
@@ -210,9 +224,9 @@ export function testsOfContract(candidate: Candidate): void {
     await new Promise((resolve) => setTimeout(resolve, 700))
     expect(played.events.slice(told).filter(({ type }) => type === 'progressed')).toEqual([])
     const since = performance.now()
-    played.abort()
-    const result = await played.turn.result
+    const { result, said } = await interrupt(played)
     expect(result).toMatchObject({ outcome: 'failed', failure: 'environment' })
+    expect(said).toEqual(candidate.stops)
     expect(performance.now() - since).toBeLessThan(8_000)
     await until(() => asked.abandoned, 'the model is left')
     expect(isAlive(leaderOf(played))).toBe(false)
@@ -223,9 +237,9 @@ export function testsOfContract(candidate: Candidate): void {
     const place = ground()
     const played = play(candidate, place, model, [shell(twoAtWork), always(() => hang())])
     await areAtWork(place)
-    played.abort()
-    const result = await played.turn.result
+    const { result, said } = await interrupt(played)
     expect(result).toMatchObject({ outcome: 'failed', failure: 'environment' })
+    expect(said).toEqual(candidate.stops)
     expect(await stillAtWork(place)).toEqual([])
     expect(isAlive(leaderOf(played))).toBe(false)
     await goOn(place, result.thread ?? threadOf(played))
