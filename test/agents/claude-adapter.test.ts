@@ -18,7 +18,7 @@ import { agentBinaries } from './binaries.ts'
 import { createGround, git, play, read, until, type Candidate, type Ground, type Played } from './conformance/ground.ts'
 import { claudeHome } from './homes.ts'
 import { createModel, type Model } from './model/server.ts'
-import { answer, fail, shell, slow, together, tool, write } from './model/steps.ts'
+import { answer, edit, fail, shell, slow, together, tool, write } from './model/steps.ts'
 
 describe('its rules', () => {
   let worktree: string
@@ -149,16 +149,24 @@ describe('its messages', () => {
     expect(usage.total()!.inputTokens).toBe(2_000)
   })
 
-  test('steps of a plan have their words, an edit that failed is none, and what a called agent says is not said here', () => {
+  test('steps of a plan have their words, an edit that failed is none, one beside the worktree has no size, and what a called agent says is not said here', () => {
     const items = createItems('/w')
     const call = (id: string, name: string, input: object) => items.said({ type: 'tool_use', id, name, input: { ...input } }, false)
     expect(call('1', 'TaskCreate', { subject: 'Greet', activeForm: 'Greeting' })).toMatchObject({ line: 'plans: Greet', item: 'plan' })
     items.returned({ type: 'tool_result', tool_use_id: '1' }, { task: { id: '7' } })
     expect(call('2', 'TaskUpdate', { taskId: '7', status: 'in_progress' })).toMatchObject({ line: 'Greeting', item: 'plan' })
     expect(call('3', 'Edit', { file_path: '/w/a/b.ts' })).toBe(null)
-    expect(items.returned({ type: 'tool_result', tool_use_id: '3' }, null)).toMatchObject({ item: 'edit', files: ['a/b.ts'] })
+    expect(items.returned({ type: 'tool_result', tool_use_id: '3' }, null)).toEqual({
+      type: 'progressed',
+      line: 'edited a/b.ts',
+      item: 'edit',
+      files: ['a/b.ts'],
+    })
     call('4', 'Edit', { file_path: '/w/a/b.ts' })
     expect(items.returned({ type: 'tool_result', tool_use_id: '4', is_error: true }, null)).toBe(null)
+    call('6', 'Write', { file_path: '/turn/notes.md' })
+    const notes = items.returned({ type: 'tool_result', tool_use_id: '6' }, { type: 'create', content: 'x\n', structuredPatch: [] })
+    expect(notes).not.toHaveProperty('diff')
     expect(items.said({ type: 'text', text: 'aside' }, true)).toBe(null)
     expect(call('5', 'Bash', { command: `${'x'.repeat(9_000)}\nmore` })!.line).toHaveLength(500)
   })
@@ -309,6 +317,38 @@ describe('on the real program', () => {
     expect(await played.turn.result).toMatchObject({ outcome: 'completed' })
     expect([read(place.folder, 'beside.txt'), read(place.folder, 'shell.txt')]).toEqual(['x', 'y\n'])
   })
+
+  test(
+    'the size of its change is summed up from its edits: of files that are new, written over and changed in a place',
+    {
+      timeout: 120_000,
+    },
+    async () => {
+      const place = ground()
+      const cell = { cell_type: 'code', id: 'a', source: '1', metadata: {}, outputs: [], execution_count: null }
+      const notebook = { cells: [cell], metadata: {}, nbformat: 4, nbformat_minor: 5 }
+      writeFileSync(join(place.worktree, 'a.ipynb'), JSON.stringify(notebook, null, 1))
+      const look = (name: string) => tool('Read', { file_path: join(place.worktree, name) })
+      const played = play(claude(), place, model, [
+        write('new.txt', 'one\ntwo\n'),
+        look('greet.txt'),
+        edit('greet.txt', 'hello\n', 'hello\nworld\n'),
+        look('README.md'),
+        write('README.md', '# the app\n\nIt greets.\n'),
+        look('a.ipynb'),
+        tool('NotebookEdit', { notebook_path: join(place.worktree, 'a.ipynb'), cell_id: 'a', new_source: '2' }),
+        done,
+      ])
+      expect(await played.turn.result).toMatchObject({ outcome: 'completed' })
+      const told = played.events.flatMap((event) => (event.type === 'progressed' && event.item === 'edit' ? [event] : []))
+      expect(told.map(({ files, diff }) => [...files!, diff])).toEqual([
+        ['new.txt', { files: 1, added: 2, removed: 0 }],
+        ['greet.txt', { files: 2, added: 3, removed: 0 }],
+        ['README.md', { files: 3, added: 6, removed: 1 }],
+        ['a.ipynb', { files: 4, added: 7, removed: 2 }],
+      ])
+    },
+  )
 
   test.each([
     ['the process goes on', `grep --line-buffered -v '"type":"result"'`],

@@ -126,6 +126,7 @@ export function testsOfContract(candidate: Candidate): void {
     expect(await played.turn.result).toMatchObject({ outcome: 'completed' })
     expect(played.scenario.requests()[0]!.said.join('\n')).toContain(prompt)
     const env = read(place.worktree, 'env.txt')
+      expect(progress.findLast(({ diff }) => diff !== undefined)?.diff).toEqual({ files: 1, added: 1, removed: 0 })
     expect(env).not.toContain('of the operator')
     expect(env).toMatch(/^SIGNALBOX_RUN=/m)
     expect(env).toMatch(/^SIGNALBOX_ISSUE=APP-1$/m)

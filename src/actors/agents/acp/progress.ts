@@ -2,6 +2,7 @@
 
 import { isAbsolute, relative, sep } from 'node:path'
 import type { AgentEvent } from '../../ports.ts'
+import { createDiffSum, difference } from '../diff-size.ts'
 import type { Chunk, ToolCall, Update } from './messages.ts'
 import { pathsOf } from './permission.ts'
 
@@ -30,8 +31,7 @@ const inside = (paths: string[], worktree: string): string[] =>
 /** Pure, apart from what it remembers. */
 export function createProgress(worktree: string, tell: (progress: Told) => void): Progress {
   const calls = new Map<string, ToolCall & { isTold: boolean; isOver: boolean }>()
-  const edited = new Set<string>()
-  const size = { added: 0, removed: 0 }
+  const sum = createDiffSum()
   let speech: { kind: 'message' | 'thought'; id: string | null; text: string } | null = null
   let words = ''
 
@@ -86,15 +86,13 @@ export function createProgress(worktree: string, tell: (progress: Told) => void)
 
   function onEdit(call: ToolCall, title: string): void {
     const files = inside(pathsOf(call), worktree)
-    for (const file of files) edited.add(file)
     const diffs = (call.content ?? []).filter(({ type }) => type === 'diff')
-    for (const { oldText, newText } of diffs) {
-      const { added, removed } = difference(oldText ?? '', newText ?? '')
-      size.added += added
-      size.removed += removed
-    }
+    const size = sum.add(
+      files,
+      diffs.map(({ oldText, newText }) => difference(oldText ?? '', newText ?? '')),
+    )
     const line = files.length === 0 ? title : `edited ${files.join(', ')}`
-    say(line, 'edit', { files, ...(diffs.length === 0 ? {} : { diff: { files: edited.size, ...size } }) })
+    say(line, 'edit', { files, ...(diffs.length === 0 ? {} : { diff: size }) })
   }
 
   return {
@@ -123,16 +121,4 @@ export function createProgress(worktree: string, tell: (progress: Told) => void)
 /** Announced before it is known what with, under a title that says nothing yet. */
 function isDraft({ status, rawInput }: ToolCall): boolean {
   return status === 'pending' && typeof rawInput === 'object' && rawInput !== null && Object.keys(rawInput).length === 0
-}
-
-const linesOf = (text: string): string[] => (text === '' ? [] : text.replace(/\n$/, '').split('\n'))
-
-/** The lines between what both have in common at their beginning and end. Pure. */
-export function difference(before: string, after: string): { added: number; removed: number } {
-  const [old, now] = [linesOf(before), linesOf(after)]
-  let start = 0
-  while (start < Math.min(old.length, now.length) && old[start] === now[start]) start++
-  let end = 0
-  while (end < Math.min(old.length, now.length) - start && old.at(-1 - end) === now.at(-1 - end)) end++
-  return { added: now.length - start - end, removed: old.length - start - end }
 }

@@ -1,7 +1,9 @@
 // What Claude Code does in a turn, as progress: a line for people, the kind of item, the files it touches.
 
-import { isAbsolute, relative } from 'node:path'
+import { isAbsolute, relative, sep } from 'node:path'
 import type { AgentEvent } from '../../ports.ts'
+import { createDiffSum } from '../diff-size.ts'
+import { linesOf } from './edits.ts'
 import type { ClaudeBlock } from './messages.ts'
 
 type Progress = Extract<AgentEvent, { type: 'progressed' }>
@@ -38,6 +40,7 @@ export interface Items {
 /** For one turn, in which calls and their results belong together. */
 export function createItems(worktree: string): Items {
   const calls = new Map<string, { name: string; input: Input }>()
+  const sum = createDiffSum()
   /** The subjects of the plan's steps, by the numbers that they were given. */
   const steps = new Map<string, string>()
 
@@ -98,7 +101,9 @@ export function createItems(worktree: string): Items {
       const path = pathOf(input)
       if (!editTools.includes(name) || path === null || isError === true) return null
       const file = within(path, worktree)
-      return told({ line: `edited ${file}`, item: 'edit', files: [file] })
+      // Its own notes in the folder of its turn are no part of the change.
+      const lines = file.split(sep)[0] === '..' ? null : linesOf(result)
+      return told({ line: `edited ${file}`, item: 'edit', files: [file], ...(lines === null ? {} : { diff: sum.add([file], [lines]) }) })
     },
   }
 }
