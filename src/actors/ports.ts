@@ -32,6 +32,7 @@ export interface AgentRequest {
   worktree: string
   /** `runs/KEY/run-N`: prompt, context, result and output live here. */
   folder: string
+  /** Is sent as it is. */
   prompt: string
   /** Pictures among the attachments, named in the prompt, for agents that can look at them. */
   images: readonly { path: string; mediaType: string }[]

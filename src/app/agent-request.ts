@@ -2,6 +2,7 @@
 
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { answerSchema } from '../actors/agents/answer.ts'
 import { parseDescription } from '../actors/agents/description.ts'
 import { findImages } from '../actors/agents/images.ts'
 import { composePrompt } from '../actors/agents/prompt.ts'
@@ -83,6 +84,8 @@ export async function describeTurn(host: RequestHost, { input, base: projectBase
       contextFile: filesOf(folder).context,
       extra: project.prompts.extra === null ? null : await readFile(project.prompts.extra, 'utf8'),
       instructions: { base: projectBase, changed },
+      // Of the others, some are given it with the prompt and hold to it; a command has its result file.
+      answerForm: config.agents[input.agent]?.kind === 'acp' ? answerSchema({ runType: type, turnKind }) : null,
     }),
     images,
     network: project.network,

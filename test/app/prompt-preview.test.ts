@@ -4,10 +4,15 @@ import { createHash } from 'node:crypto'
 import { existsSync, globSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
+import { messagesChannel, type AgentMessage } from '../../src/actors/agents/talking.ts'
 import { git } from '../../src/actors/git.ts'
 import { openReader, type App } from '../../src/app.ts'
 import type { Config } from '../../src/config.ts'
+import { agentBinaries } from '../agents/binaries.ts'
+import { codexHome } from '../agents/homes.ts'
+import { createModel } from '../agents/model/server.ts'
+import { answer, shell, write } from '../agents/model/steps.ts'
 import { createPlace, type Place } from './app.ts'
 
 const agent = `case "$(head -n 1 "$SIGNALBOX_PROMPT_FILE")" in
@@ -20,7 +25,7 @@ git add -A && git commit --quiet -m "Do $SIGNALBOX_ISSUE $SIGNALBOX_RUN_ID"`
 const identity = { GIT_AUTHOR_NAME: 'U', GIT_AUTHOR_EMAIL: 'u@localhost', GIT_COMMITTER_NAME: 'U', GIT_COMMITTER_EMAIL: 'u@localhost' }
 
 /** The project with instructions of its own, and its runtime. */
-async function begin(): Promise<{ place: Place; app: App; config: Config }> {
+async function begin(other?: (folder: string) => object): Promise<{ place: Place; app: App; config: Config }> {
   const place = await createPlace()
   const repo = join(place.folder, 'app')
   writeFileSync(join(repo, 'AGENTS.md'), 'Use tabs.\n')
@@ -28,7 +33,7 @@ async function begin(): Promise<{ place: Place; app: App; config: Config }> {
   await git(['add', '--all'], { cwd: repo })
   await git(['commit', '--quiet', '--message', 'Instructions'], { cwd: repo, env: identity })
   const config = place.config({ review: { by: 'human' }, delays: { recovery: '50ms' } })
-  Object.assign(config.agents['mine']!, { command: agent })
+  Object.assign(config.agents['mine']!, { command: agent, ...other?.(place.folder) })
   return { place, app: await place.open(config), config }
 }
 
@@ -151,7 +156,7 @@ it('a preview is the text of the next run, and the one after it, and writes noth
 it('what a branch says to agents is not what its own agent is told: the base counts, in each run', async () => {
   const { app, config } = await begin()
   const { key } = await app.submit({ title: 'Sly' })
-  await until(() => app.issue(key).pr && app.issue(key).run === null)
+  await until(() => app.issue(key).pr?.mergeable === 'clean' && app.issue(key).run === null)
   await app.pause()
   await app.act(key, { action: 'request_changes', body: 'No.', author: 'grace' })
   await until(() => app.issue(key).phase === 'changes_requested' && app.issue(key).waitsFor.some(({ party }) => party === 'operator'))
@@ -181,4 +186,33 @@ it('an answer, and what was asked, are previewed as they are given; without a ru
   expect(prompt!.split('It is blue.')).toHaveLength(2)
   await app.resume()
   expect(await until(() => promptOf(config, key, 'run-2'))).toBe(prompt)
+})
+
+it('an agent that learns the form of its answer from its prompt is sent the text of its preview, and nothing beside it', async () => {
+  const [model, { codexAcp }] = [await createModel(), await agentBinaries()]
+  onTestFinished(() => model.close())
+  const done = answer({ outcome: 'completed', summary: 'Done.', question: null, prTitle: 'As it says', prBody: 'It does.' })
+  const script = [write('new.txt', 'x\n'), shell('git add --all && git commit --quiet --message "Do it"'), done]
+  const { name, responsesUrl } = model.scenario('preview', script)
+  const { app, config } = await begin((folder) => {
+    const { env } = codexHome(folder, responsesUrl, name, { model: 'gpt-5.4' })
+    return { kind: 'acp', command: codexAcp, model: null, effort: null, sandbox: 'danger-full-access', env }
+  })
+  const sent: unknown[] = []
+  const listen = (published: unknown): void => {
+    const { from, message } = published as AgentMessage & { message: { method?: string; params?: { prompt: unknown } } }
+    if (from === 'us' && message.method === 'session/prompt') sent.push(message.params!.prompt)
+  }
+  messagesChannel.subscribe(listen)
+  onTestFinished(() => void messagesChannel.unsubscribe(listen))
+  await app.pause()
+  const { key } = await app.submit({ title: 'Say it in its form' })
+  await until(() => app.issue(key).waitsFor.some(({ party }) => party === 'operator'))
+  const { prompt } = await preview(config, key)
+  expect(prompt).toMatch(/\n## Your answer\n\n[^]*"prTitle"[^]*\n```\n$/)
+  await app.resume()
+  await until(() => app.issue(key).pr)
+  expect(sent).toEqual([[{ type: 'text', text: prompt }]])
+  expect(promptOf(config, key, 'run-1')).toBe(prompt)
+  expect((await preview(config, key, 'review')).prompt).toMatch(/## Your answer[^]*"verdict"/)
 })

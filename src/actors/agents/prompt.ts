@@ -65,6 +65,8 @@ export interface PromptFacts {
   extra: string | null
   /** Files with instructions for agents that are not there as the base branch has them; `text` is the base's, null where it has none. */
   instructions: { base: string; changed: readonly { path: string; text: string | null }[] }
+  /** The JSON Schema of the answer, for an agent that has nothing but its prompt to learn it from. */
+  answerForm: object | null
 }
 
 export interface Dependencies {
@@ -145,6 +147,7 @@ export function composePrompt(facts: PromptFacts): string {
     facts.instructions.changed.length === 0
       ? null
       : section(`What \`${facts.instructions.base}\` tells agents`, instructions(facts.instructions)),
+    facts.answerForm === null ? null : section('Your answer', answer(facts.answerForm)),
   ]
   return `${paragraphs(...sections)}\n`
 }
@@ -667,3 +670,9 @@ function instructions({ base, changed }: PromptFacts['instructions']): string {
     several(roomFor('instructions'), pieces, `\`git show origin/${base}:PATH\``),
   )
 }
+
+const answer = (form: object): string =>
+  paragraphs(
+    'When you are done, end your last message with your answer: one fenced block of JSON, with nothing after it. It has all the keys of this JSON Schema, and no others:',
+    `\`\`\`json\n${JSON.stringify(form, null, 2)}\n\`\`\``,
+  )

@@ -29,5 +29,5 @@ export const facts: PromptFacts = {
     uncommitted: null,
   },
   ...{ dependencies: null, pullRequest: null, earlier: [], instructions: { base: 'trunk', changed: [] } },
-  ...{ change: null, lastFailure: null, workflow: null, extra: null, parent: null },
+  ...{ answerForm: null, change: null, lastFailure: null, workflow: null, extra: null, parent: null },
 }

@@ -2,6 +2,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { answerSchema } from '../../../src/actors/agents/answer.ts'
 import { budgets, ceiling, cut, roomFor, share, sizeOf, tokensOf } from '../../../src/actors/agents/budget.ts'
 import { fenced, plain, quote } from '../../../src/actors/agents/markdown.ts'
 import { composePrompt, type PromptFacts } from '../../../src/actors/agents/prompt.ts'
@@ -112,12 +113,13 @@ const anyFacts: fc.Arbitrary<PromptFacts> = fc.record({
   uncommitted: many(name),
   earlier: many(run),
   lastFailure: text,
+  answerForm: fc.option(fc.constant(answerSchema({ runType: 'review', turnKind: 'work' }))),
   instructions: fc.record({ base: fc.constant('trunk'), changed: many(fc.record({ path: name, text: fc.option(text) })) }),
 }) as unknown as fc.Arbitrary<PromptFacts>
 
 /** The headings that we write. */
 const ours =
-  /^(# APP-1: |## (The turn before this one|Issue|What it hangs together with|Guidance|Earlier comments|Attachments|Your question|Messages from people|The answer|Its children|What this follows|What you said is left|Uncommitted changes|Pull request #|What is under review|Review, round |Failing checks on |Why the landing queue gave it back|Earlier runs of this issue|What counts as success|Rules|How it is published|What `trunk` tells agents))/
+  /^(# APP-1: |## (The turn before this one|Issue|What it hangs together with|Guidance|Earlier comments|Attachments|Your question|Messages from people|The answer|Its children|What this follows|What you said is left|Uncommitted changes|Pull request #|What is under review|Review, round |Failing checks on |Why the landing queue gave it back|Earlier runs of this issue|What counts as success|Rules|How it is published|What `trunk` tells agents|Your answer))/
 
 /** Lines outside of fences and quotes, as Markdown has it. */
 function outside(prompt: string): string[] {
@@ -202,6 +204,7 @@ describe('a prompt', () => {
         workflow: { name: 'W.md', text: body },
         extra: body,
         instructions: { base: 'trunk', changed: lots({ path: body, text: body }) },
+        answerForm: answerSchema({ runType: 'review', turnKind: 'work' }),
       })
       expect(tokensOf(prompt)).toBeLessThanOrEqual(ceiling)
     }

@@ -2,6 +2,7 @@
 
 import { expect, it } from 'vitest'
 import { runTypes } from '../../../src/machines/vocabulary.ts'
+import { answerSchema } from '../../../src/actors/agents/answer.ts'
 import { composePrompt, type PromptFacts } from '../../../src/actors/agents/prompt.ts'
 import { facts } from './prompt-facts.ts'
 
@@ -157,6 +158,7 @@ it.each<[string, Partial<PromptFacts>]>([
     },
   ],
   ['that follows a closed pull request', { replaces: { number: 3, url: 'https://forge.example/3' } }],
+  ['of an agent that learns the form of its answer from it', { answerForm: answerSchema({ runType: 'implementation', turnKind: 'work' }) }],
 ])('a turn %s', (_name, changes) => {
   expect(composePrompt({ ...known, ...changes })).toMatchSnapshot()
 })

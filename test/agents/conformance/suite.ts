@@ -114,6 +114,7 @@ export function testsOfContract(candidate: Candidate): void {
       const progress = played.events.filter((event) => event.type === 'progressed')
       expect(progress.map(({ item }) => item)).toEqual(expect.arrayContaining(['command', 'edit']))
       expect(progress.flatMap(({ files = [] }) => files)).toContain('new.txt')
+      expect(progress.findLast(({ diff }) => diff !== undefined)?.diff).toEqual({ files: 1, added: 1, removed: 0 })
     }
   })
 
@@ -126,7 +127,6 @@ export function testsOfContract(candidate: Candidate): void {
     expect(await played.turn.result).toMatchObject({ outcome: 'completed' })
     expect(played.scenario.requests()[0]!.said.join('\n')).toContain(prompt)
     const env = read(place.worktree, 'env.txt')
-      expect(progress.findLast(({ diff }) => diff !== undefined)?.diff).toEqual({ files: 1, added: 1, removed: 0 })
     expect(env).not.toContain('of the operator')
     expect(env).toMatch(/^SIGNALBOX_RUN=/m)
     expect(env).toMatch(/^SIGNALBOX_ISSUE=APP-1$/m)
@@ -141,7 +141,6 @@ export function testsOfContract(candidate: Candidate): void {
     const [request] = played.scenario.requests()
     expect(request!.images).toEqual(dots.map((data) => ({ type: 'image/png', data })))
     expect(request!.said.join('\n')).toContain('Greet the world.')
-    expect(request!.said.join('\n')).not.toContain('cannot be shown')
   })
 
   test('cannot push, nor change its clone’s configuration, hooks and other branches, nor what lies beside its worktree', async () => {
