@@ -11,6 +11,7 @@ import { isAlive } from '../../actors/repository.ts'
 import { agentBinaries } from '../binaries.ts'
 import { codexSchema, watchCodex, type CodexSchema } from '../codex-protocol.ts'
 import { recordDialogue, type Dialogue } from '../dialogue.ts'
+import type { ModelRequest } from '../model/request.ts'
 import { createModel, type Model } from '../model/server.ts'
 import { always, answer, ask, fail, flood, hang, say, shell, slow, usage, when, write } from '../model/steps.ts'
 import {
@@ -84,8 +85,8 @@ async function interrupt({ abort, turn }: Played) {
 export function testsOfContract(candidate: Candidate): void {
   const { can } = candidate
 
-  /** Another turn in the thread of one that was cut off, to the end. */
-  async function goOn(place: Ground, thread: string | undefined): Promise<void> {
+  /** Another turn in the thread of one that was cut off, to the end. Answers what its model was asked first. */
+  async function goOn(place: Ground, thread: string | undefined): Promise<ModelRequest> {
     const way = can.resume
       ? { thread: thread!, recovery: { cause: 'interrupted' as const, way: 'resume' as const, quiet: 0, lastLine: null } }
       : {}
@@ -95,6 +96,17 @@ export function testsOfContract(candidate: Candidate): void {
     // The provider is given what was said before.
     if (can.resume) expect(played.scenario.requests()[0]!.said.join('\n')).toContain('Greet the world.')
     expect(model.problems).toEqual([])
+    return played.scenario.requests()[0]!
+  }
+
+  /** Another turn after one whose thread can take no more: in a thread of its own. */
+  async function beginAnew(place: Ground, full: string | undefined): Promise<void> {
+    const recovery = { cause: 'lost' as const, way: 'afresh' as const, quiet: 0, lastLine: null }
+    const played = play(candidate, place, model, [done], { prompt: 'Begin again.', recovery })
+    const { outcome, thread } = await played.turn.result
+    expect(outcome).toBe('completed')
+    if (can.resume) expect(thread).not.toBe(full)
+    expect(played.scenario.requests()[0]!.said.join('\n')).not.toContain('Greet the world.')
   }
 
   test('edits and commits, and says so', async () => {
@@ -211,9 +223,11 @@ export function testsOfContract(candidate: Candidate): void {
     const script = [shell(twoAtWork), always(() => hang())]
     const played = play(candidate, place, model, script, { timeout: 12_000 })
     await areAtWork(place)
-    expect(await played.turn.result).toMatchObject({ outcome: 'failed', failure: 'environment', reason: expect.stringContaining('12 s') })
+    const result = await played.turn.result
+    expect(result).toMatchObject({ outcome: 'failed', failure: 'environment', reason: expect.stringContaining('12 s') })
     expect(await stillAtWork(place)).toEqual([])
     expect(isAlive(leaderOf(played))).toBe(false)
+    await goOn(place, result.thread)
   })
 
   test('is silent: nothing is told of it until it is interrupted, while its model is asked', async () => {
@@ -253,12 +267,16 @@ export function testsOfContract(candidate: Candidate): void {
     expect(result.outcome).toBe('completed')
     expect(result.summary.length).toBeLessThanOrEqual(4_000)
     expect(Math.max(...played.events.map((event) => (event.type === 'progressed' ? event.line.length : 0)))).toBeLessThanOrEqual(4_200)
+    await goOn(place, result.thread)
   })
 
   test.runIf(can.protocol)('writes lines that are no messages: they are left out', async () => {
     const wrap = join(import.meta.dirname, 'babble.sh')
-    const played = play(candidate, ground(), model, [write('new.txt', 'x\n'), commit, done], {}, { wrap: `sh ${wrap}` })
-    expect(await played.turn.result).toMatchObject({ outcome: 'completed', summary: 'Greets.' })
+    const place = ground()
+    const played = play(candidate, place, model, [write('new.txt', 'x\n'), commit, done], {}, { wrap: `sh ${wrap}` })
+    const result = await played.turn.result
+    expect(result).toMatchObject({ outcome: 'completed', summary: 'Greets.' })
+    await goOn(place, result.thread)
   })
 
   test.runIf(can.protocol)('writes nothing that its protocol allows: the turn fails, and says so', async () => {
@@ -291,8 +309,10 @@ export function testsOfContract(candidate: Candidate): void {
       code: expect.any(String),
       reason: expect.stringMatching(/\S/),
     })
-    if (reason === 'context-exhausted') expect(result.exhausted ?? false).toBe(can.exhausted)
-    else if (can.resume) await goOn(place, result.thread)
+    if (reason === 'context-exhausted') {
+      expect(result.exhausted ?? false).toBe(can.exhausted)
+      await beginAnew(place, result.thread)
+    } else if (can.resume) await goOn(place, result.thread)
   })
 
   test.runIf(can.resetTime)('its provider’s plan is used up, and it is known until when', async () => {
@@ -324,6 +344,9 @@ export function testsOfContract(candidate: Candidate): void {
     const result = await played.turn.result
     expect(result.summary).toBe(can.steer ? 'Greets.' : 'not heard')
     expect(await played.turn.steer('too late')).toBe(false)
+    const next = await goOn(place, result.thread)
+    // What it was told in between is a part of the conversation.
+    if (can.steer) expect(next.said.join('\n')).toContain('and the moon')
   })
 
   test.runIf(can.resume)('has lost its thread, and says so before it does anything', async () => {
