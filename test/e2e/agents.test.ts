@@ -12,7 +12,7 @@ import { claudeHome, codexHome } from '../agents/homes.ts'
 import { createModel, type Model, type ScenarioHandle } from '../agents/model/server.ts'
 import type { ModelRequest } from '../agents/model/request.ts'
 import type { Script } from '../agents/model/scenario.ts'
-import { always, answer, ask, hang, shell, write } from '../agents/model/steps.ts'
+import { always, answer, ask, hang, say, shell, write } from '../agents/model/steps.ts'
 import { createWorld, program, until, type World } from './harness.ts'
 
 interface Kind {
@@ -73,11 +73,13 @@ function inOrder(steps: Script): (name: string) => Script[number] {
   }
 }
 
-const givenBack = inOrder([commit('Finish what was begun'), done])
-/** Hangs until somebody has taken over and given it back: what the next run is told comes in the same conversation. */
+const byHand = 'Commit what there is'
+const taken = inOrder([commit('Commit by hand'), say('So it is done.')])
+const givenBack = inOrder([write('finished.txt', 'finished\n'), commit('Finish what was begun'), done])
+/** Hangs until somebody has taken over, and then given it back: what the next run is told comes in the same conversation. */
 function afterTheHand({ name, said }: ModelRequest): Script[number] {
-  if (said.filter((text) => text.includes('Be taken over')).length < 2) return hang()
-  return givenBack(name)
+  if (said.filter((text) => text.includes('Be taken over')).length > 1) return givenBack(name)
+  return said.some((text) => text.includes(byHand)) ? taken(name) : hang()
 }
 
 const cutOff = inOrder([write('whole.txt', 'whole\n'), commit('Finish it'), done])
@@ -87,7 +89,9 @@ function afterTheCut(request: ModelRequest): Script[number] {
   return cutOff(request.name)
 }
 
-/** A real terminal (script(1)) with the program in it; `leave` presses Ctrl-C until it ends. */
+const withoutSpaces = (text: string): string => text.replace(/\s/g, '')
+
+/** A real terminal (script(1)) with the program in it. */
 function openTerminal(world: World, words: string) {
   // It has no size of its own, and a program that draws would draw nothing.
   const line = `stty cols 120 rows 50; exec ${process.execPath} ${program} ${words} --config ${world.config}`
@@ -108,15 +112,22 @@ function openTerminal(world: World, words: string) {
   let isOver = false
   child.stdout!.on('data', (chunk: Buffer) => (printed += String(chunk)))
   child.once('exit', () => (isOver = true))
+  const screen = (): string => stripVTControlCharacters(printed)
+  const press = (keys: string): void => void child.stdin!.write(keys)
   return {
-    screen: () => stripVTControlCharacters(printed),
-    async leave() {
-      for (let n = 0; n < 40 && !isOver; n++) {
-        child.stdin!.write('\u0003')
-        await new Promise((resolve) => setTimeout(resolve, 500))
+    screen,
+    /** Words are put side by side by moving the cursor, not by spaces. */
+    shows: (text: string) => withoutSpaces(screen()).includes(withoutSpaces(text)),
+    press,
+    /** Every second until it is so: what is pressed the moment a dialog opens is taken for a mistake. */
+    async pressUntil(keys: string, isSo: () => boolean) {
+      for (let n = 0; n < 60 && !isSo() && !isOver; n++) {
+        press(keys)
+        await new Promise((resolve) => setTimeout(resolve, 1_000))
       }
-      expect(isOver).toBe(true)
+      if (!isSo()) throw new Error(`It did not come to it. On the screen:\n${screen()}`)
     },
+    hasEnded: () => isOver,
     end: () => void (isOver || process.kill(-child.pid!, 'SIGKILL')),
   }
 }
@@ -180,24 +191,32 @@ describe.each(kinds)('an issue with the real $kind', ({ kind, agent }) => {
     expect(landed('greeting.txt')).toBe('Good day\n')
   })
 
-  // Claude asks a person first whether the folder is to be trusted: what follows was not to be automated yet.
-  it.runIf(kind === 'codex')(
+  it(
     'is taken over by hand at a terminal, in the agent’s own conversation, and goes on when it is given back',
+    { timeout: 300_000 },
     async () => {
       const key = await world.submit(null, { title: 'Be taken over' })
       const begun = () => existsSync(join(world.data, 'worktrees/app', key, 'begun.txt'))
       await until(begun, { what: 'the agent to have begun', saw: () => world.logOf(key), patience: 60_000 })
       expect((await world.run('open', key)).stderr).toContain('at a terminal')
       const terminal = openTerminal(world, `open ${key}`)
+      const shows = (text: string, what: string) => until(() => terminal.shows(text), { what, saw: terminal.screen, patience: 60_000 })
       try {
-        await until(() => terminal.screen().includes('Be taken over'), { what: 'its conversation', saw: terminal.screen, patience: 60_000 })
+        await shows('Be taken over', 'its conversation')
         expect(await world.issue(key)).toMatchObject({ authority: 'stopped', run: null, thread: { agent: 'app' } })
-        await terminal.leave()
+        terminal.press(byHand)
+        await shows(byHand, 'what the person writes')
+        // It sends the text, and says yes where Claude asks the person for the command.
+        const isDone = () => scenario.requests().some(({ results }) => results.some(({ output }) => output.includes('Commit by hand')))
+        await terminal.pressUntil('\r', isDone)
+        await terminal.pressUntil('\u0003', terminal.hasEnded)
       } finally {
         terminal.end()
       }
       expect(await world.untilIssue(key, 'done', 90_000)).toMatchObject({ attempts: { implementation: 1 } })
-      expect(landed('begun.txt')).toBe('begun\n')
+      expect([landed('begun.txt'), landed('finished.txt')]).toEqual(['begun\n', 'finished\n'])
+      // That the folder is trusted is for this once, and is not the person's word for ever.
+      if (kind === 'claude') expect(readFileSync(join(folder, 'claude/.claude.json'), 'utf8')).toContain('"hasTrustDialogAccepted": false')
     },
   )
 

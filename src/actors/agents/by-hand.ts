@@ -1,11 +1,12 @@
 // How a person goes on in an agent's own conversation, at a terminal: the program, with the sandbox that the agent has.
 
-import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { commandByHand } from './claude/command-line.ts'
-import { bashSandbox } from './claude/sandbox.ts'
+import { bashSandbox, linkByOtherName } from './claude/sandbox.ts'
+import { ownExcludes, writeExcludes } from './claude/stand-ins.ts'
 import type { SandboxMode } from './talking.ts'
 import { quoted } from './output-text.ts'
-import { writableRoots } from './writable-roots.ts'
+import { gitFoldersOf, writableRoots } from './writable-roots.ts'
 
 /** What is known of the agent from the configuration. */
 export type AgentByHand =
@@ -32,8 +33,22 @@ export async function byHand(agent: AgentByHand, place: PlaceByHand, env: Record
   const resumes = place.thread !== null && (agent.kind === 'codex' || agent.kind === 'claude')
   if (agent.kind === 'codex') return { line: codexLine(agent, place), resumes }
   if (agent.kind !== 'claude') return { line: 'exec "${SHELL:-/bin/sh}"', resumes }
-  const { sandboxed } = await bashSandbox(env)
-  return { line: commandByHand(agent, { ...place, temporary: tmpdir() }, sandboxed), resumes }
+  return { line: await claudeLine(agent, place, env), resumes }
+}
+
+async function claudeLine(
+  agent: { command: string; model: string | null; sandbox: SandboxMode },
+  place: PlaceByHand,
+  env: Record<string, string>,
+): Promise<string> {
+  const { worktree } = place
+  const isSandboxed = agent.sandbox !== 'danger-full-access' && (await bashSandbox(env)).sandboxed
+  if (isSandboxed) linkByOtherName(worktree)
+  // As for a turn, but that it stays, in the worktree's own part of the clone: when the person leaves is not known here.
+  const folders = process.platform === 'linux' && isSandboxed ? gitFoldersOf(worktree) : null
+  const excludes = folders === null ? null : join(folders.own, 'excludes-for-claude')
+  if (excludes !== null) writeExcludes(excludes, worktree, await ownExcludes(worktree, env))
+  return commandByHand(agent, place, { isSandboxed, env, excludes })
 }
 
 function codexLine(

@@ -23,7 +23,7 @@ export function commandLine(options: ClaudeOptions, request: AgentRequest, sessi
     disableAllHooks: true,
     // A rule of the operator's that allows edits does not allow them everywhere: these are asked for, and answered by ours.
     permissions: { ask: editTools },
-    sandbox: sandboxSettings(sandbox, sandboxed, request, temporary),
+    sandbox: sandboxSettings(sandbox, sandboxed, request, [temporary]),
   }
   const args = [
     ...['--print', '--verbose', '--input-format', 'stream-json', '--output-format', 'stream-json', '--permission-prompt-tool', 'stdio'],
@@ -40,23 +40,27 @@ export function commandLine(options: ClaudeOptions, request: AgentRequest, sessi
   return `${command} ${args.map(quoted).join(' ')}`
 }
 
-/** For a person at a terminal, who is asked for what the rules do not allow. The person's own hooks and settings count. */
+/**
+ * For a person at a terminal, who is asked for what the rules do not allow. The person's own hooks and settings count, the branch's do
+ * not: whether its folder is to be trusted is not asked, and nothing is noted in the person's own configuration. `excludes` as below.
+ */
 export function commandByHand(
   { command, model, sandbox }: Pick<ClaudeOptions, 'command' | 'model' | 'sandbox'>,
-  { thread, temporary, ...place }: SandboxedPlace & { thread: string | null; temporary: string },
-  sandboxed: boolean,
+  { thread, ...place }: SandboxedPlace & { thread: string | null },
+  { isSandboxed, env, excludes }: { isSandboxed: boolean; env: Record<string, string>; excludes: string | null },
 ): string {
+  const variables = { CLAUDE_CODE_SANDBOXED: '1', ...excluding(env, excludes) }
   const args = [
     ...(thread === null ? [] : ['--resume', thread]),
-    ...['--setting-sources', 'user', '--settings', JSON.stringify({ sandbox: sandboxSettings(sandbox, sandboxed, place, temporary) })],
+    ...['--setting-sources', 'user', '--settings', JSON.stringify({ sandbox: sandboxSettings(sandbox, isSandboxed, place, []) })],
     ...(model === null ? [] : ['--model', model]),
   ]
-  return `${command} ${args.map(quoted).join(' ')}`
+  const words = Object.entries(variables).map(([name, value]) => `${name}=${quoted(value)}`)
+  return [...words, command, ...args.map(quoted)].join(' ')
 }
 
-/** `excludes`: git's file of what it leaves out; null where it is to be the usual one. What the configuration sets goes before. */
+/** `excludes`: git's file of what it leaves out; null where it is to be the usual one. */
 export function variablesOf(env: Record<string, string>, excludes: string | null): Record<string, string> {
-  const count = Number(env['GIT_CONFIG_COUNT'] ?? 0)
   return {
     // Another version in the middle of a run would be another agent.
     DISABLE_AUTOUPDATER: '1',
@@ -64,12 +68,17 @@ export function variablesOf(env: Record<string, string>, excludes: string | null
     CLAUDE_CODE_DISABLE_AUTO_MEMORY: '1',
     CLAUDE_CODE_ADDITIONAL_DIRECTORIES_CLAUDE_MD: '1',
     ...env,
-    ...(excludes === null
-      ? {}
-      : {
-          GIT_CONFIG_COUNT: String(count + 1),
-          [`GIT_CONFIG_KEY_${count}`]: 'core.excludesFile',
-          [`GIT_CONFIG_VALUE_${count}`]: excludes,
-        }),
+    ...excluding(env, excludes),
+  }
+}
+
+/** What the configuration sets for git goes before. */
+function excluding(env: Record<string, string>, excludes: string | null): Record<string, string> {
+  if (excludes === null) return {}
+  const count = Number(env['GIT_CONFIG_COUNT'] ?? 0)
+  return {
+    GIT_CONFIG_COUNT: String(count + 1),
+    [`GIT_CONFIG_KEY_${count}`]: 'core.excludesFile',
+    [`GIT_CONFIG_VALUE_${count}`]: excludes,
   }
 }

@@ -38,19 +38,19 @@ const isOnPath = (program: string, path: string): boolean =>
 
 export type SandboxedPlace = Pick<AgentRequest, 'worktree' | 'branch' | 'network'>
 
-/** The `sandbox` of Claude's settings for one turn. https://code.claude.com/docs/en/sandboxing */
+/** The `sandbox` of Claude's settings. `temporary`: beside the one of its own. https://code.claude.com/docs/en/sandboxing */
 export function sandboxSettings(
   mode: SandboxMode,
   sandboxed: boolean,
   { worktree, branch, network }: SandboxedPlace,
-  temporary: string,
+  temporary: readonly string[],
 ): object {
   if (mode === 'danger-full-access' || !sandboxed) return { enabled: false }
   const clone = gitFoldersOf(worktree)?.clone
   const filesystem =
     mode === 'read-only'
-      ? { denyWrite: [worktree, ...(clone === undefined ? [] : [clone])], allowWrite: [temporary] }
-      : { allowWrite: [...writableRoots(worktree, branch), temporary], denyWrite: notItsOwn(worktree, branch) }
+      ? { denyWrite: [worktree, ...(clone === undefined ? [] : [clone])], allowWrite: temporary }
+      : { allowWrite: [...writableRoots(worktree, branch), ...temporary], denyWrite: notItsOwn(worktree, branch) }
   return {
     enabled: true,
     // The model may not choose to run a command beside it.
