@@ -6,6 +6,7 @@ import { createPreview } from './app/prompt-preview.ts'
 import { definitions } from './app/definitions.ts'
 import type { Reader } from './app/contract.ts'
 import type { Config } from './config.ts'
+import { warningsOf } from './config-warnings.ts'
 import { sqliteStore } from './persistence/sqlite-store.ts'
 
 export type * from './app/contract.ts'
@@ -21,6 +22,7 @@ export function openReader(config: Config): Reader {
     worktreeOf: worktreeFinder(config.dataFolder),
     hosted: config.forge.kind !== 'local',
     linear: config.tracker.kind === 'linear',
+    warnings: warningsOf(config),
     preview: createPreview({ config, store, database: store.database }),
     now: () => Date.now(),
     close: () => store.close(),

@@ -1,5 +1,7 @@
 // What the issue runtime offers to servers, command lines and embedders: its interface and its documents.
 
+import type { Warning } from '../config-warnings.ts'
+
 /** Who a state waits for; the value set of the contract (interface.md §2). */
 export type Party =
   | 'agent'
@@ -151,7 +153,8 @@ export interface Costs {
 
 /** What reading commands and the server's GET routes share: works on a live database without owning it. Unknown keys throw FatalError `unknown-issue`; a key of two projects throws `ambiguous-key`. */
 export interface Reader {
-  issues(query?: IssueQuery): { issues: IssueDocument[]; next: string | null }
+  /** `warnings`: of the configuration, where there are any. */
+  issues(query?: IssueQuery): { issues: IssueDocument[]; next: string | null; warnings?: Warning[] }
   issue(key: string): IssueDocument
   explain(key: string): Explanation
   timeline(key: string, options?: { since?: number; limit?: number }): TimelineEntry[]

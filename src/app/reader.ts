@@ -2,6 +2,7 @@
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Warning } from '../config-warnings.ts'
 import { FatalError } from '../errors.ts'
 import { readHealth } from '../actors/tracker/linear/health.ts'
 import {
@@ -42,6 +43,8 @@ export interface ReaderOptions {
   hosted: boolean
   /** Whether issues are those of Linear. */
   linear: boolean
+  /** Told with every list of issues. */
+  warnings: Warning[]
   preview: Preview
   /** Epoch ms. */
   now: () => number
@@ -50,7 +53,7 @@ export interface ReaderOptions {
 
 const iso = (at: number): string => new Date(at).toISOString()
 
-export function createReader({ store, database, kinds, worktreeOf, hosted, linear, preview, now, close }: ReaderOptions): Reader {
+export function createReader({ store, database, kinds, worktreeOf, hosted, linear, warnings, preview, now, close }: ReaderOptions): Reader {
   const machines = new Map<number, MachineRow>()
   const machineOf = (id: number): MachineRow => {
     if (!machines.has(id)) for (const machine of store.state().machines) machines.set(machine.id, machine)
@@ -141,6 +144,7 @@ export function createReader({ store, database, kinds, worktreeOf, hosted, linea
       return value === undefined ? entry : { ...entry, value }
     })
   }
+  const warned = warnings.length === 0 ? {} : { warnings }
   const toFeedEntry = ({ at, ...row }: FeedRow): FeedEntry => ({ ...row, at: iso(at) })
 
   return {
@@ -149,7 +153,7 @@ export function createReader({ store, database, kinds, worktreeOf, hosted, linea
       // One moment of the database: an issue that was found in a phase is shown in it.
       return database.transaction(() => {
         const shapes = phase === undefined ? undefined : shapesIn(phase)
-        if (shapes?.length === 0) return { issues: [], next: null }
+        if (shapes?.length === 0) return { issues: [], next: null, ...warned }
         const known = listIssues(database, {
           after,
           limit: limit === Infinity ? -1 : limit + 1,
@@ -158,7 +162,8 @@ export function createReader({ store, database, kinds, worktreeOf, hosted, linea
         })
         const page = known.slice(0, limit)
         const holdOf = holds()
-        return { issues: page.map((each) => documentOf(each, holdOf)), next: known.length > limit ? toCursor(page.at(-1)!.position) : null }
+        const next = known.length > limit ? toCursor(page.at(-1)!.position) : null
+        return { issues: page.map((each) => documentOf(each, holdOf)), next, ...warned }
       })()
     },
     issue: (key) => documentOf(findIssue(database, key)),

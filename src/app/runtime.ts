@@ -8,6 +8,7 @@ import { createInstructions } from '../actors/workspace/instructions.ts'
 import { createReviewCheckouts } from '../actors/workspace/review-checkout.ts'
 import { createWorkspace } from '../actors/workspace/worktree.ts'
 import type { Config } from '../config.ts'
+import { warningsOf } from '../config-warnings.ts'
 import { FatalError, toErrorData } from '../errors.ts'
 import type { CapacityContext } from '../machines/capacity/context.ts'
 import type { capacityMachine } from '../machines/capacity/machine.ts'
@@ -303,6 +304,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     worktreeOf,
     hosted,
     linear: config.tracker.kind === 'linear',
+    warnings: warningsOf(config),
     preview: createPreview({ config, store, database }),
     now: clock.now,
     close() {},

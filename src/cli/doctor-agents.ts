@@ -4,10 +4,11 @@ import { bashSandbox } from '../actors/agents/claude/sandbox.ts'
 import { childEnvironment } from '../actors/process.ts'
 import { namespaceWords } from '../actors/process/namespace.ts'
 import type { Config } from '../config.ts'
+import { warningsOf } from '../config-warnings.ts'
 import { type Finding, pass, warn } from './doctor.ts'
 
 export async function checkConfinement(config: Config): Promise<Finding[]> {
-  const findings: Finding[] = []
+  const findings = warningsOf(config).map(({ key, message, remedy }) => warn(key, message, remedy))
   for (const [name, agent] of Object.entries(config.agents)) {
     const check = `agents.${name}`
     if (agent.namespace && namespaceWords() === null) {
@@ -19,10 +20,8 @@ export async function checkConfinement(config: Config): Promise<Finding[]> {
         ),
       )
     }
-    if (agent.kind === 'command') continue
-    if (agent.sandbox === 'danger-full-access') {
-      findings.push(warn(check, 'it may write everything that this user may, and reach the network', 'Set `sandbox` to "workspace-write".'))
-    } else if (agent.kind === 'claude') {
+    if (agent.kind === 'command' || agent.sandbox === 'danger-full-access') continue
+    if (agent.kind === 'claude') {
       const { sandboxed, reason } = await bashSandbox(childEnvironment(agent.env))
       findings.push(
         sandboxed

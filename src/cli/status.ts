@@ -2,6 +2,7 @@
 
 import type { IssueDocument, Reader } from '../app.ts'
 import { existsSync } from 'node:fs'
+import { type Warning, warningsOf } from '../config-warnings.ts'
 import { suggest } from '../errors.ts'
 import { phases } from '../machines/vocabulary.ts'
 import { type Command, type Context, wrongUse } from './command.ts'
@@ -20,7 +21,7 @@ export const command: Command = {
     project: { value: 'ID', description: 'Only issues of this project' },
     phase: { value: 'PHASE', choices: phases, description: 'Only issues in this phase' },
   },
-  json: 'the issue document, or { issues, next }; with --follow one line for each change',
+  json: 'the issue document, or { issues, next, warnings? }; with --follow one line for each change',
   examples: ['signalbox status', 'signalbox status APP-1', 'signalbox status APP-1 --follow'],
   run: async (context) => {
     const key = context.value('KEY')
@@ -38,7 +39,7 @@ async function showAll(context: Context): Promise<number> {
   const { output } = context
   if (!existsSync(context.config().store.path) && !context.has('follow')) {
     output.note('No issues yet: `signalbox start` makes the database.')
-    output.document({ issues: [], next: null })
+    output.document({ issues: [], next: null, ...noteWarnings(context) })
     return exit.done
   }
   const reader = await context.reader()
@@ -49,9 +50,16 @@ async function showAll(context: Context): Promise<number> {
   if (issues.length === 0) output.note('No issues. `signalbox submit TITLE` files one.')
   else printTable(issues, output)
   for (const { provider, name, reason, remedy } of reader.troubles()) output.note(oneLine(`${provider} ${name}: ${reason} ${remedy}`))
-  output.document({ issues, next: null })
+  output.document({ issues, next: null, ...noteWarnings(context) })
   await noteWebhooks(context)
   return exit.done
+}
+
+/** The same as a part of the document, where there are any. */
+function noteWarnings({ config, output }: Context): { warnings?: Warning[] } {
+  const warnings = warningsOf(config())
+  for (const { key, message, remedy } of warnings) output.note(`${key}: ${message}. ${remedy}`)
+  return warnings.length === 0 ? {} : { warnings }
 }
 
 /** What does not arrive by webhook moves issues late, and none of them says why. */

@@ -7,9 +7,11 @@ import { Writable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Costs, CostsQuery, Explanation, FeedEntry, IssueDocument, Reader, TimelineEntry } from '../../src/app.ts'
 import { type Config, parseConfig, readEnvironment } from '../../src/config.ts'
+import { warningsOf } from '../../src/config-warnings.ts'
 import { type Command, readWords } from '../../src/cli/command.ts'
 import { createOutput } from '../../src/cli/output.ts'
 import { command as costs } from '../../src/cli/costs.ts'
+import { checkConfinement } from '../../src/cli/doctor-agents.ts'
 import { checkPrices } from '../../src/cli/doctor-prices.ts'
 import { command as explain } from '../../src/cli/explain.ts'
 import { command as feed } from '../../src/cli/feed.ts'
@@ -98,6 +100,24 @@ describe('status', () => {
     expect(stdout).toMatch(/APP-2 +done +- /)
     const json = JSON.parse((await run(status, ['--json'], reader)).stdout) as unknown
     expect(json).toEqual({ issues: pages, next: null })
+  })
+
+  test('warns of agents that may do everything, for people and for programs', async () => {
+    const reader: Partial<Reader> = { issues: () => ({ issues: [issue()], next: null }), troubles: () => [] }
+    expect((await run(status, [], reader)).stderr).toBe('')
+    config.agents['wild'] = { ...config.agents['a']!, kind: 'codex', sandbox: 'danger-full-access' } as Config['agents'][string]
+    const { code, stderr } = await run(status, [], reader)
+    expect([code, stderr]).toEqual([0, expect.stringMatching(/agents\.wild: it may write everything .*workspace-write/)])
+    const json = JSON.parse((await run(status, ['--json'], reader)).stdout) as { warnings: unknown }
+    expect(json.warnings).toEqual([{ key: 'agents.wild', message: expect.stringContaining('everything'), remedy: expect.any(String) }])
+    // In words of one place, which the doctor has too.
+    expect(json.warnings).toEqual(warningsOf(config))
+    expect((await checkConfinement(config)).filter(({ message }) => message.includes('everything'))).toEqual(
+      warningsOf(config).map(({ key: check, ...rest }) => ({ status: 'WARN', check, ...rest })),
+    )
+    // Before there is a database as well.
+    rmSync(config.store.path)
+    expect((await run(status, [], reader)).stderr).toContain('agents.wild')
   })
 
   test('hands the filters to the reader', async () => {
