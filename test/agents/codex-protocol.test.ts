@@ -1,7 +1,7 @@
 // What is Codex's alone: its protocol as the pinned binary describes it.
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { failureOf } from '../../src/actors/agents/codex/failure.ts'
+import { classes, failureOf, failureOfRefusal } from '../../src/actors/agents/codex/failure.ts'
 import { notifications } from '../../src/actors/agents/codex/messages.ts'
 import { agentBinaries } from './binaries.ts'
 import { codexSchema, type CodexSchema } from './codex-protocol.ts'
@@ -22,20 +22,29 @@ test('the pinned binary has every notification that is listened to, and every me
   )
 })
 
-test('every code of an error has a class, and those that are told apart are codes of the binary', () => {
-  const definition = schema.schemaOf('v2/ErrorNotification'.replace('v2/', ''))['definitions'].CodexErrorInfo as any
-  const text = JSON.stringify(definition)
-  for (const code of [
-    'usageLimitExceeded',
-    'rateLimitExceeded',
-    'serverOverloaded',
-    'unauthorized',
-    'contextWindowExceeded',
-    'modelNotFound',
-  ]) {
-    expect(text).toContain(`"${code}"`)
-    expect(failureOf({ message: 'm', codexErrorInfo: code }, null, 0)).toMatchObject({ outcome: 'failed', code })
+test('every code of an error of the pinned binary has a class, and no other has', () => {
+  const forms = schema.schemaOf('ErrorNotification')['definitions'].CodexErrorInfo.anyOf as any[]
+  const words = forms.flatMap((form) => (form.enum ?? []) as string[])
+  const objects = forms.flatMap((form) => (form.required ?? []) as string[])
+  const hasStatus = (code: string): boolean => forms.some(({ properties }) => properties?.[code]?.properties?.httpStatusCode !== undefined)
+  expect(words).toContain('usageLimitExceeded')
+  expect(objects.filter(hasStatus)).toContain('httpConnectionFailed')
+  expect([...words, ...objects.filter((code) => !hasStatus(code))].toSorted()).toEqual(Object.keys(classes).toSorted())
+  for (const [code, failure] of Object.entries(classes)) {
+    const info = words.includes(code) ? code : { [code]: { turnKind: 'review' } }
+    expect(failureOf({ message: 'm', codexErrorInfo: info }, null, 0)).toMatchObject({ outcome: 'failed', failure, code })
   }
+  for (const code of objects.filter(hasStatus)) {
+    const classOf = (httpStatusCode: number | null) =>
+      failureOf({ message: 'm', codexErrorInfo: { [code]: { httpStatusCode } } }, null, 0).failure
+    expect([401, 429, 400, 500, null].map(classOf)).toEqual(['auth', 'capacity', 'agent', 'environment', 'environment'])
+  }
+})
+
+test('what Codex has no word for is the agent’s fault from when it is heard; a code of a later version is', () => {
+  const failureIf = (codexErrorInfo: unknown, isUnheard: boolean) => failureOf({ message: 'm', codexErrorInfo }, null, 0, isUnheard).failure
+  expect([failureIf('other', true), failureIf('other', false), failureIf(null, true)]).toEqual(['environment', 'agent', 'environment'])
+  expect([failureIf('badRequest', true), failureIf('of_tomorrow', true)]).toEqual(['agent', 'agent'])
   expect(failureOf({ message: 'm', codexErrorInfo: { httpConnectionFailed: { httpStatusCode: 401 } } }, null, 0)).toMatchObject({
     failure: 'auth',
     code: 'httpConnectionFailed 401',
@@ -45,6 +54,13 @@ test('every code of an error has a class, and those that are told apart are code
     code: 'responseStreamDisconnected',
   })
   expect(failureOf(null, null, 0)).toMatchObject({ failure: 'agent' })
+})
+
+test('a refused request is for the provider when there are too many, and else by when it was made', () => {
+  const refusal = (code: number, during: 'opening' | 'turn') => failureOfRefusal({ code, message: 'm' }, during).failure
+  const codes = [-32001, -32600, -32602, -32603]
+  expect(codes.map((code) => refusal(code, 'opening'))).toEqual(['capacity', 'environment', 'environment', 'environment'])
+  expect(codes.map((code) => refusal(code, 'turn'))).toEqual(['capacity', 'bug', 'bug', 'environment'])
 })
 
 test('a used-up plan is renewed when the last of its used-up windows is', () => {
