@@ -1,10 +1,12 @@
 // Codex, through its app-server: JSON-RPC, a line a message, without the version member. https://developers.openai.com/codex/app-server
 
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { z } from 'zod'
-import { toErrorData } from '../../errors.ts'
+import { ProtocolError, toErrorData } from '../../errors.ts'
 import type { Agent, AgentRequest, AgentResult, Usage } from '../ports.ts'
 import { answerSchema, readLastWords } from './answer.ts'
-import { failureOf } from './codex/failure.ts'
+import { failureOf, failureOfRefusal, overloaded } from './codex/failure.ts'
 import { progressOf, sizeOf } from './codex/items.ts'
 import {
   accountAnswer,
@@ -21,7 +23,7 @@ import {
   type CodexTurn,
   type Notification,
 } from './codex/messages.ts'
-import { createPeer, refusalOf } from './json-rpc.ts'
+import { createPeer, refusalOf, type RpcError } from './json-rpc.ts'
 import { createMeter } from './meter.ts'
 import {
   clientInfo,
@@ -64,6 +66,7 @@ function createTalk(options: CodexOptions, host: TalkHost): Talk {
   finished.promise.catch(() => {}) // its process may end before anybody waits for it
   let thread: string | undefined
   let turn: string | undefined
+  let isUnheard = true
   let words = ''
   let lastDiff = ''
   let asked: string | null = null
@@ -86,6 +89,7 @@ function createTalk(options: CodexOptions, host: TalkHost): Talk {
       case 'item/started':
       case 'item/completed': {
         const { item } = told.params
+        isUnheard &&= item.type === 'userMessage'
         const when = told.method === 'item/started' ? 'started' : 'completed'
         if (when === 'completed' && item.type === 'agentMessage') words = item.text ?? words
         const progress = progressOf(when, item, request.worktree)
@@ -164,6 +168,14 @@ function createTalk(options: CodexOptions, host: TalkHost): Talk {
     return (await rpc.request(method, { ...settings, threadId: request.thread, excludeTurns: true }, threadAnswer)).thread.id
   }
 
+  /** Its code does not say whether it is the thread that is wrong, or its settings are: whether the thread can be read does. */
+  async function unopened(refusal: RpcError): Promise<AgentResult> {
+    if (request.thread === null || refusal.code === overloaded || (await readLastTurns(request.thread)) !== null) {
+      return failureOfRefusal(refusal, 'opening')
+    }
+    return { ...failed('environment', `Its thread could not be opened: ${refusal.message}`, 'thread-lost'), lost: true }
+  }
+
   function startTurn() {
     const { effort } = options
     const images = request.images.map(({ path }) => ({ type: 'localImage', path }))
@@ -189,25 +201,49 @@ function createTalk(options: CodexOptions, host: TalkHost): Talk {
   function watchSilence(): void {
     cancelReread()
     cancelReread = host.after(options.limits?.reread ?? 60_000, () => {
-      void reread().catch(() => {}) // its process has ended, or it does not answer: the deadlines of the turn hold
       watchSilence()
+      // What it does not answer or refuses is asked again, and the turn has its clocks. Nonsense is nonsense the next time too.
+      void reread().catch((error: unknown) => error instanceof ProtocolError && finished.reject(error))
     })
   }
 
   async function reread(): Promise<void> {
     if (thread === undefined || turn === undefined) return
-    const { data } = await rpc.request('thread/turns/list', { threadId: thread, limit: 1 }, turnsAnswer)
-    const last = data.find(({ id }) => id === turn)
+    const last = (await readLastTurns(thread))?.find(({ id }) => id === turn)
     if (last !== undefined && last.status !== 'inProgress') finished.resolve(last)
+  }
+
+  /** The last one, or none; null of a thread that cannot be read. It need not have been opened. */
+  async function readLastTurns(of: string): Promise<CodexTurn[] | null> {
+    try {
+      return (await rpc.request('thread/turns/list', { threadId: of, limit: 1 }, turnsAnswer)).data
+    } catch (error) {
+      const refusal = refusalOf(error)
+      if (refusal === null || refusal.code === overloaded) throw error
+      return null
+    }
+  }
+
+  /** The turn's id. One that takes the place of this turn, when it was cut off, is of the same run and has the same folder. */
+  const record = join(request.folder, 'codex-turn')
+
+  /** A turn that was cut off for us may have been finished in the thread: null where it was not. */
+  async function findFinished(of: string): Promise<CodexTurn | null> {
+    if (request.recovery?.way !== 'resume') return null
+    const before = await readFile(record, 'utf8').catch(() => null) // it was not begun
+    if (before === null) return null
+    return (await readLastTurns(of))?.find(({ id, status }) => id === before && status === 'completed') ?? null
   }
 
   function conclude({ status, error, items }: CodexTurn): AgentResult {
     if (asked !== null) return { outcome: 'needs_input', summary: asked, question: asked }
     if (status === 'interrupted') return failed('environment', 'The turn was interrupted.', 'interrupted')
-    if (status !== 'completed') return failureOf(error, limits, Date.now())
-    const last = words === '' ? items.flatMap((item) => agentMessage.safeParse(item).data ?? []).at(-1)?.text : words
+    if (status === 'failed') return failureOf(error, limits, Date.now(), isUnheard)
+    if (status !== 'completed') return failed('bug', `Codex says '${status}' of its turn, which is not known here.`, 'unknown-status')
+    // In the thread there is more than was heard, when something was missed.
+    const last = items.flatMap((item) => agentMessage.safeParse(item).data ?? []).at(-1)?.text ?? words
     try {
-      return readLastWords(last ?? '')
+      return readLastWords(last)
     } catch (error) {
       const { message, code } = toErrorData(error)
       return failed('agent', message, code)
@@ -220,14 +256,22 @@ function createTalk(options: CodexOptions, host: TalkHost): Talk {
       try {
         thread = await openThread()
       } catch (error) {
-        if (request.thread === null || refusalOf(error) === null) throw error
-        return { ...failed('environment', `Its thread could not be opened: ${refusalOf(error)!.message}`, 'thread-lost'), lost: true }
+        const refusal = refusalOf(error)
+        if (refusal === null) throw error
+        return unopened(refusal)
       }
       host.started(thread)
       try {
+        const before = await findFinished(thread)
+        if (before !== null) return conclude(before)
         turn = (await startTurn()).turn.id
+        await writeFile(record, turn).catch(() => {}) // without it, one that takes its place does all of it again
         watchSilence()
         return conclude(await finished.promise)
+      } catch (error) {
+        const refusal = refusalOf(error)
+        if (refusal === null) throw error
+        return failureOfRefusal(refusal, 'turn')
       } finally {
         cancelReread()
       }

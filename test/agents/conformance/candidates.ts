@@ -43,6 +43,8 @@ export async function candidates(): Promise<Candidate[]> {
     },
     {
       kind: 'codex',
+      // Codex has no word for it, and nothing was heard of the model.
+      refusals: { 'invalid-request': 'environment' },
       can: {
         protocol: true,
         resume: true,

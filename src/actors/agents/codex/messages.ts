@@ -28,11 +28,13 @@ const item = z.object({
 })
 export type CodexItem = z.output<typeof item>
 
+/** That a turn has ended is not to be missed for what else is said of it. */
 const turn = z.object({
   id: text,
-  status: z.enum(['completed', 'interrupted', 'failed', 'inProgress']),
-  error: error.nullish(),
-  items: z.array(z.unknown()).default([]),
+  /** `completed`, `interrupted`, `failed`, `inProgress`. */
+  status: text,
+  error: error.nullish().catch(null),
+  items: z.array(z.unknown()).catch([]),
 })
 export type CodexTurn = z.output<typeof turn>
 
