@@ -2,10 +2,24 @@
 
 import { bashSandbox } from '../actors/agents/claude/sandbox.ts'
 import { childEnvironment } from '../actors/process.ts'
+import { ownCgroup } from '../actors/process/cgroup.ts'
 import { namespaceWords } from '../actors/process/namespace.ts'
 import type { Config } from '../config.ts'
 import { warningsOf } from '../config-warnings.ts'
 import { type Finding, pass, warn } from './doctor.ts'
+
+/** Of a server that is started as this command was: a supervisor may place it elsewhere. */
+export function checkBounds(): Finding[] {
+  const own = ownCgroup()
+  const seen = process.platform === 'linux' ? 'is looked at every second' : 'is not known on this system'
+  if (own === null) return [pass('bounds', `no cgroup (v2) can be made from here: what a turn uses ${seen}`)]
+  const told = `each turn gets a cgroup in ${own.folder}, which counts what it uses and ends it`
+  return [
+    own.memory
+      ? pass('bounds', `${told}, and holds it to its memory when the server is alone there`)
+      : pass('bounds', `${told}; it has no controller for memory, which ${seen}`),
+  ]
+}
 
 export async function checkConfinement(config: Config): Promise<Finding[]> {
   const findings = warningsOf(config).map(({ key, message, remedy }) => warn(key, message, remedy))

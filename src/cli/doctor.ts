@@ -3,7 +3,7 @@
 import { SignalboxError } from '../errors.ts'
 import { type Config, loadConfig } from '../config.ts'
 import type { Command, Context } from './command.ts'
-import { checkConfinement } from './doctor-agents.ts'
+import { checkBounds, checkConfinement } from './doctor-agents.ts'
 import { checkPrices } from './doctor-prices.ts'
 import { checkCommands, checkProjects } from './doctor-projects.ts'
 import { checkForge, checkTracker } from './doctor-providers.ts'
@@ -53,6 +53,7 @@ export const command: Command = {
       checkCommands,
       checkReadiness,
       checkConfinement,
+      checkBounds,
       checkPrices,
     ]
     for (const check of checks) findings.push(...(await look(check, config)))

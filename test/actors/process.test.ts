@@ -148,6 +148,12 @@ describe.each([
     expect(identity).toEqual({ pid: Number(result.stdout), group: Number(result.stdout), startTime: expect.stringMatching(/^\d+$/) })
   })
 
+  test('it can be ended while it is reported started', async () => {
+    const controller = new AbortController()
+    const running = run('sleep 60', { signal: controller.signal, onStart: () => controller.abort(), timeout: 20_000 })
+    expect(await running).toMatchObject({ aborted: true, timedOut: false, signal: 'SIGTERM' })
+  })
+
   test.each([
     ['a program that does not exist', ['/nonexistent/program'] as const, '/', 'process-not-found'],
     ['a folder that does not exist', ['true'] as const, '/nonexistent', 'process-folder-missing'],

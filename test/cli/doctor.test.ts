@@ -1,5 +1,6 @@
 // doctor on real machines: what passes, what it finds, and that it says what to do.
 
+import { ownCgroup } from '../../src/actors/process/cgroup.ts'
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs'
@@ -95,6 +96,13 @@ describe('what it finds', () => {
     expect(found(acp.checks, 'WARN')).toContainEqual(expect.stringContaining('the protocol has no words for a sandbox'))
     const codex = await examine({ agents: { mine: { kind: 'codex', command: 'true' } } })
     expect(found(codex.checks, 'WARN').filter((line) => /sandbox|namespace|may write/.test(line))).toEqual([])
+  })
+
+  test('who counts what a turn uses', async () => {
+    const bounds = found((await examine({})).checks, 'PASS').filter((line) => line.startsWith('bounds: '))
+    expect(bounds).toEqual([
+      expect.stringContaining(ownCgroup() === null ? 'no cgroup (v2) can be made from here' : `a cgroup in ${ownCgroup()!.folder}`),
+    ])
   })
 
   test('secrets that cannot be read, are open to others, short or missing', async () => {

@@ -2,7 +2,8 @@
 
 import { statfsSync } from 'node:fs'
 import { totalmem } from 'node:os'
-import { consumptionOf, type Consumption } from '../process/consumption.ts'
+import type { Cgroup } from '../process/cgroup.ts'
+import { consumptionOf, most, type Consumption, type Counted } from '../process/consumption.ts'
 
 export interface Bounds {
   /** Bytes of resident memory of all processes together; null: three quarters of the machine's. */
@@ -22,7 +23,7 @@ export interface Exceeded {
   message: string
 }
 
-/** What a turn has used in all: its processor time, and the most memory and processes that were seen at once. */
+/** What a turn has used in all: its processor time and what it has written, and the most memory and processes that were seen at once. */
 export type Consumed = Consumption
 
 /** Shell words that set the limits which the kernel keeps (ulimit, POSIX and dash), for everything that follows them. No core files. */
@@ -33,34 +34,59 @@ export function limitWords({ cpu, file }: Bounds): string {
   return limits.join('; ')
 }
 
+/** The processes of a turn, and their cgroup where they have one. */
+export interface Watched extends Counted {
+  cgroup: Cgroup | null
+}
+
 export interface Watch {
+  look: () => void
   consumed: () => Consumed
   exceeded: () => Exceeded | null
   stop: () => void
 }
 
-/** Looks at the processes of `group` every `every` ms, and calls `onExceeded` once when they use too much. */
-export function watchBounds(group: number, folder: string, bounds: Bounds, every: number, onExceeded: () => void): Watch {
-  const consumed: Consumed = { processes: 0, memory: 0, cpu: 0 }
-  const memory = bounds.memory ?? totalmem() * 0.75
+/** The bytes that the processes of a turn may use together. */
+export const memoryOf = ({ memory }: Bounds): number => memory ?? totalmem() * 0.75
+
+/** Milliseconds from the start to the first look; the pauses grow from there, so that a short turn is seen too. */
+const firstLook = 50
+
+/** Looks at the processes, at last every `every` ms, and calls `onExceeded` once when they use too much. */
+export function watchBounds(watched: Watched, folder: string, bounds: Bounds, every: number, onExceeded: () => void): Watch {
+  const { cgroup } = watched
+  const memory = memoryOf(bounds)
+  let consumed: Consumed = { processes: 0, memory: 0, cpu: 0 }
   let exceeded: Exceeded | null = null
-  const look = (): void => {
-    const now = consumptionOf(group)
-    for (const name of ['processes', 'memory', 'cpu'] as const) consumed[name] = Math.max(consumed[name], now[name])
+  let timer: NodeJS.Timeout
+  const look = (age: number): void => {
+    const now = consumptionOf(watched, age)
+    consumed = most(consumed, now)
     if (exceeded !== null) return
-    exceeded = judge(now.memory, memory, freeIn(folder), bounds.free)
+    // The kernel knows better what they use, and ends them itself.
+    if (now.memory > memory && !cgroup?.bounded) exceeded = overMemory(inMiB(now.memory), memory)
+    else exceeded = judgeDisk(freeIn(folder), bounds.free)
     if (exceeded !== null) onExceeded()
   }
-  look()
-  const timer = setInterval(look, every)
-  return { consumed: () => consumed, exceeded: () => exceeded, stop: () => clearInterval(timer) }
+  const lookFrom = (pause: number): void => {
+    look(pause / 2)
+    timer = setTimeout(lookFrom, pause, Math.min(every, pause * 2))
+  }
+  lookFrom(Math.min(every, firstLook))
+  return {
+    look: () => look(0),
+    consumed: () => most(consumed, cgroup?.consumption() ?? {}),
+    exceeded: () => exceeded ?? (cgroup?.isOverMemory() ? overMemory('more', memory) : null),
+    stop: () => clearTimeout(timer),
+  }
 }
 
-function judge(used: number, memory: number, disk: Disk | null, wanted: number | null): Exceeded | null {
-  if (used > memory) {
-    const message = `Its processes used ${inMiB(used)} of memory together and may use ${inMiB(memory)} (\`bounds.memory\` of the agent): they were ended.`
-    return { code: 'memory-exceeded', message }
-  }
+const overMemory = (used: string, memory: number): Exceeded => ({
+  code: 'memory-exceeded',
+  message: `Its processes used ${used} of memory together and may use ${inMiB(memory)} (\`bounds.memory\` of the agent): they were ended.`,
+})
+
+function judgeDisk(disk: Disk | null, wanted: number | null): Exceeded | null {
   // On a small disk nothing is known of what is enough.
   const kept = wanted ?? (disk !== null && disk.size >= 10 * 2 ** 30 ? 256 * 2 ** 20 : 0)
   if (disk === null || disk.free >= kept) return null

@@ -6,12 +6,13 @@ import { mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync,
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { endMarked, endProcessGroup, type ProcessIdentity } from '../process.ts'
+import { endCgroup } from '../process/cgroup.ts'
 
 export interface ProcessRecords {
   /** What every child process started for this data folder carries in its environment. */
   readonly environment: { SIGNALBOX_OWNER: string }
   /** Contract: the record is on disk when this returns. Call the answer when nothing of the process is left. Throws when it cannot be written. */
-  add: (identity: ProcessIdentity, what: string) => () => void
+  add: (identity: ProcessIdentity, what: string, cgroup?: string) => () => void
 }
 
 /** A process that outlived its owner and has been ended. */
@@ -31,6 +32,8 @@ const record = z.object({
   startTime: z.string().min(1),
   boot: z.string(),
   what: z.string(),
+  /** The folder of its own cgroup. */
+  cgroup: z.string().optional(),
 })
 
 const folderOf = (dataFolder: string): string => join(dataFolder, 'processes')
@@ -62,10 +65,10 @@ export function createProcessRecords(dataFolder: string): ProcessRecords {
   const boot = bootId()
   return {
     environment: { SIGNALBOX_OWNER: ownerMark(dataFolder) },
-    add: (identity, what) => {
+    add: (identity, what, cgroup) => {
       const path = join(folder, `${identity.pid}-${identity.startTime.replace(/[^A-Za-z0-9]/g, '-')}.json`)
       // Not synced to the disk: a record that a power cut loses is of a process that it ended.
-      writeFileSync(`${path}.new`, `${JSON.stringify({ ...identity, boot, what })}\n`, { mode: 0o600 })
+      writeFileSync(`${path}.new`, `${JSON.stringify({ ...identity, boot, what, cgroup })}\n`, { mode: 0o600 })
       renameSync(`${path}.new`, path)
       return () => rmSync(path, { force: true })
     },
@@ -78,15 +81,16 @@ export function createProcessRecords(dataFolder: string): ProcessRecords {
  */
 export async function endOrphans(dataFolder: string, grace?: number): Promise<EndedOrphans> {
   const folder = folderOf(dataFolder)
+  const left = recordFiles(folder).map((path) => ({ path, record: readRecord(path) }))
   const groups = await Promise.all(
-    recordFiles(folder).map(async (path) => {
-      const orphan = readRecord(path)
-      const ended = orphan !== null && (await endProcessGroup(orphan, grace))
+    left.map(async ({ path, record }) => {
+      const ended = record !== null && (await endProcessGroup(record.orphan, grace))
       rmSync(path, { force: true })
-      return ended ? orphan : null
+      return ended ? record.orphan : null
     }),
   )
   const marked = await endMarked('SIGNALBOX_OWNER', ownerMark(dataFolder), grace)
+  await Promise.all(left.map(({ record }) => record?.cgroup && endCgroup(record.cgroup)))
   return { groups: groups.filter((orphan) => orphan !== null), marked }
 }
 
@@ -98,10 +102,10 @@ function recordFiles(folder: string): string[] {
   }
 }
 
-function readRecord(path: string): Orphan | null {
+function readRecord(path: string): { orphan: Orphan; cgroup: string | undefined } | null {
   try {
-    const { boot, ...orphan } = record.parse(JSON.parse(readFileSync(path, 'utf8')))
-    return boot === bootId() ? orphan : null
+    const { boot, cgroup, ...orphan } = record.parse(JSON.parse(readFileSync(path, 'utf8')))
+    return boot === bootId() ? { orphan, cgroup } : null
   } catch {
     return null // half written by a process that was killed: its child was not reported started, and the mark finds it
   }

@@ -5,8 +5,10 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AgentRequest, AgentResult } from '../ports.ts'
 import { childEnvironment, endMarked, runProcess, type ProcessIdentity, type ProcessRequest, type ProcessResult } from '../process.ts'
+import { createCgroup, endCgroup, enterWords, type Cgroup } from '../process/cgroup.ts'
+import { most, readTally, tallyWords } from '../process/consumption.ts'
 import { namespaceWords } from '../process/namespace.ts'
-import { defaultBounds, limitWords, watchBounds, type Bounds, type Consumed, type Exceeded, type Watch } from './bounds.ts'
+import { defaultBounds, limitWords, memoryOf, watchBounds, type Bounds, type Consumed, type Exceeded, type Watch } from './bounds.ts'
 import type { ProcessRecords } from './orphans.ts'
 
 export interface TurnProcessOptions {
@@ -27,7 +29,7 @@ export interface TurnProcessOptions {
     output?: number
     /** Milliseconds between SIGTERM and SIGKILL. Default 3,000. */
     grace?: number
-    /** Milliseconds between two looks at what its processes use. Default 5,000. */
+    /** Milliseconds between two looks at what its processes use, once it has run for a while. Default 1,000. */
     watch?: number
   }
 }
@@ -37,6 +39,8 @@ export interface TurnFiles {
   context: string
   result: string
   output: string
+  /** What its processes have used, written when it ends. */
+  tally: string
   /** The turn's own temporary folder, which goes with it. */
   temporary: string
 }
@@ -46,6 +50,7 @@ export const filesOf = (folder: string): TurnFiles => ({
   context: join(folder, 'context.json'),
   result: join(folder, 'result.json'),
   output: join(folder, 'output.log'),
+  tally: join(folder, 'used.txt'),
   temporary: join(folder, 'tmp'),
 })
 
@@ -70,18 +75,23 @@ export async function runTurnProcess(
   let forget: (() => void) | undefined
   let group: number | undefined
   let watch: Watch | undefined
+  let cgroup: Cgroup | null = null
   // What it may not use ends it as an abort does.
   const ending = new AbortController()
   const end = (): void => ending.abort()
   signal?.addEventListener('abort', end, { once: true })
   // Beside the group and not after it: both may take all of the time that they are given.
-  const endOthers = (): void => void endMarked('SIGNALBOX_RUN', mark, limits.grace, group)
+  const endOthers = (): void => {
+    watch?.look() // who is killed writes nothing down
+    void endMarked('SIGNALBOX_RUN', mark, limits.grace, group)
+  }
   ending.signal.addEventListener('abort', endOthers, { once: true })
   try {
     await writeFiles(request, files)
     if (signal?.aborted) end()
+    cgroup = createCgroup(mark, memoryOf(bounds))
     const result = await runProcess({
-      command: contained(command, namespace ? namespaceWords() : null, bounds),
+      command: contained(command, namespace ? namespaceWords() : null, bounds, [files.tally, cgroup?.folder ?? '']),
       cwd: request.worktree,
       env: childEnvironment({
         GIT_TERMINAL_PROMPT: '0',
@@ -99,18 +109,21 @@ export async function runTurnProcess(
       outputLimit: limits.output,
       onStart: (identity) => {
         group = identity.group
-        forget = processes.add(identity, `${request.project}/${request.issue} ${request.runId}`)
-        watch = watchBounds(identity.group, request.worktree, bounds, limits.watch ?? 5_000, end)
+        forget = processes.add(identity, `${request.project}/${request.issue} ${request.runId}`, cgroup?.folder)
+        const watched = { group: identity.group, mark: `SIGNALBOX_RUN=${mark}`, cgroup }
+        watch = watchBounds(watched, request.worktree, bounds, limits.watch ?? 1_000, end)
         onStart(identity)
       },
       ...watching,
     })
-    return { ...result, consumed: watch?.consumed() ?? nothing, exceeded: watch?.exceeded() ?? null }
+    if (cgroup === null) watch?.look() // at what has outlived it
+    return { ...result, consumed: most(watch?.consumed() ?? nothing, readTally(files.tally)), exceeded: watch?.exceeded() ?? null }
   } finally {
     watch?.stop()
     signal?.removeEventListener('abort', end)
     // Only now is what it has written final: whoever could still write has been ended.
     await endMarked('SIGNALBOX_RUN', mark, limits.grace)
+    if (cgroup !== null) await endCgroup(cgroup.folder)
     forget?.()
     await rm(files.temporary, { recursive: true, force: true, maxRetries: 3 }).catch(() => {}) // it goes with the run's folder
   }
@@ -135,18 +148,24 @@ export const overBounds = ({ code, message }: Exceeded): AgentResult => failed('
 export const tooLong = ({ timeout }: AgentRequest): AgentResult =>
   failed('environment', `The agent did not end within ${Math.round(timeout / 1_000)} s and was ended.`)
 
-/** The first process of a namespace does nothing but wait: when it ends the kernel ends the others. */
-function contained(command: string, namespace: readonly string[] | null, bounds: Bounds): ProcessRequest['command'] {
-  const limits = limitWords(bounds)
-  if (namespace === null) return ['/bin/sh', '-c', `${limits}; exec /bin/sh -c "$1"`, 'sh', command]
+/**
+ * A shell that waits for the command, and then writes down what that has used. As the first process of a namespace it is the one whose end
+ * ends the others. A signal to the group is for the command: the shell ends with it.
+ */
+function contained(command: string, namespace: readonly string[] | null, bounds: Bounds, files: [tally: string, cgroup: string]): Command {
+  const script = `${enterWords('"$3"')}; ${limitWords(bounds)}; trap : TERM INT HUP; /bin/sh -c "$1"; code=$?; ${tallyWords('"$2"')}; exit $code`
+  const shell: Command = ['/bin/sh', '-c', script, 'sh', command, ...files]
+  if (namespace === null) return shell
   const [program, ...words] = namespace
-  return [program!, ...words, '/bin/sh', '-c', `${limits}; /bin/sh -c "$1"; exit $?`, 'sh', command]
+  return [program!, ...words, ...shell]
 }
+
+type Command = [string, ...string[]]
 
 async function writeFiles({ prompt, context }: AgentRequest, files: TurnFiles): Promise<void> {
   await mkdir(files.temporary, { recursive: true, mode: 0o700 })
   // The result of the turn before would be taken for this one's.
-  await rm(files.result, { recursive: true, force: true })
+  await Promise.all([files.result, files.tally].map((file) => rm(file, { recursive: true, force: true })))
   await Promise.all([
     writeFile(files.prompt, prompt, { mode: 0o600 }),
     writeFile(files.context, `${JSON.stringify(context ?? null, null, 2)}\n`, { mode: 0o600 }),

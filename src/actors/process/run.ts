@@ -127,6 +127,7 @@ export async function runHere(request: ProcessRequest): Promise<ProcessResult> {
     end()
   }
   request.signal?.addEventListener('abort', onAbort, { once: true })
+  if (request.signal?.aborted) onAbort() // by a callback, or while it was started
   const timeout =
     request.timeout === undefined
       ? undefined

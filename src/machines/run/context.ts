@@ -275,6 +275,8 @@ export interface RunContext extends RunInput {
   recovery: Recovery | null
   abilities: AgentAbilities
   lastLine: string | null
+  /** The last step of its plan that the agent has told. */
+  lastStep?: string
   uncommitted: string[] | null
   thread: string | null
   result: SessionResult | null

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, onTestFinished, test } from 'vitest'
@@ -385,12 +385,19 @@ test('it cannot be steered', async () => {
   await started.result
 })
 
-test('what its processes use is told, those that have ended too', async () => {
-  const burn = "node -e 'const end = Date.now() + 1500; const held = Buffer.alloc(80e6, 1); while (Date.now() < end);' & wait; sleep 1.2"
-  const { consumed } = await agentOf(burn, { limits: { watch: 100 } }).turn()
-  expect(consumed!.cpu).toBeGreaterThan(500)
-  expect(consumed!.memory).toBeGreaterThan(80e6)
-  expect(consumed!.processes).toBeGreaterThanOrEqual(2)
+test('what its processes use is told, of a short turn too, and of those that have ended', async () => {
+  const burn =
+    'node -e "const held = Buffer.alloc(80e6, 1); while (process.cpuUsage().user < 400e3); fs.writeFileSync(\'big\', held.subarray(0, 3e6))"'
+  for (const namespace of [false, true]) {
+    const { consumed } = await agentOf(`${burn} & wait`, { namespace }).turn()
+    expect(consumed!.cpu).toBeGreaterThan(390)
+    expect(consumed!.memory).toBeGreaterThan(80e6)
+    expect(consumed!.processes).toBeGreaterThanOrEqual(2)
+    // What is written to memory is not written to a disk.
+    if (statfsSync(tmpdir()).type === 0x01021994) continue
+    expect(consumed!.disk).toBeGreaterThanOrEqual(3e6)
+    expect(consumed!.disk).toBeLessThan(6e6)
+  }
 })
 
 test('over its bound of memory, or of what has to stay free of the disk, a turn is ended with all that it has started', async () => {

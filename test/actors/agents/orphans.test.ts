@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { createProcessRecords, endOrphans } from '../../../src/actors/agents/orphans.ts'
 import { identityOf } from '../../../src/actors/process.ts'
+import { ownCgroup } from '../../../src/actors/process/cgroup.ts'
 import { eventually, isAlive, makeRepository, read, temporaryFolder, write } from '../repository.ts'
 
 /** A process that sleeps, ended with the test. */
@@ -19,7 +20,7 @@ test('the agent of an owner that was killed is ended by the next one, also what 
   const data = temporaryFolder()
   const worktree = makeRepository(join(data, 'worktree'))
   const command =
-    'setsid sh -c "echo \\$\\$ > far; exec sleep 60" & echo $$ > leader; sleep 60 & echo $! > near; while [ ! -s far ]; do sleep 0.01; done; echo ready; wait'
+    'setsid sh -c "echo \\$\\$ > far; exec sleep 60" & echo $PPID > leader; sleep 60 & echo $! > near; while [ ! -s far ]; do sleep 0.01; done; echo ready; wait'
   const owner = spawn(process.execPath, [join(import.meta.dirname, 'owner.ts'), data, worktree, command], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
@@ -28,12 +29,16 @@ test('the agent of an owner that was killed is ended by the next one, also what 
   await new Promise((resolve) => owner.once('exit', resolve))
   const [leader, near, far] = ['leader', 'near', 'far'].map((file) => Number(read(worktree, file)))
   expect([leader, near, far].map((pid) => isAlive(pid!))).toEqual([true, true, true])
+  const [record] = readdirSync(join(data, 'processes'))
+  const { cgroup } = JSON.parse(read(data, `processes/${record}`)) as { cgroup?: string }
+  if (ownCgroup() !== null) expect(read(cgroup!, 'cgroup.procs').split('\n')).toContain(String(far))
 
   const ended = await endOrphans(data)
   expect(ended.groups).toEqual([{ pid: leader, group: leader, startTime: expect.any(String), what: 'app/APP-1 run-1' }])
   expect(ended.marked).toBe(1)
   expect([leader, near, far].map((pid) => isAlive(pid!))).toEqual([false, false, false])
   expect(readdirSync(join(data, 'processes'))).toEqual([])
+  if (cgroup !== undefined) expect(existsSync(cgroup)).toBe(false)
   expect(await endOrphans(data)).toEqual({ groups: [], marked: 0 })
 })
 
