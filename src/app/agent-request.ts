@@ -9,6 +9,7 @@ import { composePrompt } from '../actors/agents/prompt.ts'
 import { filesOf } from '../actors/agents/turn-process.ts'
 import type { AgentRequest, PromptContext, ReviewCheckouts, Tracker } from '../actors/ports.ts'
 import type { Instructions, InstructionsRequest } from '../actors/workspace/instructions.ts'
+import { workSoFar, type WorkSoFar } from '../actors/workspace/work-so-far.ts'
 import type { Config } from '../config.ts'
 import { FatalError, toErrorData } from '../errors.ts'
 import type { SessionInput } from '../machines/run/inputs.ts'
@@ -64,6 +65,7 @@ export async function describeTurn(host: RequestHost, { input, base: projectBase
   const { messages, question, review, checks, incident, uncommitted, lastFailure, parent, umbrella, turnKind, recovery } = input
   const around = surroundings(input.issue, input.runId)
   const given = { messages, question, review, checks, incident, uncommitted, lastFailure, parent, umbrella }
+  const soFar = await soFarOf(host, input)
   const { completion, round, pastPatch, protectedPaths, conflict, replaces } = input
   return {
     agent: input.agent,
@@ -78,7 +80,7 @@ export async function describeTurn(host: RequestHost, { input, base: projectBase
     worktree,
     folder,
     prompt: composePrompt({
-      ...{ runType: type, turnKind, key, title, description, url, branch, base, attempt, background, change, workflow, recovery },
+      ...{ runType: type, turnKind, key, title, description, url, branch, base, attempt, background, change, workflow, recovery, soFar },
       ...{ completion, round, past, pastPatch, protectedPaths, conflict, replaces, ...given, ...around },
       images: { given: images.length, leftOut },
       contextFile: filesOf(folder).context,
@@ -91,7 +93,7 @@ export async function describeTurn(host: RequestHost, { input, base: projectBase
     network: project.network,
     context: {
       issue: { key, title, description, sections: parseDescription(description), url },
-      run: { id: input.runId, type, attempt, turn: input.turn, kind: turnKind, recovery },
+      run: { id: input.runId, type, attempt, turn: input.turn, kind: turnKind, recovery, soFar },
       ...given,
       ...around,
       background,
@@ -101,6 +103,18 @@ export async function describeTurn(host: RequestHost, { input, base: projectBase
     timeout: input.timeout,
     thread: input.thread,
     recovery,
+  }
+}
+
+/** Of a turn that another conversation has begun. */
+async function soFarOf({ log }: RequestHost, { recovery, type, worktree, base, key, runId }: SessionInput): Promise<WorkSoFar | null> {
+  const isItsOwn = recovery === null || (recovery.way === 'resume' && recovery.cause !== 'stalled')
+  if (isItsOwn || type === 'review') return null
+  try {
+    return await workSoFar(worktree, `origin/${base}`)
+  } catch (error) {
+    log({ issue: key, run: runId, message: `What the worktree holds already is not told: ${toErrorData(error).message}` })
+    return null
   }
 }
 

@@ -47,6 +47,7 @@ ${plainWork}`)
     expect(prompt(key, 'run-1')).not.toContain('The turn before this one')
     expect(prompt(key, 'run-1-turn-2')).toMatch(/It made no progress for \d s and was ended\./)
     expect(prompt(key, 'run-1-turn-2')).toContain('> Starting the server on port 3000')
+    expect(prompt(key, 'run-1-turn-2')).toContain('- `half.txt`, not committed')
   })
 
   it('that stalls for good is started again as often as the configuration says, then a human is asked, with its last words', async () => {

@@ -18,7 +18,7 @@ export const budgets = {
   attachments: 3_000,
   question: 1_500,
   messages: 8_000,
-  recovery: 500,
+  recovery: 2_000,
   completion: 1_500,
   uncommitted: 2_000,
   parent: 2_000,

@@ -6,6 +6,7 @@ import { minutes } from '../../machines/run/words.ts'
 import { cut, roomFor, share, sizeOf, type Keep, type Part } from './budget.ts'
 import { parseDescription, type Role } from './description.ts'
 import { code, fenced, indented, list, oneLine, paragraphs, plain, quote, section } from './markdown.ts'
+import type { WorkSoFar } from '../workspace/work-so-far.ts'
 import type { ChangeInFlight, CheckFailure, Finding, PromptContext, QueueIncident, RunType } from '../ports.ts'
 
 export interface PromptFacts {
@@ -41,6 +42,8 @@ export interface PromptFacts {
   pullRequest: PullRequestNow | null
   /** How this turn came to be, when the one before it was cut off. */
   recovery: Recovery | null
+  /** What is there of the work; null where that turn goes on as if nothing had been, or it is not known. */
+  soFar: WorkSoFar | null
   /** The last answer to the question why nothing had changed. */
   completion: Completion | null
   /** Texts of humans that this run is given, oldest first. */
@@ -104,7 +107,7 @@ export function composePrompt(facts: PromptFacts): string {
   const sections = [
     `# ${oneLine(facts.key)}: ${oneLine(facts.title, 300)}`,
     task(facts),
-    facts.recovery === null ? null : section('The turn before this one', recovered(facts.recovery)),
+    facts.recovery === null ? null : section('The turn before this one', recovered(facts.recovery, facts.soFar, facts.base)),
     facts.description.trim() === '' ? null : section('Issue', issue(facts.description, whole)),
     ...around(facts, whole),
     facts.question === null ? null : section('Your question', one('question', { text: facts.question }, whole('question'))),
@@ -297,18 +300,48 @@ export function composeNudge(quiet: number): string {
   ].join('\n')
 }
 
-function recovered({ cause, way, quiet, lastLine }: Recovery): string {
-  const last = lastLine === null ? '' : `\n\nThe last that was seen of it:\n\n${one('recovery', { text: lastLine, keep: 'tail' }, null)}`
-  const found = 'What it has done is in the worktree as it left it: look at `git status` and `git log` first, and do not begin again.'
+function recovered(recovery: Recovery, soFar: WorkSoFar | null, base: string): string {
+  const { cause, way, quiet } = recovery
+  const room = roomFor('recovery') / 4
+  const found = paragraphs(
+    ...lastOf(recovery, room),
+    ...(soFar === null ? [] : held(soFar, base, room)),
+    'What it has done is in the worktree as it left it: look at `git status` and `git log` first, and do not begin again.',
+  )
   if (cause === 'stalled') {
-    return [
-      `It made no progress for ${minutes(quiet)} and was ended.${last}`,
+    return paragraphs(
+      `It made no progress for ${minutes(quiet)} and was ended.`,
       found,
       'Find out what held it up (a command that waits for input, a server in the foreground, a test that hangs) and go on without that: give commands a time limit and no standard input, and run servers in the background. If it cannot be done without, stop and ask.',
-    ].join('\n\n')
+    )
   }
   if (way === 'resume') return 'It was cut off from outside. Go on where you were.'
-  return `It was cut off from outside, and its conversation could not be gone on with.${last}\n\n${found}`
+  const cut = cause === 'lost' ? '' : 'It was cut off from outside. '
+  const how =
+    way === 'fork'
+      ? 'You go on in a copy of its conversation, which may lack the end.'
+      : 'Its conversation could not be gone on with: you know nothing of it but this.'
+  return paragraphs(`${cut}${how}`, found)
+}
+
+/** What was seen of a turn that was cut off. */
+function lastOf({ lastLine, step }: Recovery, room: number): string[] {
+  const told = (words: string, text: string | null | undefined): string[] =>
+    text == null ? [] : [words, several(room, [{ text, keep: 'tail' }], null)]
+  return [...told('The step of its plan that it was at:', step), ...told('The last that was seen of it:', lastLine)]
+}
+
+/** What the branch and the worktree hold. */
+function held({ commits, files, uncommitted }: WorkSoFar, base: string, room: number): string[] {
+  const open = new Set(uncommitted)
+  const own = commits.map((commit) => code(commit))
+  const changed = files.map((path) => `${code(path)}${open.has(path) ? ', not committed' : ''}`)
+  return [
+    ...(own.length === 0
+      ? [`The branch has no commit that \`origin/${base}\` has not.`]
+      : ['Commits of the branch, newest first:', list(entries(room, own, mostIssues))]),
+    ...(changed.length === 0 ? [] : ['Files that differ from its base:', list(entries(room, changed, mostIssues))]),
+  ]
 }
 
 function task(facts: PromptFacts): string {

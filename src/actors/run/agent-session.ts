@@ -11,7 +11,8 @@ import type { ProcessIdentity } from '../process.ts'
 
 export type SessionEvent =
   | { type: 'session.started'; process: ProcessIdentity; thread?: string; abilities: AgentAbilities }
-  | { type: 'session.progressed'; line: string }
+  /** `step`: of its plan, the last that it has told. */
+  | { type: 'session.progressed'; line: string; step?: string }
   | { type: 'session.signalled' }
   | { type: 'session.steered'; id: string; taken: boolean }
   | { type: 'session.used'; usage: Usage }
@@ -141,7 +142,10 @@ function run<Input>(host: SessionHost<Input>, input: Input, signal: AbortSignal,
   let escape: string | null = null
   /** What was told with a lower price or a lower count stays told. */
   const priced = (usage: Usage, model: string | undefined): Usage => (used = moreOf(used, host.price(input, usage, model)))
-  const progress = atMostEvery<string>(host.after, host.progressEvery, (line) => say({ type: 'session.progressed', line }))
+  let step: string | undefined
+  const progress = atMostEvery<string>(host.after, host.progressEvery, (line) =>
+    say({ type: 'session.progressed', line, ...(step === undefined ? {} : { step }) }),
+  )
   const usages = atMostEvery<Usage>(host.after, host.usedEvery, (usage) => say({ type: 'session.used', usage }))
   const work = async (): Promise<void> => {
     let result: AgentResult
@@ -162,6 +166,7 @@ function run<Input>(host: SessionHost<Input>, input: Input, signal: AbortSignal,
               }
               case 'progressed':
                 host.onLine(request, event.line)
+                if (event.item === 'plan') step = event.line.slice(0, 500)
                 return progress.say(event.line.slice(0, 500))
               case 'asked':
                 return host.onLine(request, `${event.about}: ${event.text} (${event.answer.replace('_', ' ')})`)

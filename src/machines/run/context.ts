@@ -176,6 +176,8 @@ export interface Recovery {
   quiet: number
   /** The last line that the agent has said. */
   lastLine: string | null
+  /** The step of its plan that it was at, where it has told one. */
+  step?: string
 }
 
 /** What the agent's turn answers. */
@@ -204,8 +206,8 @@ export interface SessionResult {
   /** The model that has used it, where the agent tells; it names the price. */
   model?: string
   thread?: string
-  /** What its processes have used of the machine: ms of processor time, and the most processes and bytes of memory at once. */
-  consumed?: { processes: number; memory: number; cpu: number }
+  /** What its processes have used of the machine: ms of processor time, bytes written to disk (where known), and the most processes and bytes of memory at once. */
+  consumed?: { processes: number; memory: number; cpu: number; disk?: number }
   /** Only with `failed`: the thread that was to be gone on with is not to be had, and nothing was done. */
   lost?: boolean
   /** Only with `failed`: the agent's process has died in the middle of its turn; its thread can be gone on with. */

@@ -17,7 +17,7 @@ export type RunEvent =
       thread?: string
       abilities?: AgentAbilities
     })
-  | (Told & { type: 'session.progressed'; line: string })
+  | (Told & { type: 'session.progressed'; line: string; step?: string })
   /** A sign of life, and nothing new in it. */
   | (Told & { type: 'session.signalled' })
   | (Told & { type: 'session.steered'; id: string; taken: boolean })

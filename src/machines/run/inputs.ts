@@ -146,6 +146,7 @@ const assignmentOf = ({
   recovery: _recovery,
   abilities: _abilities,
   lastLine: _lastLine,
+  lastStep: _lastStep,
   uncommitted: _uncommitted,
   thread: _thread,
   result: _result,

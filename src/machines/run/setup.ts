@@ -64,6 +64,7 @@ const cutOff = (cause: Recovery['cause']) => (c: RunContext, at: number) => ({
     way: null,
     quiet: cause === 'stalled' ? Math.max(0, at - c.stillSince) : 0,
     lastLine: c.lastLine,
+    ...(c.lastStep === undefined ? {} : { step: c.lastStep }),
   },
 })
 
@@ -186,6 +187,7 @@ export const runSetup = setup({
     rememberProgress: take((_c, event, at) => ({
       ...{ lastSignalAt: at, lastProgressAt: at, progressed: true, stillSince: at, nudged: false },
       lastLine: (event['line'] as string | undefined) ?? null,
+      ...(typeof event['step'] === 'string' ? { lastStep: event['step'] } : {}),
     })),
     rememberWork: take((_c, event, at) => {
       const changedAt = Math.min(at, (event['output'] as { changedAt: number }).changedAt)

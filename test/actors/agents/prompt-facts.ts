@@ -20,6 +20,7 @@ export const facts: PromptFacts = {
   ...{
     umbrella: null,
     recovery: null,
+    soFar: null,
     completion: null,
     messages: [],
     question: null,

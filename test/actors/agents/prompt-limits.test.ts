@@ -84,12 +84,14 @@ const anyFacts: fc.Arbitrary<PromptFacts> = fc.record({
   }),
   recovery: fc.option(
     fc.record({
-      cause: fc.constantFrom('stalled', 'interrupted'),
-      way: fc.constant('afresh'),
+      cause: fc.constantFrom('stalled', 'interrupted', 'lost'),
+      way: fc.constantFrom('fork', 'afresh'),
       quiet: fc.constant(1),
       lastLine: fc.option(text),
+      step: text,
     }),
   ),
+  soFar: fc.option(fc.record({ commits: many(name), files: many(name), uncommitted: many(name) })),
   completion: fc.record({ verdict: fc.constant('continue'), reason: text }),
   messages: many(fc.record({ text, author: name, via: fc.constant('session') })),
   question: fc.option(text),
@@ -190,7 +192,8 @@ describe('a prompt', () => {
         checks: { headSha: body, failures: failed },
         incident: { class: 'checks', files: lots(body), failures: failed, baseSha: body, headSha: body, summary: body },
         parent: { number: 1, url: body, branch: body, head: body, files: lots(body) },
-        recovery: { cause: 'stalled', way: 'afresh', quiet: 1, lastLine: body },
+        recovery: { cause: 'stalled', way: 'afresh', quiet: 1, lastLine: body, step: body },
+        soFar: { commits: lots(body), files: lots(body), uncommitted: lots(body) },
         earlier: lots({
           id: body,
           type: 'review',

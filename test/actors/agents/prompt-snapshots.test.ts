@@ -144,7 +144,21 @@ it.each<[string, Partial<PromptFacts>]>([
   ],
   ['after a stall', { recovery: { cause: 'stalled', way: 'afresh', quiet: 900_000, lastLine: 'Serving on :3000' } }],
   ['that is resumed', { recovery: { cause: 'interrupted', way: 'resume', quiet: 0, lastLine: null } }],
-  ['that was interrupted, in a new thread', { recovery: { cause: 'interrupted', way: 'afresh', quiet: 0, lastLine: 'Running the tests' } }],
+  [
+    'that was interrupted, in a new thread',
+    {
+      recovery: { cause: 'interrupted', way: 'afresh', quiet: 0, lastLine: 'Running the tests', step: 'Mend the tests' },
+      soFar: { commits: ['abc1234 Add a sum'], files: ['src/sum.ts', 'a b.ts'], uncommitted: ['a b.ts'] },
+    },
+  ],
+  [
+    'that was interrupted, in a copy of its thread',
+    {
+      recovery: { cause: 'interrupted', way: 'fork', quiet: 0, lastLine: 'Running the tests' },
+      soFar: { commits: [], files: ['src/sum.ts'], uncommitted: ['src/sum.ts'] },
+    },
+  ],
+  ['whose thread was lost', { recovery: { cause: 'lost', way: 'afresh', quiet: 0, lastLine: null }, soFar: null }],
   ['with an answer', { question: 'Which colour?', messages: [{ text: 'Blue.', author: 'ann', via: 'session' }] }],
   [
     'of an issue that coordinates others',

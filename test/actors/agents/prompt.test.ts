@@ -134,6 +134,17 @@ it('a turn that was cut off goes on in its thread, or is told what there is', ()
     expect(prompt).toContain('do not begin again')
     expect(prompt).not.toContain('made no progress')
   }
+  expect(told({ recovery: { ...recovery, way: 'fork' } })).not.toContain('could not be gone on with')
+})
+
+it('a conversation that is begun anew is told the step of the plan, the commits and the files that there are', () => {
+  const recovery = { cause: 'interrupted', way: 'afresh', quiet: 0, lastLine: null, step: 'Mend the tests' } as const
+  const soFar = { commits: ['abc1234 Add a sum'], files: ['src/sum.ts', 'notes.txt'], uncommitted: ['notes.txt'] }
+  const prompt = told({ recovery, soFar })
+  for (const words of ['> Mend the tests', '- `abc1234 Add a sum`', '- `src/sum.ts`\n', '- `notes.txt`, not committed']) {
+    expect(prompt).toContain(words)
+  }
+  expect(told({ recovery, soFar: { commits: [], files: [], uncommitted: [] } })).toContain('no commit that `origin/trunk` has not')
 })
 
 it('a nudge says for how long nothing was seen, and what follows', () => {

@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process'
 import { expect, it } from 'vitest'
 import { createActor, enqueueActions, setup, waitFor } from 'xstate'
 import { withCost } from '../../../src/actors/agents/prices.ts'
-import type { Agent, AgentRequest } from '../../../src/actors/ports.ts'
+import type { Agent, AgentRequest, AgentResult } from '../../../src/actors/ports.ts'
 import { createSessions, type SessionEvent } from '../../../src/actors/run/agent-session.ts'
 import type { SessionCommand } from '../../../src/machines/run/inputs.ts'
 import { noUsage } from '../../../src/machines/vocabulary.ts'
@@ -134,6 +134,23 @@ it('the start of a turn tells what its agent can do, and the thread it is in', a
   const [without] = of(await play(createShell({ steer: false, fork: false }), nudge), 'session.started')
   expect(without).toMatchObject({ abilities: { steer: false, fork: false } })
   expect(without).not.toHaveProperty('thread')
+})
+
+it('the last step of its plan is told with whatever it says after it', async () => {
+  const planner: Agent = {
+    ...createShell({ steer: false, fork: false }),
+    start(_request, { onEvent }) {
+      onEvent({ type: 'progressed', line: 'reads' })
+      onEvent({ type: 'progressed', line: 'Mend the tests', item: 'plan' })
+      onEvent({ type: 'progressed', line: 'edits' })
+      const result = new Promise<AgentResult>((resolve) => setTimeout(resolve, 1_500, { outcome: 'completed', summary: '' }))
+      return { result, steer: async () => false }
+    },
+  }
+  expect(of((await hear(planner, {})).said, 'session.progressed')).toEqual([
+    { type: 'session.progressed', line: 'reads' },
+    { type: 'session.progressed', line: 'edits', step: 'Mend the tests' },
+  ])
 })
 
 /** Tells of what it uses a hundred times at once (seq writes them all in one piece); then waits, or ends. */

@@ -798,6 +798,12 @@ describe('a turn without progress', () => {
     expect(output(playOn(again, started, finishes({}), inspected(), published))).toMatchObject({ outcome: 'completed' })
   })
 
+  it('is told the last step of its plan that was seen, also when other lines came after it', () => {
+    const planned = says({ type: 'session.progressed', line: 'Mend the tests', step: 'Mend the tests' })
+    const again = playOn(play({}, ...working, planned, progressed, fires('stall'), nothing), ended)
+    expect(again.children.get('session')?.input).toMatchObject({ recovery: { way: 'afresh', step: 'Mend the tests', lastLine: 'hm' } })
+  })
+
   it('goes on in its thread, where it has one', () => {
     const run = play({}, ...nudged, refuses, ended)
     expect(run.value).toEqual({ recovering: 'resuming' })
