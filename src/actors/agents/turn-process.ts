@@ -9,6 +9,7 @@ import { createCgroup, endCgroup, enterWords, type Cgroup } from '../process/cgr
 import { most, readTally, tallyWords } from '../process/consumption.ts'
 import { namespaceWords } from '../process/namespace.ts'
 import { defaultBounds, limitWords, memoryOf, watchBounds, type Bounds, type Consumed, type Exceeded, type Watch } from './bounds.ts'
+import { withoutCredentials } from './git-credentials.ts'
 import type { ProcessRecords } from './orphans.ts'
 
 export interface TurnProcessOptions {
@@ -94,8 +95,7 @@ export async function runTurnProcess(
       command: contained(command, namespace ? namespaceWords() : null, bounds, [files.tally, cgroup?.folder ?? '']),
       cwd: request.worktree,
       env: childEnvironment({
-        GIT_TERMINAL_PROMPT: '0',
-        ...env,
+        ...withoutCredentials(env, files.temporary),
         ...variables(request, files),
         ...environment?.(request),
         ...processes.environment,
