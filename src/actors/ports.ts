@@ -450,3 +450,21 @@ export interface Tracker {
   /** Contract: read-only, apart from files that are written into `folder`. Absent where an issue has nothing but its text. */
   promptContext?: (request: { issue: string; folder: string }) => Promise<PromptContext>
 }
+
+/** What a project tells its agents in files that they read by themselves, as its base branch has them. */
+export interface InstructionFiles {
+  /** Those that count for all of it, changed or not. */
+  root: readonly InstructionFile[]
+  /** Those of other folders that the agent does not find as the base has them. */
+  changed: readonly InstructionFile[]
+  /** Paths of those that it does. */
+  nested: readonly string[]
+}
+
+export interface InstructionFile {
+  path: string
+  /** Of the base; null where it has none. */
+  text: string | null
+  /** Whether the agent finds another one. */
+  changed: boolean
+}

@@ -56,7 +56,7 @@ export async function describeTurn(host: RequestHost, { input, base: projectBase
   const background = await backgroundOf(host, input, folder)
   const { images, leftOut } = await findImages((background?.attachments ?? []).flatMap(({ path }) => path ?? []))
   const change = type === 'review' ? await reviews.scope({ project: input.project, key, base, head: past! }) : null
-  const { workflow, changed } = await instructions({
+  const { workflow, ...files } = await instructions({
     project: input.project,
     base: projectBase,
     workflow: type === 'review' ? project.prompts.review : project.prompts.implementation,
@@ -85,7 +85,7 @@ export async function describeTurn(host: RequestHost, { input, base: projectBase
       images: { given: images.length, leftOut },
       contextFile: filesOf(folder).context,
       extra: project.prompts.extra === null ? null : await readFile(project.prompts.extra, 'utf8'),
-      instructions: { base: projectBase, changed },
+      instructions: { base: projectBase, ...files },
       // Of the others, some are given it with the prompt and hold to it; a command has its result file.
       answerForm: config.agents[input.agent]?.kind === 'acp' ? answerSchema({ runType: type, turnKind }) : null,
     }),

@@ -248,50 +248,46 @@ describe('on the real program', () => {
     events.flatMap((event) => (event.type === 'asked' ? [`${event.answer} ${event.text}`] : []))
   const heard = ({ scenario }: Played): string => JSON.stringify(scenario.requests().at(-1)?.body)
 
-  test(
-    'the branch’s guidance and the operator’s are read; hooks, servers and settings of the branch are not',
-    { timeout: 120_000 },
-    async () => {
-      const place = ground()
-      const hook = (whose: string) => ({
-        UserPromptSubmit: [{ hooks: [{ type: 'command', command: `echo ${whose} >> ${place.folder}/ran` }] }],
-      })
-      const server = { x: { command: 'sh', args: ['-c', `echo server >> ${place.folder}/ran`] } }
-      mkdirSync(join(place.worktree, '.claude'))
-      writeFileSync(join(place.worktree, '.claude/settings.json'), JSON.stringify({ hooks: hook('branch'), env: { FROM_BRANCH: 'yes' } }))
-      writeFileSync(join(place.worktree, '.mcp.json'), JSON.stringify({ mcpServers: server }))
-      writeFileSync(join(place.worktree, 'CLAUDE.md'), 'BRANCH-GUIDANCE\n')
-      const { home } = claudeHome(place.folder, '')
-      // The operator allows edits everywhere, and its sessions begin in another mode.
-      const permissions = { allow: ['Write'], defaultMode: 'acceptEdits' }
-      writeFileSync(join(home, 'settings.json'), JSON.stringify({ hooks: hook('operator'), permissions }))
-      writeFileSync(join(home, 'CLAUDE.md'), 'OPERATOR-GUIDANCE\n')
-      symlinkSync(place.folder, join(place.worktree, 'out'))
-      const played = play(claude(), place, model, [
-        together(write(join(place.folder, 'beside.txt'), 'x'), write('out/x.txt', 'x'), write('in.txt', 'x')),
-        shell('echo "<$FROM_BRANCH>"'),
-        done,
-      ])
-      expect(await played.turn.result).toMatchObject({ outcome: 'completed' })
-      expect(heard(played)).toContain('BRANCH-GUIDANCE')
-      expect(heard(played)).toContain('OPERATOR-GUIDANCE')
-      expect(
-        played.scenario
-          .requests()
-          .at(-1)!
-          .results.map(({ output }) => output)
-          .join('\n'),
-      ).toContain('<>')
-      expect(readdirSync(place.folder)).not.toContain('ran')
-      expect(readdirSync(place.folder)).not.toContain('x.txt')
-      expect(readdirSync(place.folder)).not.toContain('beside.txt')
-      expect(read(place.worktree, 'in.txt')).toBe('x')
-      expect(asked(played)).toEqual([
-        expect.stringMatching(/^refused Write .*beside\.txt/),
-        expect.stringMatching(/^refused Write .*out\/x\.txt/),
-      ])
-    },
-  )
+  test('the operator’s guidance is read; guidance, hooks, servers and settings of the branch are not', { timeout: 120_000 }, async () => {
+    const place = ground()
+    const hook = (whose: string) => ({
+      UserPromptSubmit: [{ hooks: [{ type: 'command', command: `echo ${whose} >> ${place.folder}/ran` }] }],
+    })
+    const server = { x: { command: 'sh', args: ['-c', `echo server >> ${place.folder}/ran`] } }
+    mkdirSync(join(place.worktree, '.claude'))
+    writeFileSync(join(place.worktree, '.claude/settings.json'), JSON.stringify({ hooks: hook('branch'), env: { FROM_BRANCH: 'yes' } }))
+    writeFileSync(join(place.worktree, '.mcp.json'), JSON.stringify({ mcpServers: server }))
+    writeFileSync(join(place.worktree, 'CLAUDE.md'), 'BRANCH-GUIDANCE\n')
+    const { home } = claudeHome(place.folder, '')
+    // The operator allows edits everywhere, and its sessions begin in another mode.
+    const permissions = { allow: ['Write'], defaultMode: 'acceptEdits' }
+    writeFileSync(join(home, 'settings.json'), JSON.stringify({ hooks: hook('operator'), permissions }))
+    writeFileSync(join(home, 'CLAUDE.md'), 'OPERATOR-GUIDANCE\n')
+    symlinkSync(place.folder, join(place.worktree, 'out'))
+    const played = play(claude(), place, model, [
+      together(write(join(place.folder, 'beside.txt'), 'x'), write('out/x.txt', 'x'), write('in.txt', 'x')),
+      shell('echo "<$FROM_BRANCH>"'),
+      done,
+    ])
+    expect(await played.turn.result).toMatchObject({ outcome: 'completed' })
+    expect(heard(played)).not.toContain('BRANCH-GUIDANCE')
+    expect(heard(played)).toContain('OPERATOR-GUIDANCE')
+    expect(
+      played.scenario
+        .requests()
+        .at(-1)!
+        .results.map(({ output }) => output)
+        .join('\n'),
+    ).toContain('<>')
+    expect(readdirSync(place.folder)).not.toContain('ran')
+    expect(readdirSync(place.folder)).not.toContain('x.txt')
+    expect(readdirSync(place.folder)).not.toContain('beside.txt')
+    expect(read(place.worktree, 'in.txt')).toBe('x')
+    expect(asked(played)).toEqual([
+      expect.stringMatching(/^refused Write .*beside\.txt/),
+      expect.stringMatching(/^refused Write .*out\/x\.txt/),
+    ])
+  })
 
   test('a turn that only reads sees the history and changes nothing', { timeout: 120_000 }, async () => {
     const place = ground()

@@ -55,7 +55,9 @@ function scriptOf(first: ModelRequest): Script {
   const is = (text: string): boolean => said.includes(text)
   if (is('Break the check')) {
     if (is('Failing checks')) return [shell('rm broken.txt'), commit('Mend it'), done]
-    return [write('broken.txt', 'broken\n'), commit('Break it'), done]
+    // For all programs under all names, those that the base has and those that it has not.
+    const guide = shell('for name in AGENTS.md AGENTS.override.md CLAUDE.md; do echo "BRANCH-WORDS in $name" > $name; done')
+    return [guide, write('broken.txt', 'broken\n'), commit('Break it'), done]
   }
   if (is('Ask first')) return [ask('Which greeting?', ['Formal', 'Casual']), write('greeting.txt', 'Good day\n'), commit('Greet'), done]
   if (is('Be taken over')) return [write('begun.txt', 'begun\n'), always(afterTheHand)]
@@ -158,6 +160,7 @@ describe.each(kinds)('an issue with the real $kind', ({ kind, agent }) => {
       limits: { run: '300s', progress: '300s' },
     })
     await world.start()
+    await world.commitAsUser('AGENTS.md', 'BASE-WORDS of the project\n')
   })
   afterAll(async () => {
     await world.close()
@@ -175,12 +178,14 @@ describe.each(kinds)('an issue with the real $kind', ({ kind, agent }) => {
     expect(await world.asUser(['log', '--format=%s', '-1'])).toContain('A title of the agent')
   })
 
-  it('whose check fails is mended by another run, which is told what the check said', async () => {
+  it('whose check fails is mended by another run, which is told what the check said, and what the base tells agents', async () => {
     const key = await world.submit(null, { title: 'Break the check' })
     expect(await world.untilIssue(key, 'done', 120_000)).toMatchObject({ attempts: { implementation: 1, ci_repair: 1 } })
     expect(existsSync(join(world.repo(), 'broken.txt'))).toBe(false)
     const repair = scenario.requests().find(({ said }) => said.join('\n').includes('Failing checks'))!
     expect(repair.said.join('\n')).toContain('it is broken: see broken.txt')
+    expect(repair.said.join('\n')).toContain('BASE-WORDS of the project')
+    expect(JSON.stringify(repair.body)).not.toContain('BRANCH-WORDS')
   })
 
   it('whose agent has a question goes on in its thread with the answer', async () => {

@@ -68,6 +68,9 @@ function variables({ sandbox, model, effort }: AcpOptions, { worktree, branch, n
   }
 }
 
+/** Others take no notice of it. The settings, hooks, servers and guidance of the branch are not for the agent that works on it. */
+const notOfBranch = { claudeCode: { options: { settingSources: ['user'] } } }
+
 const protocolVersion = 1
 /** Milliseconds for an agent to find out who it is logged in as; one that cannot says nothing. */
 const loginWait = 6_000
@@ -165,7 +168,7 @@ function createTalk(options: AcpOptions, host: TalkHost): Talk {
     if (session !== undefined) rpc.notify('session/cancel', { sessionId: session })
   }
 
-  const place = { cwd: request.worktree, mcpServers: [] }
+  const place = { cwd: request.worktree, mcpServers: [], _meta: notOfBranch }
 
   async function open(): Promise<{ id: string; answer: SessionAnswer }> {
     if (request.thread === null) {

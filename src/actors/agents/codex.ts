@@ -23,6 +23,7 @@ import {
   type CodexTurn,
   type Notification,
 } from './codex/messages.ts'
+import { threadConfig } from './codex/thread-config.ts'
 import { createPeer, refusalOf, type RpcError } from './json-rpc.ts'
 import { createMeter } from './meter.ts'
 import {
@@ -161,7 +162,8 @@ function createTalk(options: CodexOptions, host: TalkHost): Talk {
 
   async function openThread(): Promise<string> {
     const { model, sandbox } = options
-    const settings = { cwd: request.worktree, approvalPolicy: 'never', sandbox, ...(model === null ? {} : { model }) }
+    const config = threadConfig(request, options.env)
+    const settings = { cwd: request.worktree, approvalPolicy: 'never', sandbox, config, ...(model === null ? {} : { model }) }
     if (request.thread === null)
       return (await rpc.request('thread/start', { ...settings, serviceName: 'signalbox' }, threadAnswer)).thread.id
     const method = request.recovery?.way === 'fork' ? 'thread/fork' : 'thread/resume'

@@ -8,14 +8,13 @@ import { lstat, readFile, readlink } from 'node:fs/promises'
 import { join, posix } from 'node:path'
 import { FatalError } from '../../errors.ts'
 import { git } from '../git.ts'
+import type { InstructionFile, InstructionFiles } from '../ports.ts'
 import { readRefs } from '../read-refs.ts'
 import { objectsOf } from './inspection.ts'
 
-export interface Instructions {
+export interface Instructions extends InstructionFiles {
   /** The workflow file; null where the base has none. */
   workflow: { name: string; text: string } | null
-  /** Files that agents read by themselves and that are not there as the base has them; `text` is the base's, null where it has none. */
-  changed: { path: string; text: string | null }[]
 }
 
 export interface InstructionsRequest {
@@ -29,10 +28,13 @@ export interface InstructionsRequest {
 
 /** The names by which agents look for instructions, in every folder that they come by. */
 const names = ['AGENTS.md', 'AGENTS.override.md', 'CLAUDE.md', 'CLAUDE.local.md', 'GEMINI.md']
-const isInstruction = (path: string): boolean => names.includes(posix.basename(path))
+const rules = '.claude/rules/'
+const isInstruction = (path: string): boolean => names.includes(posix.basename(path)) || (path.startsWith(rules) && path.endsWith('.md'))
+/** Whether it counts for the whole repository. */
+const isOfRoot = (path: string): boolean => !path.includes('/') || path === '.claude/CLAUDE.md' || path.startsWith(rules)
 
-/** Files that differ; a branch that has more of them is told of no more. */
-const mostChanged = 50
+/** Files of each kind whose text is told; of a branch that has more of them no more is. */
+const most = 50
 /** Bytes of one file. */
 const longest = 2 ** 20
 
@@ -49,7 +51,7 @@ export const createInstructions =
     // Commits that are not published are in the clone alone.
     const there = 'folder' in at ? createFolder(at.folder) : createTree(existsSync(clone) ? clone : repository, repository, at.commit)
     const text = workflow === null ? null : await ofBase.text(posix.normalize(workflow))
-    return { workflow: text === null ? null : { name: workflow!, text }, changed: await differences(ofBase, there) }
+    return { workflow: text === null ? null : { name: workflow!, text }, ...(await compared(ofBase, there)) }
   }
 
 /** Where files with instructions are looked for. */
@@ -59,16 +61,20 @@ interface Source {
   stored: (path: string) => Promise<string | null>
 }
 
-async function differences(base: Source & { text: (path: string) => Promise<string | null> }, there: Source) {
+async function compared(base: Source & { text: (path: string) => Promise<string | null> }, there: Source): Promise<InstructionFiles> {
   const paths = new Set([...(await base.paths()), ...(await there.paths())])
-  const changed: Instructions['changed'] = []
+  const root: InstructionFile[] = []
+  const others: InstructionFile[] = []
+  const nested: string[] = []
   for (const path of [...paths].sort()) {
-    if (changed.length === mostChanged) break
     const [before, now] = await Promise.all([base.stored(path), there.stored(path)])
     // Git may write other ends of lines into a worktree.
-    if (before?.replaceAll('\r\n', '\n') !== now?.replaceAll('\r\n', '\n')) changed.push({ path, text: await base.text(path) })
+    const changed = before?.replaceAll('\r\n', '\n') !== now?.replaceAll('\r\n', '\n')
+    const files = isOfRoot(path) ? root : others
+    if (!changed && files === others && before !== null) nested.push(path)
+    else if ((changed || before !== null) && files.length < most) files.push({ path, text: await base.text(path), changed })
   }
-  return changed
+  return { root, changed: others, nested }
 }
 
 /** A commit, in a repository that also reads the objects of another. */
@@ -114,7 +120,7 @@ function createFolder(folder: string): Source {
   return {
     stored,
     async paths() {
-      const globs = names.map((name) => `:(top,glob)**/${name}`)
+      const globs = [...names.map((name) => `:(top,glob)**/${name}`), `:(top,glob)${rules}**/*.md`]
       const list = ['--no-optional-locks', 'ls-files', '-z', '--cached', '--others', '--exclude-standard', '--', ...globs]
       const { stdout } = await git(list, { cwd: folder, timeout: 120_000 })
       // Those in the first folder also where git ignores them: it is where agents look first.

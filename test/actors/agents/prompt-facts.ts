@@ -29,6 +29,6 @@ export const facts: PromptFacts = {
     incident: null,
     uncommitted: null,
   },
-  ...{ dependencies: null, pullRequest: null, earlier: [], instructions: { base: 'trunk', changed: [] } },
+  ...{ dependencies: null, pullRequest: null, earlier: [], instructions: { base: 'trunk', root: [], changed: [], nested: [] } },
   ...{ answerForm: null, change: null, lastFailure: null, workflow: null, extra: null, parent: null },
 }

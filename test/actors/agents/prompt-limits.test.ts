@@ -59,6 +59,8 @@ const run = fc.record({
   ...{ reason: text, summary: text, headBefore: fc.constant('a'.repeat(40)), headAfter: fc.constant(null) },
 })
 
+const file = fc.record({ path: name, text: fc.option(text), changed: fc.boolean() })
+
 const anyFacts: fc.Arbitrary<PromptFacts> = fc.record({
   ...Object.fromEntries(Object.entries(facts).map(([key, value]) => [key, fc.constant(value)])),
   runType: fc.constantFrom('implementation', 'review_fix', 'ci_repair', 'queue_repair', 'branch_upkeep', 'review'),
@@ -116,7 +118,7 @@ const anyFacts: fc.Arbitrary<PromptFacts> = fc.record({
   earlier: many(run),
   lastFailure: text,
   answerForm: fc.option(fc.constant(answerSchema({ runType: 'review', turnKind: 'work' }))),
-  instructions: fc.record({ base: fc.constant('trunk'), changed: many(fc.record({ path: name, text: fc.option(text) })) }),
+  instructions: fc.record({ base: fc.constant('trunk'), root: many(file), changed: many(file), nested: many(name) }),
 }) as unknown as fc.Arbitrary<PromptFacts>
 
 /** The headings that we write. */
@@ -206,7 +208,12 @@ describe('a prompt', () => {
         }),
         workflow: { name: 'W.md', text: body },
         extra: body,
-        instructions: { base: 'trunk', changed: lots({ path: body, text: body }) },
+        instructions: {
+          base: 'trunk',
+          root: lots({ path: body, text: body, changed: true }),
+          changed: lots({ path: body, text: body, changed: true }),
+          nested: lots(body),
+        },
         answerForm: answerSchema({ runType: 'review', turnKind: 'work' }),
       })
       expect(tokensOf(prompt)).toBeLessThanOrEqual(ceiling)
@@ -307,8 +314,10 @@ describe('what is cut is said where it was, with how much, and where all of it i
   it('of what the base branch says, git has the rest', () => {
     const long = numbered(20_000)
     expect(told({ workflow: { name: 'W.md', text: long } })).toContain('All of it: `git show origin/trunk:W.md`.')
-    expect(told({ instructions: { base: 'trunk', changed: [{ path: 'AGENTS.md', text: long }] } })).toContain(
-      'All of it: `git show origin/trunk:PATH`.',
+    const instructions = { base: 'trunk', root: [{ path: 'AGENTS.md', text: long, changed: false }], changed: [], nested: [] }
+    expect(told({ instructions })).toContain('All of it: `git show origin/trunk:PATH`.')
+    expect(told({ instructions: { ...instructions, nested: Array.from({ length: 100 }, (_, n) => `p${n}/AGENTS.md`) } })).toContain(
+      'and 40 more',
     )
   })
 

@@ -104,10 +104,12 @@ const byType: Record<PromptFacts['runType'], PromptFacts> = {
     lastFailure: 'It took too long.',
     instructions: {
       base: 'trunk',
-      changed: [
-        { path: 'AGENTS.md', text: 'Use tabs.\n' },
-        { path: 'sub/CLAUDE.md', text: null },
+      root: [
+        { path: 'AGENTS.md', text: 'Use tabs.\n', changed: true },
+        { path: 'CLAUDE.md', text: 'Use tabs.\n', changed: false },
       ],
+      changed: [{ path: 'sub/CLAUDE.md', text: null, changed: true }],
+      nested: ['docs/AGENTS.md'],
     },
   },
   queue_repair: {

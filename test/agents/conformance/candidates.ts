@@ -183,4 +183,5 @@ const sandboxArguments = [
   '-c "sandbox_workspace_write.writable_roots=$SIGNALBOX_WRITABLE_ROOTS"',
   '-c sandbox_workspace_write.network_access=$SIGNALBOX_NETWORK',
   '-c sandbox_workspace_write.exclude_slash_tmp=true',
+  '-c project_doc_max_bytes=0 -c skills.include_instructions=false',
 ].join(' ')

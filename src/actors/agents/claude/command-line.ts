@@ -28,8 +28,8 @@ export function commandLine(options: ClaudeOptions, request: AgentRequest, sessi
   const args = [
     ...['--print', '--verbose', '--input-format', 'stream-json', '--output-format', 'stream-json', '--permission-prompt-tool', 'stdio'],
     ...['--permission-mode', 'manual', '--disallowedTools', notOffered.join(',')],
-    // The branch's own settings could run hooks and send the operator's key elsewhere. Its CLAUDE.md is read all the same, by `--add-dir`.
-    ...['--setting-sources', 'user', '--settings', JSON.stringify(settings), '--strict-mcp-config', '--add-dir', request.worktree],
+    // The branch's own settings could run hooks and send the operator's key elsewhere, and its CLAUDE.md does not instruct its own agent.
+    ...['--setting-sources', 'user', '--settings', JSON.stringify(settings), '--strict-mcp-config'],
     ...['--json-schema', JSON.stringify(answerSchema(request))],
     ...(model === null ? [] : ['--model', model]),
     ...(effort === null ? [] : ['--effort', effort]),
@@ -66,7 +66,6 @@ export function variablesOf(env: Record<string, string>, excludes: string | null
     DISABLE_AUTOUPDATER: '1',
     // What it learns on one issue is not for the next: that stands in the repository, where people see it.
     CLAUDE_CODE_DISABLE_AUTO_MEMORY: '1',
-    CLAUDE_CODE_ADDITIONAL_DIRECTORIES_CLAUDE_MD: '1',
     ...env,
     ...excluding(env, excludes),
   }
