@@ -5,7 +5,9 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createProcessRecords, type ProcessRecords } from '../../../src/actors/agents/orphans.ts'
+import { createPushGuard } from '../../../src/actors/forge/push-guard.ts'
 import type { Agent, AgentEvent, AgentRequest, AgentResult, AgentTurn } from '../../../src/actors/ports.ts'
+import { pushUrl } from '../../../src/actors/workspace/clone.ts'
 import type { Model, ScenarioHandle } from '../model/server.ts'
 import type { Script } from '../model/scenario.ts'
 
@@ -51,6 +53,8 @@ export interface Ground {
   worktree: string
   /** The clone that the worktree belongs to. */
   clone: string
+  /** The forge's repository, which the clone is of. */
+  origin: string
   /** Of the Signalbox that this is the ground of. */
   dataFolder: string
   processes: ProcessRecords
@@ -72,21 +76,26 @@ export const git = (folder: string, ...args: string[]): string =>
 
 export function createGround(): Ground & { remove: () => void } {
   const folder = mkdtempSync(join(tmpdir(), 'signalbox-agent-'))
-  const origin = join(folder, 'origin')
-  mkdirSync(origin)
-  git(origin, 'init', '--quiet', '--initial-branch=main')
-  writeFileSync(join(origin, 'README.md'), '# app\n')
-  writeFileSync(join(origin, 'greet.txt'), 'hello\n')
-  git(origin, 'add', '--all')
-  git(origin, 'commit', '--quiet', '--message', 'The start')
+  const user = join(folder, 'user')
+  mkdirSync(user)
+  git(user, 'init', '--quiet', '--initial-branch=main')
+  writeFileSync(join(user, 'README.md'), '# app\n')
+  writeFileSync(join(user, 'greet.txt'), 'hello\n')
+  git(user, 'add', '--all')
+  git(user, 'commit', '--quiet', '--message', 'The start')
+  const origin = join(folder, 'repos', 'app.git')
+  git(folder, 'clone', '--quiet', '--bare', user, origin)
+  git(origin, 'config', 'core.hooksPath', createPushGuard(folder).hooks)
   const clone = join(folder, 'clones', 'app.git')
   const worktree = join(folder, 'worktrees', 'app', 'APP-1')
   git(folder, 'clone', '--quiet', '--bare', origin, clone)
+  git(clone, 'config', 'remote.origin.pushurl', pushUrl)
   git(clone, 'worktree', 'add', '--quiet', '-b', branch, worktree, 'main')
   return {
     folder,
     worktree,
     clone,
+    origin,
     dataFolder: join(folder, 'data'),
     processes: createProcessRecords(join(folder, 'data')),
     remove: () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }),

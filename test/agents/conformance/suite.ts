@@ -158,21 +158,27 @@ export function testsOfContract(candidate: Candidate): void {
   test('cannot push, nor change its clone’s configuration, hooks and other branches, nor what lies beside its worktree', async () => {
     const place = ground()
     const before = git(place.clone, 'for-each-ref')
-    const attempts = [
+    const published = git(place.origin, 'for-each-ref')
+    const pushes = [
       'git push origin HEAD:refs/heads/main',
+      'git push origin HEAD:refs/heads/mine',
+      `git push "${place.origin}" HEAD:refs/heads/mine`,
       `git push "${place.clone}" HEAD:refs/heads/main`,
+    ]
+    const attempts = [
+      ...pushes,
       'git update-ref refs/heads/main HEAD~0 || true; git config user.name Mallory',
       `echo 'exit 0' > "${place.clone}/hooks/pre-commit"`,
       `echo x > "${place.folder}/beside.txt"`,
       `echo x > "$(git rev-parse --git-common-dir)/HEAD"`,
     ]
-    const played = play(candidate, place, model, [
-      write('new.txt', 'x\n'),
-      commit,
-      ...attempts.map((command) => shell(`${command}; echo tried`)),
-      done,
-    ])
+    const tries = attempts.map((command) => shell(`${command}; echo tried`))
+    const played = play(candidate, place, model, [write('new.txt', 'x\n'), commit, ...tries, done], { timeout: 120_000 })
     expect(await played.turn.result).toMatchObject({ outcome: 'completed' })
+    // What is not pushed may also be refused before it is run.
+    const { results } = played.scenario.requests().at(-1)!
+    expect(results.slice(2, 2 + pushes.length).filter(({ output }) => output.includes('tried'))).toHaveLength(pushes.length)
+    expect(git(place.origin, 'for-each-ref')).toBe(published)
     if (!can.sandbox) return
     expect(git(place.clone, 'for-each-ref').replace(/^.*app-1-greet$/m, '')).toBe(before.replace(/^.*app-1-greet$/m, ''))
     expect(read(place.clone, 'config')).not.toContain('Mallory')
@@ -213,9 +219,10 @@ export function testsOfContract(candidate: Candidate): void {
   })
 
   test('has no answer of the form that it was asked for: the turn has failed, and says what was wrong', async () => {
-    const played = play(candidate, ground(), model, [answer({ outcome: 'perhaps' })].concat(candidate.kind === 'claude' ? [say('x')] : []))
-    const result = await played.turn.result
-    if (candidate.kind !== 'claude') expect(result).toMatchObject({ outcome: 'failed', failure: 'agent', code: 'invalid-result' })
+    const played = play(candidate, ground(), model, [always(() => answer({ outcome: 'perhaps' }))])
+    // Claude holds it against the schema itself, and says so to its model a few times.
+    const code = candidate.kind === 'claude' ? 'error_max_structured_output_retries' : 'invalid-result'
+    expect(await played.turn.result).toMatchObject({ outcome: 'failed', failure: 'agent', code, reason: expect.stringMatching(/\S/) })
   })
 
   test('never ends: it is ended at its limit, with everything that it has started', async () => {
