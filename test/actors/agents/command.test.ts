@@ -110,7 +110,7 @@ test('a command gets its variables, the prompt and the context, and nothing else
     SIGNALBOX_RESULT_FILE: join(folder, 'result.json'),
   })
   const given = Object.keys(env).filter((name) => !/^(SIGNALBOX_|GIT_|LC_)/.test(name))
-  expect(['PATH', 'HOME', 'USER', 'SHELL', 'LANG', 'TERM', 'TMPDIR', 'CUSTOM', 'PWD', 'OLDPWD', 'SHLVL', '_']).toEqual(
+  expect(['PATH', 'HOME', 'USER', 'SHELL', 'LANG', 'TERM', 'TMPDIR', 'GH_CONFIG_DIR', 'CUSTOM', 'PWD', 'OLDPWD', 'SHLVL', '_']).toEqual(
     expect.arrayContaining(given),
   )
   expect(env).not.toHaveProperty('SIGNALBOX_TOKEN')
