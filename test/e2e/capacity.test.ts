@@ -120,7 +120,7 @@ it('as soon as it has some again its work is its own', async () => {
   expect(turnsOf(next).map(({ by }) => by)).toEqual(['first'])
 })
 
-it('with the real Codex, whose plan is used up, the renewal is waited for in the time that its provider tells', async () => {
+it('F36: with the real Codex, whose plan is used up, the renewal is waited for in the time that its provider tells', async () => {
   const key = await world.submit(null, { project: 'real', title: 'Do something plain' })
   const until = await untilWaiting(key)
   expect(until - Date.now()).toBeLessThan(10_000)

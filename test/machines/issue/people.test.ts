@@ -57,9 +57,17 @@ describe('the conversation of an agent', () => {
   const inThread = (issue: Issue) => runInput(issue).inThread ?? null
   const asking = finished({ outcome: 'needs_input', question: 'Which file?', thread: 'thread-1' })
 
-  it('is gone on with where a person answers it (case 69) (edge 333)', () => {
-    const issue = play(granted, asking, prompted('The second.'), granted)
-    expect([inThread(issue), runInput(issue).question]).toEqual(['thread-1', 'Which file?'])
+  it('is gone on with where a person answers it, also in a comment that names us (cases 69, 78) (edges 86, 333)', () => {
+    for (const word of [prompted('The second.'), commented('Signalbox, the second')]) {
+      const issue = play(granted, asking, word, granted)
+      expect([inThread(issue), runInput(issue).question]).toEqual(['thread-1', 'Which file?'])
+    }
+  })
+
+  it('is gone on with by one run that is given everything that was said (edges 95, 279)', () => {
+    expect(inThread(play(granted))).toBeNull()
+    const issue = play(granted, asking, prompted('One.'), prompted('Two.'), granted)
+    expect([inThread(issue), texts(issue)]).toEqual(['thread-1', ['One.', 'Two.']])
   })
 
   it('is not where its work has to be mended, nor with another agent', () => {
