@@ -74,6 +74,8 @@ const notOfBranch = { claudeCode: { options: { settingSources: ['user'] } } }
 const protocolVersion = 1
 /** Milliseconds for an agent to find out who it is logged in as; one that cannot says nothing. */
 const loginWait = 6_000
+/** Milliseconds for a turn to end by its cancelling, before a question in it is answered: an agent may wait for that. */
+const answerWait = 1_000
 const anything = z.unknown()
 
 /** The protocol cannot say that an agent runs its commands in a sandbox of its own; these do, and ask only to get out of it. */
@@ -155,12 +157,14 @@ function createTalk(options: AcpOptions, host: TalkHost): Talk {
   }
 
   /** Nobody is there to be asked: a question ends the turn. */
-  function putOff({ message, requestedSchema }: Elicitation): object {
+  async function putOff({ message, requestedSchema }: Elicitation): Promise<object> {
     const fields = Object.values(requestedSchema.properties)
     const choices = fields.flatMap(choicesOf)
     asked = [message, ...(fields.length > 1 ? fields.flatMap(describe) : choices.map((choice) => `- ${choice}`))].join('\n')
     host.tell({ type: 'asked', about: 'question', text: asked, options: choices, answer: 'put_off' })
     cancel()
+    // Answered at once, some would ask their model what follows before they hear that the turn is over.
+    await Promise.race([prompt?.catch(() => {}), new Promise<void>((resolve) => host.after(answerWait, resolve))])
     return { action: 'cancel' }
   }
 
