@@ -55,4 +55,4 @@ test('the packed program runs the demo to its end', async () => {
   const { issues } = JSON.parse(stdout) as { issues: { phase: string }[] }
   expect(issues.filter(({ phase }) => phase !== 'done').map(({ phase }) => phase)).toEqual(['awaiting_input'])
   expect(issues).toHaveLength(tasks.length)
-}, 90_000)
+})

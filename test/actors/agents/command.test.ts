@@ -318,13 +318,13 @@ test('an abort gives its group and what left it their time together, not one aft
   const command =
     'trap "" TERM; setsid sh -c "echo \\$\\$ > far; exec sleep 60" & while [ ! -s far ]; do sleep 0.01; done; echo ready; while :; do sleep 0.1; done'
   let abortedAt = 0
-  const { turn, controller, worktree } = agentOf(command, { limits: { grace: 1_000 } })
+  const { turn, controller, worktree } = agentOf(command, { limits: { grace: 3_000 } })
   const { result } = await turn({}, () => {
     abortedAt = performance.now()
     controller.abort()
   })
   expect(result).toMatchObject({ outcome: 'failed', failure: 'environment' })
-  expect(performance.now() - abortedAt).toBeLessThan(1_900)
+  expect(performance.now() - abortedAt).toBeLessThan(5_500)
   expect(isAlive(Number(read(worktree, 'far')))).toBe(false)
 })
 

@@ -228,10 +228,10 @@ export function testsOfContract(candidate: Candidate): void {
   test('never ends: it is ended at its limit, with everything that it has started', async () => {
     const place = ground()
     const script = [shell(twoAtWork), always(() => hang())]
-    const played = play(candidate, place, model, script, { timeout: 12_000 })
+    const played = play(candidate, place, model, script, { timeout: 20_000 })
     await areAtWork(place)
     const result = await played.turn.result
-    expect(result).toMatchObject({ outcome: 'failed', failure: 'environment', reason: expect.stringContaining('12 s') })
+    expect(result).toMatchObject({ outcome: 'failed', failure: 'environment', reason: expect.stringContaining('20 s') })
     expect(await stillAtWork(place)).toEqual([])
     expect(isAlive(leaderOf(played))).toBe(false)
     await goOn(place, result.thread)
