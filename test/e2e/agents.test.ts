@@ -121,11 +121,11 @@ function openTerminal(world: World, words: string) {
     /** Words are put side by side by moving the cursor, not by spaces. */
     shows: (text: string) => withoutSpaces(screen()).includes(withoutSpaces(text)),
     press,
-    /** Every second until it is so: what is pressed the moment a dialog opens is taken for a mistake. */
-    async pressUntil(keys: string, isSo: () => boolean) {
-      for (let n = 0; n < 60 && !isSo() && !isOver; n++) {
+    /** Again and again, `pause` ms apart: what is pressed the moment a dialog opens is taken for a mistake. */
+    async pressUntil(keys: string, isSo: () => boolean, pause: number) {
+      for (let n = 0; n * pause < 60_000 && !isSo() && !isOver; n++) {
         press(keys)
-        await new Promise((resolve) => setTimeout(resolve, 1_000))
+        await new Promise((resolve) => setTimeout(resolve, pause))
       }
       if (!isSo()) throw new Error(`It did not come to it. On the screen:\n${screen()}`)
     },
@@ -213,8 +213,9 @@ describe.each(kinds)('an issue with the real $kind', ({ kind, agent }) => {
         await shows(byHand, 'what the person writes')
         // It sends the text, and says yes where Claude asks the person for the command.
         const isDone = () => scenario.requests().some(({ results }) => results.some(({ output }) => output.includes('Commit by hand')))
-        await terminal.pressUntil('\r', isDone)
-        await terminal.pressUntil('\u0003', terminal.hasEnded)
+        await terminal.pressUntil('\r', isDone, 1_000)
+        // Two that are less than a second apart end Claude.
+        await terminal.pressUntil('\u0003', terminal.hasEnded, 300)
       } finally {
         terminal.end()
       }
