@@ -43,7 +43,7 @@ afterEach(async () => {
 })
 
 describe('a package of the registry, upgraded by patches', () => {
-  it.each(upgrades)('$name', { timeout: 300_000 }, async ({ a, b }) => {
+  it.each(upgrades)('$name', { timeout: 480_000 }, async ({ a, b }) => {
     const { paths, tree } = await preparePatches(join(modules, a), join(modules, b))
     expect(paths.length).toBeGreaterThan(20)
     const kills = 5
@@ -133,7 +133,7 @@ async function landAll(paths: readonly string[], kills: number): Promise<IssueDo
     for (const [index, path] of paths.entries()) {
       expect(await api.submit({ title: `Bring ${path} to version B` }, `upgrade-${index}`)).toBe(`PKG-${index + 1}`)
     }
-    const until = Date.now() + 240_000
+    const until = Date.now() + 400_000
     do {
       documents = await api.issues()
       await wait(100)
