@@ -2,6 +2,7 @@
 
 import { join } from 'node:path'
 import { commandByHand } from './claude/command-line.ts'
+import { waysTo } from './codex/thread-config.ts'
 import { bashSandbox, linkByOtherName } from './claude/sandbox.ts'
 import { ownExcludes, writeExcludes } from './claude/stand-ins.ts'
 import type { SandboxMode } from './talking.ts'
@@ -61,6 +62,13 @@ function codexLine(
     ...['--cd', worktree, '--sandbox', sandbox, '--ask-for-approval', 'on-request'],
     ...['-c', `sandbox_workspace_write.writable_roots=${JSON.stringify(roots)}`],
     ...['-c', `sandbox_workspace_write.network_access=${network}`],
+    // Else it asks whether the folder is trusted, keeps the answer, and runs what the branch has in `.codex`. So it says that it is opened restricted.
+    ...[
+      '-c',
+      `projects={${waysTo(worktree)
+        .map((path) => `${JSON.stringify(path)}={trust_level="untrusted"}`)
+        .join(',')}}`,
+    ],
     ...(model === null ? [] : ['--model', model]),
   ]
   // The configured command starts the server; what is before that word stays.

@@ -35,7 +35,7 @@ function skillsIn(folder: string, depth: number): string[] {
 }
 
 /** The path, and where it leads to when that is elsewhere. */
-const waysTo = (path: string): string[] => [...new Set([path, attempt(() => realpathSync(path), path)])]
+export const waysTo = (path: string): string[] => [...new Set([path, attempt(() => realpathSync(path), path)])]
 
 function attempt<T>(look: () => T, otherwise: T): T {
   try {
