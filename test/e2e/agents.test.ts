@@ -208,9 +208,9 @@ describe.each(kinds)('an issue with the real $kind', ({ kind, agent }) => {
       const shows = (text: string, what: string) => until(() => terminal.shows(text), { what, saw: terminal.screen, patience: 60_000 })
       try {
         // Codex says first that the folder is opened restricted, since nobody has said that it is trusted.
-        if (kind === 'codex') await terminal.pressUntil('\r', () => terminal.shows('be-taken-over'), 2_000)
-        // Of a long prompt the beginning has left the screen.
-        await shows(kind === 'codex' ? 'be-taken-over' : 'Be taken over', 'its conversation')
+        if (kind === 'codex') await terminal.pressUntil('\r', () => terminal.shows('begun.txt'), 2_000)
+        // What it has done last: of a long prompt the beginning has left the screen.
+        await shows('begun.txt', 'its conversation')
         expect(await world.issue(key)).toMatchObject({ authority: 'stopped', run: null, thread: { agent: 'app' } })
         terminal.press(byHand)
         await shows(byHand, 'what the person writes')
