@@ -177,7 +177,7 @@ const committer = {
 }
 
 /** How codex-acp is told its bounds, since the protocol has no words for them: by the variables of the turn. */
-const sandboxArguments = [
+export const sandboxArguments = [
   '-c approval_policy=never',
   '-c sandbox_mode=$SIGNALBOX_SANDBOX',
   '-c "sandbox_workspace_write.writable_roots=$SIGNALBOX_WRITABLE_ROOTS"',
