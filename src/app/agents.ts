@@ -6,6 +6,7 @@ import { createClassifier } from '../actors/agents/classifier.ts'
 import { createCodexAgent } from '../actors/agents/codex.ts'
 import { createCommandAgent } from '../actors/agents/command.ts'
 import type { ProcessRecords } from '../actors/agents/orphans.ts'
+import type { TalkLimits } from '../actors/agents/talking.ts'
 import type { Agent } from '../actors/ports.ts'
 import type { Config } from '../config.ts'
 
@@ -17,6 +18,8 @@ interface Host {
   /** The data folder. */
   folder: string
   processes: ProcessRecords
+  /** Of an agent that is talked with. */
+  limits: TalkLimits
 }
 
 const makers: { [Kind in AgentConfig['kind']]: (agent: Of<Kind>, host: Host) => Agent } = {
@@ -25,16 +28,18 @@ const makers: { [Kind in AgentConfig['kind']]: (agent: Of<Kind>, host: Host) => 
       classify === null ? {} : { classify: createClassifier({ command: classify, env, folder, processes }), leastConfidence: confidence }
     return { ...createCommandAgent({ name, command, env, processes, namespace, bounds }), ...reading }
   },
-  acp: ({ kind: _kind, ...agent }, { name, processes }) => createAcpAgent({ ...agent, name, processes }),
-  claude: ({ kind: _kind, ...agent }, { name, processes }) => createClaudeAgent({ ...agent, name, processes }),
-  codex: ({ kind: _kind, ...agent }, { name, processes }) => createCodexAgent({ ...agent, name, processes }),
+  acp: ({ kind: _kind, ...agent }, { folder: _folder, ...host }) => createAcpAgent({ ...agent, ...host }),
+  claude: ({ kind: _kind, ...agent }, { folder: _folder, ...host }) => createClaudeAgent({ ...agent, ...host }),
+  codex: ({ kind: _kind, ...agent }, { folder: _folder, ...host }) => createCodexAgent({ ...agent, ...host }),
 }
 
-export function createAgents({ agents, dataFolder: folder }: Config, processes: ProcessRecords): Map<string, Agent> {
+export function createAgents({ agents, dataFolder: folder, limits: { signal } }: Config, processes: ProcessRecords): Map<string, Agent> {
+  // Told less often than it is waited for, a sign of life would come too late.
+  const limits = signal === undefined ? {} : { sign: Math.min(10_000, signal / 3) }
   return new Map(
     Object.entries(agents).map(([name, agent]) => {
       const make = makers[agent.kind] as (agent: AgentConfig, host: Host) => Agent
-      return [name, make(agent, { name, folder, processes })]
+      return [name, make(agent, { name, folder, processes, limits })]
     }),
   )
 }

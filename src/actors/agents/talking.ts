@@ -65,6 +65,8 @@ export interface TalkLimits {
   interrupt?: number
   /** Milliseconds for a process whose turn has its result to end by itself. Default 1,500. */
   leave?: number
+  /** Milliseconds between two signs of life that are told: each becomes an event that is stored. Default 10,000. */
+  sign?: number
   /** Lines in a row that are no JSON, after which the protocol counts as broken. Default 1,000. */
   nonsense?: number
 }
@@ -106,9 +108,6 @@ interface Turn {
   talk: Talk | null
 }
 
-/** Milliseconds. */
-const signalEvery = 10_000
-
 const after: TalkHost['after'] = (ms, callback) => {
   const timer = setTimeout(callback, ms).unref()
   return () => clearTimeout(timer)
@@ -142,11 +141,10 @@ async function run(
     if (messagesChannel.hasSubscribers) messagesChannel.publish({ kind, turn, from, message } satisfies AgentMessage)
   }
   let isQuiet = false
-  /** Each becomes an event that is stored. */
   const sign = (): void => {
     if (!hasStarted || isQuiet) return
     isQuiet = true
-    after(signalEvery, () => (isQuiet = false))
+    after(limits.sign ?? 10_000, () => (isQuiet = false))
     onEvent({ type: 'signalled' })
   }
   const open = (stdin: Stdin): void => {
