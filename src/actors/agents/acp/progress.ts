@@ -12,6 +12,8 @@ export interface Progress {
   take: (update: Update) => void
   /** All that has been said of a tool call. */
   call: (update: ToolCall) => ToolCall
+  /** What is being said is cut off by a text of ours: that it ends is no news. */
+  cut: () => void
   /** The last message, as far as it has come. */
   words: () => string
 }
@@ -32,7 +34,7 @@ const inside = (paths: string[], worktree: string): string[] =>
 export function createProgress(worktree: string, tell: (progress: Told) => void): Progress {
   const calls = new Map<string, ToolCall & { isTold: boolean; isOver: boolean }>()
   const sum = createDiffSum()
-  let speech: { kind: 'message' | 'thought'; id: string | null; text: string } | null = null
+  let speech: { kind: 'message' | 'thought'; id: string | null; text: string; isCut: boolean } | null = null
   let words = ''
 
   const say = (line: string, item: Told['item'], more: Partial<Told> = {}): void => {
@@ -41,6 +43,7 @@ export function createProgress(worktree: string, tell: (progress: Told) => void)
 
   /** Something else begins: what was being said is now said. An answer is no news, it comes with the result. */
   function endSpeech(): void {
+    if (speech?.isCut) return void (speech = null)
     if (speech?.kind === 'message' && !/^\s*(\{|```)/.test(speech.text)) say(firstLine(speech.text), 'message')
     if (speech?.kind === 'thought') say(firstLine(speech.text), 'reasoning')
     speech = null
@@ -50,7 +53,7 @@ export function createProgress(worktree: string, tell: (progress: Told) => void)
     if (content.text === undefined) return
     if (speech === null || speech.kind !== kind || speech.id !== messageId) {
       endSpeech()
-      speech = { kind, id: messageId, text: '' }
+      speech = { kind, id: messageId, text: '', isCut: false }
       if (kind === 'thought') say('thinks', 'reasoning') // it may take long
     }
     speech.text += content.text
@@ -114,6 +117,9 @@ export function createProgress(worktree: string, tell: (progress: Told) => void)
       }
     },
     call: merge,
+    cut() {
+      if (speech !== null) speech.isCut = true
+    },
     words: () => words,
   }
 }
