@@ -15,6 +15,8 @@ const longest = [
     'agents/conformance/codex-acp',
     'agents/acp-protocol',
     'e2e/agents',
+    'e2e/stop',
+    'e2e/ladder',
     'examples',
     'e2e/linear',
     'actors/forge/landing',

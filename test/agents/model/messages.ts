@@ -3,7 +3,7 @@
 import type { ServerResponse } from 'node:http'
 import { isAbsolute, join } from 'node:path'
 import type { ModelRequest } from './request.ts'
-import { pieces, send, type Dialect, type Speech } from './speech.ts'
+import { send, spoken, type Dialect, type Speech } from './speech.ts'
 import type { Usage } from './steps.ts'
 
 /** Claude's tools want absolute paths; where it works, it tells the model. */
@@ -71,12 +71,14 @@ function numbersOf({ input, cached = 0, cacheWritten = 0, output }: Usage): obje
 
 async function stream(speech: Speech, request: ModelRequest, response: ServerResponse): Promise<void> {
   const say = (type: string, data: object): Promise<void> => send(response, type, data)
-  const { utterances, usage, end } = speech
+  const { utterances, usage, end, every } = speech
   await say('message_start', { message: { ...head(speech, request), usage: numbersOf({ ...usage, output: 1 }) } })
   for (const [index, utterance] of utterances.entries()) {
     if ('text' in utterance) {
       await say('content_block_start', { index, content_block: { type: 'text', text: '' } })
-      for (const piece of pieces(utterance.text)) await say('content_block_delta', { index, delta: { type: 'text_delta', text: piece } })
+      for await (const piece of spoken(utterance.text, every, response)) {
+        await say('content_block_delta', { index, delta: { type: 'text_delta', text: piece } })
+      }
       if (end !== 'complete' && index === utterances.length - 1) return
     } else {
       await say('content_block_start', { index, content_block: { type: 'tool_use', id: utterance.id, name: utterance.call, input: {} } })

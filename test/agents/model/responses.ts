@@ -1,7 +1,7 @@
 // OpenAI's Responses API as Codex hears it: the tools of Codex, and the events of a stream.
 
 import type { ServerResponse } from 'node:http'
-import { pieces, send, type Dialect, type Speech, type Utterance } from './speech.ts'
+import { send, spoken, type Dialect, type Speech, type Utterance } from './speech.ts'
 import type { Step } from './steps.ts'
 
 const lines = (text: string): string[] => text.replace(/\n$/, '').split('\n')
@@ -40,7 +40,7 @@ export const responses: Dialect = {
     return null
   },
 
-  async speak({ utterances, usage, end, id }: Speech, request, response: ServerResponse) {
+  async speak({ utterances, usage, end, every, id }: Speech, request, response: ServerResponse) {
     const say = (type: string, data: object): Promise<void> => send(response, type, data)
     const output = utterances.map((utterance, i) => itemOf(utterance, `${id}_${i}`))
     await say('response.created', { response: { id, object: 'response', model: request.model, status: 'in_progress', output: [] } })
@@ -48,7 +48,7 @@ export const responses: Dialect = {
       const item = output[index]!
       await say('response.output_item.added', { output_index: index, item: 'text' in utterance ? { ...item, content: [] } : item })
       if ('text' in utterance) {
-        for (const delta of pieces(utterance.text)) {
+        for await (const delta of spoken(utterance.text, every, response)) {
           await say('response.output_text.delta', { item_id: item['id'], output_index: index, content_index: 0, delta })
         }
         if (end !== 'complete' && index === utterances.length - 1) return

@@ -71,11 +71,11 @@ export async function createModel(): Promise<Model> {
     if (request.kind === 'unknown') return problem('is not understood')
     if (request.kind === 'count') return refuse(200, {}, { input_tokens: 100 })
     const dialect = request.protocol === 'messages' ? messages : responses
-    const utter = async (utterances: Utterance[], usage: Usage, end: 'complete' | 'hang' | 'break'): Promise<void> => {
+    const utter = async (utterances: Utterance[], usage: Usage, end: 'complete' | 'hang' | 'break', every?: number): Promise<void> => {
       const streamed = request.protocol === 'responses' || request.body?.['stream'] === true
       response.writeHead(200, { 'content-type': streamed ? 'text/event-stream' : 'application/json', 'cache-control': 'no-cache' })
       response.flushHeaders()
-      await dialect.speak({ utterances, usage, end, id: `${(number += 1)}` }, request, response)
+      await dialect.speak({ utterances, usage, end, every, id: `${(number += 1)}` }, request, response)
       if (end === 'complete') response.end()
       if (end === 'break') response.destroy()
     }
@@ -96,8 +96,9 @@ export async function createModel(): Promise<Model> {
       const made = calls(part)
       return made.length > 0 || part.does !== 'answer' ? made : [{ text: JSON.stringify(part.value) }]
     })
-    const last = parts.at(-1)?.does
-    await utter(utterances, step.usage ?? usageOfSteps, last === 'hang' || last === 'break' ? last : 'complete')
+    const last = parts.at(-1)!
+    const end = last.does === 'hang' || last.does === 'break' ? last.does : 'complete'
+    await utter(utterances, step.usage ?? usageOfSteps, end, last.does === 'hang' ? last.every : undefined)
   }
 
   await once(server.listen(0, '127.0.0.1'), 'listening')

@@ -1,6 +1,7 @@
 // What a response consists of before a protocol gives it its form.
 
 import type { ServerResponse } from 'node:http'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { ModelRequest } from './request.ts'
 import type { Step, Usage } from './steps.ts'
 
@@ -11,6 +12,8 @@ export interface Speech {
   usage: Usage
   /** `hang` leaves the response open; `break` closes the connection in the middle. */
   end: 'complete' | 'hang' | 'break'
+  /** Of one that hangs: milliseconds between two times that its last text is said. */
+  every?: number | undefined
   /** Of the response: unique in the server. */
   id: string
 }
@@ -36,7 +39,16 @@ export async function send(response: ServerResponse, type: string, data: object)
 }
 
 /** Texts come in pieces, as from a model; large ones in larger pieces. */
-export function pieces(text: string): string[] {
+function pieces(text: string): string[] {
   const length = Math.max(16, Math.ceil(text.length / 64))
   return Array.from({ length: Math.ceil(text.length / length) }, (_, i) => text.slice(i * length, (i + 1) * length))
+}
+
+/** The pieces of a text, again and again every so many ms where that is wanted, until nobody listens. */
+export async function* spoken(text: string, every: number | undefined, response: ServerResponse): AsyncGenerator<string> {
+  yield* pieces(text)
+  while (every !== undefined && !response.destroyed) {
+    await pause(every)
+    yield* pieces(text)
+  }
 }

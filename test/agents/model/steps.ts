@@ -36,7 +36,8 @@ type Deed =
   | { does: 'answer'; value: unknown }
   | { does: 'ask'; questions: Question[] }
   | { does: 'tool'; name: string; input: unknown }
-  | { does: 'hang'; text: string }
+  /** `every`: milliseconds, after which it says its text again and again. */
+  | { does: 'hang'; text: string; every?: number }
   | { does: 'break'; text: string }
   | { does: 'fail'; failure: Failure }
   | { does: 'together'; steps: Step[] }
@@ -74,6 +75,9 @@ export const tool = (name: string, input: unknown): Step => ({ does: 'tool', nam
 
 /** Begins a response, says `text`, and never ends. */
 export const hang = (text = ''): Step => ({ does: 'hang', text })
+
+/** Begins a response, says `text` again and again, every so many ms, and never ends. */
+export const babble = (text: string, every: number): Step => ({ does: 'hang', text, every })
 
 /** Begins a response, says `text`, and loses the connection. */
 export const breakOff = (text = ''): Step => ({ does: 'break', text })
