@@ -1,6 +1,6 @@
 // What stands around a run in the database: the issue as its actor knows it, and the runs that it has had.
 
-import type { Dependencies, EarlierRun, PullRequestNow } from '../actors/agents/prompt.ts'
+import type { Dependencies, EarlierRun, PullRequestNow } from '../actors/agents/prompt/facts.ts'
 import type { IssueContext } from '../machines/issue/context.ts'
 import { checksState, openPullRequest, reviewState } from '../machines/issue/policy.ts'
 import type { RunContext, RunOutput } from '../machines/run/context.ts'
