@@ -108,14 +108,6 @@ export function createMirror(options: {
     branches.note(project, branch, brought)
   }
 
-  /** It has landed: our copy of its branch is needed no more. */
-  async function drop(repository: Repository, { project, head_ref: branch }: PullRequestRow, headSha: string): Promise<void> {
-    const ref = `refs/heads/${branch}`
-    if (refs.get(project, ref)?.sha !== headSha) return
-    refs.forget(project, ref)
-    await git(['update-ref', '-d', ref, headSha], { cwd: repository.path, allow: [0, 1, 128] })
-  }
-
   function noteSight(row: PullRequestRow, updatedAt: number): void {
     const { project, number, head_sha } = row
     const known = get.get(project, number)
@@ -197,14 +189,23 @@ export function createMirror(options: {
         if (row.state === 'open' && row.head_sha !== before.head) await bring(repository, row, row.head_sha)
         if (row.state === 'open' && (row.head_sha !== before.head || row.base_ref !== before.base))
           Object.assign(row, await stackOf(repository, row))
-        if (sighting.state === 'merged') await drop(repository, row, row.head_sha)
-        // What is gone after a power cut is seen again.
-        withDelayedDurability(database, () =>
+        const keep = database.transaction(() => {
+          pullRequests.keep(row)
+          noteSight(row, sighting.updatedAt)
+        })
+        if (sighting.state === 'merged') {
+          // In this order, and for good: of a branch that is still there the guard then knows that it has landed.
+          const ref = `refs/heads/${row.head_ref}`
+          const isOurs = refs.get(project, ref)?.sha === row.head_sha
           database.transaction(() => {
-            pullRequests.keep(row)
-            noteSight(row, sighting.updatedAt)
-          })(),
-        )
+            keep()
+            if (isOurs) refs.forget(project, ref)
+          })()
+          if (isOurs) await git(['update-ref', '-d', ref, row.head_sha], { cwd: repository.path, allow: [0, 1, 128] })
+        } else {
+          // What is gone after a power cut is seen again.
+          withDelayedDurability(database, keep)
+        }
         return row
       })
     },

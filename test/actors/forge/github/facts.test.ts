@@ -1,6 +1,9 @@
 // What GitHub says of a pull request, in the words of the issue machine.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { readHeads } from '../../../../src/actors/read-refs.ts'
 import type { Rules } from '../../../twins/github.ts'
 import { createWorld, type World } from './fixture.ts'
 
@@ -293,6 +296,33 @@ describe('the pull request itself', () => {
     const facts = await world.facts(number)
     expect(facts).toMatchObject({ state: 'merged', mergedSha: sha, headSha: head })
     expect(await forge.checkRefs()).toEqual([])
+  })
+
+  test('merged by others while refs are compared all the time: that its branch goes, and goes slowly, is reported by nobody', async () => {
+    const { twin, forge, data } = world
+    const { number, pull, more } = await opened()
+    await twin.as('root').merge(pull)
+    const slowly = join(data, 'slowly')
+    mkdirSync(slowly)
+    const removal = 'case "$*" in *"update-ref -d"*) sleep 0.5;; esac'
+    writeFileSync(join(slowly, 'git'), `#!/bin/sh\n${removal}\nPATH="\${PATH#*:}" exec git "$@"\n`, { mode: 0o755 })
+    let busy = true
+    const compare = async () => {
+      const found = []
+      while (busy) found.push(...(await forge.checkRefs()))
+      return found
+    }
+    vi.stubEnv('PATH', `${slowly}:${process.env['PATH']}`)
+    try {
+      const comparing = compare()
+      expect((await world.facts(number)).state).toBe('merged')
+      busy = false
+      expect(await comparing).toEqual([])
+    } finally {
+      vi.unstubAllEnvs()
+    }
+    const { path } = await forge.repository('app')
+    expect([...(await readHeads(path)).keys()]).not.toContain(`refs/heads/${more.branch}`)
   })
 
   test('what is based on another pull request, and has moved on since', async () => {
