@@ -7,7 +7,7 @@ import { git } from '../git.ts'
 import type { Overstepped } from '../ports.ts'
 import { readHeads } from '../read-refs.ts'
 import { settingsIn, type Setting } from './clone.ts'
-import type { Place } from './place.ts'
+import { commonFolderOf, gitEnvironment, ownFolderOf, type Place } from './place.ts'
 
 export interface BoundaryOptions {
   now: () => number
@@ -94,20 +94,23 @@ export function createBoundary({ now, userRepository, movedRefs, takenOut }: Bou
     if (after.head !== before.clone.head) {
       found.certain.push({ what: 'HEAD of the clone', from: before.clone.head?.trim() ?? null, to: after.head?.trim() ?? null })
     }
+    const own = ownFolderOf(place)
+    const common = own === null ? place.clone : commonFolderOf(own)
+    if (common !== place.clone) found.certain.push({ what: 'the clone of the worktree', from: place.clone, to: common })
     const isGrave = graveIn(place.path)
     // What another issue's verification has put right meanwhile was there all the same.
     const set = [...(await newSettings(before.clone.config, after.config)), ...takenOut(place.clone, before.at)].filter(isGrave)
     for (const [name, to] of new Map(set)) found.certain.push({ what: `the setting ${name} of the clone`, from: null, to })
 
-    let made: Promise<Set<string>> | undefined
-    const own = (): Promise<Set<string>> => (made ??= commitsOf(turn, before))
+    let theirs: Promise<Set<string>> | undefined
+    const made = (): Promise<Set<string>> => (theirs ??= commitsOf(turn, own, before))
     for (const [ref, from] of Object.entries(before.clone.heads)) {
       const to = after.heads[ref] ?? null
       if (to === from || isUsed(turn, ref, before.at)) continue
-      const isOwn = to !== null && (await own()).has(to)
+      const isOwn = to !== null && (await made()).has(to)
       found[isOwn ? 'certain' : 'doubtful'].push({ what: `${ref} of the clone`, from, to })
     }
-    if (before.user !== null) await compareUser(before.user, found, own, isGrave)
+    if (before.user !== null) await compareUser(before.user, found, made, isGrave)
     return found
   }
 
@@ -115,19 +118,19 @@ export function createBoundary({ now, userRepository, movedRefs, takenOut }: Bou
   async function compareUser(
     before: NonNullable<Before['user']>,
     found: Overstepped,
-    own: () => Promise<Set<string>>,
+    made: () => Promise<Set<string>>,
     isGrave: (setting: Setting) => boolean,
   ): Promise<void> {
     const { path } = before
     const after = await lookInto(path)
     for (const [ref, to] of Object.entries(after.heads)) {
       const from = before.heads[ref] ?? null
-      if (to === from || (await own()).size === 0) continue
+      if (to === from || (await made()).size === 0) continue
       const { stdout } = await git(['rev-list', `--max-count=${countedCommits}`, to, ...(from === null ? [] : [`^${from}`])], {
         cwd: path,
         allow: [0, 128],
       })
-      const commits = await own()
+      const commits = await made()
       if (!stdout.split('\n').some((commit) => commits.has(commit))) continue
       // A branch that was not there may be how a person looks at the work.
       found[from === null ? 'doubtful' : 'certain'].push({ what: `${ref} of ${path}`, from, to })
@@ -191,13 +194,21 @@ const leaves = (folder: string, path: string): boolean => {
   return way === '..' || way.startsWith('../')
 }
 
-/** What the turn has committed. */
-async function commitsOf({ place, branch }: Turn, { clone }: Before): Promise<Set<string>> {
+/** What the turn has committed: by its worktree, or where that is none any more by its branch. */
+async function commitsOf({ place, branch }: Turn, own: string | null, { clone }: Before): Promise<Set<string>> {
   if (branch === null) return new Set()
   const before = [...new Set(Object.values(clone.heads))]
   const { exitCode, stdout } = await git(
-    ['rev-list', `--max-count=${countedCommits}`, 'HEAD', '--not', '--remotes=origin', ...before, '--'],
-    { cwd: place.path, allow: [0, 128] },
+    [
+      'rev-list',
+      `--max-count=${countedCommits}`,
+      own === null ? `refs/heads/${branch}` : 'HEAD',
+      '--not',
+      '--remotes=origin',
+      ...before,
+      '--',
+    ],
+    { ...(own === null ? { cwd: place.clone } : { cwd: place.path, env: gitEnvironment(place, own) }), allow: [0, 128] },
   )
   return new Set(exitCode === 0 ? stdout.split('\n').filter((line) => line !== '') : [])
 }

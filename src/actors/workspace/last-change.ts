@@ -3,7 +3,7 @@
 import { lstatSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { FatalError } from '../../errors.ts'
-import { lookAt, type Place } from './place.ts'
+import { gitEnvironment, lookAt, type Place } from './place.ts'
 import { statusOf } from './status.ts'
 
 /** More changed files than this are not looked at one by one. */
@@ -17,7 +17,7 @@ export async function lastChangeIn(place: Place): Promise<number | null> {
   const standing = lookAt(place)
   if (standing.kind === 'missing') throw new FatalError('worktree-missing', `The worktree ${place.path} was deleted.`)
   if (standing.kind === 'broken') throw new FatalError('worktree-broken', `The worktree ${place.path} is broken: ${standing.reason}.`)
-  const { dirty } = await statusOf(place.path)
+  const { dirty } = await statusOf(place.path, { env: gitEnvironment(place, standing.gitFolder) })
   const times = [
     // Every commit, merge and reset is a line of it.
     changedAt(join(standing.gitFolder, 'logs', 'HEAD')),

@@ -59,13 +59,36 @@ export function lookAt({ path, clone }: Place): Standing {
   const link = lstatSync(join(path, '.git'), { throwIfNoEntry: false })
   if (!link) return broken(`${path}/.git was deleted`)
   if (!link.isFile() || link.size > 65_536) return broken(`${path}/.git was replaced`)
-  const named = /^gitdir: (.+)$/m.exec(readFileSync(join(path, '.git'), 'utf8'))?.[1]
-  const gitFolder = named === undefined ? null : realPath(resolve(path, named))
-  if (gitFolder === null || dirname(gitFolder) !== join(clone, 'worktrees')) return broken(`${path}/.git does not lead to our clone`)
+  const gitFolder = ownFolderOf({ path, clone })
+  if (gitFolder === null) return broken(`${path}/.git does not lead to our clone`)
   if (registeredPath(gitFolder) !== join(path, '.git')) return broken(`${path} is not registered as a worktree of our clone`)
+  if (commonFolderOf(gitFolder) !== clone) return broken(`git is told that the repository of ${path} is another one than our clone`)
   if (!existsSync(join(gitFolder, 'HEAD'))) return broken(`the HEAD of ${path} was deleted`)
   return { kind: 'worktree', gitFolder }
 }
+
+/** The worktree's own part of our clone, by the link in it; null where that leads elsewhere or is none. */
+export function ownFolderOf({ path, clone }: Pick<Place, 'path' | 'clone'>): string | null {
+  const named = /^gitdir: (.+)$/m.exec(read(join(path, '.git')) ?? '')?.[1]
+  const folder = named === undefined ? null : realPath(resolve(path, named))
+  return folder !== null && dirname(folder) === join(clone, 'worktrees') ? folder : null
+}
+
+/** Where git finds the clone from a worktree's own part of it: an agent may write there. Null where nothing says it. */
+export function commonFolderOf(gitFolder: string): string | null {
+  const written = read(join(gitFolder, 'commondir'))?.trim()
+  return written ? (realPath(resolve(gitFolder, written)) ?? resolve(gitFolder, written)) : null
+}
+
+/**
+ * For git in a worktree while its agent is at work: the settings of the repository that `commondir` names are taken, which could name
+ * programs to run. So git is told what we know, and reads no such file.
+ */
+export const gitEnvironment = ({ path, clone }: Pick<Place, 'path' | 'clone'>, gitFolder: string): Record<string, string> => ({
+  GIT_DIR: gitFolder,
+  GIT_COMMON_DIR: clone,
+  GIT_WORK_TREE: path,
+})
 
 /** The .git file that a worktree's git folder says it belongs to; null when it says none. */
 function registeredPath(gitFolder: string): string | null {

@@ -9,6 +9,7 @@ import { readRefs } from '../read-refs.ts'
 import { objectsOf } from './inspection.ts'
 import { branchIn, detachedHead, lookAt, operationIn, type Place } from './place.ts'
 import { statusOf } from './status.ts'
+import { areSubmodulesPublished, strangeSubmodule } from './submodules.ts'
 
 export async function removeWorktree(
   place: Place,
@@ -49,7 +50,9 @@ async function unpublishedWork(
 async function takeAway({ path, clone }: Place, { gitFolder }: { gitFolder: string }): Promise<string | null> {
   const hasSubmodules = existsSync(join(gitFolder, 'modules'))
   const dirty = async (): Promise<string | null> => {
-    const status = await statusOf(path, 'everything')
+    const strange = await strangeSubmodule(path)
+    if (strange !== null) return strange
+    const status = await statusOf(path, { submodules: 'everything' })
     return status.dirty.length === 0 ? null : `it has uncommitted changes: ${status.dirty.slice(0, 5).join(', ')}`
   }
   if (hasSubmodules) {
@@ -81,12 +84,4 @@ async function isPublished({ clone, repository }: Place, commit: string, landed:
     allow: [0, 1, 128],
   })
   return answer.exitCode === 0
-}
-
-async function areSubmodulesPublished(path: string): Promise<boolean> {
-  const { exitCode } = await git(
-    ['submodule', '--quiet', 'foreach', '--recursive', 'test -z "$(git rev-list --max-count=1 HEAD --branches --not --remotes)"'],
-    { cwd: path, allow: [0, 1, 128], timeout: 120_000 },
-  )
-  return exitCode === 0
 }

@@ -13,8 +13,15 @@ export interface Status {
   untracked: string[]
 }
 
-/** Read-only: does not even refresh the index. `submodules`: whether changes inside of them count, not only their commit. */
-export async function statusOf(path: string, submodules: 'commit' | 'everything' = 'commit'): Promise<Status> {
+export interface StatusOptions {
+  /** Whether changes inside of them count, or only their commit. Default `commit`. */
+  submodules?: 'commit' | 'everything'
+  /** See `gitEnvironment`. */
+  env?: Record<string, string>
+}
+
+/** Read-only: does not even refresh the index. */
+export async function statusOf(path: string, { submodules = 'commit', env }: StatusOptions = {}): Promise<Status> {
   const { stdout } = await git(
     [
       '--no-optional-locks',
@@ -26,7 +33,7 @@ export async function statusOf(path: string, submodules: 'commit' | 'everything'
       '--no-renames',
       `--ignore-submodules=${submodules === 'commit' ? 'dirty' : 'none'}`,
     ],
-    { cwd: path, timeout: 120_000 },
+    { cwd: path, env, timeout: 120_000 },
   )
   const status: Status = { head: null, branch: null, dirty: [], untracked: [] }
   for (const entry of stdout.split('\0')) {

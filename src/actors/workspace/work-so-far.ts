@@ -20,7 +20,7 @@ export async function workSoFar(worktree: string, base: string): Promise<WorkSoF
   const at = { cwd: worktree, timeout: 60_000 }
   const [log, changed, status] = await Promise.all([
     git(['log', '--no-merges', `--max-count=${mostCommits}`, '--format=%h %s', `${base}..HEAD`], at),
-    git(['--no-optional-locks', 'diff', '--name-only', '--no-renames', '-z', '--merge-base', base], at),
+    git(['--no-optional-locks', 'diff', '--name-only', '--no-renames', '-z', '--ignore-submodules=dirty', '--merge-base', base], at),
     statusOf(worktree),
   ])
   const files = new Set([...changed.stdout.split('\0').filter(Boolean), ...status.dirty])

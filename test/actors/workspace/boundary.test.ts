@@ -1,6 +1,6 @@
 // What is found of an agent that reaches beyond its worktree, and what is no finding: in real repositories, with real git.
 
-import { writeFileSync } from 'node:fs'
+import { cpSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { Overstepped } from '../../../src/actors/ports.ts'
@@ -140,6 +140,15 @@ describe('certain is', () => {
     const { clone, end } = await begun(moved)
     writeFileSync(join(clone, 'HEAD'), 'ref: refs/heads/other\n')
     expect(whats((await end()).certain)).toEqual(['refs/heads/trunk of our own repository', 'HEAD of the clone'])
+  })
+
+  it('where git finds the clone from the worktree, also when it leads to one with the same branch', async () => {
+    const { path, clone, commits, end } = await begun()
+    commits()
+    const mine = `${clone}.mine`
+    cpSync(clone, mine, { recursive: true })
+    writeFileSync(join(run(path, 'rev-parse', '--absolute-git-dir'), 'commondir'), mine)
+    expect(await end()).toMatchObject({ certain: [{ what: 'the clone of the worktree', from: clone, to: mine }] })
   })
 
   it('all of this of a reviewer too, who has no branch', async () => {

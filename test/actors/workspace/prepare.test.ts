@@ -12,7 +12,7 @@ import {
   writeFileSync,
   chmodSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { attempt, commit, makeRepository, read, run, show, temporaryFolder, write } from '../repository.ts'
 import { branch, request, world } from './fixture.ts'
@@ -328,6 +328,14 @@ test.each([
     },
   ],
   ['a damaged index', (path: string) => writeFileSync(run(path, 'rev-parse', '--git-path', 'index'), 'nonsense')],
+  [
+    'a word to git that its repository is elsewhere',
+    (path: string) => {
+      const elsewhere = run(makeRepository(temporaryFolder(), {}), 'rev-parse', '--absolute-git-dir')
+      const common = run(path, 'rev-parse', '--git-path', 'commondir')
+      writeFileSync(resolve(path, common), elsewhere)
+    },
+  ],
   ['its registration deleted', (path: string) => rmSync(run(path, 'rev-parse', '--absolute-git-dir'), { recursive: true })],
 ])('a worktree with %s is broken: moved aside whole, and made anew from the branch', async (_, damage) => {
   const { prepare, path, inspect, remove, folder } = world()

@@ -1,12 +1,14 @@
 // What is read of a worktree, saved of it, and when it may go; and the prepare hook.
 
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { attempt, bareEnvironment, commit, isAlive, makeRepository, read, run, show, temporaryFolder, write } from '../repository.ts'
 import { createLook } from '../../../src/actors/workspace/inspection.ts'
+import { gitEnvironment } from '../../../src/actors/workspace/place.ts'
+import { statusOf } from '../../../src/actors/workspace/status.ts'
 import { branch, request, world } from './fixture.ts'
 
 const zero = '0'.repeat(40)
@@ -55,6 +57,25 @@ test('to look for it changes nothing; a worktree that is gone has none', async (
   expect(trace(folder)).toBe(before)
   rmSync(path, { recursive: true })
   await expect(workspace.lastChange(request)).rejects.toMatchObject({ code: 'worktree-missing' })
+})
+
+test('what an agent says to git while it works, to run a program of its own, is not heard', async () => {
+  const { prepare, path, workspace, clone } = world()
+  await prepare()
+  const own = run(path, 'rev-parse', '--absolute-git-dir')
+  const ran = join(temporaryFolder(), 'ran')
+  const mine = `${clone}.mine`
+  cpSync(clone, mine, { recursive: true })
+  run(mine, 'config', 'filter.mine.clean', `touch '${ran}'; cat`)
+  write(path, { '.gitattributes': '* filter=mine\n', 'readme.md': 'changed\n' })
+  writeFileSync(join(own, 'commondir'), `${mine}\n`)
+  run(path, 'status')
+  expect(existsSync(ran)).toBe(true)
+  rmSync(ran)
+  await expect(workspace.lastChange(request)).rejects.toMatchObject({ code: 'worktree-broken' })
+  // As one that is written between our look at it and git's.
+  await statusOf(path, { env: gitEnvironment({ path, clone }, own) })
+  expect(existsSync(ran)).toBe(false)
 })
 
 // --- inspect -------------------------------------------------------------------------------------
@@ -482,6 +503,33 @@ test('submodules are left alone unless the hook initialises them; work inside of
   run(join(path, 'lib'), 'push', '--quiet', 'origin', 'HEAD:refs/heads/more')
   run(join(path, 'lib'), 'fetch', '--quiet')
   expect(await remove()).toEqual({ removed: true, reason: null })
+})
+
+test.each([
+  ['of its own settings', (lib: string, program: string) => run(lib, 'config', 'filter.mine.clean', program)],
+  [
+    'of the settings of a repository that it leads to',
+    (lib: string, program: string) => {
+      const mine = makeRepository(temporaryFolder(), {})
+      run(mine, 'config', 'filter.mine.clean', program)
+      writeFileSync(join(run(lib, 'rev-parse', '--absolute-git-dir'), 'commondir'), join(mine, '.git'))
+    },
+  ],
+])('a submodule keeps the worktree where git would run a program %s, which it does not', async (_, program) => {
+  const { path, remove, publish, prepare } = world()
+  await prepare()
+  const lib = makeRepository(join(path, 'lib'), { 'lib.txt': 'lib', '.gitattributes': '* filter=mine\n' })
+  run(path, 'add', 'lib')
+  commit(path, {}, 'a submodule of the agent')
+  publish()
+  const ran = join(temporaryFolder(), 'ran')
+  program(lib, `touch '${ran}'; cat`)
+  write(lib, { 'lib.txt': 'big' })
+  expect(await remove()).toEqual({ removed: false, reason: expect.stringMatching(/^the submodule lib has .*, which may be of an agent$/) })
+  expect(existsSync(ran)).toBe(false)
+  // Which it would have been.
+  run(path, 'status')
+  expect(existsSync(ran)).toBe(true)
 })
 
 // --- the prepare hook ----------------------------------------------------------------------------
