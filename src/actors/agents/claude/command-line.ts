@@ -27,7 +27,8 @@ export function commandLine(options: ClaudeOptions, request: AgentRequest, sessi
   }
   const args = [
     ...['--print', '--verbose', '--input-format', 'stream-json', '--output-format', 'stream-json', '--permission-prompt-tool', 'stdio'],
-    ...['--permission-mode', 'manual', '--disallowedTools', notOffered.join(',')],
+    // The pieces of an answer are signs of life: without them nothing comes while the model speaks or thinks.
+    ...['--include-partial-messages', '--permission-mode', 'manual', '--disallowedTools', notOffered.join(',')],
     // The branch's own settings could run hooks and send the operator's key elsewhere, and its CLAUDE.md does not instruct its own agent.
     ...['--setting-sources', 'user', '--settings', JSON.stringify(settings), '--strict-mcp-config'],
     ...['--json-schema', JSON.stringify(answerSchema(request))],
