@@ -9,23 +9,30 @@ import { git } from './git.ts'
 /** The commits of those of `refs`, full names, that exist. Throws as `git`. */
 export async function readRefs(repository: string, refs: readonly string[]): Promise<Map<string, string>> {
   const found = keepsFiles(repository) ? await inFiles(repository, refs) : null
-  return found ?? askGit(repository, refs)
+  if (found !== null) return found
+  const all = await askGit(repository, refs)
+  return new Map(refs.flatMap((ref) => (all.has(ref) ? [[ref, all.get(ref)!]] : []))) // a pattern also matches what is below it
 }
 
-/** Every branch, full names, with its commit. Throws as `git`. */
-export async function readHeads(repository: string): Promise<Map<string, string>> {
-  if (!keepsFiles(repository)) return askGit(repository)
-  // The files first: git writes what it packs before it removes them.
-  const folder = join(repository, 'refs/heads')
-  const files = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
-  const loose = files.flatMap((file) => (file.isFile() ? [`refs/heads/${relative(folder, join(file.parentPath, file.name))}`] : []))
-  const packed = await readFile(join(repository, 'packed-refs'), 'utf8').catch(noFile)
-  const inPack = [...packedIn(packed).keys()].filter((ref) => ref.startsWith('refs/heads/'))
-  return readRefs(
-    repository,
-    [...new Set([...inPack, ...loose])].filter((ref) => !ref.endsWith('.lock')),
-  )
+/** Every ref below `folder` (default: every branch), full names, with its commit. Throws as `git`. */
+export async function readAllRefs(repository: string, folder: 'refs' | 'refs/heads' = 'refs/heads'): Promise<Map<string, string>> {
+  const found = keepsFiles(repository) ? await allInFiles(repository, folder) : null
+  return found ?? askGit(repository, [`${folder}/`])
 }
+
+async function allInFiles(repository: string, folder: string): Promise<Map<string, string> | null> {
+  // The files first: git writes what it packs before it removes them.
+  const entries = await readdir(join(repository, folder), { recursive: true, withFileTypes: true }).catch(() => [])
+  if (entries.some((entry) => !entry.isFile() && !entry.isDirectory())) return null
+  const loose = entries.flatMap((file) => (file.isFile() ? [relative(repository, join(file.parentPath, file.name))] : []))
+  const packed = await readFile(join(repository, 'packed-refs'), 'utf8').catch(noFile)
+  const inPack = [...packedIn(packed).keys()].filter((ref) => ref.startsWith(`${folder}/`))
+  const refs = [...new Set([...inPack, ...loose])].filter((ref) => !ref.endsWith('.lock'))
+  return refs.some((ref) => !plainName.test(ref)) ? null : inFiles(repository, refs)
+}
+
+/** Of most refs; whether another one is a name that git takes, git knows. */
+const plainName = /^[\w./+@#=,%-]+$/
 
 /** A bare repository by git's own rule, which keeps its refs in files (gitrepository-layout) and for itself. */
 function keepsFiles(folder: string): boolean {
@@ -56,12 +63,8 @@ function noFile(error: unknown): null | '' {
   return ['ENOENT', 'ENOTDIR', 'EISDIR'].includes((error as NodeJS.ErrnoException).code ?? '') ? null : ''
 }
 
-/** Without names, of all branches. */
-async function askGit(repository: string, refs?: readonly string[]): Promise<Map<string, string>> {
-  const wanted = refs ?? ['refs/heads/']
-  const { stdout } = await git(['for-each-ref', '--format=%(refname)%00%(objectname)', '--', ...wanted], { cwd: repository })
+async function askGit(repository: string, patterns: readonly string[]): Promise<Map<string, string>> {
+  const { stdout } = await git(['for-each-ref', '--format=%(refname)%00%(objectname)', '--', ...patterns], { cwd: repository })
   const lines = stdout.split('\n').filter((line) => line !== '')
-  const found = new Map(lines.map((line) => line.split('\0') as [string, string]))
-  if (refs === undefined) return found
-  return new Map(refs.flatMap((ref) => (found.has(ref) ? [[ref, found.get(ref)!]] : []))) // a pattern also matches what is below it
+  return new Map(lines.map((line) => line.split('\0') as [string, string]))
 }

@@ -1,11 +1,11 @@
 // Refs read from files are what git says they are, whatever way they are kept.
 
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { readRefs } from '../../src/actors/read-refs.ts'
+import { readAllRefs, readRefs } from '../../src/actors/read-refs.ts'
 
 let root: string
 beforeEach(() => {
@@ -53,6 +53,37 @@ test.each(['sha1', 'sha256'])(
     expect(asked(folder).size).toBe(4)
   },
 )
+
+test('all of a repository are those that git lists, loose and packed, whatever else lies among them', async () => {
+  const { folder, commits } = bare()
+  const compare = async (below: 'refs' | 'refs/heads') => {
+    const listed = run(folder, 'for-each-ref', '--format=%(refname) %(objectname)', `${below}/`).split('\n')
+    expect(sorted(await readAllRefs(folder, below))).toEqual(listed.map((line) => line.split(' ')))
+  }
+  const set = (ref: string, n: number) => run(folder, 'update-ref', ref, commits[n]!)
+  for (const ref of ['heads/a', 'heads/dir/d', 'heads/größe', 'tags/v1', 'signalbox/saved/APP-1/1']) set(`refs/${ref}`, 0)
+  await compare('refs')
+  run(folder, 'pack-refs', '--all')
+  set('refs/heads/a', 1)
+  set('refs/tags/v2', 2)
+  run(folder, 'update-ref', '-d', 'refs/heads/dir/d')
+  for (const below of ['refs', 'refs/heads'] as const) await compare(below)
+  const { ref, sha } = { ref: join(folder, 'refs/heads/a'), sha: `${commits[0]}\n` }
+  writeFileSync(`${ref}.lock`, sha)
+  writeFileSync(join(folder, 'refs/heads/no name'), sha)
+  symlinkSync('a', join(folder, 'refs/heads/b'))
+  writeFileSync(join(folder, 'refs/tags/v2'), 'nonsense')
+  await compare('refs/heads')
+  const all = await readAllRefs(folder, 'refs')
+  expect([...all.keys()]).toEqual(['refs/heads/a', 'refs/heads/b', 'refs/heads/größe', 'refs/signalbox/saved/APP-1/1', 'refs/tags/v1'])
+})
+
+test('all are read without a process', async () => {
+  const { folder, commits } = bare()
+  run(folder, 'update-ref', 'refs/heads/a', commits[0]!)
+  run(folder, 'update-ref', 'refs/tags/v1', commits[1]!)
+  expect([...(await alone(() => readAllRefs(folder, 'refs'))).keys()].toSorted()).toEqual(['refs/heads/a', 'refs/tags/v1'])
+})
 
 /** Without a git that could be asked. */
 async function alone<T>(work: () => Promise<T>): Promise<T> {

@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { SqliteDatabase } from '../../persistence/database.ts'
 import { git } from '../git.ts'
+import { readAllRefs } from '../read-refs.ts'
 import type { PushGuard } from './push-guard.ts'
 import type { RefIncident, RefRow, RefRows } from './refs.ts'
 import type { Repository } from './repository.ts'
@@ -27,7 +28,7 @@ export async function checkRefs(repository: Repository, options: GuardOptions): 
   const note = (ref: string, expected: string | null, found: string | null) => incidents.push({ project, ref, expected, found, at: now() })
   if (guard.restore()) note('hooks/pre-receive', 'ours', 'changed')
 
-  const found = await readRefs(path)
+  const found = await readAllRefs(path, 'refs')
   // The rows are read after the refs: a push of ours that began meanwhile has written its row before it moved anything.
   const rows = refs.all(project)
   for (const ref of new Set([...found.keys(), ...rows.keys()])) {
@@ -67,12 +68,6 @@ function isLeftOver(database: SqliteDatabase, project: string, ref: string, sha:
     "SELECT 1 FROM forge_pull_request WHERE project = ? AND 'refs/heads/' || head_ref = ? AND head_sha = ? AND state = 'merged'",
   )
   return query.get(project, ref, sha) !== undefined
-}
-
-async function readRefs(path: string): Promise<Map<string, string>> {
-  const { stdout } = await git(['for-each-ref', '--format=%(objectname) %(refname)'], { cwd: path })
-  const lines = stdout.split('\n').filter((line) => line !== '')
-  return new Map(lines.map((line) => [line.slice(line.indexOf(' ') + 1), line.slice(0, line.indexOf(' '))]))
 }
 
 /** Moves the ref from exactly `from`; false when it is not there any more. */

@@ -5,7 +5,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync }
 import { dirname, isAbsolute, join, relative } from 'node:path'
 import { git } from '../git.ts'
 import type { Overstepped } from '../ports.ts'
-import { readHeads } from '../read-refs.ts'
+import { readAllRefs } from '../read-refs.ts'
 import { settingsIn, type Setting } from './clone.ts'
 import { commonFolderOf, gitEnvironment, ownFolderOf, type Place } from './place.ts'
 
@@ -160,7 +160,7 @@ export function createBoundary({ now, userRepository, movedRefs, takenOut }: Bou
 const nothing: Overstepped = { certain: [], doubtful: [], beside: [] }
 
 async function lookInto(folder: string): Promise<Folder> {
-  const heads = await readHeads(folder)
+  const heads = await readAllRefs(folder)
   return { head: read(join(folder, 'HEAD')), config: read(join(folder, 'config')) ?? '', heads: Object.fromEntries(heads) }
 }
 

@@ -82,22 +82,24 @@ function createTree(cwd: string, other: string, commit: string) {
   const ask = (args: readonly string[]) =>
     git(args, { cwd, env: { GIT_ALTERNATE_OBJECT_DIRECTORIES: objectsOf(other) }, allow: [0, 128], timeout: 120_000 })
   let known: Promise<Map<string, string>> | undefined
-  /** The mode of each file with instructions. */
+  /** The mode of each file. */
   const modes = (): Promise<Map<string, string>> =>
     (known ??= ask(['ls-tree', '-r', '-z', '--full-tree', commit]).then(({ exitCode, stdout }) => {
       if (exitCode !== 0) throw new FatalError('commit-missing', `The commit ${commit} is not in ${cwd}.`)
       const entries = stdout.split('\0').flatMap((entry) => {
         const [, mode, path] = /^(\d+) blob \w+\t([^]+)$/.exec(entry) ?? []
-        return mode !== undefined && isInstruction(path!) ? [[path!, mode] as const] : []
+        return mode === undefined ? [] : [[path!, mode] as const]
       })
       return new Map(entries)
     }))
   const stored = async (path: string): Promise<string | null> => {
+    // Most projects have few of them, and each question is a process.
+    if (!(await modes()).has(path)) return null
     const { exitCode, stdout } = await ask(['cat-file', 'blob', `${commit}:${path}`])
     return exitCode === 0 ? stdout.slice(0, longest) : null
   }
   return {
-    paths: async () => [...(await modes()).keys()],
+    paths: async () => [...(await modes()).keys()].filter(isInstruction),
     stored,
     /** The same, of a link the text that it leads to. */
     text: async (path: string): Promise<string | null> => {

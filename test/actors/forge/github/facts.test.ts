@@ -3,7 +3,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { readHeads } from '../../../../src/actors/read-refs.ts'
+import { readAllRefs } from '../../../../src/actors/read-refs.ts'
 import type { Rules } from '../../../twins/github.ts'
 import { createWorld, type World } from './fixture.ts'
 
@@ -322,7 +322,7 @@ describe('the pull request itself', () => {
       vi.unstubAllEnvs()
     }
     const { path } = await forge.repository('app')
-    expect([...(await readHeads(path)).keys()]).not.toContain(`refs/heads/${more.branch}`)
+    expect([...(await readAllRefs(path)).keys()]).not.toContain(`refs/heads/${more.branch}`)
   })
 
   test('what is based on another pull request, and has moved on since', async () => {
