@@ -2,4 +2,4 @@
 
 /** How often an error of this code has to be met, a pause apart, before it is believed. */
 export const doubts = (code: string): number =>
-  /^(github|linear)-(forbidden|not-found|not-installed|refused|unauthorized)$/.test(code) ? 3 : 1
+  /^(github|linear)-(conflict|forbidden|not-found|not-installed|refused|unauthorized)$/.test(code) ? 3 : 1

@@ -81,6 +81,18 @@ const cases: [name: string, arrange: Arrange, kind?: Kind][] = [
     'question',
   ],
   [
+    'GitHub says that it will not tell the pull requests of a branch as things are, when that is there with its answers',
+    ({ github }) => {
+      let seen = 0
+      github.faults.add({
+        status: 409,
+        times: 1,
+        match: ({ route, path }) => route.endsWith('/pulls') && path.includes('head=') && ++seen === 2,
+      })
+    },
+    'points',
+  ],
+  [
     'GitHub breaks off its answer to the second fetch',
     ({ github }) => {
       let seen = 0

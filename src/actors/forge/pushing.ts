@@ -48,6 +48,10 @@ export function createPushing(options: {
     return row.pending
   }
 
+  /** Whether a head that is not published yet has all of that commit: then nobody's work is lost by publishing it. */
+  const goesOnFrom = async (repository: Repository, commit: string, head: string): Promise<boolean> =>
+    (await git(['merge-base', '--is-ancestor', commit, head], { cwd: repository.clone, allow: [0, 1, 128] })).exitCode === 0
+
   /** Throws FatalError `stale-lease`, `unknown-head`, `push-failed`; RetryableError `git-locked`. */
   async function push(repository: Repository, request: PublishInput): Promise<void> {
     const { project, branch, head, expected } = request
@@ -55,7 +59,7 @@ export function createPushing(options: {
     // What was pushed but never answered (no row tells of it) is nobody's last word, nor is what a closed pull request had.
     const published = pullRequests.byBranch(project, branch)
     const last = published?.state === 'open' ? published.head_sha : null
-    if (last !== null && last !== expected && last !== head) {
+    if (last !== null && last !== expected && last !== head && !(await goesOnFrom(repository, last, head))) {
       throw new FatalError(
         'stale-lease',
         `${branch} was published at ${last} meanwhile, not at ${expected ?? 'nothing'}: this publication is out of date.`,

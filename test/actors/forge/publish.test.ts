@@ -199,6 +199,19 @@ describe('publishing', () => {
     expect(told()).toEqual([])
   })
 
+  test('one that has all of what was published meanwhile loses nothing of it', async () => {
+    const { forge, work, publish, bare } = await createForge()
+    await forge.start()
+    const first = work({ 'new.txt': 'new\n' })
+    const second = work({ 'new.txt': 'newer\n' }, first)
+    await publish({ head: first })
+    await publish({ head: second, expected: first })
+    // As the run after one whose publication failed when the branch was there already.
+    const third = work({ 'more.txt': 'more\n' }, second)
+    expect(await publish({ head: third, expected: first })).toMatchObject({ number: 1, headSha: third })
+    expect(branchOf(bare)).toBe(third)
+  })
+
   test('a commit that does not exist cannot be published, and the next one can', async () => {
     const { forge, work, publish, told } = await createForge()
     await forge.start()
