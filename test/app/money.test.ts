@@ -12,14 +12,14 @@ const result = {
   model: 'm-1',
   usage: { inputTokens: 1_000_000, outputTokens: 0 },
 }
-const configOf = (place: Place, project: object) =>
+const configOf = (place: Place, project: object, limits: object = {}) =>
   parseConfig(
     JSON.stringify({
       server: { operatorToken: 'file:token' },
       store: { path: 'data/signalbox.db' },
       agents: { mine: { kind: 'command', command: `printf '%s' '${JSON.stringify(result)}' > "$SIGNALBOX_RESULT_FILE"` } },
       prices: { m: { input: 3, output: 1 } },
-      limits: { activeRuns: 1 },
+      limits: { activeRuns: 1, ...limits },
       projects: [{ id: 'app', repo: './app', agent: 'mine', ...project }],
     }),
     `${place.folder}/signalbox.config.json`,
@@ -36,9 +36,16 @@ async function until<T>(look: () => T | undefined | false | null): Promise<T> {
 const asks = (app: App, key: string) => until(() => app.issue(key).question)
 const held = (app: App, key: string) => until(() => app.issue(key).waitsFor.find(({ until: time }) => time !== null))
 
-test('the budget of a day holds the next issue back, over a restart too, until it is lifted', { timeout: 60_000 }, async () => {
+const budget = { usdPerDay: 3 }
+test.each([
+  [
+    'a project',
+    { project: { budgets: budget }, limits: {}, lifted: ['app'], words: 'the project app', command: 'signalbox lift-budget app' },
+  ],
+  ['the server', { project: {}, limits: budget, lifted: [], words: 'all projects', command: 'signalbox lift-budget' }],
+])('the budget of %s for a day holds the next issue back, over a restart too, until it is lifted', { timeout: 60_000 }, async (_, of) => {
   const place = await createPlace()
-  const config = configOf(place, { budgets: { usdPerDay: 3 } })
+  const config = configOf(place, of.project, of.limits)
   const first = await place.open(config)
   const one = await first.submit({ title: 'One' })
   const before = new Date().toISOString().slice(0, 10)
@@ -49,14 +56,12 @@ test('the budget of a day holds the next issue back, over a restart too, until i
   // A test that runs over midnight says nothing.
   if (before !== new Date().toISOString().slice(0, 10)) return
   expect(wait).toMatchObject({ party: 'capacity', until: midnight })
-  expect(wait.reason).toBe(
-    'the budget of the project app for a day is used up (3 USD of 3 USD): `signalbox lift-budget app` lifts it for today',
-  )
+  expect(wait.reason).toBe(`the budget of ${of.words} for a day is used up (3 USD of 3 USD): \`${of.command}\` lifts it for today`)
   await first.stop()
 
   const second = await place.open(config)
   expect(await held(second, two.key)).toMatchObject({ party: 'capacity', until: midnight })
-  await second.liftBudget('app')
+  await second.liftBudget(of.lifted[0])
   await asks(second, two.key)
 
   const usage = { inputTokens: 1_000_000, cachedTokens: 0, outputTokens: 0, usd: 3 }
