@@ -53,6 +53,8 @@ const passedOn = [
 
 const settings = [
   ...['core.hooksPath=/dev/null', 'core.fsmonitor=false', 'gc.auto=0', 'maintenance.auto=false', 'advice.detachedHead=false'],
+  // Agents write among the objects of a clone: what is an ancestor of what is read from the commits themselves.
+  'core.commitGraph=false',
   // A server that is at work says so every five seconds: one that says nothing at all must not hold up all issues of a repository.
   ...['http.lowSpeedLimit=1', 'http.lowSpeedTime=15'],
 ]

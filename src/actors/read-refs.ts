@@ -22,8 +22,9 @@ export async function readAllRefs(repository: string, folder: 'refs' | 'refs/hea
 
 async function allInFiles(repository: string, folder: string): Promise<Map<string, string> | null> {
   // The files first: git writes what it packs before it removes them.
-  const entries = await readdir(join(repository, folder), { recursive: true, withFileTypes: true }).catch(() => [])
-  if (entries.some((entry) => !entry.isFile() && !entry.isDirectory())) return null
+  const entries = await readdir(join(repository, folder), { recursive: true, withFileTypes: true }).catch(() => null)
+  // A folder that goes while it is read ends all of it: git knows better then.
+  if (entries === null || entries.some((entry) => !entry.isFile() && !entry.isDirectory())) return null
   const loose = entries.flatMap((file) => (file.isFile() ? [relative(repository, join(file.parentPath, file.name))] : []))
   const packed = await readFile(join(repository, 'packed-refs'), 'utf8').catch(noFile)
   const inPack = [...packedIn(packed).keys()].filter((ref) => ref.startsWith(`${folder}/`))

@@ -22,7 +22,7 @@ import type {
 import { createSessions, type Sessions } from '../actors/run/agent-session.ts'
 import type { EffectPolicy } from '../actors/system/index.ts'
 import type { Config } from '../config.ts'
-import { FatalError, toErrorData } from '../errors.ts'
+import { FatalError, RetryableError, toErrorData } from '../errors.ts'
 import type { Answer, ReconciliationContext } from '../machines/reconciliation/context.ts'
 import type {
   ConflictInput,
@@ -116,13 +116,21 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
       return found === null ? null : host.overstepped(input, found)
     },
     async escaped(input) {
-      try {
-        return host.overstepped(input, await workspace.overstepped(enclosed(input)))
-      } catch (error) {
-        // What cannot be read any more fails the verification that follows; that it was not compared is said.
-        const { message } = toErrorData(error)
-        host.log({ issue: input.key, run: input.runId, message: `What lies beside its worktree could not be compared: ${message}` })
-        return null
+      for (let tries = 1; ; tries++) {
+        try {
+          return host.overstepped(input, await workspace.overstepped(enclosed(input)))
+        } catch (error) {
+          const { message } = toErrorData(error)
+          host.log({ issue: input.key, run: input.runId, message: `What lies beside its worktree could not be compared: ${message}` })
+          if (error instanceof RetryableError && tries < 3) await new Promise<void>((resolve) => void host.after(tries * 1_000, resolve))
+          // Else whoever makes it unreadable would not be found out.
+          else
+            return host.overstepped(input, {
+              certain: [{ what: `what lies beside its worktree (${message})`, from: null, to: null }],
+              doubtful: [],
+              beside: [],
+            })
+        }
       }
     },
     onLine: ({ project, issue, runId }, line) => host.onLine({ project, key: issue, runId, line }),

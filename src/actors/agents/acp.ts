@@ -317,9 +317,11 @@ function createTalk(options: AcpOptions, host: TalkHost): Talk {
       if (prompt === undefined || agent?._meta?.steering?.supported !== true) return false
       const _meta = { steering: { idleBehavior: 'promptRequired' } }
       const params = { sessionId: session, prompt: [{ type: 'text', text }], _meta }
-      // Else the nudge of an agent that only talks would be its progress, again and again.
-      progress.cut()
-      return (await rpc.request('_session/steering', params, steeringAnswer)).outcome === 'injected'
+      const goOn = progress.cut()
+      const asked = rpc.request('_session/steering', params, steeringAnswer).then(({ outcome }) => outcome === 'injected')
+      const isTaken = await asked.catch((error: unknown) => (goOn(), Promise.reject(error as Error)))
+      if (!isTaken) goOn()
+      return isTaken
     },
     async interrupt() {
       if (prompt === undefined) return

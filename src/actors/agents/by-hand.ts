@@ -58,8 +58,7 @@ function codexLine(
 ): string {
   const roots = sandbox === 'workspace-write' ? writableRoots(worktree, branch) : []
   const args = [
-    // What the base branch tells agents is in the conversation: a change does not instruct the one that makes it.
-    ...(thread === null ? [] : ['resume', thread, '-c', 'project_doc_max_bytes=0']),
+    ...(thread === null ? [] : ['resume', thread]),
     ...['--cd', worktree, '--sandbox', sandbox, '--ask-for-approval', 'on-request'],
     ...['-c', `sandbox_workspace_write.writable_roots=${JSON.stringify(roots)}`],
     ...['-c', `sandbox_workspace_write.network_access=${network}`],

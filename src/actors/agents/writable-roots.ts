@@ -1,18 +1,13 @@
 // What a sandboxed agent has to be able to write beside its worktree, so that `git commit` works there, and nothing else of the clone.
 
-import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { mkdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { partsOf, type WorktreeParts } from '../git-link.ts'
 
-/** The worktree's own part of its clone, and the clone: real paths. Null where the folder is no worktree of a clone, or cannot be read. */
-export function gitFoldersOf(worktree: string): { own: string; clone: string } | null {
-  try {
-    const link = readFileSync(join(worktree, '.git'), 'utf8')
-    const own = realpathSync(resolve(worktree, /^gitdir: (.+)$/m.exec(link)![1]!))
-    const isPart = existsSync(join(own, 'commondir'))
-    return { own, clone: isPart ? realpathSync(resolve(own, readFileSync(join(own, 'commondir'), 'utf8').trim())) : own }
-  } catch {
-    return null // a clone, whose .git is a folder, or nothing that can be read
-  }
+/** Null where the folder is no worktree of a clone. */
+export function gitFoldersOf(worktree: string): WorktreeParts | null {
+  const parts = partsOf(worktree)
+  return 'own' in parts ? parts : null
 }
 
 /**

@@ -3,11 +3,13 @@
 
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, isAbsolute, join, relative } from 'node:path'
+import { FatalError } from '../../errors.ts'
 import { git } from '../git.ts'
+import { partsOf } from '../git-link.ts'
 import type { Overstepped } from '../ports.ts'
 import { readAllRefs } from '../read-refs.ts'
 import { settingsIn, type Setting } from './clone.ts'
-import { commonFolderOf, gitEnvironment, ownFolderOf, type Place } from './place.ts'
+import { gitEnvironment, type Place } from './place.ts'
 
 export interface BoundaryOptions {
   now: () => number
@@ -69,16 +71,14 @@ export function createBoundary({ now, userRepository, movedRefs, takenOut }: Bou
     return found
   }
 
-  /** To be called when no process of the agent is left. */
+  /** To be called when no process of the agent is left; again where it throws. */
   async function end(turn: Turn): Promise<Overstepped> {
     const known = turns.get(idOf(turn.place))
-    try {
-      return known === undefined ? nothing : await compare(turn, known.before)
-    } finally {
-      use(turn)
-      turns.delete(idOf(turn.place))
-      forget(turn)
-    }
+    const found = known === undefined ? nothing : await compare(turn, known.before)
+    use(turn)
+    turns.delete(idOf(turn.place))
+    forget(turn)
+    return found
   }
 
   /** No turn of the issue is to be compared any more. */
@@ -94,9 +94,12 @@ export function createBoundary({ now, userRepository, movedRefs, takenOut }: Bou
     if (after.head !== before.clone.head) {
       found.certain.push({ what: 'HEAD of the clone', from: before.clone.head?.trim() ?? null, to: after.head?.trim() ?? null })
     }
-    const own = ownFolderOf(place)
-    const common = own === null ? place.clone : commonFolderOf(own)
-    if (common !== place.clone) found.certain.push({ what: 'the clone of the worktree', from: place.clone, to: common })
+    const parts = partsOf(place.path)
+    // A reviewer has not been in it.
+    if ('redirects' in parts && parts.redirects && turn.branch !== null) {
+      found.certain.push({ what: 'what says to git which repository the worktree belongs to', from: null, to: null })
+    }
+    const own = 'own' in parts && parts.clone === place.clone ? parts.own : null
     const isGrave = graveIn(place.path)
     // What another issue's verification has put right meanwhile was there all the same.
     const set = [...(await newSettings(before.clone.config, after.config)), ...takenOut(place.clone, before.at)].filter(isGrave)
@@ -110,7 +113,13 @@ export function createBoundary({ now, userRepository, movedRefs, takenOut }: Bou
       const isOwn = to !== null && (await made()).has(to)
       found[isOwn ? 'certain' : 'doubtful'].push({ what: `${ref} of the clone`, from, to })
     }
-    if (before.user !== null) await compareUser(before.user, found, made, isGrave)
+    if (before.user !== null) {
+      const { path } = before.user
+      await compareUser(before.user, found, made, isGrave).catch((error: unknown) => {
+        if (!(error instanceof FatalError)) throw error
+        found.doubtful.push({ what: `${path}, which cannot be read any more`, from: null, to: null })
+      })
+    }
     return found
   }
 
@@ -197,7 +206,10 @@ const leaves = (folder: string, path: string): boolean => {
 /** What the turn has committed: by its worktree, or where that is none any more by its branch. */
 async function commitsOf({ place, branch }: Turn, own: string | null, { clone }: Before): Promise<Set<string>> {
   if (branch === null) return new Set()
-  const before = [...new Set(Object.values(clone.heads))]
+  // A branch may lead to nothing: of somebody else's making, and no reason to see nothing.
+  const heads = [...new Set(Object.values(clone.heads))]
+  const known = await git(['cat-file', '--batch-check'], { cwd: place.clone, input: `${heads.join('\n')}\n` })
+  const before = heads.filter((_, n) => known.stdout.split('\n')[n]?.includes(' commit '))
   const { exitCode, stdout } = await git(
     [
       'rev-list',

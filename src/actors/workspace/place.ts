@@ -1,8 +1,9 @@
 // Where an issue's worktree is, and whether what is there is still that worktree: judged from its files, without running git.
 
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { FatalError, toErrorData } from '../../errors.ts'
+import { partsOf, readLine, realPath, registeredPath } from '../git-link.ts'
 
 export interface Place {
   project: string
@@ -58,26 +59,13 @@ export function lookAt({ path, clone }: Place): Standing {
   const broken = (reason: string): Standing => ({ kind: 'broken', reason, isFolder: true })
   const link = lstatSync(join(path, '.git'), { throwIfNoEntry: false })
   if (!link) return broken(`${path}/.git was deleted`)
-  if (!link.isFile() || link.size > 65_536) return broken(`${path}/.git was replaced`)
-  const gitFolder = ownFolderOf({ path, clone })
-  if (gitFolder === null) return broken(`${path}/.git does not lead to our clone`)
-  if (registeredPath(gitFolder) !== join(path, '.git')) return broken(`${path} is not registered as a worktree of our clone`)
-  if (commonFolderOf(gitFolder) !== clone) return broken(`git is told that the repository of ${path} is another one than our clone`)
+  if (!link.isFile()) return broken(`${path}/.git was replaced`)
+  const parts = partsOf(path)
+  if ('broken' in parts) return broken(`${path}${parts.broken}`)
+  if (parts.clone !== clone) return broken(`${path}/.git does not lead to our clone`)
+  const gitFolder = parts.own
   if (!existsSync(join(gitFolder, 'HEAD'))) return broken(`the HEAD of ${path} was deleted`)
   return { kind: 'worktree', gitFolder }
-}
-
-/** The worktree's own part of our clone, by the link in it; null where that leads elsewhere or is none. */
-export function ownFolderOf({ path, clone }: Pick<Place, 'path' | 'clone'>): string | null {
-  const named = /^gitdir: (.+)$/m.exec(read(join(path, '.git')) ?? '')?.[1]
-  const folder = named === undefined ? null : realPath(resolve(path, named))
-  return folder !== null && dirname(folder) === join(clone, 'worktrees') ? folder : null
-}
-
-/** Where git finds the clone from a worktree's own part of it: an agent may write there. Null where nothing says it. */
-export function commonFolderOf(gitFolder: string): string | null {
-  const written = read(join(gitFolder, 'commondir'))?.trim()
-  return written ? (realPath(resolve(gitFolder, written)) ?? resolve(gitFolder, written)) : null
 }
 
 /**
@@ -89,14 +77,6 @@ export const gitEnvironment = ({ path, clone }: Pick<Place, 'path' | 'clone'>, g
   GIT_COMMON_DIR: clone,
   GIT_WORK_TREE: path,
 })
-
-/** The .git file that a worktree's git folder says it belongs to; null when it says none. */
-function registeredPath(gitFolder: string): string | null {
-  const written = read(join(gitFolder, 'gitdir'))?.trim()
-  if (!written) return null
-  const path = resolve(gitFolder, written)
-  return join(realPath(dirname(path)) ?? dirname(path), '.git')
-}
 
 /** The git folders of our clone that are registered for this place, of a worktree that is there or of one that was deleted. */
 export function registrationsOf({ path, clone }: Place): string[] {
@@ -128,18 +108,18 @@ export function forgetOperation(gitFolder: string): void {
 
 /** The branch that a rebase in progress will put back on HEAD. */
 export function rebasedBranch(gitFolder: string): string | null {
-  const name = read(join(gitFolder, 'rebase-merge/head-name')) ?? read(join(gitFolder, 'rebase-apply/head-name'))
+  const name = readLine(join(gitFolder, 'rebase-merge/head-name')) ?? readLine(join(gitFolder, 'rebase-apply/head-name'))
   return name?.trim().replace(/^refs\/heads\//, '') ?? null
 }
 
 /** The ref of the branch that a worktree's HEAD names; null when it names a commit. */
 export function branchIn(gitFolder: string): string | null {
-  return /^ref: (refs\/heads\/\S+)$/.exec(read(join(gitFolder, 'HEAD'))?.trim() ?? '')?.[1] ?? null
+  return /^ref: (refs\/heads\/\S+)$/.exec(readLine(join(gitFolder, 'HEAD'))?.trim() ?? '')?.[1] ?? null
 }
 
 /** The commit of a HEAD that names no branch. */
 export function detachedHead(gitFolder: string): string | null {
-  return /^[0-9a-f]{40,64}$/.exec(read(join(gitFolder, 'HEAD'))?.trim() ?? '')?.[0] ?? null
+  return /^[0-9a-f]{40,64}$/.exec(readLine(join(gitFolder, 'HEAD'))?.trim() ?? '')?.[0] ?? null
 }
 
 /** Moves what is at the issue's place to `.damaged-KEY-N` beside it; answers the new path. Nothing is deleted. */
@@ -180,21 +160,5 @@ function move(from: string, to: string): void {
     renameSync(from, to)
   } catch (cause) {
     throw new FatalError('worktree-stuck', `${from} cannot be moved to ${to}: ${toErrorData(cause).message}.`, { cause })
-  }
-}
-
-function read(path: string): string | null {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return null // not there, or not a file: the caller asks what it says, and it says nothing
-  }
-}
-
-function realPath(path: string): string | null {
-  try {
-    return realpathSync(path)
-  } catch {
-    return null // it leads nowhere
   }
 }

@@ -7,12 +7,13 @@ import { lstat, mkdir, rm } from 'node:fs/promises'
 import { dirname, join, posix } from 'node:path'
 import { FatalError } from '../../errors.ts'
 import { git } from '../git.ts'
+import { readLine } from '../git-link.ts'
 import type { Finding, ReviewCheckouts, ReviewRequest } from '../ports.ts'
 import { childEnvironment, runProcess } from '../process.ts'
 import { readRefs } from '../read-refs.ts'
 import { pushUrl } from './clone.ts'
 import { createLook } from './inspection.ts'
-import { placeOf } from './place.ts'
+import { branchIn, detachedHead, placeOf } from './place.ts'
 
 const copyTimeout = 600_000
 
@@ -190,12 +191,12 @@ function tooLarge(error: unknown): string {
 async function headOf({ path }: ReviewPlace): Promise<string> {
   const stats = await lstat(path).catch(ignoreAbsent)
   if (stats === undefined) throw new FatalError('worktree-missing', `The checkout ${path} was deleted.`)
-  const env = { GIT_DIR: join(path, '.git') } // without it, git would look for a repository further up
-  const { exitCode, stdout } = stats.isDirectory()
-    ? await git(['rev-parse', '--verify', '--quiet', 'HEAD^{commit}'], { cwd: path, env, allow: [0, 1, 128] })
-    : { exitCode: 1, stdout: '' }
-  if (exitCode !== 0) throw new FatalError('worktree-broken', `The checkout ${path} cannot be read by git any more.`)
-  return stdout.trim()
+  // From the files: git would take settings of the checkout, which the reviewer can write.
+  const gitFolder = join(path, '.git')
+  const ref = stats.isDirectory() ? branchIn(gitFolder) : null
+  const head = ref === null ? detachedHead(gitFolder) : (/^[0-9a-f]{40,64}(?=\n$)/.exec(readLine(join(gitFolder, ref)) ?? '')?.[0] ?? null)
+  if (head === null) throw new FatalError('worktree-broken', `The checkout ${path} is not at a commit any more.`)
+  return head
 }
 
 /** `dirty`: paths of the head that are other ones now; `left`: what is there beside them. An index of our own: the checkout's can lie. */

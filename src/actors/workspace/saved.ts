@@ -5,6 +5,7 @@ import { copyFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { git, missingGitIdentity } from '../git.ts'
 import type { Place } from './place.ts'
+import { strangeSubmodule, submodulesIn } from './submodules.ts'
 
 export interface Snapshot {
   /** Where the files are. */
@@ -27,7 +28,9 @@ export async function saveSnapshot(place: Place, snapshot: Snapshot): Promise<st
   const env = { ...snapshot.env, GIT_INDEX_FILE: index }
   try {
     if (snapshot.index !== null) await copyFile(snapshot.index, index).catch(() => {}) // without it git reads every file
-    const excluded = exclude.map((path) => `:(top,exclude,literal)${path.replace(/\/$/, '')}`)
+    // Git would ask those of the index whether they have changed, by their own settings.
+    const others = snapshot.index === null || (await strangeSubmodule(cwd)) === null ? [] : await submodulesIn(cwd)
+    const excluded = [...exclude, ...others].map((path) => `:(top,exclude,literal)${path.replace(/\/$/, '')}`)
     await git(
       [
         '-c',

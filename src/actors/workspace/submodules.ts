@@ -1,17 +1,18 @@
 // Whether the submodules of a worktree may go with it. An agent can write all of their repositories, settings included, and git runs
 // programs that settings name: so the settings are read before git is asked anything there.
 
-import { existsSync, readFileSync, statSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { existsSync, lstatSync } from 'node:fs'
+import { isAbsolute, join } from 'node:path'
 import { git } from '../git.ts'
-import { settingsIn } from './clone.ts'
+import { gitLinkOf, readLine, realPath } from '../git-link.ts'
+import { settingsIn, type Setting } from './clone.ts'
 
 /** What `git submodule` and git-lfs write, and what names no program. */
 const known = [
-  /^core\.(?:repositoryformatversion|filemode|bare|worktree|symlinks|ignorecase|precomposeunicode|logallrefupdates)$/,
+  /^core\.(?:repositoryformatversion|filemode|bare|symlinks|ignorecase|precomposeunicode|logallrefupdates|sparsecheckout|sparsecheckoutcone)$/,
   /^(?:remote\..*\.(?:url|fetch|tagopt)|branch\..*\.(?:remote|merge|rebase)|submodule\..*\.(?:url|active)|submodule\.active)$/,
   /^(?:user|author|committer)\.(?:name|email)$/,
-  /^lfs\.(?:repositoryformatversion|.*\.access)$/,
+  /^(?:lfs\.(?:repositoryformatversion|.*\.(?:access|locksverify))|extensions\.objectformat)$/,
 ]
 
 /** More submodules than this are not looked at. */
@@ -26,13 +27,10 @@ export async function strangeSubmodule(worktree: string): Promise<string | null>
   for (let looked = 0; open.length > 0; looked++) {
     if (looked > most) return `it has more than ${most} submodules`
     const { folder, name } = open.pop()!
-    // Reads the index alone, which names no program.
-    const { stdout } = await git(['ls-files', '--stage', '-z'], { cwd: folder })
-    for (const [, path] of stdout.matchAll(/(?:^|\0)160000 \w+ \d\t([^\0]+)/g)) {
-      const inner = { folder: join(folder, path!), name: join(name, path!) }
-      const repository = repositoryOf(inner.folder)
-      if (repository === null) continue
-      const strange = existsSync(join(repository, 'commondir')) ? 'another repository' : await strangeSetting(repository)
+    for (const path of await submodulesIn(folder)) {
+      const inner = { folder: join(folder, path), name: join(name, path) }
+      if (lstatSync(join(inner.folder, '.git'), { throwIfNoEntry: false }) === undefined) continue
+      const strange = await strangeIn(inner.folder)
       if (strange !== null) return `the submodule ${inner.name} has ${strange}, which may be of an agent`
       open.push(inner)
     }
@@ -40,21 +38,24 @@ export async function strangeSubmodule(worktree: string): Promise<string | null>
   return null
 }
 
-/** As git finds it; null for a submodule that is not initialised. */
-function repositoryOf(folder: string): string | null {
-  const link = join(folder, '.git')
-  const stats = statSync(link, { throwIfNoEntry: false })
-  if (stats === undefined) return null
-  if (stats.isDirectory()) return link
-  const named = /^gitdir: (.+)$/m.exec(readFileSync(link, 'utf8'))?.[1]
-  return named === undefined ? null : resolve(folder, named)
+/** The paths of those that the index has, of a repository whose settings are known. */
+export async function submodulesIn(folder: string): Promise<string[]> {
+  const { stdout } = await git(['ls-files', '--stage', '-z'], { cwd: folder })
+  return [...stdout.matchAll(/(?:^|\0)160000 \w+ \d\t([^\0]+)/g)].map(([, path]) => path!)
 }
 
-async function strangeSetting(repository: string): Promise<string | null> {
-  const file = join(repository, 'config')
-  const settings = existsSync(file) ? await settingsIn(readFileSync(file, 'utf8')) : []
+async function strangeIn(folder: string): Promise<string | null> {
+  const link = join(folder, '.git')
+  const repository = lstatSync(link).isDirectory() ? link : gitLinkOf(folder)
+  // With a `commondir` git would read the settings of yet another one.
+  if (repository === null || existsSync(join(repository, 'commondir'))) return 'a link to another repository'
+  const text = readLine(join(repository, 'config'))
+  const settings = text === null ? null : await settingsIn(text)
   if (settings === null) return 'settings that git cannot read'
-  const strange = settings.find(([name]) => !known.some((pattern) => pattern.test(name)))
+  // Elsewhere other submodules would be found than those that are looked at.
+  const isOwn = ([name, value]: Setting): boolean =>
+    name === 'core.worktree' && realPath(isAbsolute(value) ? value : `${repository}/${value}`) === realPath(folder)
+  const strange = settings.find((setting) => !known.some((pattern) => pattern.test(setting[0])) && !isOwn(setting))
   return strange === undefined ? null : `the setting ${strange[0]}`
 }
 

@@ -1,6 +1,8 @@
 // What a branch and its worktree hold already, in the words of git: for an agent that takes the work over from another conversation.
 
+import { FatalError } from '../../errors.ts'
 import { git } from '../git.ts'
+import { partsOf } from '../git-link.ts'
 import { statusOf } from './status.ts'
 
 export interface WorkSoFar {
@@ -15,8 +17,10 @@ export interface WorkSoFar {
 /** Commits that are read; nobody is told of more. */
 const mostCommits = 50
 
-/** `base` as git names it. Read-only. Throws as `git`. */
+/** `base` as git names it. Read-only. Throws FatalError `worktree-broken`, and as `git`. */
 export async function workSoFar(worktree: string, base: string): Promise<WorkSoFar> {
+  const parts = partsOf(worktree)
+  if ('broken' in parts) throw new FatalError('worktree-broken', `${worktree}${parts.broken}.`)
   const at = { cwd: worktree, timeout: 60_000 }
   const [log, changed, status] = await Promise.all([
     git(['log', '--no-merges', `--max-count=${mostCommits}`, '--format=%h %s', `${base}..HEAD`], at),

@@ -187,9 +187,8 @@ async function reset(place: Place, branch: string, target: string, gitFolder: st
   const { path } = place
   const operation = operationIn(gitFolder)
   if (operation !== null) {
-    // `--quit` keeps an autostash of the operation where `git stash list` shows it.
-    const quit = operation === 'bisect' ? ['bisect', 'reset', 'HEAD'] : [operation, '--quit']
-    await git(quit, { cwd: path, allow: [0, 1, 128, 129] })
+    // `--quit` keeps an autostash of the operation where `git stash list` shows it. A bisection has none, and to end it asks submodules.
+    if (operation !== 'bisect') await git([operation, '--quit'], { cwd: path, allow: [0, 1, 128, 129] })
     forgetOperation(gitFolder)
   }
   const options = ['checkout', '--quiet', '--force', '--ignore-other-worktrees', '--no-track', '-B', branch, target, '--']

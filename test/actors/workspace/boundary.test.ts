@@ -92,6 +92,16 @@ describe('certain is', () => {
     expect(await end()).toMatchObject({ certain: [{ what: `refs/heads/${other.branch} of the clone`, to: head }], doubtful: [] })
   })
 
+  it('the same where a branch leads to nothing, as another agent may have left it', async () => {
+    const { path, clone, commits, workspace } = await begun()
+    await workspace.overstepped(turn)
+    writeFileSync(join(clone, 'refs/heads/signalbox/nothing'), `${'1'.repeat(40)}\n`)
+    await workspace.enclose(turn)
+    const head = commits()
+    run(path, 'update-ref', `refs/heads/${other.branch}`, head)
+    expect(whats((await workspace.overstepped(turn)).certain)).toEqual([`refs/heads/${other.branch} of the clone`])
+  })
+
   it('a branch of the user’s repository that gets them, as they are or merged', async () => {
     const { user, path, commits, end } = await begun()
     run(user, 'checkout', '--quiet', '-b', 'elsewhere')
@@ -148,7 +158,7 @@ describe('certain is', () => {
     const mine = `${clone}.mine`
     cpSync(clone, mine, { recursive: true })
     writeFileSync(join(run(path, 'rev-parse', '--absolute-git-dir'), 'commondir'), mine)
-    expect(await end()).toMatchObject({ certain: [{ what: 'the clone of the worktree', from: clone, to: mine }] })
+    expect(whats((await end()).certain)).toEqual(['what says to git which repository the worktree belongs to'])
   })
 
   it('all of this of a reviewer too, who has no branch', async () => {

@@ -5,7 +5,10 @@ import { workSoFar } from '../../../src/actors/workspace/work-so-far.ts'
 import { makeRepository, run, temporaryFolder, write } from '../repository.ts'
 
 test('what a branch holds: its commits, what they and the worktree have changed, and what of that is not committed', async () => {
-  const folder = makeRepository(join(temporaryFolder(), 'worktree'))
+  const home = temporaryFolder()
+  makeRepository(join(home, 'clone'))
+  const folder = join(home, 'worktree')
+  run(join(home, 'clone'), 'worktree', 'add', '--quiet', '-b', 'work', folder)
   const commit = (subject: string) => {
     run(folder, 'add', '--all')
     run(folder, 'commit', '--quiet', '--message', subject)
@@ -27,7 +30,10 @@ test('what a branch holds: its commits, what they and the worktree have changed,
   expect(uncommitted.toSorted()).toEqual(['new/file.txt', 'old.txt', 'ü.txt'])
 })
 
-test('what git does not know is refused', async () => {
-  const folder = makeRepository(join(temporaryFolder(), 'worktree'))
+test('what git does not know is refused, and what is no worktree', async () => {
+  const clone = makeRepository(join(temporaryFolder(), 'clone'))
+  await expect(workSoFar(clone, 'HEAD')).rejects.toMatchObject({ code: 'worktree-broken' })
+  const folder = `${clone}-worktree`
+  run(clone, 'worktree', 'add', '--quiet', folder)
   await expect(workSoFar(folder, 'origin/missing')).rejects.toMatchObject({ name: expect.stringMatching(/Error$/) })
 })

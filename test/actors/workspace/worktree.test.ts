@@ -1,12 +1,26 @@
 // What is read of a worktree, saved of it, and when it may go; and the prepare hook.
 
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, cpSync, existsSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { attempt, bareEnvironment, commit, isAlive, makeRepository, read, run, show, temporaryFolder, write } from '../repository.ts'
 import { createLook } from '../../../src/actors/workspace/inspection.ts'
+import { writableRoots } from '../../../src/actors/agents/writable-roots.ts'
+import { workSoFar } from '../../../src/actors/workspace/work-so-far.ts'
 import { gitEnvironment } from '../../../src/actors/workspace/place.ts'
 import { statusOf } from '../../../src/actors/workspace/status.ts'
 import { branch, request, world } from './fixture.ts'
@@ -59,23 +73,91 @@ test('to look for it changes nothing; a worktree that is gone has none', async (
   await expect(workspace.lastChange(request)).rejects.toMatchObject({ code: 'worktree-missing' })
 })
 
-test('what an agent says to git while it works, to run a program of its own, is not heard', async () => {
-  const { prepare, path, workspace, clone } = world()
+/** What an agent can write in its worktree's own part of the clone, or in the link to it, so that git takes settings of the agent's own. */
+const redirections: [name: string, redirect: (place: { path: string; clone: string; own: string; program: string }) => void][] = [
+  [
+    'a commondir that leads elsewhere',
+    ({ clone, own, program }) => writeFileSync(join(own, 'commondir'), `${clonedFor(clone, program)}\n`),
+  ],
+  [
+    'a commondir that begins with a space',
+    ({ clone, own, program }) => {
+      mkdirSync(join(own, ' ..'))
+      cpSync(clonedFor(clone, program), own, { recursive: true, filter: (file) => !/\/(HEAD|worktrees)$/.test(file) })
+      writeFileSync(join(own, 'commondir'), ' ../..\n')
+    },
+  ],
+  [
+    'a link with a line break in it',
+    ({ path, clone, own, program }) => {
+      cpSync(clonedFor(clone, program), join(own, '\nevil'), { recursive: true })
+      for (const file of ['HEAD', 'index']) cpSync(join(own, file), join(own, '\nevil', file))
+      writeFileSync(join(own, '\nevil/objects/info/alternates'), `${clone}/objects\n`)
+      writeFileSync(join(path, '.git'), `gitdir: ${own}/\nevil\n`)
+    },
+  ],
+  [
+    'settings of the worktree alone, where the clone has some',
+    ({ clone, own, program }) => {
+      run(clone, 'config', 'extensions.worktreeConfig', 'true')
+      writeFileSync(join(own, 'config.worktree'), `[core]\n\tbare = false\n[filter "mine"]\n\tclean = ${program}\n`)
+    },
+  ],
+]
+
+function clonedFor(clone: string, program: string): string {
+  const mine = `${clone}.mine`
+  cpSync(clone, mine, { recursive: true })
+  run(mine, 'config', 'core.bare', 'false')
+  run(mine, 'config', 'filter.mine.clean', program)
+  return mine
+}
+
+test.each(redirections)('%s, with which git would run a program of the agent, is seen before git is asked', async (_, redirect) => {
+  const { prepare, path, workspace, clone, inspect } = world()
+  const { head } = await prepare()
+  const own = run(path, 'rev-parse', '--absolute-git-dir')
+  // Without a space in its path, which git would part.
+  const at = mkdtempSync('/tmp/signalbox-ran-')
+  onTestFinished(() => rmSync(at, { recursive: true }))
+  const ran = join(at, 'ran')
+  writeFileSync(join(at, 'program'), `#!/bin/sh\ntouch ${ran}\ncat\n`, { mode: 0o755 })
+  write(path, { '.gitattributes': '* filter=mine\n', 'readme.md': 'changed\n' })
+  redirect({ path, clone, own, program: join(at, 'program') })
+  attempt(path, 'status')
+  expect(existsSync(ran)).toBe(true)
+  rmSync(ran)
+  write(path, { 'readme.md': 'changed again\n' })
+  await expect(workspace.lastChange(request)).rejects.toMatchObject({ code: 'worktree-broken' })
+  await expect(inspect(head)).rejects.toMatchObject({ code: 'worktree-broken' })
+  await expect(workSoFar(path, 'origin/trunk')).rejects.toMatchObject({ code: 'worktree-broken' })
+  expect(writableRoots(path, branch)).toEqual([])
+  await workspace.uncommitted(request)
+  await workspace.save({ ...request, reason: 'to keep it' })
+  expect(await workspace.remove({ ...request, landed: head })).toMatchObject({ removed: false })
+  await prepare()
+  expect(existsSync(ran)).toBe(false)
+})
+
+test('what is written to that end between a look and git is not heard while the agent is at work', async () => {
+  const { prepare, path, clone } = world()
   await prepare()
   const own = run(path, 'rev-parse', '--absolute-git-dir')
   const ran = join(temporaryFolder(), 'ran')
-  const mine = `${clone}.mine`
-  cpSync(clone, mine, { recursive: true })
-  run(mine, 'config', 'filter.mine.clean', `touch '${ran}'; cat`)
   write(path, { '.gitattributes': '* filter=mine\n', 'readme.md': 'changed\n' })
-  writeFileSync(join(own, 'commondir'), `${mine}\n`)
-  run(path, 'status')
-  expect(existsSync(ran)).toBe(true)
-  rmSync(ran)
-  await expect(workspace.lastChange(request)).rejects.toMatchObject({ code: 'worktree-broken' })
-  // As one that is written between our look at it and git's.
+  writeFileSync(join(own, 'commondir'), clonedFor(clone, `touch '${ran}'; cat`))
   await statusOf(path, { env: gitEnvironment({ path, clone }, own) })
   expect(existsSync(ran)).toBe(false)
+  await statusOf(path)
+  expect(existsSync(ran)).toBe(true)
+})
+
+test('a worktree that is sparse is one all the same', async () => {
+  const { prepare, path, inspect } = world()
+  const { head } = await prepare()
+  run(path, 'sparse-checkout', 'set', 'src')
+  expect(await inspect(head)).toMatchObject({ head })
+  expect(await prepare({ keep: true })).toMatchObject({ head })
 })
 
 // --- inspect -------------------------------------------------------------------------------------
@@ -515,8 +597,17 @@ test.each([
       writeFileSync(join(run(lib, 'rev-parse', '--absolute-git-dir'), 'commondir'), join(mine, '.git'))
     },
   ],
+  [
+    'of the settings that a line break in its link leads to',
+    (lib: string, program: string) => {
+      cpSync(join(lib, '.git'), `${lib}-good/\nevil`, { recursive: true })
+      renameSync(join(lib, '.git'), `${lib}-good/good`)
+      run(`${lib}-good/\nevil`, 'config', 'filter.mine.clean', program)
+      writeFileSync(join(lib, '.git'), `gitdir: ${lib}-good/\nevil`)
+    },
+  ],
 ])('a submodule keeps the worktree where git would run a program %s, which it does not', async (_, program) => {
-  const { path, remove, publish, prepare } = world()
+  const { path, clone, remove, publish, prepare, workspace } = world()
   await prepare()
   const lib = makeRepository(join(path, 'lib'), { 'lib.txt': 'lib', '.gitattributes': '* filter=mine\n' })
   run(path, 'add', 'lib')
@@ -525,6 +616,11 @@ test.each([
   const ran = join(temporaryFolder(), 'ran')
   program(lib, `touch '${ran}'; cat`)
   write(lib, { 'lib.txt': 'big' })
+  // Nor is it run by what keeps uncommitted work, which is kept.
+  write(path, { 'uncommitted.txt': 'precious' })
+  const saved = await workspace.save({ ...request, reason: 'to keep it' })
+  expect(show(clone, saved!, 'uncommitted.txt')).toBe('precious')
+  rmSync(join(path, 'uncommitted.txt'))
   expect(await remove()).toEqual({ removed: false, reason: expect.stringMatching(/^the submodule lib has .*, which may be of an agent$/) })
   expect(existsSync(ran)).toBe(false)
   // Which it would have been.

@@ -12,8 +12,11 @@ export interface Progress {
   take: (update: Update) => void
   /** All that has been said of a tool call. */
   call: (update: ToolCall) => ToolCall
-  /** What is being said is cut off by a text of ours: that it ends is no news. */
-  cut: () => void
+  /**
+   * What is being said is cut off by a text of ours, and what it says to that is no news either, until it does something: else a nudge
+   * would be the progress of an agent that only talks. Answers what takes it back.
+   */
+  cut: () => () => void
   /** The last message, as far as it has come. */
   words: () => string
 }
@@ -34,7 +37,8 @@ const inside = (paths: string[], worktree: string): string[] =>
 export function createProgress(worktree: string, tell: (progress: Told) => void): Progress {
   const calls = new Map<string, ToolCall & { isTold: boolean; isOver: boolean }>()
   const sum = createDiffSum()
-  let speech: { kind: 'message' | 'thought'; id: string | null; text: string; isCut: boolean } | null = null
+  let speech: { kind: 'message' | 'thought'; id: string | null; text: string } | null = null
+  let isCut = false
   let words = ''
 
   const say = (line: string, item: Told['item'], more: Partial<Told> = {}): void => {
@@ -43,7 +47,7 @@ export function createProgress(worktree: string, tell: (progress: Told) => void)
 
   /** Something else begins: what was being said is now said. An answer is no news, it comes with the result. */
   function endSpeech(): void {
-    if (speech?.isCut) return void (speech = null)
+    if (isCut) return void (speech = null)
     if (speech?.kind === 'message' && !/^\s*(\{|```)/.test(speech.text)) say(firstLine(speech.text), 'message')
     if (speech?.kind === 'thought') say(firstLine(speech.text), 'reasoning')
     speech = null
@@ -53,8 +57,8 @@ export function createProgress(worktree: string, tell: (progress: Told) => void)
     if (content.text === undefined) return
     if (speech === null || speech.kind !== kind || speech.id !== messageId) {
       endSpeech()
-      speech = { kind, id: messageId, text: '', isCut: false }
-      if (kind === 'thought') say('thinks', 'reasoning') // it may take long
+      speech = { kind, id: messageId, text: '' }
+      if (kind === 'thought' && !isCut) say('thinks', 'reasoning') // it may take long
     }
     speech.text += content.text
     if (kind === 'message') words = speech.text
@@ -107,18 +111,22 @@ export function createProgress(worktree: string, tell: (progress: Told) => void)
           return onChunk('thought', told)
         case 'tool_call':
           endSpeech()
+          isCut = false
           return onCall(told)
         case 'tool_call_update':
           return onCall(told)
         case 'plan': {
           endSpeech()
+          isCut = false
           return say(firstLine(told.entries.find(({ status }) => status === 'in_progress')?.content ?? ''), 'plan')
         }
       }
     },
     call: merge,
     cut() {
-      if (speech !== null) speech.isCut = true
+      const before = isCut
+      isCut = true
+      return () => void (isCut = before)
     },
     words: () => words,
   }

@@ -70,7 +70,7 @@ const otherName = 'worktrees-for-claude'
  */
 export function linkByOtherName(worktree: string): void {
   const folders = gitFoldersOf(worktree)
-  if (folders === null || folders.own === folders.clone) return
+  if (folders === null) return
   const { own, clone } = folders
   const wanted = `gitdir: ${join(clone, otherName, basename(own))}\n`
   const link = join(worktree, '.git')
