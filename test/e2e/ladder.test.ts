@@ -1,5 +1,6 @@
 // The two clocks and what follows when one has run out, with the real agents, whose model is silent, talks without end, or waits for a
-// command that takes long. What is done about it is seen in the facts of the run and at the model.
+// command that takes long. What is done about it is seen in the facts of the run and at the model. Each night, and not beside other tests:
+// seconds decide here, and sixteen agents are started at once. The same with a command as agent: stall.test.ts.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -109,7 +110,9 @@ const ladderOf = (name: RealAgent): string[] => [
   'interrupting',
 ]
 
-describe.concurrent('the clock of progress, with the real', () => {
+const isNightly = process.env['SIGNALBOX_NIGHTLY'] !== undefined
+
+describe.runIf(isNightly).concurrent('the clock of progress, with the real', () => {
   let place: Place
   beforeAll(async () => {
     place = await placeOf('progress', { progress: `${clocks.progress}ms`, nudge: `${clocks.nudge}ms`, stalls: 1 })
@@ -158,7 +161,7 @@ describe.concurrent('the clock of progress, with the real', () => {
   )
 })
 
-describe.concurrent('the clock of signs of life, with the real', () => {
+describe.runIf(isNightly).concurrent('the clock of signs of life, with the real', () => {
   let place: Place
   beforeAll(async () => {
     place = await placeOf('signal', { progress: '300s', signal: `${clocks.signal}ms` })

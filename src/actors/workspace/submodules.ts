@@ -40,7 +40,7 @@ export async function strangeSubmodule(worktree: string): Promise<string | null>
 
 /** The paths of those that the index has, of a repository whose settings are known. */
 export async function submodulesIn(folder: string): Promise<string[]> {
-  const { stdout } = await git(['ls-files', '--stage', '-z'], { cwd: folder })
+  const { stdout } = await git(['ls-files', '--stage', '-z'], { cwd: folder, limit: 2 ** 29, timeout: 120_000 })
   return [...stdout.matchAll(/(?:^|\0)160000 \w+ \d\t([^\0]+)/g)].map(([, path]) => path!)
 }
 
