@@ -227,27 +227,23 @@ test.each(kinds)(
   patience,
 )
 
-test.each(kinds)(
-  'F05: the real %s that does not hear the interrupt, nor a SIGTERM, is killed after its grace, and can be gone on with',
-  async (name) => {
-    const { world, alice, folder, scenario } = await worldOf(name, true)
-    const title = 'Do not hear'
-    alice.createIssue({ title, delegate: true })
-    const request = await untilAsked(scenario, title, world.log)
-    const since = performance.now()
-    expect((await world.act('ENG-1', { action: 'stop' })).status).toBe(202)
-    await world.untilIssue('ENG-1', isSettled)
-    const took = performance.now() - since
-    // Two seconds for the interrupt; then its processes are ended.
-    expect(took).toBeGreaterThan(1_900)
-    expect(took).toBeLessThan(12_000)
-    expect(world.processesLeft().filter((line) => line.includes('wire.sh'))).toEqual([])
-    assertInterrupted(name, wiresOf(folder, 'ENG-1').at(-1)!, false)
-    expect(request.abandoned).toBe(true)
-    expect(await world.run('prompt', 'ENG-1', 'And now do it.')).toMatchObject({ code: 0 })
-    await world.untilIssue('ENG-1', 'pr_open', 90_000)
-    expect((await untilAsked(scenario, 'And now do it.', world.log)).conversation).toBe(request.conversation)
-    expect(await endings(world, 'ENG-1')).toEqual(['released', 'completed'])
-  },
-  patience,
-)
+test.each(kinds)('F05: the real %s that does not hear is killed, and can be gone on with', { timeout: patience }, async (name) => {
+  const { world, alice, folder, scenario } = await worldOf(name, true)
+  const title = 'Do not hear'
+  alice.createIssue({ title, delegate: true })
+  const request = await untilAsked(scenario, title, world.log)
+  const since = performance.now()
+  expect((await world.act('ENG-1', { action: 'stop' })).status).toBe(202)
+  await world.untilIssue('ENG-1', isSettled)
+  const took = performance.now() - since
+  // Two seconds for the interrupt; then its processes are ended.
+  expect(took).toBeGreaterThan(1_900)
+  expect(took).toBeLessThan(12_000)
+  expect(world.processesLeft().filter((line) => line.includes('wire.sh'))).toEqual([])
+  assertInterrupted(name, wiresOf(folder, 'ENG-1').at(-1)!, false)
+  expect(request.abandoned).toBe(true)
+  expect(await world.run('prompt', 'ENG-1', 'And now do it.')).toMatchObject({ code: 0 })
+  await world.untilIssue('ENG-1', 'pr_open', 90_000)
+  expect((await untilAsked(scenario, 'And now do it.', world.log)).conversation).toBe(request.conversation)
+  expect(await endings(world, 'ENG-1')).toEqual(['released', 'completed'])
+})
