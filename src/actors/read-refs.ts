@@ -14,15 +14,20 @@ export async function readRefs(repository: string, refs: readonly string[]): Pro
   return new Map(refs.flatMap((ref) => (all.has(ref) ? [[ref, all.get(ref)!]] : []))) // a pattern also matches what is below it
 }
 
+/** Where refs are that we read all of. */
+export type RefFolder = 'refs' | 'refs/heads' | 'refs/signalbox/saved'
+
 /** Every ref below `folder` (default: every branch), full names, with its commit. Throws as `git`. */
-export async function readAllRefs(repository: string, folder: 'refs' | 'refs/heads' = 'refs/heads'): Promise<Map<string, string>> {
+export async function readAllRefs(repository: string, folder: RefFolder = 'refs/heads'): Promise<Map<string, string>> {
   const found = keepsFiles(repository) ? await allInFiles(repository, folder) : null
   return found ?? askGit(repository, [`${folder}/`])
 }
 
-async function allInFiles(repository: string, folder: string): Promise<Map<string, string> | null> {
+async function allInFiles(repository: string, folder: RefFolder): Promise<Map<string, string> | null> {
   // The files first: git writes what it packs before it removes them.
-  const entries = await readdir(join(repository, folder), { recursive: true, withFileTypes: true }).catch(() => null)
+  const entries = await readdir(join(repository, folder), { recursive: true, withFileTypes: true }).catch(() =>
+    existsSync(join(repository, folder)) ? null : [],
+  )
   // A folder that goes while it is read ends all of it: git knows better then.
   if (entries === null || entries.some((entry) => !entry.isFile() && !entry.isDirectory())) return null
   const loose = entries.flatMap((file) => (file.isFile() ? [relative(repository, join(file.parentPath, file.name))] : []))

@@ -30,6 +30,10 @@ export interface Turn {
 interface Before {
   at: number
   clone: Folder
+  /** Work of all issues that was kept in the clone; one that an earlier version began has no list. */
+  saved?: Record<string, string>
+  /** How long the worktree's log of its HEAD was. */
+  logged?: number
   user: (Folder & { path: string; hooks: Record<string, string> }) | null
 }
 
@@ -63,6 +67,8 @@ export function createBoundary({ now, userRepository, movedRefs, takenOut }: Bou
     const before: Before = {
       at: now(),
       clone: await lookInto(turn.place.clone),
+      saved: await savedIn(turn.place.clone),
+      logged: (read(logOf(turn.place)) ?? '').length,
       user: path === null ? null : { path, ...(await lookInto(path)), hooks: hooksIn(path) },
     }
     turns.set(idOf(turn.place), { turn, before })
@@ -107,11 +113,19 @@ export function createBoundary({ now, userRepository, movedRefs, takenOut }: Bou
 
     let theirs: Promise<Set<string>> | undefined
     const made = (): Promise<Set<string>> => (theirs ??= commitsOf(turn, own, before))
-    for (const [ref, from] of Object.entries(before.clone.heads)) {
-      const to = after.heads[ref] ?? null
+    const isOthers = othersIn(turn, Object.keys(before.clone.heads))
+    for (const ref of new Set([...Object.keys(before.clone.heads), ...Object.keys(after.heads).filter(isOthers)])) {
+      const [from, to] = [before.clone.heads[ref] ?? null, after.heads[ref] ?? null]
       if (to === from || isUsed(turn, ref, before.at)) continue
       const isOwn = to !== null && (await made()).has(to)
+      // Who moved what before this process is not known: others have a right to theirs, but not to what the turn alone has made.
+      if (!isOwn && before.at < bornAt) continue
       found[isOwn ? 'certain' : 'doubtful'].push({ what: `${ref} of the clone`, from, to })
+    }
+    const saved = await savedIn(place.clone)
+    for (const [ref, from] of Object.entries(before.saved ?? {})) {
+      // We only ever add to it.
+      if (saved[ref] !== from) found.doubtful.push({ what: `${ref} of the clone`, from, to: saved[ref] ?? null })
     }
     if (before.user !== null) {
       const { path } = before.user
@@ -152,10 +166,9 @@ export function createBoundary({ now, userRepository, movedRefs, takenOut }: Bou
     }
   }
 
-  /** Whether somebody had a right to move it since then, as far as is known: of the time before this process nothing is. */
+  /** Whether somebody had a right to move it since then, as far as is known. */
   const isUsed = (turn: Turn, ref: string, since: number): boolean =>
     `refs/heads/${turn.branch}` === ref ||
-    since < bornAt ||
     (used.get(`${turn.place.clone} ${ref}`) ?? -Infinity) >= since ||
     [...turns.values()].some(({ turn: other }) => refOf(other) === `${turn.place.clone} ${ref}`)
 
@@ -172,6 +185,25 @@ async function lookInto(folder: string): Promise<Folder> {
   const heads = await readAllRefs(folder)
   return { head: read(join(folder, 'HEAD')), config: read(join(folder, 'config')) ?? '', heads: Object.fromEntries(heads) }
 }
+
+const savedIn = async (clone: string): Promise<Record<string, string>> =>
+  Object.fromEntries(await readAllRefs(clone, 'refs/signalbox/saved'))
+
+/**
+ * Tells which branches have the name of another issue's: their key begins as that of the turn's, or of one whose branch is there. Other new
+ * ones are how an agent works.
+ */
+function othersIn({ place, branch }: Turn, known: readonly string[]): (ref: string) => boolean {
+  const keyIn = (ref: string): string | null => /\/([A-Za-z]\w*-\d+)(?:-[^/]*)?$/.exec(ref)?.[1]?.toLowerCase() ?? null
+  const folder = branch === null ? null : `refs/heads/${dirname(branch)}`
+  const teams = new Set([place.key.toLowerCase(), ...known.filter((ref) => dirname(ref) === folder).map(keyIn)].map(teamOf))
+  return (ref) => {
+    const key = dirname(ref) === folder ? keyIn(ref) : null
+    return key !== null && key !== place.key.toLowerCase() && teams.has(teamOf(key))
+  }
+}
+
+const teamOf = (key: string | null): string | null => key?.replace(/\d+$/, '') ?? null
 
 async function newSettings(before: string, after: string): Promise<Setting[]> {
   if (before === after) return []
@@ -203,26 +235,37 @@ const leaves = (folder: string, path: string): boolean => {
   return way === '..' || way.startsWith('../')
 }
 
-/** What the turn has committed: by its worktree, or where that is none any more by its branch. */
-async function commitsOf({ place, branch }: Turn, own: string | null, { clone }: Before): Promise<Set<string>> {
+const logOf = ({ path }: Place): string => {
+  const parts = partsOf(path)
+  return 'own' in parts ? join(parts.own, 'logs/HEAD') : ''
+}
+
+/**
+ * What the turn has committed and is not published: by its worktree, or where that is none any more by its branch. Also what it has put
+ * another commit in the place of. What is published our own repository knows; the clone's word of it an agent can write.
+ */
+async function commitsOf({ place, branch }: Turn, own: string | null, { clone, ...before }: Before): Promise<Set<string>> {
   if (branch === null) return new Set()
-  // A branch may lead to nothing: of somebody else's making, and no reason to see nothing.
-  const heads = [...new Set(Object.values(clone.heads))]
-  const known = await git(['cat-file', '--batch-check'], { cwd: place.clone, input: `${heads.join('\n')}\n` })
-  const before = heads.filter((_, n) => known.stdout.split('\n')[n]?.includes(' commit '))
-  const { exitCode, stdout } = await git(
-    [
-      'rev-list',
-      `--max-count=${countedCommits}`,
-      own === null ? `refs/heads/${branch}` : 'HEAD',
-      '--not',
-      '--remotes=origin',
-      ...before,
-      '--',
-    ],
-    { ...(own === null ? { cwd: place.clone } : { cwd: place.path, env: gitEnvironment(place, own) }), allow: [0, 128] },
-  )
-  return new Set(exitCode === 0 ? stdout.split('\n').filter((line) => line !== '') : [])
+  const there = own === null ? { cwd: place.clone } : { cwd: place.path, env: gitEnvironment(place, own) }
+  const log = own === null || before.logged === undefined ? '' : (read(join(own, 'logs/HEAD')) ?? '').slice(before.logged)
+  const logged = [...log.matchAll(/^[0-9a-f]+ ([0-9a-f]{40,64}) /gm)].map(([, to]) => to!)
+  const ours = [own === null ? `refs/heads/${branch}` : 'HEAD', ...logged]
+  const others = [...Object.values(clone.heads), ...(await readAllRefs(place.repository)).values()]
+  // A ref may lead to nothing: of somebody else's making, and no reason to see nothing.
+  const known = async (names: readonly string[]): Promise<string[]> => {
+    const { stdout } = await git(['cat-file', '--batch-check=%(objectname) %(objecttype)'], {
+      ...there,
+      input: [...new Set(names)].map((name) => `${name}\n`).join(''),
+    })
+    return stdout.split('\n').flatMap((line) => (line.endsWith(' commit') ? [line.split(' ')[0]!] : []))
+  }
+  const [mine, theirs] = [await known(ours), await known(others)]
+  if (mine.length === 0) return new Set()
+  const { stdout } = await git(['rev-list', `--max-count=${countedCommits}`, '--stdin'], {
+    ...there,
+    input: [...mine, ...theirs.map((sha) => `^${sha}`)].map((line) => `${line}\n`).join(''),
+  })
+  return new Set(stdout.split('\n').filter((line) => line !== ''))
 }
 
 /** Each hook with its size and time. */

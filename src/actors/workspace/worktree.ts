@@ -1,7 +1,7 @@
 // Owns the git worktrees of issues: made, taken up again, inspected, saved and removed. Nothing unpublished is ever destroyed:
 // before anything is overwritten it is committed under refs/signalbox/saved, and what git cannot read is moved aside whole.
 
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FatalError } from '../../errors.ts'
 import { git } from '../git.ts'
@@ -81,6 +81,7 @@ export function createWorkspace(options: WorkspaceOptions): Workspace {
     const restartFrom = request.restartFrom != null && (await isThere(at, request.restartFrom)) ? request.restartFrom : null
     const wanted = { ...request, restartFrom }
     const worktree = (await adopt(at, wanted, heads)) ?? (await clones.alone(at, () => create(at, wanted, heads)))
+    claimBranch(at)
     const hook = options.prepareHook(request.project)
     if (hook !== null) {
       await runPrepareHook(hook, worktree.path, request, options.env)
@@ -112,6 +113,7 @@ export function createWorkspace(options: WorkspaceOptions): Workspace {
       const turn = turnOf(request)
       const answer = await using(turn, () => removeWorktree(place(request), request))
       if (answer.removed) boundary.forget(turn)
+      if (answer.removed && !(await hasBranch(turn))) rmSync(claimOf(turn.place), { force: true })
       return answer
     },
   }
@@ -204,13 +206,15 @@ async function reset(place: Place, branch: string, target: string, gitFolder: st
 
 async function create(place: Place, { branch, runId, restartFrom }: PrepareRequest, heads: Heads): Promise<Prepared> {
   const { path, clone } = place
+  const target = restartFrom ?? (await targetOf(place, heads))
+  // What tells that it is ours goes with the registration.
+  if (isClaimed(place)) claimBranch(place)
   for (const gitFolder of registrationsOf(place)) {
     // The worktree was deleted; a commit that only its HEAD had would go with the registration.
     const head = detachedHead(gitFolder)
     if (head !== null) await saveCommit(place, head).catch(ignoreMissing)
     dropRegistration(place, gitFolder)
   }
-  const target = restartFrom ?? (await targetOf(place, heads))
   if (heads.local !== null && heads.local !== target) {
     await saveCommit(place, heads.local)
     await git(['update-ref', '-m', `signalbox: run ${runId}`, `refs/heads/${branch}`, target, heads.local], { cwd: clone })
@@ -247,12 +251,32 @@ export async function nextHead(dataFolder: string, request: WorkspaceRequest & {
 /**
  * The commit that the branch goes on from: the published one and what goes on from it locally. Where the two have diverged
  * (the agent rewrote published commits, or somebody pushed others) the published one rules. A branch without commits of its
- * own, or with a history of its own, starts at the base as it is now.
+ * own, or with a history of its own, starts at the base as it is now, and so does one that another issue's agent has made: it can write
+ * among the branches of all issues.
  */
-async function targetOf(place: Place, { base, published, local }: Heads): Promise<string> {
+async function targetOf(place: Place, heads: Heads): Promise<string> {
+  const { base, published } = heads
+  const local = isClaimed(place) ? heads.local : null
   if (local === null || local === published) return published ?? base
   if (published === null) return (await isAncestor(place, local, base)) || (await isUnrelated(place, local, base)) ? base : local
   return (await isAncestor(place, published, local)) ? local : published
+}
+
+/** Says that the issue's branch has been made here, whatever becomes of its worktree. */
+const claimOf = ({ root, key }: Place): string => join(root, `.branch-${key}`)
+
+const isClaimed = (place: Place): boolean => existsSync(claimOf(place)) || registrationsOf(place).length > 0
+
+/** A worktree that somebody else has taken away may have left unpublished work on its branch. */
+async function hasBranch({ place, branch }: Turn): Promise<boolean> {
+  const ref = `refs/heads/${branch}`
+  return existsSync(place.clone) && (await readRefs(place.clone, [ref])).has(ref)
+}
+
+function claimBranch(place: Place): void {
+  if (existsSync(claimOf(place))) return
+  mkdirSync(place.root, { recursive: true })
+  writeFileSync(claimOf(place), '')
 }
 
 async function isThere({ clone }: Place, commit: string): Promise<boolean> {

@@ -92,6 +92,34 @@ describe('certain is', () => {
     expect(await end()).toMatchObject({ certain: [{ what: `refs/heads/${other.branch} of the clone`, to: head }], doubtful: [] })
   })
 
+  it('a new branch with the name of another issue’s that gets them, and no other new one', async () => {
+    const { path, commits, end } = await begun()
+    const head = commits()
+    run(path, 'update-ref', 'refs/heads/signalbox/APP-3-plan', head)
+    run(path, 'update-ref', 'refs/heads/signalbox/APP-1-again', head)
+    run(path, 'update-ref', 'refs/heads/signalbox/utf-8', head)
+    expect(await end()).toMatchObject({
+      certain: [{ what: 'refs/heads/signalbox/APP-3-plan of the clone', from: null, to: head }],
+      doubtful: [],
+    })
+  })
+
+  it('a branch of the user’s that gets a commit which the turn has put another in the place of, or calls published', async () => {
+    const { user, path, commits, end } = await begun()
+    run(user, 'checkout', '--quiet', '-b', 'elsewhere')
+    commits()
+    run(path, 'push', '--quiet', user, 'HEAD:refs/heads/trunk')
+    run(path, 'commit', '--quiet', '--amend', '--message', 'of the turn, in other words')
+    expect(whats((await end()).certain)).toEqual([`refs/heads/trunk of ${join(user, '.git')}`])
+
+    const again = await begun()
+    run(again.user, 'checkout', '--quiet', '-b', 'elsewhere')
+    again.commits()
+    run(again.path, 'push', '--quiet', again.user, 'HEAD:refs/heads/trunk')
+    run(again.path, 'update-ref', 'refs/remotes/origin/trunk', 'HEAD')
+    expect(whats((await again.end()).certain)).toEqual([`refs/heads/trunk of ${join(again.user, '.git')}`])
+  })
+
   it('the same where a branch leads to nothing, as another agent may have left it', async () => {
     const { path, clone, commits, workspace } = await begun()
     await workspace.overstepped(turn)
@@ -176,6 +204,30 @@ describe('an operator is to look at', () => {
     expect(run(clone, 'for-each-ref', 'refs/heads')).not.toContain(other.branch)
   })
 
+  it('kept work of another issue that is gone or another', async () => {
+    const { clone, path, workspace, beside, end } = await begun()
+    await workspace.overstepped(turn)
+    for (const text of ['one', 'two']) {
+      write(beside, { 'theirs.txt': text })
+      await workspace.save({ ...other, reason: 'a test' })
+    }
+    await workspace.enclose(turn)
+    const [one, two] = run(clone, 'for-each-ref', '--format=%(refname)', 'refs/signalbox/saved').split('\n')
+    run(path, 'update-ref', '-d', one!)
+    run(path, 'update-ref', two!, 'HEAD')
+    write(beside, { 'theirs.txt': 'three' })
+    await workspace.save({ ...other, reason: 'a test' }) // ours, meanwhile
+    const { certain, doubtful } = await end()
+    expect(certain).toEqual([])
+    expect(whats(doubtful)).toEqual([`${one} of the clone`, `${two} of the clone`])
+  })
+
+  it('a new branch with the name of another issue’s, whatever it holds', async () => {
+    const { path, end } = await begun()
+    run(path, 'update-ref', 'refs/heads/signalbox/APP-3-plan', 'HEAD')
+    expect(await end()).toMatchObject({ certain: [], doubtful: [{ what: 'refs/heads/signalbox/APP-3-plan of the clone', from: null }] })
+  })
+
   it('hooks and settings of the user’s repository, and a new branch there that has the commits of the turn', async () => {
     const { user, path, commits, end } = await begun()
     commits()
@@ -199,11 +251,12 @@ it('a turn that a kill has cut off is compared by the next process, before anoth
   const head = commits()
   config('core.sshCommand', 'evil')
   run(path, 'update-ref', `refs/heads/${other.branch}`, head)
+  run(path, 'update-ref', 'refs/heads/signalbox/APP-3-plan', `${head}~1`)
   const next = reopen()
   // Which puts the clone right, and finds out what was wrong with it all the same.
   await next.prepare({ ...request, keep: true, runId: 'run-1' })
   const found = await next.enclose(turn)
-  expect(whats(found!.certain)).toEqual(['the setting core.sshcommand of the clone'])
+  expect(whats(found!.certain)).toEqual(['the setting core.sshcommand of the clone', `refs/heads/${other.branch} of the clone`])
   expect(await next.overstepped(turn)).toMatchObject({ certain: [] })
   expect(await next.enclose(turn)).toBeNull()
 })

@@ -15,6 +15,7 @@ import {
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { attempt, commit, makeRepository, read, run, show, temporaryFolder, write } from '../repository.ts'
+import { nextHead } from '../../../src/actors/workspace/worktree.ts'
 import { branch, request, world } from './fixture.ts'
 
 test('a new worktree is on its branch at the head of the base (edge 302)', async () => {
@@ -44,6 +45,35 @@ test('a branch with commits goes on from them, also when the worktree was delete
   rmSync(path, { recursive: true })
   expect(await prepare()).toMatchObject({ head: work, dirty: [] })
   expect(read(path, 'work.txt')).toBe('done')
+})
+
+test('a branch that another issue’s agent has made begins at the base all the same, and is kept', async () => {
+  const { prepare, path, clone, workspace, folder } = world()
+  const other = { ...request, key: 'APP-2', branch: 'signalbox/APP-2-leave' }
+  const { head: base } = await prepare()
+  const planted = commit(path, { 'planted.txt': 'x' })
+  run(path, 'branch', other.branch)
+  expect(await nextHead(folder, { ...other, restartFrom: null })).toBe(base)
+  const made = await workspace.prepare({ ...other, keep: false, runId: 'run-2' })
+  expect(made).toMatchObject({ head: base, dirty: [] })
+  expect(run(made.path, 'symbolic-ref', '--short', 'HEAD')).toBe(other.branch)
+  expect(run(clone, 'for-each-ref', '--format=%(objectname)', 'refs/signalbox/saved/APP-2')).toBe(planted)
+  // From now on it is the issue's own.
+  const work = commit(made.path, { 'work.txt': 'done' })
+  run(clone, 'worktree', 'remove', made.path)
+  expect(await workspace.remove({ ...other, landed: null })).toEqual({ removed: true, reason: null })
+  expect(await nextHead(folder, { ...other, restartFrom: null })).toBe(work)
+  expect(await workspace.prepare({ ...other, keep: false, runId: 'run-3' })).toMatchObject({ head: work })
+})
+
+test('a branch is the issue’s own no longer when it has gone with its worktree', async () => {
+  const { prepare, path, clone, remove } = world()
+  const { head: base } = await prepare()
+  expect(await remove()).toEqual({ removed: true, reason: null })
+  run(clone, 'worktree', 'add', '--quiet', '--detach', `${path}-2`, base)
+  const planted = commit(`${path}-2`, { 'planted.txt': 'x' })
+  run(clone, 'branch', branch, planted)
+  expect(await prepare()).toMatchObject({ head: base })
 })
 
 test('the branch may be checked out by the user too: it is taken up all the same, and theirs stays (case 189)', async () => {
@@ -380,7 +410,7 @@ test('what cannot be saved is moved aside rather than lost', async () => {
   const { dirty } = await prepare()
   expect(dirty).toEqual([])
   expect(run(path, 'status', '--porcelain')).toBe('')
-  const left = readdirSync(join(folder, 'worktrees/app')).filter((name) => name.startsWith('.'))
+  const left = readdirSync(join(folder, 'worktrees/app')).filter((name) => name.startsWith('.damaged'))
   expect(left).toHaveLength(1)
 })
 
