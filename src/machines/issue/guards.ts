@@ -177,6 +177,12 @@ export const isShortage = ({ context: c, event }: Args): boolean => {
 }
 /** When its turn was ended because it had used up what the issue may spend in its whole life. */
 export const isCutShort = ({ event }: Args): boolean => output(event).failure === 'budget'
+/**
+ * When the forge has its work, and did not take all that goes with it (the pull request's text, the answers to reviewers): no other run
+ * is needed for that head, and nobody would be told.
+ */
+export const isHalfPublished = ({ context: c, event }: Args): boolean =>
+  output(event).outcome === 'failed' && c.run !== null && c.run.publishing !== null && c.pr?.headSha === c.run.publishing
 /** When the environment failed it (a command that is not there, a timeout, git): bounded retries, no budget. */
 export const isEnvironmentFailure = ({ context, event }: Args): boolean =>
   output(event).failure === 'environment' && context.environmentFailures + 1 < context.policy.budgets.environment

@@ -27,6 +27,7 @@ export const run = issueSetup.createStateConfig({
       { guard: 'isRecoverable', target: '.idle', actions: ['settleForRecovery', 'tellRunEnded'] },
       { guard: 'isShortage', target: '.idle', actions: ['tellShortage', 'settleShortage', 'tellRunEnded'] },
       { guard: 'isCutShort', target: '.idle', actions: ['settleCutShort', 'tellRunEnded'] },
+      { guard: 'isHalfPublished', target: '.idle', actions: ['settleHalfPublished', 'tellRunEnded'] },
       { guard: 'isEnvironmentFailure', target: '.idle', actions: ['settleEnvironmentFailure', 'tellRunEnded'] },
       { guard: 'isAgentFailure', target: '.idle', actions: ['settleAgentFailure', 'tellRunEnded'] },
       { guard: 'isNeedless', target: '.idle', actions: ['answerInWords', 'settleNeedless', 'tellRunEnded'] },

@@ -339,6 +339,14 @@ export function settleCutShort(c: IssueContext, event: RunOutput): Patch {
   return lifetimeSpent({ ...c, ...patch }) === null ? patch : { ...patch, ...refundAttempt(c) }
 }
 
+/** The work is done and there: what is missing only a person can say. */
+export const settleHalfPublished = (c: IssueContext, event: RunOutput): Patch =>
+  andEscalate(
+    c,
+    { ...settled(c, event), lastFailure: failureOf(c, event) },
+    `Its work is pushed, but not all that goes with it could be told there: ${event.reason}`,
+  )
+
 export const settleEnvironmentFailure = (c: IssueContext, event: RunOutput): Patch => ({
   ...refunded(c, event),
   environmentFailures: c.environmentFailures + 1,

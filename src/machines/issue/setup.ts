@@ -276,6 +276,7 @@ export const issueSetup = setup({
     settleForRecovery: settle(settlement.settleForRecovery),
     settleShortage: settle(settlement.settleShortage),
     settleCutShort: settle(settlement.settleCutShort),
+    settleHalfPublished: settle(settlement.settleHalfPublished),
     settleEnvironmentFailure: settle(settlement.settleEnvironmentFailure),
     settleAgentFailure: settle(settlement.settleAgentFailure),
     settleForHuman: settle(settlement.settleForHuman),

@@ -183,6 +183,22 @@ describe('a failure of the environment', () => {
     expect(runInput(play(granted, finished({ outcome: 'interrupted', headBefore: null }), granted)).restartFrom).toBeNull()
   })
 
+  it('after the forge has the head asks a human at once: nobody else would say what could not be said', () => {
+    const publishing: Happening = (issue) => issue.send({ type: 'run.publishing', runId: issue.context.run!.id, head: 'B' })
+    const asked = [...open, changesRequested('A'), granted, publishing]
+    const failed = finished({ outcome: 'failed', failure: 'environment', reason: 'the answers were refused', headAfter: 'B' })
+    const issue = play(...asked, pushed('B'), failed)
+    expect([phase(issue), runState(issue), issue.context.escalation?.reason]).toEqual([
+      'escalated',
+      'idle',
+      'Its work is pushed, but not all that goes with it could be told there: the answers were refused',
+    ])
+    // The reviewer looks at the new head and is satisfied: nothing is left to be asked.
+    expect(phase(playOn(issue, approved('B'), green('B')))).toBe('awaiting_queue')
+    // Where the forge has not got it, the next run brings it.
+    expect(runState(play(...asked, failed))).toEqual({ waiting: 'backoff' })
+  })
+
   it('asks a human after five in a row', () => {
     const issue = play(granted, environmentFailed, ...times(4, paused, granted, environmentFailed))
     expect([phase(issue), issue.context.attempts.implementation, issue.context.escalation?.reason]).toEqual([

@@ -22,6 +22,7 @@ const open = {
   pr: { ...pr('A'), state: 'open' as const, mergeable: 'unknown' as const, mergedSha: null, parent: null, ...about },
   claimed: true,
 }
+const onHead = (headSha: string) => ({ pr: { ...open.pr, headSha } })
 const closed = { pr: { ...open.pr, state: 'closed' as const } }
 const merged = { pr: { ...open.pr, state: 'merged' as const } }
 const said = (facts: Partial<HeadFacts>): Changes => ({
@@ -578,6 +579,17 @@ const tables: Record<keyof typeof guards, Row[]> = {
   isCutShort: [
     ['its money was used up', true, run(), finished({ outcome: 'failed', failure: 'budget' })],
     ['it failed otherwise', false, run(), finished({ outcome: 'failed', failure: 'agent' })],
+  ],
+  isHalfPublished: [
+    [
+      'the forge has its head',
+      true,
+      { ...run({ publishing: 'B' }), ...onHead('B') },
+      finished({ outcome: 'failed', failure: 'environment' }),
+    ],
+    ['another one', false, { ...run({ publishing: 'B' }), ...onHead('A') }, finished({ outcome: 'failed', failure: 'environment' })],
+    ['it published nothing', false, { ...run(), ...onHead('A') }, finished({ outcome: 'failed', failure: 'environment' })],
+    ['it was completed', false, { ...run({ publishing: 'B' }), ...onHead('B') }, finished({ outcome: 'completed' })],
   ],
   isAccountDue: [
     ['it has used something for a minute', true, run(), progress(1, accountEvery)],
