@@ -41,6 +41,8 @@ export function crossCheck(parsed: Parsed): Problem[] {
     if (other !== undefined) problems.push({ path: ['projects', index, 'id'], message: `is the id of projects[${other}] as well` })
     else ids.set(project.id.toUpperCase(), index)
   })
+  if (parsed.notify !== null && (parsed.notify.command === undefined) === (parsed.notify.url === undefined))
+    problems.push({ path: ['notify'], message: 'needs either `command` or `url`' })
   problems.push(...checkForge(parsed), ...checkRouting(parsed))
   if (parsed.store.path !== undefined && !isAbsolute(parsed.store.path))
     problems.push({ path: ['store', 'path'], message: 'is not a path' })

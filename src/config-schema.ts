@@ -203,7 +203,13 @@ const price = z
   })
   .describe('US dollars for a million tokens of one model.')
 
-const notify = z.strictObject({ command: command.optional(), url: secret.optional() })
+const notify = z
+  .strictObject({
+    command: command.optional().describe('Run by `/bin/sh -c` in the folder of this file, with the entry as JSON on standard input.'),
+    url: secret.optional().describe('Gets the entry as JSON by POST.'),
+    level: z.enum(['warn', 'error']).default('warn').describe('What is told, of this level and above.'),
+  })
+  .describe('Where entries of the feed go that people have to see: questions, escalations, agents that have left their bounds.')
 
 const budgets = z
   .strictObject({

@@ -1,6 +1,8 @@
 // Makes the issue runtime from a configuration: opens the database, joins machines, ports and effects, and carries on what was left.
 
+import { dirname } from 'node:path'
 import { createProcessRecords } from '../actors/agents/orphans.ts'
+import { createNotification } from '../actors/notification.ts'
 import type { Authorisation } from '../actors/ports.ts'
 import { useProcessHost } from '../actors/process.ts'
 import { createSystem, realClock, type ActorSystem, type Clock, type RandomSource } from '../actors/system/index.ts'
@@ -35,6 +37,7 @@ import { createLagMeter, metricsOf } from './health.ts'
 import { startHousekeeping } from './housekeeping.ts'
 import { createInbox, type Inbox } from './inbox.ts'
 import { createLiveHub } from './live.ts'
+import { createNotifier, type Notifier } from './notifier.ts'
 import { createOperator } from './operator.ts'
 import { createOverstepping } from './overstepping.ts'
 import { tellPolicies } from './policies.ts'
@@ -134,9 +137,11 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const postToFeed = (id: string, report: Record<string, unknown>): void => {
     const { level, kind, issue, phase, status, summary } = report as unknown as FeedEntry
     const row = addToFeed(database, id, { at: clock.now(), level, kind, issue, phase, status, summary })
+    if (row) notifier?.wake(row)
     if (row && hub.wanted) hub.publish({ type: 'feed', entry: { ...row, at: new Date(row.at).toISOString() } }, issue)
     log(level, { issue, kind, phase }, summary)
   }
+  let notifier: Notifier | undefined
   const phaseOf = (issue: string): Phase | null => snapshotOf(issue)?.context.phase ?? null
   const { effects, sessions, works } = createEffects({
     config,
@@ -256,6 +261,10 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   await tellPolicies(config, { system, store, database })
   pump.wake()
   inbox.start()
+  if (config.notify !== null) {
+    const send = createNotification(config.notify, dirname(config.file))
+    notifier = createNotifier({ send, level: config.notify.level, database, clock, log })
+  }
   const checkpointer = startCheckpointer(config.store.path, (error) =>
     log('warn', { code: 'checkpointer-ended', error: toErrorData(error) }, 'Commits make their checkpoints themselves from here on'),
   )
@@ -397,7 +406,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
         endHousekeeping()
         stately?.stop()
         lag.stop()
-        await Promise.all([inbox.stop(), providers.stop(), checkpointer.stop()])
+        await Promise.all([inbox.stop(), providers.stop(), checkpointer.stop(), notifier?.stop()])
         await system.stop()
         phase = 'stopped'
         await Promise.all([sessions.ended(endingTime), works.ended(endingTime)])

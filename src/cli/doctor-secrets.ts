@@ -1,6 +1,7 @@
 // Doctor: the secrets of the configuration can be read, by nobody else.
 
 import { statSync } from 'node:fs'
+import { addressOf } from '../actors/notification.ts'
 import type { Config } from '../config.ts'
 import { type Finding, fail, pass, warn } from './doctor.ts'
 import { sentenceOf } from './exit.ts'
@@ -9,6 +10,7 @@ export function checkSecrets(config: Config): Finding[] {
   const findings = config.secrets.map((secret): Finding => {
     try {
       const value = secret.reveal()
+      if (secret.key === 'notify.url') addressOf(secret)
       if (secret.key === 'server.operatorToken' && value.length < 32) {
         return warn(
           'secrets',

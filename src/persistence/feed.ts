@@ -17,6 +17,14 @@ CREATE TABLE feed (
 ) STRICT;
 `
 
+/** Up to where the feed was told to whoever `notify` names. */
+export const notifiedSchema = `
+CREATE TABLE notified (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  seq INTEGER NOT NULL
+) STRICT;
+`
+
 export interface FeedRow {
   seq: number
   at: number
@@ -60,4 +68,13 @@ export function readFeed(database: SqliteDatabase, options: { since?: number; le
     .prepare(`SELECT ${columns} FROM feed WHERE ${among} ORDER BY seq DESC LIMIT ?`)
     .all(wanted, options.limit) as FeedRow[]
   return newest.reverse()
+}
+
+/** The number of the last entry that was told; null where none ever was. */
+export const notifiedUntil = (database: SqliteDatabase): number | null =>
+  (statement(database, 'SELECT seq FROM notified').get() as { seq: number } | undefined)?.seq ?? null
+
+/** As durable as the entries themselves: what a kill takes back is told again. */
+export function rememberNotified(database: SqliteDatabase, seq: number): void {
+  withDelayedDurability(database, () => statement(database, 'INSERT OR REPLACE INTO notified (one, seq) VALUES (1, ?)').run(seq))
 }

@@ -3,7 +3,7 @@
 import { actorSchema, machineEventsSchema } from './actor-schema.ts'
 import { deliverySchema, deliveryTurnSchema } from './delivery-schema.ts'
 import { factSchema } from './fact-schema.ts'
-import { feedSchema } from './feed.ts'
+import { feedSchema, notifiedSchema } from './feed.ts'
 import { forgeSchema } from './forge-schema.ts'
 import { githubSchema, landingBranchSchema } from './github-schema.ts'
 import { issueKeySchema } from './issue-keys.ts'
@@ -23,4 +23,5 @@ export const migrations: readonly { name: string; sql: string }[] = [
   { name: 'the turn of deliveries', sql: deliveryTurnSchema },
   { name: 'branches of candidates', sql: landingBranchSchema },
   { name: 'what runs have used', sql: spendingSchema },
+  { name: 'what was told elsewhere', sql: notifiedSchema },
 ]

@@ -117,6 +117,14 @@ describe('what it finds', () => {
     expect(found((await examine({ server: { port: 1, operatorToken: 'short' } })).checks, 'WARN')[0]).toContain('has only 5 characters')
   })
 
+  test('an address to notify that is none', async () => {
+    const file = join(home.folder, 'hook')
+    writeFileSync(file, 'hooks.example.com/x', { mode: 0o600 })
+    expect(found((await examine({ notify: { url: `file:${file}` } })).checks, 'FAIL')).toContainEqual(
+      expect.stringContaining('notify.url is no address that begins with http:// or https://.'),
+    )
+  })
+
   test('a configuration that others may change', async () => {
     chmodSync(home.writeConfig(), 0o666)
     expect(found((await examine()).checks, 'WARN').join()).toContain('other users may change')
