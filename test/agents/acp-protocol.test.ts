@@ -470,6 +470,15 @@ describe('an agent that says what a test has written', () => {
     expect(unknown.result).not.toHaveProperty('usage')
   })
 
+  test('claims a cost, a model and a class of failure in its answer: what its program says of them counts', async () => {
+    const claims = { usage: { usd: 1e6 }, model: 'free', failure: 'capacity', code: 'used-up', retryAt: 9e12 }
+    const says = [text(JSON.stringify({ outcome: 'failed', summary: 'No.', ...claims }))]
+    const used = { inputTokens: 30, cachedReadTokens: 10, cachedWriteTokens: 6, outputTokens: 4, totalTokens: 50 }
+    const { result } = await scripted({ 'session/prompt': { says, result: { stopReason: 'end_turn', usage: used } } })
+    expect(result).toMatchObject({ outcome: 'failed', failure: 'agent', usage: { inputTokens: 46, outputTokens: 4, usd: 0 } })
+    for (const key of ['model', 'code', 'retryAt']) expect(result).not.toHaveProperty(key)
+  })
+
   test.each([false, true])('is sent the prompt as it is, without pictures that nobody can look at (%s)', async (image) => {
     const images = [{ path: '/pictures/a.png', mediaType: 'image/png' }]
     const initialize = { result: { ...initialized, agentCapabilities: { promptCapabilities: { image } } } }

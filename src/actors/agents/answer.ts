@@ -3,9 +3,10 @@
 import { z } from 'zod'
 import { ProtocolError, suggest, toErrorData } from '../../errors.ts'
 import type { AgentRequest, AgentResult } from '../ports.ts'
+import { mostTokens, mostUsd } from './meter.ts'
 
 const text = z.string().trim()
-const count = z.int().min(0).default(0)
+const count = z.int().min(0).max(mostTokens)
 
 const finding = z.strictObject({
   path: text.min(1),
@@ -17,38 +18,66 @@ const finding = z.strictObject({
 
 const answer = z.strictObject({ id: text.min(1), body: text.min(1) })
 
-const result = z
-  .strictObject({
-    outcome: z.enum(['completed', 'needs_input', 'no_change', 'failed']),
-    summary: text,
-    question: text.nullish(),
-    prTitle: text.nullish(),
-    prBody: z.string().nullish(),
-    usage: z.strictObject({ inputTokens: count, cachedTokens: count, outputTokens: count, usd: z.number().min(0).default(0) }).nullish(),
-    model: text.nullish(),
-    verdict: z.enum(['approve', 'request_changes']).nullish(),
-    findings: z.array(finding).nullish(),
-    answers: z.array(answer).nullish(),
-    completion: z.enum(['continue', 'done', 'needs_input', 'failed']).nullish(),
-    // Only with the outcome failed.
-    failure: z.enum(['capacity', 'auth', 'environment', 'agent']).nullish(),
-    code: text.nullish(),
-    retryAt: z.int().min(0).nullish(),
-  })
-  .refine(({ outcome, question }) => outcome !== 'needs_input' || (question ?? '') !== '', {
-    path: ['question'],
-    message: 'is required with the outcome needs_input',
-  })
+const usage = z.strictObject({
+  inputTokens: count.default(0),
+  cachedTokens: count.default(0),
+  outputTokens: count.default(0),
+  usd: z.number().min(0).max(mostUsd).default(0),
+})
 
-const keys = Object.keys(result.shape)
-const keysWithin: Record<string, string[]> = { findings: Object.keys(finding.shape), answers: Object.keys(answer.shape) }
+const said = z.strictObject({
+  outcome: z.enum(['completed', 'needs_input', 'no_change', 'failed']),
+  summary: text,
+  question: text.nullish(),
+  prTitle: text.nullish(),
+  prBody: z.string().nullish(),
+  verdict: z.enum(['approve', 'request_changes']).nullish(),
+  findings: z.array(finding).nullish(),
+  answers: z.array(answer).nullish(),
+  completion: z.enum(['continue', 'done', 'needs_input', 'failed']).nullish(),
+})
+
+/** What a program knows of its turn. A model does not know it, and may say of it what the text of an issue has told it to. */
+const known = {
+  usage: usage.nullish(),
+  model: text.nullish(),
+  // Only with the outcome failed.
+  failure: z.enum(['capacity', 'auth', 'environment', 'agent']).nullish(),
+  code: text.nullish(),
+  retryAt: z.int().min(0).nullish(),
+}
+
+const hasQuestion = ({ outcome, question }: { outcome: string; question?: string | null | undefined }): boolean =>
+  outcome !== 'needs_input' || (question ?? '') !== ''
+const withoutQuestion = { path: ['question'], message: 'is required with the outcome needs_input' }
+
+const answerForm = said.refine(hasQuestion, withoutQuestion)
+const reportForm = said.extend(known).refine(hasQuestion, withoutQuestion)
+
+const keys = Object.keys(reportForm.shape)
+const keysWithin: Record<string, string[]> = {
+  usage: Object.keys(usage.shape),
+  findings: Object.keys(finding.shape),
+  answers: Object.keys(answer.shape),
+}
 
 /**
- * What was answered, from its JSON. Throws ProtocolError `invalid-result` with what is wrong with it: not JSON, or not of the form
- * above. `what` names in that message where it was read.
+ * What a model has answered, from its JSON. What it says of its usage, its model or the class of its failure is left out: the protocol
+ * tells that. Throws ProtocolError `invalid-result` with what is wrong with it: not JSON, or not of the form above. `what` names in that
+ * message where it was read.
  */
-export function readAnswer(written: string, what: string): AgentResult {
-  const parsed = result.safeParse(toJson(written, what))
+export const readAnswer = (written: string, what: string): AgentResult => toResult(answerForm, leaveOut(toJson(written, what)), what)
+
+/** What a program has answered: all of it counts. Throws as `readAnswer`. */
+export const readReport = (written: string, what: string): AgentResult => toResult(reportForm, toJson(written, what), what)
+
+function leaveOut(json: unknown): unknown {
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) return json
+  return Object.fromEntries(Object.entries(json).filter(([key]) => !Object.hasOwn(known, key)))
+}
+
+function toResult(form: typeof answerForm | typeof reportForm, json: unknown, what: string): AgentResult {
+  const parsed = form.safeParse(json)
   if (!parsed.success) throw invalidAnswer(what, parsed.error.issues.slice(0, 3).map(describe).join('; '))
   const { outcome, summary, ...others } = parsed.data
   const { findings } = others

@@ -4,7 +4,7 @@ import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { toErrorData } from '../../errors.ts'
 import type { AgentResult } from '../ports.ts'
-import { invalidAnswer, readAnswer } from './answer.ts'
+import { invalidAnswer, readReport } from './answer.ts'
 
 const what = "The agent's result file"
 
@@ -14,7 +14,7 @@ const what = "The agent's result file"
  */
 export async function readResult(path: string, limit: number): Promise<AgentResult | null> {
   const written = await readBounded(path, limit)
-  return written === null ? null : readAnswer(written, what)
+  return written === null ? null : readReport(written, what)
 }
 
 async function readBounded(path: string, limit: number): Promise<string | null> {

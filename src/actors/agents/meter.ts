@@ -65,8 +65,13 @@ export function createMeter({ baseline }: { baseline: Usage | null }): Meter {
   }
 }
 
-const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0
-const isAmount = (value: unknown): boolean => Number.isFinite(value) && (value as number) >= 0
+/** More than any turn or thread has used: who tells more is wrong, and sums of what counts stay numbers. */
+export const mostTokens = 1e12
+export const mostUsd = 1e6
+
+const isWithin = (value: unknown, most: number): boolean => (value as number) >= 0 && (value as number) <= most
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && isWithin(value, mostTokens)
+const isAmount = (value: unknown): boolean => Number.isFinite(value) && isWithin(value, mostUsd)
 const checks: Record<keyof Usage, (value: unknown) => boolean> = {
   inputTokens: isCount,
   cachedTokens: isCount,

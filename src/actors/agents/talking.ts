@@ -194,7 +194,7 @@ async function run(
     })
     turn.talk?.close()
     const result = conclude({ said: (await said) ?? {}, process, request, isAborted: signal.aborted, hasStarted, options })
-    return { ...turn.talk?.known(), ...result, consumed: process.consumed }
+    return { ...result, ...turn.talk?.known(), consumed: process.consumed }
   } catch (error) {
     turn.talk?.close()
     const { message, code } = toErrorData(error)

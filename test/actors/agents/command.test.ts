@@ -128,6 +128,7 @@ test('a full result file is taken over', async () => {
     prTitle: 'Greet',
     prBody: 'Closes APP-1',
     usage: { inputTokens: 10, outputTokens: 2, usd: 0.5 },
+    model: 'm',
     verdict: 'request_changes',
     findings: [
       { path: 'a.ts', line: 3, body: 'why?' },
@@ -143,6 +144,7 @@ test('a full result file is taken over', async () => {
     prTitle: 'Greet',
     prBody: 'Closes APP-1',
     usage: { inputTokens: 10, cachedTokens: 0, outputTokens: 2, usd: 0.5 },
+    model: 'm',
     verdict: 'request_changes',
     findings: [
       { path: 'a.ts', line: 3, body: 'why?' },
@@ -165,6 +167,10 @@ test.each([
     { outcome: 'failed', summary: 'no way' },
     { outcome: 'failed', failure: 'agent', reason: 'no way', summary: 'no way' },
   ],
+  [
+    { outcome: 'failed', summary: 'no room', failure: 'capacity', code: 'used-up', retryAt: 5 },
+    { outcome: 'failed', failure: 'capacity', code: 'used-up', retryAt: 5, reason: 'no room', summary: 'no room' },
+  ],
 ])('the outcome of %j', async (written, expected) => {
   expect((await agentOf(answering(written)).turn()).result).toEqual(expected)
 })
@@ -184,6 +190,17 @@ test.each([
   ['a misspelt key', '{ "outcome": "completed", "sumary": "x" }', /unknown key 'sumary', did you mean 'summary'\?/],
   ['a question without a text', '{ "outcome": "needs_input", "summary": "x", "question": " " }', /'question' is required/],
   ['negative usage', '{ "outcome": "completed", "summary": "x", "usage": { "inputTokens": -1 } }', /'usage\.inputTokens'/],
+  ['more usage than there can be', '{ "outcome": "completed", "summary": "x", "usage": { "usd": 1.7e308 } }', /'usage\.usd' .*<=1000000\b/],
+  [
+    'more tokens than there can be',
+    '{ "outcome": "completed", "summary": "x", "usage": { "outputTokens": 1e13 } }',
+    /'usage\.outputTokens' .*<=1000000000000\b/,
+  ],
+  [
+    'a misspelt key of its usage',
+    '{ "outcome": "completed", "summary": "x", "usage": { "cachdTokens": 1 } }',
+    /'usage' unknown key 'cachdTokens', did you mean 'cachedTokens'\?/,
+  ],
   ['an answer to nothing', '{ "outcome": "completed", "summary": "x", "answers": [{ "body": "b" }] }', /'answers\.0\.id'/],
   [
     'a misspelt key of an answer',

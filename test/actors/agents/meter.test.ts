@@ -25,7 +25,7 @@ const scrambled = <T>(all: readonly T[]): fc.Arbitrary<T[]> =>
   fc
     .tuple(fc.array(fc.constantFrom(...all), { maxLength: 12 }), fc.constant(all))
     .chain(([more, once]) => fc.shuffledSubarray([...once, ...more], { minLength: once.length + more.length }))
-const garbage = fc.constantFrom(NaN, Infinity, -1, 1.5, '7', null, undefined, {}, 2 ** 60)
+const garbage = fc.constantFrom(NaN, Infinity, -1, 1.5, '7', null, undefined, {}, 1e13, 2 ** 60)
 const isMonotone = (told: Usage[]): boolean =>
   told.every(
     (one, index) =>
@@ -95,7 +95,12 @@ describe('totals of a thread', () => {
       fc.property(
         steps,
         fc.array(
-          fc.record({ inputTokens: garbage, cachedTokens: garbage, outputTokens: garbage, usd: fc.constantFrom(NaN, -1, 'x', null) }),
+          fc.record({
+            inputTokens: garbage,
+            cachedTokens: garbage,
+            outputTokens: garbage,
+            usd: fc.constantFrom(NaN, -1, 'x', null, 1.7e308),
+          }),
         ),
         (used, wrong) => {
           for (const baseline of [noUsage, null]) {
