@@ -479,6 +479,65 @@ describe('an agent that says what a test has written', () => {
     for (const key of ['model', 'code', 'retryAt']) expect(result).not.toHaveProperty(key)
   })
 
+  const loading = { initialize: { result: { ...initialized, agentCapabilities: { loadSession: true } } } }
+  const modes = { currentModeId: 'ask', availableModes: ['ask', 'default'].map((id) => ({ id, name: id })) }
+
+  test(
+    'goes on with a thread, and does not take its mode: the thread is not lost',
+    held(async () => {
+      const error = { code: -32603, message: 'Internal error' }
+      const script = { ...loading, 'session/load': { result: { modes } }, 'session/set_mode': { error } }
+      const { result } = await scripted(script, { thread: 's' })
+      expect(result).toMatchObject({ outcome: 'failed', failure: 'environment', code: 'refused -32603', thread: 's' })
+      expect(result).not.toHaveProperty('lost')
+    }),
+  )
+
+  test.each([
+    ['there is no room', { code: -32603, message: 'm', data: { errorKind: 'rate_limit' } }, { failure: 'capacity', code: 'rate_limit' }],
+    [
+      'its plan is used up',
+      { code: -32603, message: 'm', data: { codex_error_info: 'usage_limit_exceeded' } },
+      { failure: 'capacity', code: 'usageLimitExceeded' },
+    ],
+    ['it is not let in', { code: -32000, message: 'm' }, { failure: 'auth', code: 'auth-required' }],
+    [
+      'it cannot start',
+      { code: -32603, message: 'm', data: { startupFailureReason: 'proxy_invalid' } },
+      { failure: 'environment', code: 'proxy_invalid' },
+    ],
+  ] as const)('is refused a thread because %s: the thread is not lost', async (_, error, expected) => {
+    const { result } = await scripted({ ...loading, 'session/load': { error } }, { thread: 's' })
+    expect(result).toMatchObject({ outcome: 'failed', ...expected })
+    expect(result).not.toHaveProperty('lost')
+  })
+
+  test.each([
+    { code: -32002, message: 'Resource not found', data: { sessionId: 's' } },
+    { code: -32603, message: 'Internal error' },
+  ])('is refused a thread, and it is not said why (%o): the thread is lost', async (error) => {
+    const { result } = await scripted({ ...loading, 'session/load': { error } }, { thread: 's' })
+    expect(result).toMatchObject({
+      failure: 'environment',
+      code: 'thread-lost',
+      lost: true,
+      reason: expect.stringContaining(error.message),
+    })
+  })
+
+  test('has a key that is not taken when it goes on with a thread: it has to be let in, and the thread is not lost', async () => {
+    const authMethods = [{ type: 'env_var', id: 'key', name: 'A key', vars: [{ name: 'ACP_LOG' }] }]
+    const script = {
+      initialize: { result: { ...loading.initialize.result, authMethods } },
+      'session/load': { error: { code: -32000, message: 'Authentication required' } },
+      authenticate: { error: { code: -32603, message: 'Internal error' } },
+    }
+    const { result, heard } = await scripted(script, { thread: 's' })
+    expect(heard.map(({ method }) => method)).toContain('authenticate')
+    expect(result).toMatchObject({ outcome: 'failed', failure: 'auth', code: 'auth-required' })
+    expect(result).not.toHaveProperty('lost')
+  })
+
   test.each([false, true])('is sent the prompt as it is, without pictures that nobody can look at (%s)', async (image) => {
     const images = [{ path: '/pictures/a.png', mediaType: 'image/png' }]
     const initialize = { result: { ...initialized, agentCapabilities: { promptCapabilities: { image } } } }

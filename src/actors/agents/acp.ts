@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { ProtocolError, toErrorData } from '../../errors.ts'
 import { noUsage } from '../../machines/vocabulary.ts'
 import type { Agent, AgentRequest, AgentResult, Usage } from '../ports.ts'
-import { failureOf, authRequired } from './acp/failure.ts'
+import { authRequired, failureOf, toldFailureOf } from './acp/failure.ts'
 import {
   agentAnswer,
   authStatus,
@@ -27,7 +27,7 @@ import { createProgress } from './acp/progress.ts'
 import { lastWords, promptBlocks } from './acp/prompt.ts'
 import { applySettings } from './acp/settings.ts'
 import { readLastWords } from './answer.ts'
-import { createPeer, refusalOf } from './json-rpc.ts'
+import { createPeer, refusalOf, type RpcError } from './json-rpc.ts'
 import { createMeter } from './meter.ts'
 import {
   clientInfo,
@@ -194,7 +194,11 @@ function createTalk(options: AcpOptions, host: TalkHost): Talk {
           type === 'env_var' && vars.every(({ name, optional = false }) => optional || (options.env[name] ?? '') !== ''),
       )
       if (refusalOf(error)?.code !== authRequired || method === undefined) throw error
-      await rpc.request('authenticate', { methodId: method.id }, anything)
+      try {
+        await rpc.request('authenticate', { methodId: method.id }, anything)
+      } catch (refused) {
+        throw refusalOf(refused) === null ? refused : error // the key is not taken: it has to be let in in another way
+      }
       return await open()
     }
   }
@@ -212,21 +216,36 @@ function createTalk(options: AcpOptions, host: TalkHost): Talk {
     const { loadSession, sessionCapabilities } = agent!.agentCapabilities
     if (request.thread !== null && !loadSession && !sessionCapabilities.resume) return lost('the agent cannot go on with one.')
     if (request.recovery?.way === 'fork') return lost('the agent cannot make another one of it.')
+    let opened
     try {
-      const { id, answer } = await openAuthenticated()
-      session = id
-      host.started(id)
-      await applySettings(rpc.request, id, answer, options)
+      opened = await openAuthenticated()
+    } catch (error) {
+      const refusal = refusalOf(error)
+      if (refusal === null) throw error
+      return request.thread === null ? refusedOpening(refusal) : unresumed(refusal)
+    }
+    session = opened.id
+    host.started(session)
+    try {
+      await applySettings(rpc.request, session, opened.answer, options)
       return null
     } catch (error) {
       const { code, message } = toErrorData(error)
       if (code === 'not-offered') return failed('auth', message, code)
       const refusal = refusalOf(error)
       if (refusal === null) throw error
-      if (refusal.code === authRequired) return unauthenticated(refusal.message)
-      const failure = failureOf(refusal, 'opening')
-      return request.thread === null ? failure : lost(failure.reason!)
+      return refusedOpening(refusal)
     }
+  }
+
+  const refusedOpening = (refusal: RpcError): AgentResult =>
+    refusal.code === authRequired ? unauthenticated(refusal.message) : failureOf(refusal, 'opening')
+
+  /** Where nothing is said of what has failed, it is the thread. */
+  function unresumed(refusal: RpcError): AgentResult {
+    const failure = refusedOpening(refusal)
+    const isTold = refusal.code === authRequired || toldFailureOf(refusal) !== null
+    return isTold ? failure : lost(failure.reason!)
   }
 
   function conclude({ stopReason, usage: told }: PromptAnswer): AgentResult {

@@ -48,7 +48,16 @@ function toCamel(info: unknown): unknown {
 }
 
 /** Opening its session, an agent that fails inside itself has not begun to work: its machine or its settings are at fault. */
-export function failureOf({ code, message, data }: RpcError, during: 'opening' | 'prompt'): AgentResult {
+export function failureOf(refusal: RpcError, during: 'opening' | 'prompt'): AgentResult {
+  const told = toldFailureOf(refusal)
+  if (told !== null) return told
+  const { code, message, data } = refusal
+  const failure = code !== internalError ? 'bug' : during === 'opening' ? 'environment' : 'agent'
+  return failed(failure, reasonOf(message, data), `refused ${code}`)
+}
+
+/** What the data of the error say; null where they do not say what has failed. */
+export function toldFailureOf({ message, data }: RpcError): AgentResult | null {
   const reason = reasonOf(message, data)
   const claude = claudeData.safeParse(data).data
   if (claude !== undefined) {
@@ -58,9 +67,7 @@ export function failureOf({ code, message, data }: RpcError, during: 'opening' |
   const start = startData.safeParse(data).data
   if (start !== undefined) return failed('environment', reason, start.startupFailureReason)
   const codex = codexData.safeParse(data).data
-  if (codex !== undefined) return codexFailure(codex, reason)
-  if (code !== internalError) return failed('bug', reason, `refused ${code}`)
-  return failed(during === 'opening' ? 'environment' : 'agent', reason, `refused ${code}`)
+  return codex === undefined ? null : codexFailure(codex, reason)
 }
 
 function codexFailure({ codex_error_info: info, message }: z.output<typeof codexData>, reason: string): AgentResult {
