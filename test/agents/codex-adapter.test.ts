@@ -13,7 +13,7 @@ import { createGround, git, play, until, type Candidate, type Ground, type Playe
 import { recordDialogue, type Dialogue } from './dialogue.ts'
 import { codexHome } from './homes.ts'
 import { createModel, type Model } from './model/server.ts'
-import { always, answer, hang, say, shell, together, write } from './model/steps.ts'
+import { always, answer, fail, hang, say, shell, together, write } from './model/steps.ts'
 import type { Message } from './program.ts'
 import { relayed } from './relay.ts'
 
@@ -317,4 +317,19 @@ describe('it says', () => {
     const next = play(codex(), place, model, [done], { thread: result.thread!, recovery: goingOn })
     expect(await next.turn.result).toMatchObject({ outcome: 'completed', thread: result.thread })
   })
+})
+
+test('when its plan is renewed is known, also when only another part of its limits is told after that', async () => {
+  const place = ground()
+  const wrap = relayed(place.folder, ({ method, params }, { line }) => {
+    if (method !== 'account/rateLimits/updated') return [line]
+    const told = (rateLimits: object) => JSON.stringify({ method, params: { rateLimits } })
+    const other = { usedPercent: 3, windowDurationMins: 300, resetsAt: 4_000_000_000 }
+    return [line, told({ ...params.rateLimits, primary: null, secondary: null }), told({ limitId: 'other', primary: other })]
+  })
+  const played = play(codex(), place, model, [always(() => fail('usage-limit', { resetsIn: 3_600 }))], {}, { wrap })
+  const { retryAt, ...result } = await played.turn.result
+  expect(result).toMatchObject({ failure: 'capacity', code: 'usageLimitExceeded' })
+  expect(Math.abs(retryAt! - Date.now() - 3_600_000)).toBeLessThan(60_000)
+  expect(watched.problems).toEqual([])
 })

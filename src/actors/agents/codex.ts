@@ -8,6 +8,7 @@ import type { Agent, AgentRequest, AgentResult, Usage } from '../ports.ts'
 import { answerSchema, readLastWords } from './answer.ts'
 import { failureOf, failureOfRefusal, overloaded } from './codex/failure.ts'
 import { progressOf, sizeOf } from './codex/items.ts'
+import { withUpdate } from './codex/limits.ts'
 import {
   accountAnswer,
   agentMessage,
@@ -71,7 +72,7 @@ function createTalk(options: CodexOptions, host: TalkHost): Talk {
   let words = ''
   let lastDiff = ''
   let asked: string | null = null
-  let limits: CodexLimits | null = null
+  let limits: CodexLimits[] = []
   const meter = createMeter({ baseline: null })
   let usage: Usage | undefined
   let cancelReread = (): void => {}
@@ -80,7 +81,7 @@ function createTalk(options: CodexOptions, host: TalkHost): Talk {
     watchSilence()
     const told = readNotification(method, params)
     if (told === null) return
-    if (told.method === 'account/rateLimits/updated') limits = told.params.rateLimits
+    if (told.method === 'account/rateLimits/updated') limits = withUpdate(limits, told.params.rateLimits)
     // Threads of agents that this one has called are not the one that is waited for (F27).
     else if (told.params.threadId === thread) onOwn(told)
   }

@@ -73,7 +73,7 @@ export function toldFailureOf({ message, data }: RpcError): AgentResult | null {
 function codexFailure({ codex_error_info: info, message }: z.output<typeof codexData>, reason: string): AgentResult {
   const provider = providerError.safeParse(parse(message ?? '')).data?.error.code
   if (provider === 'context_length_exceeded') return { ...failed('agent', reason, provider), exhausted: true }
-  return codexFailureOf({ message: reason, codexErrorInfo: toCamel(info) }, null, 0)
+  return codexFailureOf({ message: reason, codexErrorInfo: toCamel(info) }, [], 0)
 }
 
 /** Words for people: "Internal error" says nothing where the data say more. */

@@ -3,6 +3,7 @@
 import type { AgentResult } from '../../ports.ts'
 import type { RpcError } from '../json-rpc.ts'
 import { failed } from '../turn-process.ts'
+import { resetOf } from './limits.ts'
 import type { CodexError, CodexLimits } from './messages.ts'
 
 type FailureClass = NonNullable<AgentResult['failure']>
@@ -50,10 +51,15 @@ function codeOf(info: unknown): { code: string; status: number | null | undefine
 }
 
 /**
- * `limits`: what was last told of the account. Times of the provider are in seconds. `isUnheard`: nothing of the model was heard in this
- * turn; what Codex has no word for is then no fault of the agent's, which has not begun (a key that is missing, a provider's refusal).
+ * `limits`: what was told of the account, the last first. `isUnheard`: nothing of the model was heard in this turn; what Codex has no word
+ * for is then no fault of the agent's, which has not begun (a key that is missing, a provider's refusal).
  */
-export function failureOf(error: CodexError | null | undefined, limits: CodexLimits | null, now: number, isUnheard = false): AgentResult {
+export function failureOf(
+  error: CodexError | null | undefined,
+  limits: readonly CodexLimits[],
+  now: number,
+  isUnheard = false,
+): AgentResult {
   const { code, status } = codeOf(error?.codexErrorInfo)
   const known = code === 'other' && isUnheard ? 'environment' : (classes[code] ?? 'agent')
   const failure = status === undefined ? known : classOfStatus(status)
@@ -76,11 +82,4 @@ const internalError = -32603
 export function failureOfRefusal({ code, message }: RpcError, during: 'opening' | 'turn'): AgentResult {
   if (code === overloaded) return failed('capacity', message, `refused ${code}`)
   return failed(during === 'opening' || code === internalError ? 'environment' : 'bug', message, `refused ${code}`)
-}
-
-/** When the last of the used-up windows opens again; null when nothing is known of it. */
-function resetOf(limits: CodexLimits | null, now: number): number | null {
-  const used = [limits?.primary, limits?.secondary].filter((window) => window != null && window.usedPercent >= 100)
-  const resets = used.flatMap((window) => (window?.resetsAt == null ? [] : [window.resetsAt * 1_000])).filter((at) => at > now)
-  return resets.length === 0 ? null : Math.max(...resets)
 }

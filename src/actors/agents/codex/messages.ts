@@ -46,8 +46,10 @@ const tokens = z.object({ inputTokens: z.number(), cachedInputTokens: z.number()
 export type CodexTokens = z.output<typeof tokens>
 
 const window = z.object({ usedPercent: z.number(), resetsAt: z.number().nullish() })
-const limits = z.object({ primary: window.nullish(), secondary: window.nullish() })
+/** A part of what is known of one limit of the account. */
+const limits = z.object({ limitId: text.nullish(), primary: window.nullish(), secondary: window.nullish() })
 export type CodexLimits = z.output<typeof limits>
+export type CodexWindow = z.output<typeof window>
 
 /** By method. What is not listed is a sign of life and nothing else. */
 export const notifications = {
