@@ -13,7 +13,7 @@ import { createGround, git, play, until, type Candidate, type Ground, type Playe
 import { recordDialogue, type Dialogue } from './dialogue.ts'
 import { codexHome } from './homes.ts'
 import { createModel, type Model } from './model/server.ts'
-import { always, answer, fail, hang, say, shell, together, write } from './model/steps.ts'
+import { always, answer, fail, hang, say, shell, together, usage, write } from './model/steps.ts'
 import type { Message } from './program.ts'
 import { relayed } from './relay.ts'
 
@@ -316,6 +316,17 @@ describe('it says', () => {
     expect(result).toMatchObject({ outcome: 'failed', failure: 'environment', code: 'line-too-long', thread: expect.any(String) })
     const next = play(codex(), place, model, [done], { thread: result.thread!, recovery: goingOn })
     expect(await next.turn.result).toMatchObject({ outcome: 'completed', thread: result.thread })
+  })
+})
+
+describe('it counts', () => {
+  test('what a turn has used by when its context is full, and not once more what its thread had before', async () => {
+    const place = ground()
+    const { thread } = await play(codex(), place, model, usage({ input: 1_000, output: 50 }, say('Hello.'))).turn.result
+    const script = [...usage({ input: 1_200, output: 20 }, write('new.txt', 'x\n')), always(() => fail('context-exhausted'))]
+    const played = play(codex(), place, model, script, { thread: thread! })
+    expect(await played.turn.result).toMatchObject({ exhausted: true, usage: { inputTokens: 1_200, outputTokens: 20 } })
+    expect(watched.problems).toEqual([])
   })
 })
 

@@ -20,13 +20,12 @@ import {
   turnAnswer,
   turnsAnswer,
   type CodexLimits,
-  type CodexTokens,
   type CodexTurn,
   type Notification,
 } from './codex/messages.ts'
 import { threadConfig } from './codex/thread-config.ts'
+import { createUsage } from './codex/usage.ts'
 import { createPeer, refusalOf, type RpcError } from './json-rpc.ts'
-import { createMeter } from './meter.ts'
 import {
   clientInfo,
   createTalkingAgent,
@@ -73,7 +72,7 @@ function createTalk(options: CodexOptions, host: TalkHost): Talk {
   let lastDiff = ''
   let asked: string | null = null
   let limits: CodexLimits[] = []
-  const meter = createMeter({ baseline: null })
+  const used = createUsage()
   let usage: Usage | undefined
   let cancelReread = (): void => {}
 
@@ -110,24 +109,15 @@ function createTalk(options: CodexOptions, host: TalkHost): Talk {
         const diff = sizeOf(lastDiff)
         return host.tell({ type: 'progressed', line: `${diff.files} files, +${diff.added} -${diff.removed}`, item: 'edit', diff })
       }
-      case 'thread/tokenUsage/updated':
-        return onTokens(told.params.tokenUsage)
+      case 'thread/tokenUsage/updated': {
+        const now = turn === undefined ? null : used.take(told.params.tokenUsage)
+        if (now === null) return
+        usage = now
+        return host.tell({ type: 'used', usage })
+      }
       case 'turn/completed':
         if (turn === undefined || told.params.turn.id === turn) finished.resolve(told.params.turn)
     }
-  }
-
-  /** The totals are the thread's: what it had before a response of this turn is where the turn begins, or comes after that. */
-  function onTokens({ total, last }: { total: CodexTokens; last: CodexTokens }): void {
-    if (turn === undefined) return
-    meter.take({
-      inputTokens: total.inputTokens - last.inputTokens,
-      cachedTokens: total.cachedInputTokens - last.cachedInputTokens,
-      outputTokens: total.outputTokens - last.outputTokens,
-    })
-    const { inputTokens, cachedInputTokens: cachedTokens, outputTokens } = total
-    usage = meter.take({ inputTokens, cachedTokens, outputTokens })
-    host.tell({ type: 'used', usage })
   }
 
   /** Nobody is there to be asked for a permission: what the sandbox does not allow is refused. A question ends the turn. */
