@@ -64,11 +64,10 @@ const joined = (a: Usage, b: Usage, join: (one: number, other: number) => number
   cachedTokens: join(a.cachedTokens, b.cachedTokens),
   outputTokens: join(a.outputTokens, b.outputTokens),
   usd: join(a.usd, b.usd),
-  ...(a.writtenTokens === undefined && b.writtenTokens === undefined
-    ? {}
-    : { writtenTokens: join(a.writtenTokens ?? 0, b.writtenTokens ?? 0) }),
+  ...written(join(a.writtenTokens ?? 0, b.writtenTokens ?? 0)),
 })
 
+const written = (tokens: number): Partial<Usage> => (tokens === 0 ? {} : { writtenTokens: tokens })
 const unpriced = (tokens: number): Partial<Usage> => (tokens === 0 ? {} : { unpricedTokens: tokens })
 
 export const addUsage = (a: Usage, b: Usage | undefined): Usage => ({

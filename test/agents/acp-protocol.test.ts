@@ -479,6 +479,12 @@ describe('an agent that says what a test has written', () => {
     for (const key of ['model', 'code', 'retryAt']) expect(result).not.toHaveProperty(key)
   })
 
+  test('tells what was written to a cache: that is told apart', async () => {
+    const used = { inputTokens: 30, cachedReadTokens: 10, cachedWriteTokens: 6, outputTokens: 4, totalTokens: 50 }
+    const { result } = await scripted({ 'session/prompt': { result: { stopReason: 'end_turn', usage: used } } })
+    expect(result.usage).toEqual({ inputTokens: 46, cachedTokens: 10, writtenTokens: 6, outputTokens: 4, usd: 0 })
+  })
+
   const loading = { initialize: { result: { ...initialized, agentCapabilities: { loadSession: true } } } }
   const modes = { currentModeId: 'ask', availableModes: ['ask', 'default'].map((id) => ({ id, name: id })) }
 

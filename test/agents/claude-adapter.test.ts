@@ -140,10 +140,10 @@ describe('its messages', () => {
     const usage = createUsage()
     const tokens = { input_tokens: 300, cache_creation_input_tokens: 100, cache_read_input_tokens: 600, output_tokens: 1 }
     expect([usage.addMessage('a', tokens), usage.addMessage('a', tokens)]).toEqual([true, false])
-    expect(usage.total()).toEqual({ inputTokens: 1_000, cachedTokens: 600, outputTokens: 1, usd: 0 })
+    expect(usage.total()).toEqual({ inputTokens: 1_000, cachedTokens: 600, writtenTokens: 100, outputTokens: 1, usd: 0 })
     const models = { m: { inputTokens: 300, cacheReadInputTokens: 600, cacheCreationInputTokens: 100, outputTokens: 77, costUSD: 0.5 } }
     usage.addResult({ type: 'result', subtype: 'success', is_error: false, model_usage_since_last_result: models })
-    expect(usage.total()).toEqual({ inputTokens: 1_000, cachedTokens: 600, outputTokens: 77, usd: 0.5 })
+    expect(usage.total()).toEqual({ inputTokens: 1_000, cachedTokens: 600, writtenTokens: 100, outputTokens: 77, usd: 0.5 })
     // A message that no result knows, and a result that knows less.
     usage.addMessage('b', tokens)
     expect(usage.total()!.inputTokens).toBe(2_000)

@@ -251,9 +251,10 @@ function createTalk(options: AcpOptions, host: TalkHost): Talk {
   function conclude({ stopReason, usage: told }: PromptAnswer): AgentResult {
     if (told != null) {
       const cached = told.cachedReadTokens ?? 0
-      const inputTokens = told.inputTokens + cached + (told.cachedWriteTokens ?? 0)
+      const writtenTokens = told.cachedWriteTokens ?? 0
+      const inputTokens = told.inputTokens + cached + writtenTokens
       const outputTokens = told.outputTokens + (told.thoughtTokens ?? 0)
-      tellUsage((meter ?? createMeter({ baseline: noUsage })).total({ inputTokens, cachedTokens: cached, outputTokens }))
+      tellUsage((meter ?? createMeter({ baseline: noUsage })).total({ inputTokens, cachedTokens: cached, writtenTokens, outputTokens }))
     }
     if (asked !== null) return { outcome: 'needs_input', summary: asked, question: asked }
     if (stopReason !== 'end_turn') return stopped(stopReason)

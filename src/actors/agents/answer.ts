@@ -23,6 +23,7 @@ const usage = z.strictObject({
   cachedTokens: count.default(0),
   outputTokens: count.default(0),
   usd: z.number().min(0).max(mostUsd).default(0),
+  writtenTokens: count.optional(),
 })
 
 const said = z.strictObject({

@@ -26,6 +26,13 @@ test.each([
   expect(used).toMatchObject({ inputTokens: expected })
 })
 
+test('what was written to a cache is told apart, where Codex does', () => {
+  const usage = createUsage()
+  expect(usage.take({ total: tokens(900), last: tokens(100) })).not.toHaveProperty('writtenTokens')
+  const [total, last] = [tokens(1_000), tokens(100)].map((one, index) => ({ ...one, cacheWriteInputTokens: [70, 30][index]! }))
+  expect(usage.take({ total: total!, last: last! })).toMatchObject({ inputTokens: 200, writtenTokens: 70 })
+})
+
 const response = fc.record({ inputTokens: fc.integer({ min: 1, max: 9_000 }), cachedInputTokens: fc.nat(900), outputTokens: fc.nat(900) })
 const add = (a: CodexTokens, b: CodexTokens): CodexTokens => ({
   inputTokens: a.inputTokens + b.inputTokens,

@@ -127,7 +127,7 @@ test('a full result file is taken over', async () => {
     summary: ' Greets. ',
     prTitle: 'Greet',
     prBody: 'Closes APP-1',
-    usage: { inputTokens: 10, outputTokens: 2, usd: 0.5 },
+    usage: { inputTokens: 10, writtenTokens: 4, outputTokens: 2, usd: 0.5 },
     model: 'm',
     verdict: 'request_changes',
     findings: [
@@ -143,7 +143,7 @@ test('a full result file is taken over', async () => {
     summary: 'Greets.',
     prTitle: 'Greet',
     prBody: 'Closes APP-1',
-    usage: { inputTokens: 10, cachedTokens: 0, outputTokens: 2, usd: 0.5 },
+    usage: { inputTokens: 10, cachedTokens: 0, writtenTokens: 4, outputTokens: 2, usd: 0.5 },
     model: 'm',
     verdict: 'request_changes',
     findings: [
@@ -198,8 +198,8 @@ test.each([
   ],
   [
     'a misspelt key of its usage',
-    '{ "outcome": "completed", "summary": "x", "usage": { "cachdTokens": 1 } }',
-    /'usage' unknown key 'cachdTokens', did you mean 'cachedTokens'\?/,
+    '{ "outcome": "completed", "summary": "x", "usage": { "writenTokens": 1 } }',
+    /'usage' unknown key 'writenTokens', did you mean 'writtenTokens'\?/,
   ],
   ['an answer to nothing', '{ "outcome": "completed", "summary": "x", "answers": [{ "body": "b" }] }', /'answers\.0\.id'/],
   [

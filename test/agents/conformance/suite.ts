@@ -331,9 +331,14 @@ export function testsOfContract(candidate: Candidate): void {
 
   test.runIf(can.usage)('what it uses is told while it runs, and is that of this turn alone', async () => {
     const place = ground()
-    const first = play(candidate, place, model, usage({ input: 1_000, cached: 400, output: 50 }, write('new.txt', 'x\n'), commit, done))
+    const first = play(
+      candidate,
+      place,
+      model,
+      usage({ input: 1_000, cached: 400, cacheWritten: 100, output: 50 }, write('new.txt', 'x\n'), commit, done),
+    )
     const result = await first.turn.result
-    expect(result.usage).toMatchObject({ inputTokens: 3_000, cachedTokens: 1_200, outputTokens: 150 })
+    expect(result.usage).toMatchObject({ inputTokens: 3_000, cachedTokens: 1_200, writtenTokens: 300, outputTokens: 150 })
     const told = first.events.flatMap((event) => (event.type === 'used' ? [event.usage.inputTokens] : []))
     expect(told).toEqual(told.toSorted((a, b) => a - b))
     expect(told.length).toBeGreaterThan(1)

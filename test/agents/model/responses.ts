@@ -58,7 +58,7 @@ export const responses: Dialect = {
     if (end !== 'complete') return
     const numbers = {
       input_tokens: usage.input,
-      input_tokens_details: { cached_tokens: usage.cached ?? 0 },
+      input_tokens_details: { cached_tokens: usage.cached ?? 0, cache_write_tokens: usage.cacheWritten ?? 0 },
       output_tokens: usage.output,
       output_tokens_details: { reasoning_tokens: usage.reasoning ?? 0 },
       total_tokens: usage.input + usage.output,

@@ -8,12 +8,14 @@ import type { ClaudeModelUsage, ClaudeResult, ClaudeTokens } from './messages.ts
 const countOf = (tokens: ClaudeTokens): Omit<Usage, 'usd'> => ({
   inputTokens: tokens.input_tokens + (tokens.cache_read_input_tokens ?? 0) + (tokens.cache_creation_input_tokens ?? 0),
   cachedTokens: tokens.cache_read_input_tokens ?? 0,
+  writtenTokens: tokens.cache_creation_input_tokens ?? 0,
   outputTokens: tokens.output_tokens,
 })
 
 const countOfModel = (model: ClaudeModelUsage): Usage => ({
   inputTokens: model.inputTokens + model.cacheReadInputTokens + model.cacheCreationInputTokens,
   cachedTokens: model.cacheReadInputTokens,
+  writtenTokens: model.cacheCreationInputTokens,
   outputTokens: model.outputTokens,
   usd: model.costUSD,
 })

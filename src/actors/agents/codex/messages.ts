@@ -42,7 +42,12 @@ export const turnAnswer = z.object({ turn })
 export const turnsAnswer = z.object({ data: z.array(turn) })
 export const agentMessage = z.object({ type: z.literal('agentMessage'), text })
 
-const tokens = z.object({ inputTokens: z.number(), cachedInputTokens: z.number(), outputTokens: z.number() })
+const tokens = z.object({
+  inputTokens: z.number(),
+  cachedInputTokens: z.number(),
+  outputTokens: z.number(),
+  cacheWriteInputTokens: z.number().optional(),
+})
 export type CodexTokens = z.output<typeof tokens>
 
 const window = z.object({ usedPercent: z.number(), resetsAt: z.number().nullish() })

@@ -4,18 +4,20 @@ import type { Usage } from '../../../machines/vocabulary.ts'
 import { createMeter } from '../meter.ts'
 import type { CodexTokens } from './messages.ts'
 
-type Count = Pick<Usage, 'inputTokens' | 'cachedTokens' | 'outputTokens'>
+type Count = Required<Omit<Usage, 'usd' | 'unpricedTokens'>>
 
-const countOf = ({ inputTokens, cachedInputTokens, outputTokens }: CodexTokens): Count => ({
+const countOf = ({ inputTokens, cachedInputTokens, outputTokens, cacheWriteInputTokens = 0 }: CodexTokens): Count => ({
   inputTokens,
   cachedTokens: cachedInputTokens,
   outputTokens,
+  writtenTokens: cacheWriteInputTokens,
 })
 
 const less = (a: Count, b: Count): Count => ({
   inputTokens: a.inputTokens - b.inputTokens,
   cachedTokens: a.cachedTokens - b.cachedTokens,
   outputTokens: a.outputTokens - b.outputTokens,
+  writtenTokens: a.writtenTokens - b.writtenTokens,
 })
 
 export interface UsageOfTurn {
