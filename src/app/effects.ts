@@ -1,7 +1,7 @@
 // What the machines' effects mean here: each name in a chart, bound to a port.
 
 import { fromPromise } from 'xstate'
-import { withCost } from '../actors/agents/prices.ts'
+import { priceOf, withCost } from '../actors/agents/prices.ts'
 import { composeNudge } from '../actors/agents/prompt.ts'
 import type { LocalForge } from '../actors/forge/local.ts'
 import { createInTurn } from '../actors/in-turn.ts'
@@ -135,7 +135,11 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
     },
     onLine: ({ project, issue, runId }, line) => host.onLine({ project, key: issue, runId, line }),
     nudge: composeNudge,
-    price: ({ agent }, usage, model) => withCost(config.prices, model ?? modelOf(config, agent), usage),
+    price({ agent }, usage, model) {
+      // The table may have the name that is configured for a model, and not the one that the agent has for it.
+      const named = [model, modelOf(config, agent)].find((name) => priceOf(config.prices, name) !== null)
+      return withCost(config.prices, named, usage)
+    },
     progressEvery,
     usedEvery,
     after: host.after,

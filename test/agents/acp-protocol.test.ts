@@ -134,7 +134,7 @@ describe('the real agents', () => {
       held(async () => {
         const chosen = withOptions(codexAcp, { model: 'gpt-5.5', effort: 'high' }, 'codex')
         const played = play(chosen, ground(), model, [done])
-        expect(await played.turn.result).toMatchObject({ outcome: 'completed' })
+        expect(await played.turn.result).toMatchObject({ outcome: 'completed', model: 'gpt-5.5' })
         const { body } = played.scenario.requests()[0]!
         expect(body).toMatchObject({ model: 'gpt-5.5', reasoning: { effort: 'high' } })
       }),
@@ -483,6 +483,27 @@ describe('an agent that says what a test has written', () => {
     const used = { inputTokens: 30, cachedReadTokens: 10, cachedWriteTokens: 6, outputTokens: 4, totalTokens: 50 }
     const { result } = await scripted({ 'session/prompt': { result: { stopReason: 'end_turn', usage: used } } })
     expect(result.usage).toEqual({ inputTokens: 46, cachedTokens: 10, writtenTokens: 6, outputTokens: 4, usd: 0 })
+  })
+
+  const values = ['small', 'large'].map((value) => ({ value, name: value }))
+  const models = (currentValue: string) => [
+    { id: 'model', name: 'Model', category: 'model', type: 'select', currentValue, options: values },
+  ]
+  test.each([
+    ['in its options', { configOptions: models('small') }, null, 'small'],
+    ['when it was chosen', { configOptions: models('small') }, 'large', 'large'],
+    ['as agents of an earlier draft do', { models: { currentModelId: 'small', availableModels: [] } }, null, 'small'],
+    ['nowhere', {}, 'large', undefined],
+  ])('names its model %s, and it is told with what it uses', async (_, session, chosen, expected) => {
+    const used = { inputTokens: 30, outputTokens: 4, totalTokens: 34 }
+    const script = {
+      'session/new': { result: { sessionId: 's', ...session } },
+      'session/set_config_option': { result: { configOptions: models('large') } },
+      'session/prompt': { result: { stopReason: 'end_turn', usage: used } },
+    }
+    const { result, events } = await scripted(script, {}, { model: chosen })
+    expect(result.model).toBe(expected)
+    expect(events.flatMap((event) => (event.type === 'used' ? [event.model] : []))).toEqual([expected])
   })
 
   const loading = { initialize: { result: { ...initialized, agentCapabilities: { loadSession: true } } } }

@@ -359,6 +359,14 @@ describe('on the real program', () => {
     expect(result.usage).toMatchObject({ inputTokens: 200, outputTokens: 20 })
   })
 
+  test('the model that it names when it begins is told with what it uses', { timeout: 120_000 }, async () => {
+    const played = play(claude(), ground(), model, [shell('true'), done])
+    const result = await played.turn.result
+    expect(result.model).toMatch(/^claude-sonnet-4-5/)
+    const told = played.events.flatMap((event) => (event.type === 'used' ? [event.model] : []))
+    expect(new Set(told)).toEqual(new Set([result.model]))
+  })
+
   test('a text that comes too late for its answer is answered next, and that is the answer', { timeout: 120_000 }, async () => {
     const place = ground()
     const second = answer({ outcome: 'completed', summary: 'Greets the moon.', question: null, prTitle: null, prBody: null })

@@ -328,6 +328,12 @@ describe('it counts', () => {
     expect(await played.turn.result).toMatchObject({ exhausted: true, usage: { inputTokens: 1_200, outputTokens: 20 } })
     expect(watched.problems).toEqual([])
   })
+
+  test('by the model that it names, which nobody has chosen here', async () => {
+    const played = play(codex(), ground(), model, [done])
+    expect(await played.turn.result).toMatchObject({ outcome: 'completed', model: 'fake-model' })
+    expect(played.events.flatMap((event) => (event.type === 'used' ? [event.model] : []))).toEqual(['fake-model'])
+  })
 })
 
 test('when its plan is renewed is known, also when only another part of its limits is told after that', async () => {

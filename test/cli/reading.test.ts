@@ -385,7 +385,10 @@ describe('costs', () => {
     const look = (more: object, prices = {}) =>
       checkPrices({ ...agents(more), prices }).map((one) => `${one.status} ${one.check}: ${one.message}`)
     expect(look({ kind: 'codex', model: null })).toEqual([
-      'WARN agents.codex: the model is left to the agent: its cost is not known, and budgets in USD do not see it',
+      'WARN agents.codex: the model is left to the agent, and none has a price: its cost is not known, and budgets in USD do not see it',
+    ])
+    expect(look({ kind: 'codex', model: null }, { gpt: { input: 1, output: 1 } })).toEqual([
+      'PASS agents.codex: the model is left to the agent: its cost is known where `prices` has the one that it names',
     ])
     expect(look({ kind: 'codex', model: 'gpt-5' })[0]).toContain('gpt-5 has no price')
     expect(look({ kind: 'codex', model: 'gpt-5' }, { gpt: { input: 1, output: 1 } })).toEqual(['PASS agents.codex: gpt-5 has a price'])

@@ -101,6 +101,7 @@ function createTalk(options: AcpOptions, host: TalkHost): Talk {
   /** Null until it is known what the session had cost before this turn. */
   let meter = request.thread === null ? createMeter({ baseline: noUsage }) : null
   let usage: Usage | undefined
+  let model: string | null = null
   /** Who the agent says that it is logged in as; a session may bring a better word of it. */
   let login: { kind: string; label: string } | undefined
   const loginTold = Promise.withResolvers<void>()
@@ -126,7 +127,7 @@ function createTalk(options: AcpOptions, host: TalkHost): Talk {
 
   function tellUsage(used: Usage): void {
     usage = used
-    host.tell({ type: 'used', usage })
+    host.tell({ type: 'used', usage, ...(model === null ? {} : { model }) })
   }
 
   /** Files and terminals are not offered: agents have their own, and what they do with these is in their sandbox. */
@@ -227,7 +228,7 @@ function createTalk(options: AcpOptions, host: TalkHost): Talk {
     session = opened.id
     host.started(session)
     try {
-      await applySettings(rpc.request, session, opened.answer, options)
+      model = await applySettings(rpc.request, session, opened.answer, options)
       return null
     } catch (error) {
       const { code, message } = toErrorData(error)
@@ -349,7 +350,11 @@ function createTalk(options: AcpOptions, host: TalkHost): Talk {
       await prompt
     },
     close: rpc.close,
-    known: () => ({ ...(session === undefined ? {} : { thread: session }), ...(usage === undefined ? {} : { usage }) }),
+    known: () => ({
+      ...(session === undefined ? {} : { thread: session }),
+      ...(usage === undefined ? {} : { usage }),
+      ...(model === null ? {} : { model }),
+    }),
   }
 }
 

@@ -111,6 +111,7 @@ function createTalk({ options, env, isBashSandboxed, refreshExcludes }: Prepared
   /** Texts that it was given while it works, and has not taken in yet. */
   const queued = new Map<string, (taken: boolean) => void>()
   let thread: string | undefined
+  let model: string | undefined
   let isAtWork = false
   let takesTexts = false
   let words = ''
@@ -148,9 +149,10 @@ function createTalk({ options, env, isBashSandboxed, refreshExcludes }: Prepared
     if (progress !== null) host.tell(progress)
   }
 
-  function onSystem({ subtype, session_id: id, capabilities }: Said<'system'>): void {
+  function onSystem({ subtype, session_id: id, model: name, capabilities }: Said<'system'>): void {
     if (subtype === 'init' && thread === undefined && id !== undefined) {
       thread = id
+      model = name ?? undefined
       isAtWork = true
       takesTexts = capabilities?.includes('msg_lifecycle_v1') ?? false
       host.started(thread)
@@ -169,7 +171,7 @@ function createTalk({ options, env, isBashSandboxed, refreshExcludes }: Prepared
       if (content.some(({ type }) => type === 'tool_use')) refreshExcludes()
       for (const block of content) tell(items.said(block, isCalled))
     }
-    if (usage != null && used.addMessage(id, usage)) host.tell({ type: 'used', usage: used.total()! })
+    if (usage != null && used.addMessage(id, usage)) tellUsage()
   }
 
   /** Nobody is there to be asked for a permission: the rules answer. A question ends the turn. */
@@ -205,6 +207,11 @@ function createTalk({ options, env, isBashSandboxed, refreshExcludes }: Prepared
     answer({ behavior: 'deny', message: decision.why })
   }
 
+  function tellUsage(): void {
+    const usage = used.total()
+    if (usage !== undefined) host.tell({ type: 'used', usage, ...(model === undefined ? {} : { model }) })
+  }
+
   function onLifecycle({ command_uuid: id, state }: Said<'command_lifecycle'>): void {
     const settle = queued.get(id)
     if (settle === undefined || state === 'queued') return
@@ -214,8 +221,7 @@ function createTalk({ options, env, isBashSandboxed, refreshExcludes }: Prepared
 
   function onResult(result: ClaudeResult): void {
     used.addResult(result)
-    const total = used.total()
-    if (total !== undefined) host.tell({ type: 'used', usage: total })
+    tellUsage()
     // A text that came too late for this answer is taken in by itself, and answered next: that is the answer then.
     if (!result.is_error && asked === null && queued.size > 0) return
     finish(conclude(result))
@@ -326,7 +332,11 @@ function createTalk({ options, env, isBashSandboxed, refreshExcludes }: Prepared
     },
     known: () => {
       const usage = used.total()
-      return { ...(thread === undefined ? {} : { thread }), ...(usage === undefined ? {} : { usage }) }
+      return {
+        ...(thread === undefined ? {} : { thread }),
+        ...(usage === undefined ? {} : { usage }),
+        ...(model === undefined ? {} : { model }),
+      }
     },
   }
 }

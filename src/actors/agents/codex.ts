@@ -74,6 +74,7 @@ function createTalk(options: CodexOptions, host: TalkHost): Talk {
   let limits: CodexLimits[] = []
   const used = createUsage()
   let usage: Usage | undefined
+  let model: string | undefined
   let cancelReread = (): void => {}
 
   function onNotification(method: string, params: unknown): void {
@@ -113,7 +114,7 @@ function createTalk(options: CodexOptions, host: TalkHost): Talk {
         const now = turn === undefined ? null : used.take(told.params.tokenUsage)
         if (now === null) return
         usage = now
-        return host.tell({ type: 'used', usage })
+        return host.tell({ type: 'used', usage, ...(model === undefined ? {} : { model }) })
       }
       case 'turn/completed':
         if (turn === undefined || told.params.turn.id === turn) finished.resolve(told.params.turn)
@@ -151,14 +152,14 @@ function createTalk(options: CodexOptions, host: TalkHost): Talk {
     return answer
   }
 
-  async function openThread(): Promise<string> {
-    const { model, sandbox } = options
+  async function openThread() {
+    const { sandbox } = options
     const config = threadConfig(request, options.env)
-    const settings = { cwd: request.worktree, approvalPolicy: 'never', sandbox, config, ...(model === null ? {} : { model }) }
-    if (request.thread === null)
-      return (await rpc.request('thread/start', { ...settings, serviceName: 'signalbox' }, threadAnswer)).thread.id
+    const chosen = options.model === null ? {} : { model: options.model }
+    const settings = { cwd: request.worktree, approvalPolicy: 'never', sandbox, config, ...chosen }
+    if (request.thread === null) return rpc.request('thread/start', { ...settings, serviceName: 'signalbox' }, threadAnswer)
     const method = request.recovery?.way === 'fork' ? 'thread/fork' : 'thread/resume'
-    return (await rpc.request(method, { ...settings, threadId: request.thread, excludeTurns: true }, threadAnswer)).thread.id
+    return rpc.request(method, { ...settings, threadId: request.thread, excludeTurns: true }, threadAnswer)
   }
 
   /** Its code does not say whether it is the thread that is wrong, or its settings are: whether the thread can be read does. */
@@ -247,7 +248,9 @@ function createTalk(options: CodexOptions, host: TalkHost): Talk {
     async run() {
       await sayHello()
       try {
-        thread = await openThread()
+        const opened = await openThread()
+        thread = opened.thread.id
+        model = opened.model
       } catch (error) {
         const refusal = refusalOf(error)
         if (refusal === null) throw error
@@ -297,7 +300,11 @@ function createTalk(options: CodexOptions, host: TalkHost): Talk {
       rpc.close()
       finished.reject(new Error('closed'))
     },
-    known: () => ({ ...(thread === undefined ? {} : { thread }), ...(usage === undefined ? {} : { usage }) }),
+    known: () => ({
+      ...(thread === undefined ? {} : { thread }),
+      ...(usage === undefined ? {} : { usage }),
+      ...(model === undefined ? {} : { model }),
+    }),
   }
 }
 

@@ -50,8 +50,8 @@ export interface Talk {
   interrupt: () => Promise<void>
   /** The process has ended: everything that is waited for rejects. */
   close: () => void
-  /** What is known at the end of a turn however it ends. */
-  known: () => { thread?: string; usage?: Usage }
+  /** What is known at the end of a turn however it ends. `model`: as the protocol names it. */
+  known: () => { thread?: string; usage?: Usage; model?: string }
 }
 
 export interface TalkingAgentOptions extends TurnProcessOptions {

@@ -58,6 +58,8 @@ export const configAnswer = z.object({ configOptions: z.array(configOption).defa
 export const sessionAnswer = z.object({
   configOptions: z.array(configOption).nullish(),
   modes: z.object({ currentModeId: text, availableModes: z.array(z.object({ id: text })) }).nullish(),
+  /** Of an earlier draft; since then the model is an option. */
+  models: z.object({ currentModelId: text }).nullish().catch(null),
 })
 export type SessionAnswer = z.output<typeof sessionAnswer>
 export const newSessionAnswer = sessionAnswer.extend({ sessionId: text })

@@ -23,8 +23,16 @@ export interface Settings {
 
 type Ask = <T>(method: string, params: object, answer: z.ZodType<T>) => Promise<T>
 
-/** What the agent does not offer to choose is left as it is. Throws FatalError `not-offered` for a value that is not among its own. */
-export async function applySettings(ask: Ask, sessionId: string, { configOptions, modes: offered }: SessionAnswer, settings: Settings) {
+/**
+ * What the agent does not offer to choose is left as it is. Answers the model that it says it has then; null where it says none. Throws
+ * FatalError `not-offered` for a value that is not among its own.
+ */
+export async function applySettings(
+  ask: Ask,
+  sessionId: string,
+  { configOptions, modes: offered, models }: SessionAnswer,
+  settings: Settings,
+): Promise<string | null> {
   let options = configOptions ?? []
   /** Agents need not sort what they offer into categories. */
   const find = (...names: string[]) => options.find(({ id, category }) => names.includes(category ?? id))
@@ -45,12 +53,18 @@ export async function applySettings(ask: Ask, sessionId: string, { configOptions
     await choose(option, value)
   }
 
+  async function enterMode(): Promise<void> {
+    const option = find('mode')
+    const known = option?.options.map(({ value }) => value) ?? offered?.availableModes.map(({ id }) => id) ?? []
+    const mode = modes[settings.sandbox].find((one) => known.includes(one))
+    if (mode === undefined) return
+    if (option !== undefined) await choose(option, mode)
+    else if (offered?.currentModeId !== mode) await ask('session/set_mode', { sessionId, modeId: mode }, z.unknown())
+  }
+
   await demand('model', 'model', settings.model)
   await demand('effort', 'thought_level', settings.effort)
-  const option = find('mode')
-  const known = option?.options.map(({ value }) => value) ?? offered?.availableModes.map(({ id }) => id) ?? []
-  const mode = modes[settings.sandbox].find((one) => known.includes(one))
-  if (mode === undefined) return
-  if (option !== undefined) await choose(option, mode)
-  else if (offered?.currentModeId !== mode) await ask('session/set_mode', { sessionId, modeId: mode }, z.unknown())
+  await enterMode()
+  const model = find('model')?.currentValue
+  return typeof model === 'string' ? model : (models?.currentModelId ?? null)
 }

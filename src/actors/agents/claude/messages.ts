@@ -94,6 +94,7 @@ const system = z.object({
   type: z.literal('system'),
   subtype: text,
   session_id: text.optional(),
+  model: text.nullish().catch(null),
   capabilities: z.array(text).nullish(),
 })
 

@@ -10,7 +10,8 @@ export const helloAnswer = z.object({ userAgent: text.optional() })
 /** `requiresOpenaiAuth`: of the provider that is configured. */
 export const accountAnswer = z.object({ account: z.object({ type: text }).nullish(), requiresOpenaiAuth: z.boolean() })
 
-export const threadAnswer = z.object({ thread: z.object({ id: text }) })
+/** `model`: the one that its next turn is asked of, whoever has chosen it. */
+export const threadAnswer = z.object({ thread: z.object({ id: text }), model: text.optional().catch(undefined) })
 
 const error = z.object({ message: text, codexErrorInfo: z.unknown().optional(), additionalDetails: text.nullish() })
 export type CodexError = z.output<typeof error>
