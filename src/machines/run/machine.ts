@@ -278,9 +278,10 @@ export const runMachine = runSetup.createMachine({
               { guard: 'hasLeftBounds', target: '#run.settled', actions: ['rememberLeft', 'endForEscape'] },
               { target: 'looking', actions: 'rememberUsed' },
             ],
-            onError: 'looking',
+            onError: { target: '#run.settled', actions: 'endForEnvironment' },
           },
-          after: { ending: 'looking' },
+          // What it writes by then is not known: nothing of it is looked at, and beside it no other is started.
+          after: { ending: { target: '#run.settled', actions: 'endForLingering' } },
         },
         looking: {
           meta: { description: 'The worktree is read again.' },

@@ -219,9 +219,12 @@ function representative({ context: c, ...rest }: State): State {
 const answersOf = (commands: Parameters<typeof spawns>[0]): Told[] =>
   commands.flatMap((command) => (command.type === 'send' && command.event.type === 'run.finished' ? [command.event] : []))
 
-/** On the way to a first publication; how a turn starts, goes on and is resumed is of the other world. */
+/**
+ * On the way to a first publication, or to the question why there is nothing to publish; how a turn starts, goes on and is resumed is of
+ * the other world.
+ */
 const atPublication =
-  /^(run\.stop|session\.(started $|finished (completed|needs_input|failed (agent|escape)))|the (prepare|comparison|verify|publish|closing)|(prepare|comparison|publish|closing) |verify (done (fine|dirty|rewritten|without)|failed)|session failed|timer (runLimit|ending))/
+  /^(run\.stop|session\.(started $|finished (completed|needs_input|failed (agent|escape)))|the (prepare|comparison|verify|publish|closing)|(prepare|comparison|publish|closing) |verify (done (fine|dirty|rewritten|nothing|without)|failed)|session failed|timer (runLimit|completion|ending))/
 
 export const runModel: Model<RunContext> = {
   machine: 'run',
@@ -354,7 +357,7 @@ export const runModel: Model<RunContext> = {
     {
       id: 'P12',
       statement:
-        'Exactly one effect or session is alive until it has settled, and none afterwards; a session may have its worktree looked at. In the place of an agent that was ended another is started once it has ended.',
+        'Exactly one effect or session is alive until it has settled, and none afterwards; a session may have its worktree looked at. In the place of an agent that was ended another is started once it has ended; beside one that does not end nothing begins.',
       state: (state) => {
         const expected = state.status === 'active' ? 1 : 0
         const isWatched = alive(state).includes('session')
@@ -363,9 +366,9 @@ export const runModel: Model<RunContext> = {
       },
       step: ({ before, commands, happening }) =>
         alive(before).includes('closing') &&
-        spawns(commands).some(({ src }) => src === 'agentSession') &&
+        spawns(commands).some(({ src }) => src !== 'endSession') &&
         !happening.label.startsWith('closing done')
-          ? 'another agent beside one that has not ended'
+          ? 'something begins beside an agent that has not ended'
           : undefined,
     },
   ],

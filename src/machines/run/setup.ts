@@ -373,6 +373,12 @@ export const runSetup = setup({
       const { name, used, limit } = spentBudget(c, usageWith(c, event))!
       return `The budget '${name}' of this issue is used up (${Math.round(used * 100) / 100} of ${limit}): the turn was ended.`
     }),
+    endForLingering: end(
+      'failed',
+      'environment',
+      (c) =>
+        `Asked why nothing has changed, the agent neither answered nor ended within ${minutes(limitOf(c, 'ending'))} of being interrupted.`,
+    ),
     endForSilence: end('failed', 'environment', (c) => `No sign of life for ${minutes(c.limits.signal ?? c.limits.run)}.`),
     endForLimit: end('failed', 'environment', (c) => `Not done within the limit of ${minutes(c.limits.run)} for one run.`),
   },

@@ -10,7 +10,7 @@ const isNightly = process.env['SIGNALBOX_NIGHTLY'] !== undefined
 /** Explored in seconds. */
 const small = [
   ...['one head', 'a draft', 'interruptions', 'failures', 'shortages', 'the deployment', 'the end of a budget'],
-  ...['one head in the line', 'one head that leaves', 'three changes', 'an urgent one', 'another depth'],
+  ...['one head in the line', 'one head that leaves', 'three changes', 'an urgent one', 'another depth', 'a first publication'],
 ]
 
 describe('the shipped machines', () => {

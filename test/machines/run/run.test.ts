@@ -305,8 +305,17 @@ describe('an implementation that changed nothing', () => {
     expect([late.value, [...late.children.keys()]]).toEqual([{ checking: 'silencing' }, ['closing']])
     const over = output(playOn(late, ended, unchanged))
     expect(over).toMatchObject({ outcome: 'no_change', completion: 'failed', reason: expect.stringContaining('within 90 s') })
-    expect(playOn(late, fires('ending')).value).toEqual({ checking: 'looking' })
-    expect(late.fail('closing').value).toEqual({ checking: 'looking' })
+  })
+
+  it.each([
+    ['does not end', fires('ending'), 'neither answered nor ended within 15 s'],
+    ['cannot be ended', (run: Run) => run.fail('closing', { code: 'git-failed', message: 'the disk is gone' }), 'the disk is gone'],
+  ])('ends the run, when it is late and %s: what it left is neither gone on with nor published', (_what, happens, reason) => {
+    const run = play({}, ...asked, fires('completion'), happens)
+    expect(output(run)).toMatchObject({ outcome: 'failed', failure: 'environment', reason: expect.stringContaining(reason), pr: null })
+    expect(run.children.size).toBe(0)
+    // Whatever would be found in the worktree is not looked for.
+    expect(run.commands.filter(({ type }) => type === 'spawn')).toEqual([])
   })
 
   it('shows signs of life while it is asked', () => {
