@@ -19,7 +19,7 @@ import type {
   TrackerReport,
   Workspace,
 } from '../actors/ports.ts'
-import { createSessions, type Sessions } from '../actors/run/agent-session.ts'
+import { createSessions, type Sessions, type TurnEnd } from '../actors/run/agent-session.ts'
 import type { EffectPolicy } from '../actors/system/index.ts'
 import type { Config } from '../config.ts'
 import { FatalError, RetryableError, toErrorData } from '../errors.ts'
@@ -87,6 +87,14 @@ const git = { attempts: 4, backoff: { initial: 1_000, max: 10_000 }, onRestart: 
 const progressEvery = 2_000
 /** And between two reports of what it has used: a budget is noticed to be used up no later than this. */
 const usedEvery = 10_000
+
+/** What is known of a turn that was cut off, when it has ended; `left`: paths that are not committed. */
+interface Left {
+  left: string[]
+  used: Usage | null
+  escape?: string
+  consumed?: NonNullable<TurnEnd['consumed']>
+}
 
 /** What works on the world at this moment, agents' turns apart. */
 export interface Works {
@@ -170,6 +178,19 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
     base: input.onto && forge().isInFlight(input.project, input.onto) ? input.onto : (await forge().repository(input.project)).base.name,
   })
 
+  /** What it has left uncommitted. Whether that can be read or not, what is known of its turn is told: nobody asks for it twice. */
+  const leftBy = async (input: SessionInput): Promise<string[]> => {
+    // A reviewer has a checkout of its own, which goes with it.
+    if (input.type === 'review') return []
+    try {
+      return await workspace.uncommitted(input)
+    } catch (error) {
+      const { message } = toErrorData(error)
+      host.log({ issue: input.key, run: input.runId, message: `What its agent has left uncommitted could not be read: ${message}` })
+      return []
+    }
+  }
+
   /** Checks of heads are run by the embedded forge alone. */
   const ours = (): LocalForge => {
     const embedded = host.embedded()
@@ -200,11 +221,9 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
     endSession: {
       limit: 1_000,
       onRestart: 'rerun',
-      logic: effect<SessionInput, { left: string[]; used: Usage | null; escape?: string }>(async (input) => {
-        const { used = null, escape = null } = (await endOf(input)) ?? {}
-        // A reviewer has a checkout of its own, which goes with it.
-        const left = input.type === 'review' ? [] : await workspace.uncommitted(await withBase(input))
-        return { left, used, ...(escape === null ? {} : { escape }) }
+      logic: effect<SessionInput, Left>(async (input) => {
+        const { used = null, escape = null, ...rest } = (await endOf(input)) ?? {}
+        return { left: await leftBy(input), used, ...(escape === null ? {} : { escape }), ...rest }
       }),
     },
     probeWork: {

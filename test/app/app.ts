@@ -7,6 +7,7 @@ import { afterEach } from 'vitest'
 import { git } from '../../src/actors/git.ts'
 import { createApp, type App, type AppOptions } from '../../src/app.ts'
 import { parseConfig, type Config } from '../../src/config.ts'
+import type { AcpScript } from '../agents/acp-script.ts'
 
 const closing: (() => unknown)[] = []
 afterEach(async () => {
@@ -53,4 +54,17 @@ export async function createPlace(): Promise<Place> {
       return app
     },
   }
+}
+
+/** The configuration with an agent of the Agent Client Protocol that says what is written here, once its shell has done `first`. */
+export function withScript({ folder, config }: Place, project: object, script: AcpScript, first = ':'): Config {
+  const given = config(project)
+  const opened = { initialize: { result: { protocolVersion: 1, agentCapabilities: {} } }, 'session/new': { result: { sessionId: 's' } } }
+  const agent = {
+    ...given.agents['mine']!,
+    ...{ kind: 'acp', model: null, effort: null, sandbox: 'workspace-write' },
+    command: `${first}\nexec ${process.execPath} ${join(import.meta.dirname, '../agents/acp-script.ts')}`,
+    env: { ACP_LOG: join(folder, 'acp.log'), ACP_SCRIPT: JSON.stringify({ ...opened, ...script }) },
+  }
+  return { ...given, agents: { mine: agent as never } }
 }

@@ -99,6 +99,7 @@ export interface TurnEnd {
   used: Usage
   /** What of its bounds it has left; null mostly. */
   escape: string | null
+  consumed?: NonNullable<AgentResult['consumed']>
 }
 
 interface Turn {
@@ -139,6 +140,7 @@ function atMostEvery<T>(after: SessionHost<unknown>['after'], interval: number, 
 function run<Input>(host: SessionHost<Input>, input: Input, signal: AbortSignal, say: (event: SessionEvent) => void): Turn {
   let steer: ((text: string) => Promise<boolean>) | undefined
   let used: Usage = noUsage
+  let consumed: AgentResult['consumed']
   let escape: string | null = null
   /** What was told with a lower price or a lower count stays told. */
   const priced = (usage: Usage, model: string | undefined): Usage => (used = moreOf(used, host.price(input, usage, model)))
@@ -179,6 +181,7 @@ function run<Input>(host: SessionHost<Input>, input: Input, signal: AbortSignal,
         })
         steer = turn.steer
         result = await turn.result
+        consumed = result.consumed
         escape = await host.escaped(input)
         if (escape !== null) result = { ...result, ...escapedBy(escape) }
       }
@@ -192,7 +195,11 @@ function run<Input>(host: SessionHost<Input>, input: Input, signal: AbortSignal,
     say({ type: 'session.finished', result })
   }
   const ended = work()
-  return { ended, end: () => ({ used, escape }), steer: async (text: string): Promise<boolean> => (steer ? steer(text) : false) }
+  return {
+    ended,
+    end: () => ({ used, escape, ...(consumed === undefined ? {} : { consumed }) }),
+    steer: async (text: string): Promise<boolean> => (steer ? steer(text) : false),
+  }
 }
 
 /** Whatever it says: nothing of it is gone on with. */

@@ -136,7 +136,11 @@ export const runSetup = setup({
       throw new Error("The effect 'agentSession' is not provided")
     }),
     probeWork: fromPromise<{ changedAt: number | null }, ProbeInput>(notProvided('probeWork')),
-    endSession: fromPromise<{ left: string[]; used?: Usage | null; escape?: string | null }, SessionInput>(notProvided('endSession')),
+    // `consumed` is for the timeline alone.
+    endSession: fromPromise<
+      { left: string[]; used?: Usage | null; escape?: string | null; consumed?: SessionResult['consumed'] },
+      SessionInput
+    >(notProvided('endSession')),
     verifyWork: fromPromise<Inspection, VerifyInput>(notProvided('verifyWork')),
     findConflict: fromPromise<ChangeInFlight | null, ConflictInput>(notProvided('findConflict')),
     publishChange: fromPromise<Published, PublishInput>(notProvided('publishChange')),
