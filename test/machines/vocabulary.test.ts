@@ -50,7 +50,8 @@ const alphabet: {
   },
   run: {
     ...{ 'run.stop': true, 'run.steer': true, 'session.started': true, 'session.progressed': true, 'session.steered': true },
-    ...{ 'session.signalled': true, 'session.used': true, 'session.finished': true, 'xstate.error.actor.session': true },
+    ...{ 'session.signalled': true, 'session.refused': true, 'session.used': true, 'session.finished': true },
+    'xstate.error.actor.session': true,
   },
   queue: {
     ...{ 'landing.requested': true, 'landing.urged': true, 'landing.withdrawn': true, 'queue.configured': true },

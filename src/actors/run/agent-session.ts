@@ -14,6 +14,7 @@ export type SessionEvent =
   /** `step`: of its plan, the last that it has told. */
   | { type: 'session.progressed'; line: string; step?: string }
   | { type: 'session.signalled' }
+  | { type: 'session.refused'; text: string }
   | { type: 'session.steered'; id: string; taken: boolean }
   | { type: 'session.used'; usage: Usage }
   | { type: 'session.finished'; result: AgentResult }
@@ -137,11 +138,17 @@ function atMostEvery<T>(after: SessionHost<unknown>['after'], interval: number, 
   }
 }
 
+/** Characters of one line, and of one permission, that reach the journal. */
+const longestText = 500
+/** Permissions of one turn whose refusal does: who asks again and again does not fill it. */
+const mostRefused = 20
+
 function run<Input>(host: SessionHost<Input>, input: Input, signal: AbortSignal, say: (event: SessionEvent) => void): Turn {
   let steer: ((text: string) => Promise<boolean>) | undefined
   let used: Usage = noUsage
   let consumed: AgentResult['consumed']
   let escape: string | null = null
+  let refused = 0
   /** What was told with a lower price or a lower count stays told. */
   const priced = (usage: Usage, model: string | undefined): Usage => (used = moreOf(used, host.price(input, usage, model)))
   let step: string | undefined
@@ -168,10 +175,12 @@ function run<Input>(host: SessionHost<Input>, input: Input, signal: AbortSignal,
               }
               case 'progressed':
                 host.onLine(request, event.line)
-                if (event.item === 'plan') step = event.line.slice(0, 500)
-                return progress.say(event.line.slice(0, 500))
+                if (event.item === 'plan') step = event.line.slice(0, longestText)
+                return progress.say(event.line.slice(0, longestText))
               case 'asked':
-                return host.onLine(request, `${event.about}: ${event.text} (${event.answer.replace('_', ' ')})`)
+                host.onLine(request, `${event.about}: ${event.text} (${event.answer.replace('_', ' ')})`)
+                if (event.answer !== 'refused' || ++refused > mostRefused) return
+                return say({ type: 'session.refused', text: event.text.slice(0, longestText) })
               case 'signalled':
                 return say({ type: 'session.signalled' })
               case 'used':

@@ -20,6 +20,8 @@ export type RunEvent =
   | (Told & { type: 'session.progressed'; line: string; step?: string })
   /** A sign of life, and nothing new in it. */
   | (Told & { type: 'session.signalled' })
+  /** It asked for a permission and was refused it: a sign of life, and no progress. */
+  | (Told & { type: 'session.refused'; text: string })
   | (Told & { type: 'session.steered'; id: string; taken: boolean })
   /** What the present turn has used so far. */
   | (Told & { type: 'session.used'; usage: Usage })

@@ -105,6 +105,7 @@ export const runMachine = runSetup.createMachine({
                 'session.started': { target: 'alive', reenter: true, actions: 'rememberSession' },
                 'session.progressed': { target: 'alive', reenter: true },
                 'session.signalled': { target: 'alive', reenter: true, actions: 'rememberSignal' },
+                'session.refused': { target: 'alive', reenter: true, actions: 'rememberSignal' },
                 'session.steered': [
                   // Without a target, so that the other region may leave with it.
                   { guard: 'isNudgeRefused', actions: 'rememberSignal' },
@@ -257,6 +258,7 @@ export const runMachine = runSetup.createMachine({
           on: {
             'session.started': { actions: 'rememberSession' },
             'session.progressed': { actions: 'rememberSignal' },
+            'session.refused': { actions: 'rememberSignal' },
             'session.finished': [
               { guard: 'hasEscaped', target: '#run.settled', actions: ['rememberResult', 'endAsFailed'] },
               { target: 'looking', actions: ['rememberResult', 'rememberCompletion'] },

@@ -61,6 +61,7 @@ const examples: { [T in Type]: Example[] } = {
     ['later', { type: 'session.progressed', line: 'l' }, reportEvery],
   ],
   'session.signalled': [['', { type: 'session.signalled' }]],
+  'session.refused': [['', { type: 'session.refused', text: 't' }]],
   'session.steered': [true, false].map((taken) => [`${taken}`, { type: 'session.steered', id: 'message-1', taken }]),
   'session.used': [
     ['a little', { type: 'session.used', usage }],

@@ -33,6 +33,7 @@ const words: Event[] = [
   { type: 'session.started', process: process_, thread: 'thread-1' },
   { type: 'session.progressed', line: 'hm' },
   { type: 'session.used', usage: { inputTokens: 3, cachedTokens: 1, outputTokens: 2, usd: 0.1 } },
+  { type: 'session.refused', text: 'rm -rf /' },
   { type: 'session.steered', id: 'message-1', taken: true },
   { type: 'session.steered', id: 'message-2', taken: false },
   finished({ outcome: 'completed', usage: { inputTokens: 1, cachedTokens: 0, outputTokens: 1, usd: 0 } }),

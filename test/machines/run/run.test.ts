@@ -28,6 +28,7 @@ import {
 const request = { number: 7, url: 'u', headSha: 'A', headRef: 'b', baseRef: 'main', draft: false, state: 'open' }
 const started = starts()
 const threaded = starts('thread-1')
+const refused = says({ type: 'session.refused', text: 'rm -rf /' })
 const stop = send({ type: 'run.stop', outcome: 'released', reason: 'Stopped by ada.' })
 
 const working = [prepared, started]
@@ -318,9 +319,12 @@ describe('an implementation that changed nothing', () => {
     expect(run.commands.filter(({ type }) => type === 'spawn')).toEqual([])
   })
 
-  it('shows signs of life while it is asked', () => {
+  it.each([
+    ['progresses', progressed],
+    ['is refused a permission', refused],
+  ])('shows a sign of life while it is asked, when it %s', (_what, sign) => {
     const run = play({}, ...asked)
-    const heard = playOn(run, progressed)
+    const heard = playOn(run, sign)
     expect([heard.value, heard.context.lastSignalAt]).toEqual([{ checking: 'asking' }, heard.at])
     expect(run.context.lastSignalAt).not.toBe(heard.at)
   })
@@ -696,9 +700,12 @@ describe('the clocks', () => {
     const limits = { run: 120 * minute, progress: 15 * minute, signal: 5 * minute }
     const silent = play({ limits }, ...working, fires('silence'), ended)
     expect(output(silent)).toMatchObject({ failure: 'environment', reason: 'No sign of life for 5 minutes.' })
-    const steered = play({ limits }, ...working, says({ type: 'session.steered', id: 'm', taken: false }))
     const due = (run: Run, delay: string) => [...run.timers].find(([name]) => name.includes(`.${delay}.`))![1].due
-    expect([due(steered, 'silence'), due(steered, 'stall')]).toEqual([steered.at + 5 * minute, steered.at - minute + 15 * minute])
+    for (const sign of [says({ type: 'session.steered', id: 'm', taken: false }), refused]) {
+      const run = play({ limits }, ...working, sign)
+      expect([due(run, 'silence'), due(run, 'stall')]).toEqual([run.at + 5 * minute, run.at - minute + 15 * minute])
+      expect([run.context.lastSignalAt, run.context.progressed]).toEqual([run.at, false])
+    }
     expect(output(play({ limits }, prepared, fires('silence'), ended))).toMatchObject({ failure: 'environment' })
   })
 
