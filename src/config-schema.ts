@@ -106,8 +106,11 @@ const anyAgent = {
   bounds: z
     .strictObject({
       memory: size.nullable().default(null).describe("Of all its processes together; null is three quarters of the machine's."),
-      cpu: duration.nullable().default(null).describe('Processor time of each of its processes.'),
-      file: size.nullable().default(null).describe('The largest file that it may write.'),
+      cpu: duration.nullable().default(null).describe('Processor time of all its processes together, in one turn.'),
+      file: size
+        .nullable()
+        .default(null)
+        .describe('The largest file that each of its processes may write; what all files take together is held to `free`.'),
       free: size
         .nullable()
         .default(null)

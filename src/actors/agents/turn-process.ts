@@ -8,7 +8,17 @@ import { childEnvironment, endMarked, runProcess, type ProcessIdentity, type Pro
 import { createCgroup, endCgroup, enterWords, type Cgroup } from '../process/cgroup.ts'
 import { most, readTally, tallyWords } from '../process/consumption.ts'
 import { namespaceWords } from '../process/namespace.ts'
-import { defaultBounds, limitWords, memoryOf, watchBounds, type Bounds, type Consumed, type Exceeded, type Watch } from './bounds.ts'
+import {
+  defaultBounds,
+  judgeCpu,
+  limitWords,
+  memoryOf,
+  watchBounds,
+  type Bounds,
+  type Consumed,
+  type Exceeded,
+  type Watch,
+} from './bounds.ts'
 import { withoutCredentials } from './git-credentials.ts'
 import type { ProcessRecords } from './orphans.ts'
 
@@ -117,7 +127,10 @@ export async function runTurnProcess(
       ...watching,
     })
     if (cgroup === null) watch?.look() // at what has outlived it
-    return { ...result, consumed: most(watch?.consumed() ?? nothing, readTally(files.tally)), exceeded: watch?.exceeded() ?? null }
+    const consumed = most(watch?.consumed() ?? nothing, readTally(files.tally))
+    // The kernel may have been faster than a look.
+    const hasDied = !result.aborted && result.exitCode !== 0
+    return { ...result, consumed, exceeded: watch?.exceeded() ?? (hasDied ? judgeCpu(consumed, bounds) : null) }
   } finally {
     watch?.stop()
     signal?.removeEventListener('abort', end)

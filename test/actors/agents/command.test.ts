@@ -434,9 +434,23 @@ test('over its bound of memory, or of what has to stay free of the disk, a turn 
   expect(full.result).toMatchObject({ outcome: 'failed', failure: 'environment', code: 'disk-full' })
 })
 
-test('the kernel holds each of its processes to the processor time and the file size that it may have', async () => {
+test('over its bound of processor time a turn is ended, however many processes have used it and whether they have ended', async () => {
+  const bounds = { memory: null, cpu: 600, file: null, free: 0 }
+  const spent = { outcome: 'failed', failure: 'environment', code: 'cpu-exceeded' }
+  // None of them comes near to the bound by itself.
+  const chain = agentOf("sleep 60 & echo $! > pid; while :; do timeout 0.1 sh -c 'while :; do :; done'; done", { bounds })
+  const over = await chain.turn()
+  expect(over.result).toMatchObject({ ...spent, reason: expect.stringMatching(/may use 0\.6 s \(`bounds\.cpu` of the agent\)/) })
+  expect(over.consumed!.cpu).toBeGreaterThanOrEqual(600)
+  expect(isAlive(Number(read(chain.worktree, 'pid')))).toBe(false)
+  // Nor does it matter who sees it first: a look, or the end of one that died of it.
+  const burn = 'node -e "while (process.cpuUsage().user < 700e3); process.exit(1)"'
+  expect((await agentOf(burn, { bounds }).turn()).result).toMatchObject(spent)
+})
+
+test('the kernel holds each of its processes to somewhat more processor time, and to the file size that it may have', async () => {
   const bounds = { memory: null, cpu: 1_000, file: 1_000_000, free: 0 }
-  expect((await agentOf('while :; do :; done', { bounds }).turn()).result.reason).toMatch(/SIGXCPU|SIGKILL/)
+  expect((await agentOf('ulimit -t', { bounds }).turn()).result.summary).toBe('6')
   const { result } = await agentOf('head -c 2000000 /dev/zero > big || true; wc -c < big', { bounds }).turn()
   expect(result.summary).toBe('1000448')
 })
