@@ -77,8 +77,8 @@ function expectation(issue: z.core.$ZodIssue, expected: JsonSchema | undefined):
   if (issue.code === 'too_small' || issue.code === 'too_big') return boundOf(issue)
   const leaf = branchOf(expected)
   const orNull = expected?.anyOf?.some((branch) => branch.type === 'null') ? ', or null' : ''
-  // A duration has a bound beside its pattern.
-  if (leaf?.format === 'duration' && issue.code === 'custom') return `must be at most 365d${orNull}`
+  // A duration has bounds beside its pattern, which say themselves what they are.
+  if (leaf?.format === 'duration' && issue.code === 'custom') return `${issue.message}${orNull}`
   if (leaf?.format === 'duration') return `must be a duration such as "15s", "20m" or "14d"${orNull}`
   if (leaf?.format === 'secret') return `must be a text such as "$NAME", "file:PATH" or "credential:NAME"${orNull}`
   if (leaf?.format === 'branch')

@@ -21,12 +21,16 @@ export function toMilliseconds(text: string): number | undefined {
 const longestDuration = toMilliseconds('365d')!
 
 // `format` tells the reader of the file (config.ts) what to do with a string before it is checked.
-const duration = z
+const anyDuration = z
   .string()
   .regex(durationPattern)
   .transform((text) => toMilliseconds(text)!)
-  .refine((ms) => ms <= longestDuration)
-  .meta({ format: 'duration', examples: ['15s', '20m', '14d'] })
+  .refine((ms) => ms <= longestDuration, { error: 'must be at most 365d' })
+const asDuration = { format: 'duration', examples: ['15s', '20m', '14d'] }
+/** Of what may also not be waited for at all. */
+const durationOrNone = anyDuration.meta(asDuration)
+/** Of what ends something, or comes round again: without any length it would do so at once, and again and again. */
+const duration = anyDuration.refine((ms) => ms >= 1, { error: 'must be at least 1ms' }).meta(asDuration)
 /** What a shell runs: taken literally, also when it begins with a dollar sign. */
 const command = z.string().min(1).meta({ format: 'command' })
 const path = z.string().min(1).meta({ format: 'path' })
@@ -48,7 +52,7 @@ const server = z.strictObject({
 
 const store = z.strictObject({
   path: path.optional().describe('The database. Its folder is the data folder.'),
-  retention: duration
+  retention: durationOrNone
     .prefault('14d')
     .describe('How long dedupe keys, payloads, logs and finished actors are kept. Journals of unfinished actors always are.'),
 })
@@ -240,10 +244,10 @@ const budgets = z
 
 const delays = z
   .strictObject({
-    recovery: duration.describe('The first pause after a failure; doubled each time,'),
-    longest: duration.describe('up to this.'),
-    settle: duration.describe('Without news of its children before an umbrella is looked at.'),
-    confirmation: duration.describe('From a publication until what the forge says instead of it is believed.'),
+    recovery: durationOrNone.describe('The first pause after a failure; doubled each time,'),
+    longest: durationOrNone.describe('up to this.'),
+    settle: durationOrNone.describe('Without news of its children before an umbrella is looked at.'),
+    confirmation: durationOrNone.describe('From a publication until what the forge says instead of it is believed.'),
     queueHealth: duration.describe('Without a word of the landing queue before it is asked.'),
     reviewStuck: duration.describe('In review before people are told.'),
   })

@@ -362,14 +362,41 @@ describe('what is refused', () => {
       { projects: [{ id: 'app', repo: '.', delays: { recovery: '366d' } }] },
       'projects[0].delays.recovery: must be at most 365d, not "366d"',
     ],
+    ['a limit of no length', { limits: { run: '0s' } }, 'limits.run: must be at least 1ms, not "0s" (line '],
+    ['one of less than a millisecond', { limits: { completion: '0.4ms' } }, 'limits.completion: must be at least 1ms, not "0.4ms"'],
+    ['polling without a pause', { polling: { shortest: '0s' } }, 'polling.shortest: must be at least 1ms, not "0s"'],
+    [
+      'a timeout of no length',
+      { projects: [{ id: 'app', repo: '.', ci: { command: 'x', timeout: '0m' } }] },
+      'projects[0].ci.timeout: must be at least 1ms',
+    ],
+    [
+      'a hook without any time',
+      { projects: [{ id: 'app', repo: '.', hooks: { timeout: '0s' } }] },
+      'projects[0].hooks.timeout: must be at least 1ms',
+    ],
+    [
+      'a bound that nothing keeps',
+      { agents: { mine: { kind: 'command', command: 'x', bounds: { cpu: '0s' } } } },
+      'agents.mine.bounds.cpu: must be at least 1ms, or null, not "0s"',
+    ],
+    [
+      'a landing that is tried again without a pause',
+      { projects: [{ id: 'app', repo: '.', landing: { retry: { held: '0s' } } }] },
+      'projects[0].landing.retry.held: must be at least 1ms',
+    ],
     [
       'a name of a variable that is none',
       { agents: { mine: { kind: 'command', command: 'x', env: { 'A-B': '1' } } } },
       'agents.mine.env.A-B: "A-B" is not allowed as a name',
     ],
   ]
-  test('a duration of a year is taken', () => {
+  test('a duration of a year is taken, and for what may not be waited for at all none', () => {
     expect(parse({ store: { retention: '365d' } }).store.retention).toBe(365 * 86_400_000)
+    const delays = { recovery: '0s', longest: '0s', settle: '0s', confirmation: '0s' }
+    expect(parse({ projects: [{ id: 'app', repo: '.', delays }] }).projects[0]!.delays).toEqual({
+      ...{ recovery: 0, longest: 0, settle: 0, confirmation: 0 },
+    })
   })
 
   test.each(cases)('%s', (_, more, sentence) => {

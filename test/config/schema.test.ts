@@ -1,7 +1,7 @@
 // The published JSON Schema is what the program reads by. `npx vitest run test/config/schema.test.ts -u` writes it anew.
 
 import { expect, test } from 'vitest'
-import { configSchema, toJsonSchema, toMilliseconds } from '../../src/config-schema.ts'
+import { configSchema, type JsonSchema, toJsonSchema, toMilliseconds } from '../../src/config-schema.ts'
 
 test('schema/signalbox.schema.json is current', async () => {
   await expect(`${JSON.stringify(toJsonSchema(), null, 2)}\n`).toMatchFileSnapshot('../../schema/signalbox.schema.json')
@@ -83,3 +83,32 @@ test.each([
 test.each(['', '15', 's', '-1s', '15 s', '1w', '15S', '1m30s', 'Infinityd'])('%j is not a duration', (text) => {
   expect(toMilliseconds(text)).toBeUndefined()
 })
+
+test('of no length is only what may also not be waited for at all: a limit would end everything, and what comes round would never pause', () => {
+  const base = { agents: { mine: { kind: 'command', command: 'x' } }, projects: [{ id: 'app', repo: '.', ci: { command: 'x' } }] }
+  const isTaken = (path: string[]): boolean => {
+    const value = structuredClone(base)
+    let at = value as Record<string, any>
+    for (const key of path.slice(0, -1)) {
+      const inner = (at[key === '*' ? 'mine' : key] ??= {}) as object
+      at = Array.isArray(inner) ? inner[0] : inner
+    }
+    at[path.at(-1)!] = '0s'
+    return configSchema.safeParse(value).success
+  }
+  const durations = durationsIn(toJsonSchema(), [])
+  expect(durations.length).toBeGreaterThan(20)
+  expect(durations.filter(isTaken).map((path) => path.join('.'))).toEqual([
+    'store.retention',
+    ...['recovery', 'longest', 'settle', 'confirmation'].map((name) => `projects.delays.${name}`),
+  ])
+})
+
+/** The path of every duration, once for all branches of a union; `*` is a name of the user's choice. */
+function durationsIn(node: JsonSchema, path: string[]): string[][] {
+  const inner = [node.items, ...(node.anyOf ?? []), ...(node.oneOf ?? [])].flatMap((one) => (one ? durationsIn(one, path) : []))
+  const below = Object.entries(node.properties ?? {}).flatMap(([key, one]) => durationsIn(one, [...path, key]))
+  const named = typeof node.additionalProperties === 'object' ? durationsIn(node.additionalProperties, [...path, '*']) : []
+  const all = [...(node.format === 'duration' ? [path] : []), ...inner, ...below, ...named]
+  return [...new Map(all.map((one) => [one.join('.'), one])).values()]
+}
