@@ -25,7 +25,8 @@ const jobSchema = z.object({
 })
 
 const longestSummary = 240
-const mostAnnotations = 10
+/** Of a hundred annotations each. */
+const mostPages = 10
 const logBytes = 64 * 1024
 /** Rows of failures that are kept, so that what nobody asks about any more goes. In milliseconds. */
 const kept = 30 * 86_400_000
@@ -98,7 +99,7 @@ export function createFailures(options: { repositories: GithubRepositories; data
               annotationSchema,
               {
                 what: `the annotations of ${run.name}`,
-                most: mostAnnotations,
+                most: mostPages,
               },
             ),
             [],
