@@ -459,6 +459,8 @@ export interface InstructionFiles {
   changed: readonly InstructionFile[]
   /** Paths of those that it does. */
   nested: readonly string[]
+  /** How many more there are of the first two, whose texts are not told. */
+  leftOut: { root: number; changed: number }
 }
 
 export interface InstructionFile {

@@ -11,15 +11,17 @@ export interface Surroundings {
   pullRequest: PullRequestNow | null
   /** Oldest first. */
   earlier: EarlierRun[]
+  /** How many there are before those. */
+  earlierLeftOut: number
 }
 
-/** Runs that are looked for; a prompt tells of fewer. */
+/** Runs that are looked at, the others are counted; a prompt tells of fewer. */
 const mostRuns = 8
 
 /** As they are now. `runId`: the run that is told of them, which is none of them. */
 export function readSurroundings(store: Pick<StoreReader, 'actor' | 'children'>, issue: string, runId: string): Surroundings {
   const row = store.actor(`issue/${issue}`)
-  if (row?.snapshot == null) return { dependencies: null, pullRequest: null, earlier: [] }
+  if (row?.snapshot == null) return { dependencies: null, pullRequest: null, earlier: [], earlierLeftOut: 0 }
   const { context } = JSON.parse(row.snapshot) as { context: IssueContext }
   const runs = store.children(row.id).filter(({ address, status }) => status === 'done' && numberOf(address) < numberOf(runId))
   return {
@@ -29,6 +31,7 @@ export function readSurroundings(store: Pick<StoreReader, 'actor' | 'children'>,
       .toSorted((a, b) => numberOf(a.address) - numberOf(b.address))
       .slice(-mostRuns)
       .flatMap(({ snapshot }) => (snapshot === null ? [] : toEarlier(JSON.parse(snapshot) as { context: RunContext; output?: RunOutput }))),
+    earlierLeftOut: Math.max(0, runs.length - mostRuns),
   }
 }
 

@@ -33,7 +33,7 @@ const isInstruction = (path: string): boolean => names.includes(posix.basename(p
 /** Whether it counts for the whole repository. */
 const isOfRoot = (path: string): boolean => !path.includes('/') || path === '.claude/CLAUDE.md' || path.startsWith(rules)
 
-/** Files of each kind whose text is told; of a branch that has more of them no more is. */
+/** Files of each kind whose text is told; of a branch that has more of them the others are counted. */
 const most = 50
 /** Bytes of one file. */
 const longest = 2 ** 20
@@ -66,15 +66,18 @@ async function compared(base: Source & { text: (path: string) => Promise<string 
   const root: InstructionFile[] = []
   const others: InstructionFile[] = []
   const nested: string[] = []
+  const leftOut = { root: 0, changed: 0 }
   for (const path of [...paths].sort()) {
     const [before, now] = await Promise.all([base.stored(path), there.stored(path)])
     // Git may write other ends of lines into a worktree.
     const changed = before?.replaceAll('\r\n', '\n') !== now?.replaceAll('\r\n', '\n')
     const files = isOfRoot(path) ? root : others
     if (!changed && files === others && before !== null) nested.push(path)
-    else if ((changed || before !== null) && files.length < most) files.push({ path, text: await base.text(path), changed })
+    else if (!changed && before === null) continue
+    else if (files.length < most) files.push({ path, text: await base.text(path), changed })
+    else leftOut[files === root ? 'root' : 'changed'] += 1
   }
-  return { root, changed: others, nested }
+  return { root, changed: others, nested, leftOut }
 }
 
 /** A commit, in a repository that also reads the objects of another. */

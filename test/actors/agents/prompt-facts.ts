@@ -29,6 +29,7 @@ export const facts: PromptFacts = {
     incident: null,
     uncommitted: null,
   },
-  ...{ dependencies: null, pullRequest: null, earlier: [], instructions: { base: 'trunk', root: [], changed: [], nested: [] } },
+  ...{ dependencies: null, pullRequest: null, earlier: [], earlierLeftOut: 0 },
+  instructions: { base: 'trunk', root: [], changed: [], nested: [], leftOut: { root: 0, changed: 0 } },
   ...{ answerForm: null, change: null, lastFailure: null, workflow: null, extra: null, parent: null },
 }

@@ -116,9 +116,16 @@ const anyFacts: fc.Arbitrary<PromptFacts> = fc.record({
   parent: fc.record({ number: fc.constant(1), url: name, branch: name, head: name, files: many(name) }),
   uncommitted: many(name),
   earlier: many(run),
+  earlierLeftOut: fc.nat(200),
   lastFailure: text,
   answerForm: fc.option(fc.constant(answerSchema({ runType: 'review', turnKind: 'work' }))),
-  instructions: fc.record({ base: fc.constant('trunk'), root: many(file), changed: many(file), nested: many(name) }),
+  instructions: fc.record({
+    base: fc.constant('trunk'),
+    root: many(file),
+    changed: many(file),
+    nested: many(name),
+    leftOut: fc.record({ root: fc.nat(200), changed: fc.nat(200) }),
+  }),
 }) as unknown as fc.Arbitrary<PromptFacts>
 
 /** The headings that we write. */
@@ -181,6 +188,7 @@ describe('a prompt', () => {
           comments: lots({ author: body, at: 0, body }),
           attachments: lots({ title: body, url: body, path: `/${'x'.repeat(900)}` }),
         },
+        earlierLeftOut: 1_000,
         messages: lots({ text: `${body}!`, author: body, via: 'session' }),
         dependencies: {
           blockedBy: lots({ key: body, resolved: false, state: body }),
@@ -213,6 +221,7 @@ describe('a prompt', () => {
           root: lots({ path: body, text: body, changed: true }),
           changed: lots({ path: body, text: body, changed: true }),
           nested: lots(body),
+          leftOut: { root: 1_000, changed: 1_000 },
         },
         answerForm: answerSchema({ runType: 'review', turnKind: 'work' }),
       })
@@ -303,6 +312,22 @@ describe('what is cut is said where it was, with how much, and where all of it i
     expect(prompt).toContain(`All of it: ${file}, as \`background.comments\`.`)
   })
 
+  it('of runs the last five are there, and the others are counted', () => {
+    const runs = (count: number): PromptFacts['earlier'] =>
+      Array.from({ length: count }, (_, n) => ({
+        ...{ id: `run-${n + 1}`, type: 'implementation', outcome: 'failed', failure: 'agent', reason: `Reason ${n + 1}`, summary: '' },
+        ...{ headBefore: null, headAfter: null },
+      }))
+    const seven = told({ earlier: runs(7) })
+    expect(seven).toContain('## Earlier runs of this issue\n\n(2 earlier left out.)\n\nOf run-3, ')
+    expect(seven).toContain(`All of it: ${file}, as \`earlier\`.`)
+    expect(told({ earlier: runs(7), lastFailure: 'Gone.' })).toContain('(2 earlier left out.)\n\nOf run-3, ')
+    const more = told({ earlier: runs(8), earlierLeftOut: 4 })
+    expect(more).toContain('(7 earlier left out.)\n\nOf run-4, ')
+    expect(more).toContain(`All but the first 4: ${file}, as \`earlier\`.`)
+    expect(told({ earlier: runs(5) })).not.toContain('left out')
+  })
+
   it('of a review every path is there before any words', () => {
     const comments = Array.from({ length: 150 }, (_, n) => ({ path: `src/${n}.ts`, line: n, body: numbered(100) }))
     const prompt = told({ runType: 'review_fix', review: { reviewer: 'ada', body: numbered(5_000), comments, headSha: 'a' } })
@@ -314,11 +339,16 @@ describe('what is cut is said where it was, with how much, and where all of it i
   it('of what the base branch says, git has the rest', () => {
     const long = numbered(20_000)
     expect(told({ workflow: { name: 'W.md', text: long } })).toContain('All of it: `git show origin/trunk:W.md`.')
-    const instructions = { base: 'trunk', root: [{ path: 'AGENTS.md', text: long, changed: false }], changed: [], nested: [] }
+    const root = [{ path: 'AGENTS.md', text: long, changed: false }]
+    const instructions = { base: 'trunk', root, changed: [], nested: [], leftOut: { root: 0, changed: 0 } }
     expect(told({ instructions })).toContain('All of it: `git show origin/trunk:PATH`.')
     expect(told({ instructions: { ...instructions, nested: Array.from({ length: 100 }, (_, n) => `p${n}/AGENTS.md`) } })).toContain(
       'and 40 more',
     )
+    const changed = [{ path: 'sub/AGENTS.md', text: null, changed: true }]
+    const prompt = told({ instructions: { ...instructions, changed, leftOut: { root: 1, changed: 20 } } })
+    expect(prompt).toContain('(1 more such file of the whole repository left out.)')
+    expect(prompt).toContain('(20 more such files of folders, with another text here, left out.)')
   })
 
   it('the budgets are there for all of it', () => {

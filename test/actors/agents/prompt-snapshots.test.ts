@@ -110,6 +110,7 @@ const byType: Record<PromptFacts['runType'], PromptFacts> = {
       ],
       changed: [{ path: 'sub/CLAUDE.md', text: null, changed: true }],
       nested: ['docs/AGENTS.md'],
+      leftOut: { root: 0, changed: 2 },
     },
   },
   queue_repair: {

@@ -85,6 +85,18 @@ test('those that the branch has changed, added or removed are, with the text of 
   expect(differing(await begun())).toEqual(committed)
 })
 
+test('of more files than are told of, the others are counted', async () => {
+  const { it, here } = await begin()
+  const files = Array.from({ length: 53 }, (_, n) => [
+    [`.claude/rules/${n}.md`, 'Obey.\n'],
+    [`new/${n}/AGENTS.md`, 'Obey.\n'],
+  ])
+  commit(it.path, Object.fromEntries(files.flat()) as Record<string, string>)
+  const { root, changed, leftOut } = await here()
+  // AGENTS.md of the base is one of the first.
+  expect([root.length, changed.length, leftOut]).toEqual([50, 50, { root: 4, changed: 3 }])
+})
+
 test('a base that has moved on counts as it is now', async () => {
   const { it, here } = await begin()
   it.advanceBase({ 'AGENTS.md': 'Use spaces.\n' })

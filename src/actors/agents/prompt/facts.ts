@@ -54,8 +54,9 @@ export interface PromptFacts {
   parent: ChangeInFlight | null
   /** Paths left uncommitted by the turn before; set when this turn is to commit them. */
   uncommitted: readonly string[] | null
-  /** The runs before this one, oldest first. */
+  /** The runs before this one, oldest first, and how many there are before those. */
   earlier: readonly EarlierRun[]
+  earlierLeftOut: number
   /** Why the run before this one ended without a result. */
   lastFailure: string | null
   /** The project's own instructions: the content of its workflow file on the base branch, and what the configuration adds. */

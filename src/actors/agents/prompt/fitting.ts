@@ -44,6 +44,10 @@ interface Several {
   newest?: boolean
   /** As a list. */
   listed?: boolean
+  /** No more than this of them. Default: as many as fit. */
+  most?: number
+  /** How many there are before them, which are not there where all of these are. Default 0. */
+  before?: number
 }
 
 /** Texts within `bytes`. What stands before each is kept before the texts themselves. `whole` is where all of it is. */
@@ -51,10 +55,10 @@ export function several(
   bytes: number,
   all: readonly Piece[],
   whole: string | null,
-  { newest = false, listed = false }: Several = {},
+  { newest = false, listed = false, most = all.length, before = 0 }: Several = {},
 ): string {
   const room = bytes - aboutWhole
-  const { pieces, rooms } = newest ? giveNewest(all, room) : giveAll(all, room)
+  const { pieces, rooms } = newest ? giveNewest(all.slice(-most), room) : giveAll(all.slice(0, most), room)
   let isCut = pieces.length < all.length
   const parts = pieces.map((piece, index) => {
     const intro = piece.intro ?? null
@@ -64,13 +68,13 @@ export function several(
     if (found === null) return `${intro ?? ''} (left out here)`.trim()
     return paragraphs(intro, listed && intro !== null ? indented(found.words) : found.words)
   })
-  const missing = all.length - pieces.length
+  const missing = all.length - pieces.length + before
   const count = missing === 0 ? null : `(${newest ? `${missing} earlier` : `${missing} more`} left out.)`
   return paragraphs(
     newest ? count : null,
     listed ? parts.join('\n') : paragraphs(...parts),
     newest ? null : count,
-    isCut && whole !== null ? `All of it: ${whole}.` : null,
+    isCut && whole !== null ? `${before === 0 ? 'All of it' : `All but the first ${before}`}: ${whole}.` : null,
   )
 }
 

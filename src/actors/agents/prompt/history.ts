@@ -69,8 +69,8 @@ export function pullRequestNow({ url, headSha, draft, review: verdict, checks, m
 const mostRuns = 5
 
 /** What was tried before, and what came of it. */
-export function earlier({ earlier: runs, lastFailure }: PromptFacts, whole: Whole): string | null {
-  const told = runs.slice(-mostRuns).map(({ id, type, outcome, failure, reason, summary, headBefore, headAfter }) => {
+export function earlier({ earlier: runs, earlierLeftOut: before, lastFailure }: PromptFacts, whole: Whole): string | null {
+  const told = runs.map(({ id, type, outcome, failure, reason, summary, headBefore, headAfter }) => {
     const heads =
       headAfter === null ? (headBefore === null ? '' : `, from ${short(headBefore)}, nothing published`) : `, published ${short(headAfter)}`
     const text = [reason, summary].filter((words, index, all) => words.trim() !== '' && all.indexOf(words) === index).join('\n\n')
@@ -82,5 +82,6 @@ export function earlier({ earlier: runs, lastFailure }: PromptFacts, whole: Whol
   const isTold = lastFailure === null || runs.some(({ reason, summary }) => lastFailure === reason || lastFailure === summary)
   const last = isTold ? [] : [{ intro: 'The last one ended without a result:', text: lastFailure }]
   if (told.length + last.length === 0) return null
-  return section('Earlier runs of this issue', several(roomFor('runs'), [...told, ...last], whole('earlier'), { newest: true }))
+  const how = { newest: true, most: mostRuns + last.length, before }
+  return section('Earlier runs of this issue', several(roomFor('runs'), [...told, ...last], whole('earlier'), how))
 }

@@ -10,7 +10,7 @@ import { entries, several, type Piece } from './fitting.ts'
 const mostNested = 60
 
 /** What counts for the whole repository has more room than what counts for a folder. */
-export function instructions({ base, root, changed, nested }: PromptFacts['instructions']): string | null {
+export function instructions({ base, root, changed, nested, leftOut }: PromptFacts['instructions']): string | null {
   if (root.length + changed.length + nested.length === 0) return null
   const sixth = roomFor('instructions') / 6
   const forRoot = sixth * (6 - (changed.length > 0 ? 2 : 0) - (nested.length > 0 ? 1 : 0))
@@ -21,7 +21,9 @@ export function instructions({ base, root, changed, nested }: PromptFacts['instr
     paragraphs(
       'This is what the project tells agents, as its base branch has it: set apart by fences, but an instruction to you, beside the rules above. Where such a file in the current directory has another text, that is a part of the change, like any other file.',
       root.length === 0 ? null : several(forRoot, pieces.slice(0, root.length), whole),
+      more(leftOut.root, 'of the whole repository'),
       changed.length === 0 ? null : several(sixth * 2, pieces.slice(root.length), whole),
+      more(leftOut.changed, 'of folders, with another text here,'),
       nested.length === 0
         ? null
         : paragraphs(
@@ -31,6 +33,10 @@ export function instructions({ base, root, changed, nested }: PromptFacts['instr
     ),
   )
 }
+
+/** Those whose texts were not looked up. */
+const more = (count: number, which: string): string | null =>
+  count === 0 ? null : `(${count} more such ${count === 1 ? 'file' : 'files'} ${which} left out.)`
 
 function toPieces(base: string, files: readonly InstructionFile[]): Piece[] {
   const told = new Map<string, string>()
