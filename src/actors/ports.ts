@@ -411,6 +411,13 @@ export interface Asking {
 /** `state`: what the tracker should show. `comment`: a text for people. `question`: an answer is awaited. */
 export type TrackerReport = Omit<Extract<IssueReport, { type: 'tracker.report' }>, 'type'>
 
+export interface ContextRequest {
+  issue: string
+  /** For files; nobody but us writes there. */
+  folder: string
+  fetches: boolean
+}
+
 /** What an agent is to know of an issue besides its text. None of it is to be trusted. */
 export interface PromptContext {
   labels: string[]
@@ -422,6 +429,8 @@ export interface PromptContext {
   comments: { author: string; at: number; body: string }[]
   /** `path`: where the file is, when it was fetched. */
   attachments: { title: string; url: string; path: string | null }[]
+  /** How many comments there are before these, and how many of the attachments are the tracker's own files and were not fetched. */
+  leftOut: { comments: number; files: number }
   estimate: number | null
   /** A day: YYYY-MM-DD. */
   dueDate: string | null
@@ -447,8 +456,11 @@ export interface Tracker {
   report: (report: TrackerReport, id: string) => Promise<void>
   /** Contract: the issue as it is now, as the payload of `reconcile`; null when it has been removed. */
   facts: (request: { project: string; issue: string }) => Promise<PolledIssue | null>
-  /** Contract: read-only, apart from files that are written into `folder`. Absent where an issue has nothing but its text. */
-  promptContext?: (request: { issue: string; folder: string }) => Promise<PromptContext>
+  /**
+   * Contract: read-only, apart from files that are written into `folder`, where those of an earlier turn are found; none is fetched unless
+   * `fetches`. Settles in about half a minute, whoever does not answer. Absent where an issue has nothing but its text.
+   */
+  promptContext?: (request: ContextRequest) => Promise<PromptContext>
 }
 
 /** What a project tells its agents in files that they read by themselves, as its base branch has them. */

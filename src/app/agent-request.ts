@@ -6,6 +6,7 @@ import { answerSchema } from '../actors/agents/answer.ts'
 import { parseDescription } from '../actors/agents/description.ts'
 import { findImages } from '../actors/agents/images.ts'
 import { composePrompt } from '../actors/agents/prompt.ts'
+import { isAside } from '../actors/agents/prompt/facts.ts'
 import { filesOf } from '../actors/agents/turn-process.ts'
 import type { AgentRequest, PromptContext, ReviewCheckouts, Tracker } from '../actors/ports.ts'
 import type { Instructions, InstructionsRequest } from '../actors/workspace/instructions.ts'
@@ -22,7 +23,7 @@ export interface RequestHost {
   instructions: (request: InstructionsRequest) => Promise<Instructions>
   surroundings: (issue: string, runId: string) => Surroundings
   log: (line: { issue: string; run: string; message: string }) => void
-  /** Where attachments are put instead of the run's folder. */
+  /** Where attachments are put instead of the run's own folder for them. */
   attachments?: string
 }
 
@@ -41,10 +42,12 @@ export async function prepareRequest(host: RequestHost, turn: Turn): Promise<Age
   return describeTurn(host, turn)
 }
 
-export const attachmentsIn = (folder: string): string => join(folder, 'attachments')
-
 const folderOf = ({ dataFolder }: Config, { key, runId, turn }: SessionInput): string =>
   join(dataFolder, 'runs', key, turn > 1 ? `${runId}-turn-${turn}` : runId)
+
+/** For all turns of the run; an agent may write into the folder of its turn, and not here. */
+export const attachmentsOf = ({ dataFolder }: Config, { key, runId }: Pick<SessionInput, 'key' | 'runId'>): string =>
+  join(dataFolder, 'runs', key, `${runId}-attachments`)
 
 /** Writes nothing but the attachments that the tracker fetches. */
 export async function describeTurn(host: RequestHost, { input, base: projectBase, at }: Turn): Promise<AgentRequest> {
@@ -53,7 +56,7 @@ export async function describeTurn(host: RequestHost, { input, base: projectBase
   if (!project) throw new FatalError('unknown-project', `There is no project '${input.project}' in the configuration any more.`)
   const folder = folderOf(config, input)
   const { key, title, description, url, branch, base, attempt, type, worktree, past } = input
-  const background = await backgroundOf(host, input, folder)
+  const background = await backgroundOf(host, input)
   const { images, leftOut } = await findImages((background?.attachments ?? []).flatMap(({ path }) => path ?? []))
   const change = type === 'review' ? await reviews.scope({ project: input.project, key, base, head: past! }) : null
   const { workflow, ...files } = await instructions({
@@ -119,13 +122,11 @@ async function soFarOf({ log }: RequestHost, { recovery, type, worktree, base, k
 }
 
 /** A tracker that does not answer keeps no agent from its work. */
-async function backgroundOf(
-  { tracker, log, attachments }: RequestHost,
-  { issue, key, runId }: SessionInput,
-  folder: string,
-): Promise<PromptContext | null> {
+async function backgroundOf({ config, tracker, log, attachments }: RequestHost, input: SessionInput): Promise<PromptContext | null> {
+  const { issue, key, runId } = input
   try {
-    return (await tracker().promptContext?.({ issue, folder: attachments ?? attachmentsIn(folder) })) ?? null
+    const folder = attachments ?? attachmentsOf(config, input)
+    return (await tracker().promptContext?.({ issue, folder, fetches: !isAside(input.turnKind) })) ?? null
   } catch (error) {
     log({ issue: key, run: runId, message: `What the tracker has beside the issue's text is not known: ${toErrorData(error).message}` })
     return null

@@ -24,7 +24,7 @@ import type { SqliteDatabase } from '../persistence/database.ts'
 import { createFactOutbox } from '../persistence/fact-outbox.ts'
 import { statement } from '../persistence/statements.ts'
 import type { StoreReader } from '../persistence/store.ts'
-import { attachmentsIn, describeTurn, type RequestHost, type Turn } from './agent-request.ts'
+import { attachmentsOf, describeTurn, type RequestHost, type Turn } from './agent-request.ts'
 import type { PromptPreview } from './contract.ts'
 import { worktreeFinder } from './reader.ts'
 import { readSurroundings } from './surroundings.ts'
@@ -90,7 +90,7 @@ async function describe({ config, store, database }: PreviewHost, assigned: RunI
     const turn: Turn = { input, base, at: await beginningOf(folder, input, there) }
     const described = await describeTurn(request, turn)
     // They would be in the run's own folder.
-    const real = (text: string): string => text.replaceAll(attachments, attachmentsIn(described.folder))
+    const real = (text: string): string => text.replaceAll(attachments, attachmentsOf(config, input))
     return { prompt: real(described.prompt), images: described.images.map((image) => ({ ...image, path: real(image.path) })) }
   } finally {
     await rm(attachments, { recursive: true, force: true })

@@ -4,7 +4,7 @@ import type { ProjectConfig } from '../../config.ts'
 import { FatalError } from '../../errors.ts'
 import type { SqliteDatabase } from '../../persistence/database.ts'
 import { createFactOutbox } from '../../persistence/fact-outbox.ts'
-import type { Authorisation, PromptContext, Tracker } from '../ports.ts'
+import type { Authorisation, ContextRequest, PromptContext, Tracker } from '../ports.ts'
 import { createAccess } from './linear/access.ts'
 import { createLinearCatchUp } from './linear/catch-up.ts'
 import { createCalls } from './linear/client.ts'
@@ -48,8 +48,9 @@ export interface LinearTrackerOptions {
   /** Whether the issue has its end. */
   isTerminal: (issue: string) => boolean
   log: (level: 'info' | 'warn', message: string, issue?: string) => void
-  /** Milliseconds for one request. */
+  /** Milliseconds for one request, and for all images of an issue together. */
   timeout?: number
+  patience?: number
 }
 
 export interface LinearTracker extends Tracker {
@@ -72,7 +73,7 @@ export interface LinearTracker extends Tracker {
   disconnect: Authorisation['disconnect']
   /** Forgets what was carried out and which sessions had ended before `time` (epoch ms), and answers how much. */
   prune: (time: number) => number
-  promptContext: (request: { issue: string; folder: string }) => Promise<PromptContext>
+  promptContext: (request: ContextRequest) => Promise<PromptContext>
   progress: NonNullable<Tracker['progress']>
   inlet: NonNullable<Tracker['inlet']>
 }
@@ -132,7 +133,7 @@ export function createLinearTracker(options: LinearTrackerOptions): LinearTracke
     ...createRequests({ ...shared, outbox }),
     progress,
     report,
-    promptContext: createPromptContext({ ...shared, apiUrl: settings.apiUrl, timeout }),
+    promptContext: createPromptContext({ ...shared, apiUrl: settings.apiUrl, timeout, patience: options.patience }),
     async facts({ issue }) {
       const row = rows.byId(issue)
       if (row === undefined) return null

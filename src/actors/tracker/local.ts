@@ -313,7 +313,8 @@ export function createLocalTracker(options: LocalTrackerOptions): LocalTracker {
       // Also what a run was given as a message: later ones are not given it again.
       const said = rows.comments(row.id).filter(({ kind }) => kind === 'comment' || kind === 'prompt')
       const comments = said.slice(-mostComments).map(({ author, at, text }) => ({ author, at, body: text }))
-      return { labels, priority, estimate: null, dueDate: null, guidance: [], comments, attachments: [] }
+      const leftOut = { comments: said.length - comments.length, files: 0 }
+      return { labels, priority, estimate: null, dueDate: null, guidance: [], comments, attachments: [], leftOut }
     },
 
     async facts({ issue }) {

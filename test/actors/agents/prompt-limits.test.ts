@@ -75,6 +75,7 @@ const anyFacts: fc.Arbitrary<PromptFacts> = fc.record({
     attachments: many(fc.record({ title: name, url: name, path: fc.option(fc.constant('/d/runs/APP-1/run-1/attachments/x.png')) })),
     estimate: fc.constant(null),
     dueDate: fc.option(name),
+    leftOut: fc.record({ comments: fc.nat(200), files: fc.nat(200) }),
   }),
   images: fc.record({ given: fc.nat(20), leftOut: fc.nat(20) }),
   replaces: fc.option(fc.record({ number: fc.constant(1), url: name })),
@@ -187,7 +188,9 @@ describe('a prompt', () => {
           ...{ labels: lots(body), priority: 1, estimate: 1, dueDate: body, guidance: lots({ origin: body, body }) },
           comments: lots({ author: body, at: 0, body }),
           attachments: lots({ title: body, url: body, path: `/${'x'.repeat(900)}` }),
+          leftOut: { comments: 1_000, files: 1_000 },
         },
+        images: { given: 20, leftOut: 1_000 },
         earlierLeftOut: 1_000,
         messages: lots({ text: `${body}!`, author: body, via: 'session' }),
         dependencies: {
@@ -277,6 +280,10 @@ describe('what is cut is said where it was, with how much, and where all of it i
   const told = (changes: Partial<PromptFacts>): string => composePrompt({ ...facts, ...changes })
   const numbered = (n: number): string => Array.from({ length: n }, (_, line) => `line ${line} of many`).join('\n')
   const file = '`/runs/APP-1/run-1/context.json`'
+  const nothing = {
+    ...{ labels: [], priority: 0, guidance: [], comments: [], attachments: [], estimate: null, dueDate: null },
+    leftOut: { comments: 0, files: 0 },
+  }
 
   it('of a description the beginning is there, and those sections that say what is asked for', () => {
     const description = `Intro\n\n${numbered(8_000)}\n\n## Acceptance criteria\n\n- it is fast\n\n## Out of scope\n\n- colours`
@@ -305,11 +312,22 @@ describe('what is cut is said where it was, with how much, and where all of it i
 
   it('of comments the newest are there, newest last', () => {
     const comments = Array.from({ length: 100 }, (_, n) => ({ author: `p${n}`, at: n, body: `${n}: ${'words '.repeat(100)}` }))
-    const prompt = told({ background: { labels: [], priority: 0, guidance: [], attachments: [], estimate: null, dueDate: null, comments } })
+    const prompt = told({ background: { ...nothing, comments } })
     expect(prompt).toMatch(/## Earlier comments\n\n\(\d+ earlier left out\.\)\n\nFrom p\d+,/)
     expect(prompt.indexOf('From p98,')).toBeLessThan(prompt.indexOf('From p99,'))
     expect(prompt).not.toContain('From p0,')
     expect(prompt).toContain(`All of it: ${file}, as \`background.comments\`.`)
+  })
+
+  it('of comments those that the file has not are counted too', () => {
+    const leftOut = { comments: 30, files: 0 }
+    const short = told({ background: { ...nothing, comments: [{ author: 'ann', at: 0, body: 'Hello.' }], leftOut } })
+    expect(short).toContain('## Earlier comments\n\n(30 earlier left out.)\n\nFrom ann, 1970-01-01T00:00:00.000Z:\n\n> Hello.\n\n##')
+    const comments = Array.from({ length: 100 }, (_, n) => ({ author: `p${n}`, at: n, body: `${n}: ${'words '.repeat(100)}` }))
+    const long = told({ background: { ...nothing, comments, leftOut } })
+    const shown = long.match(/^From p\d+,/gm)!.length
+    expect(long).toContain(`(${130 - shown} earlier left out.)`)
+    expect(long).toContain(`All but the first 30: ${file}, as \`background.comments\`.`)
   })
 
   it('of runs the last five are there, and the others are counted', () => {
@@ -326,6 +344,12 @@ describe('what is cut is said where it was, with how much, and where all of it i
     expect(more).toContain('(7 earlier left out.)\n\nOf run-4, ')
     expect(more).toContain(`All but the first 4: ${file}, as \`earlier\`.`)
     expect(told({ earlier: runs(5) })).not.toContain('left out')
+  })
+
+  it('of files that were not fetched it is said how many there are', () => {
+    const attachments = [{ title: 'screen', url: 'https://files.example/1.png', path: null }]
+    const prompt = told({ background: { ...nothing, attachments, leftOut: { comments: 0, files: 1 } } })
+    expect(prompt).toContain('> - screen: https://files.example/1.png\n\nFiles among them that were not fetched: 1.\n')
   })
 
   it('of a review every path is there before any words', () => {

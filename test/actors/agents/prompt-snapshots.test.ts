@@ -31,6 +31,7 @@ const known: PromptFacts = {
       { title: 'screen', url: 'https://files.example/1.png', path: '/runs/APP-1/run-1/attachments/1.png' },
       { title: 'thread', url: 'https://chat.example/9', path: null },
     ],
+    leftOut: { comments: 3, files: 4 },
   },
   images: { given: 1, leftOut: 2 },
   dependencies: { blockedBy: [{ key: 'APP-7', resolved: true, state: 'completed' }], parent: 'APP-3', children: [] },

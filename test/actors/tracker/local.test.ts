@@ -358,6 +358,14 @@ describe('what humans do', () => {
     expect(() => tracker.prompt('APP-1', 'x'.repeat(65_537))).toThrow('text is 65537 bytes long; at most 65536 are allowed.')
   })
 
+  test('an agent is told of the newest hundred comments, and how many there are before them', async () => {
+    const { tracker } = create()
+    tracker.submit({ title: 'T' })
+    for (let count = 0; count < 103; count++) tracker.comment('APP-1', `Comment ${count}`)
+    const { comments, leftOut } = await tracker.promptContext!({ issue: 'APP-1', folder: '/nowhere', fetches: true })
+    expect([comments.length, comments[0]!.body, leftOut]).toEqual([100, 'Comment 3', { comments: 3, files: 0 }])
+  })
+
   test('a repeated request changes nothing the second time', () => {
     const { tracker, told } = create()
     tracker.submit({ title: 'T' })

@@ -67,6 +67,9 @@ export interface PromptFacts {
   answerForm: object | null
 }
 
+/** When a turn of this kind only ends what another has begun, or says why: it is not shown again what the issue shows. */
+export const isAside = (kind: TurnKind): boolean => kind === 'commit' || kind === 'completion_check'
+
 export interface Dependencies {
   blockedBy: readonly { key: string; resolved: boolean; state?: string | undefined }[]
   parent: string | null

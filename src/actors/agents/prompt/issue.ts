@@ -1,6 +1,5 @@
 // What is known of the issue: its own text and what stands around it in the tracker.
 
-import type { PromptContext } from '../../ports.ts'
 import { roomFor, sizeOf } from '../budget.ts'
 import { parseDescription, type Role } from '../description.ts'
 import { list, oneLine, paragraphs, quote, section } from '../markdown.ts'
@@ -52,8 +51,10 @@ const mostLabels = 30
 
 const aboutLabels = 2_000
 
-export function around({ background, dependencies, umbrella, messages: given, images, url }: PromptFacts, whole: Whole): (string | null)[] {
+export function around(facts: PromptFacts, whole: Whole): (string | null)[] {
+  const { background, dependencies, umbrella, messages: given, url } = facts
   const { labels = [], priority = 0, estimate = null, dueDate = null, guidance = [], comments = [], attachments = [] } = background ?? {}
+  const before = background?.leftOut.comments ?? 0
   const traits = [
     ...(priorities[priority] ? [`Priority: ${priorities[priority]}`] : []),
     ...(labels.length === 0
@@ -80,10 +81,10 @@ export function around({ background, dependencies, umbrella, messages: given, im
     traits.length === 0 ? null : quote(list(traits)),
     related.length === 0 ? null : section('What it hangs together with', quote(list(related))),
     rulings.length === 0 ? null : section('Guidance', several(roomFor('guidance'), rulings, whole('background.guidance'))),
-    said.length === 0
+    said.length + before === 0
       ? null
-      : section('Earlier comments', several(roomFor('comments'), said, whole('background.comments'), { newest: true })),
-    attachments.length === 0 ? null : section('Attachments', files(attachments, images, whole)),
+      : section('Earlier comments', several(roomFor('comments'), said, whole('background.comments'), { newest: true, before })),
+    attachments.length === 0 ? null : section('Attachments', files(facts, whole)),
   ]
 }
 
@@ -101,18 +102,23 @@ function relations({ blockedBy, parent, children: below }: Dependencies, isUmbre
 /** Files that are named. */
 const mostFiles = 60
 
-export function files(all: PromptContext['attachments'], { given, leftOut }: PromptFacts['images'], whole: Whole): string {
+function files({ background, images }: PromptFacts, whole: Whole): string {
+  const all = background!.attachments
   const lines = all.map(
     ({ title, url, path }) => `${oneLine(title)}: ${oneLine(url, 500)}${path === null ? '' : ` (here as \`${oneLine(path, 1_000)}\`)`}`,
   )
   const named = fitting(roomFor('attachments') - aboutWhole, lines, mostFiles)
   const missing = all.length - named.length
-  const handed = given === 0 ? '' : `Images among them that are handed over with this prompt, where the agent takes images: ${given}. `
-  const others = leftOut === 0 ? '' : `Images that are too large or too many for that: ${leftOut}.`
+  const counts = [
+    { what: 'Images among them that are handed over with this prompt, where the agent takes images', count: images.given },
+    { what: 'Images that are too large or too many for that', count: images.leftOut },
+    { what: 'Files among them that were not fetched', count: background!.leftOut.files },
+  ]
+  const told = counts.flatMap(({ what, count }) => (count === 0 ? [] : [`${what}: ${count}.`]))
   return paragraphs(
     quote(list(named)),
     missing === 0 ? null : `(${missing} more left out.) All of them: ${whole('background.attachments')}.`,
-    `${handed}${others}`.trim() || null,
+    told.length === 0 ? null : told.join(' '),
   )
 }
 

@@ -160,7 +160,7 @@ describe('tokens', () => {
     const issue = await delegated(bench)
     const exchanged = tokenCalls(bench)
     bench.twin.faults.add({ match: ({ path }) => path === '/graphql', status: 401, times: 3 })
-    const looks = ['a', 'b', 'c'].map(async () => bench.tracker.promptContext({ issue, folder: '/nowhere' }))
+    const looks = ['a', 'b', 'c'].map(async () => bench.tracker.promptContext({ issue, folder: '/nowhere', fetches: false }))
     await Promise.all(looks)
     expect(tokenCalls(bench)).toBe(exchanged + 1)
   })

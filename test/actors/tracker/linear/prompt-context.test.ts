@@ -36,7 +36,8 @@ async function begin(description: string | ((bench: Bench) => Promise<string>) =
     ann,
     issue,
     folder: folderOfTest(),
-    context: (folder: string) => bench.tracker.promptContext({ issue: issue.id, folder }),
+    context: (folder: string, fetches = true) => bench.tracker.promptContext({ issue: issue.id, folder, fetches }),
+    downloads: () => bench.twin.requests.filter(({ path, operation }) => path.startsWith('/uploads/') && operation === undefined).length,
   }
 }
 
@@ -92,15 +93,16 @@ describe('the context of a prompt', () => {
     }
     expect(factsOf(told, 'tracker.delegated').length).toBeGreaterThan(0)
     expect(factsOf(told, 'tracker.prompted')).toEqual([])
-    const { guidance } = await bench.tracker.promptContext({ issue: issue.id, folder: folderOfTest() })
+    const { guidance } = await bench.tracker.promptContext({ issue: issue.id, folder: folderOfTest(), fetches: true })
     expect(guidance).toEqual([{ origin: 'the workspace', body: 'Write tests.' }])
   })
 
   test('has every comment, however many, the newest ones where there are very many', async () => {
     const { ann, issue, folder, context } = await begin()
     for (let count = 0; count < 130; count++) ann.comment(issue, `Comment ${count}`)
-    const { comments } = await context(folder)
+    const { comments, leftOut } = await context(folder)
     expect([comments.length, comments.at(0)!.body, comments.at(-1)!.body]).toEqual([100, 'Comment 30', 'Comment 129'])
+    expect(leftOut).toEqual({ comments: 30, files: 0 })
   })
 
   test('has images of text, comments and attachments as files, fetched with our token', async () => {
@@ -135,8 +137,10 @@ describe('the context of a prompt', () => {
     ann.attach(issue, { url: await upload(bench, Buffer.alloc(10 * 1024 * 1024 + 1)), title: 'Too large' })
     ann.attach(issue, { url: await upload(bench, Buffer.from('<html>'), 'text/html'), title: 'No image' })
     ann.attach(issue, { url: `${bench.twin.url}/uploads/a/b`, title: 'Missing' })
-    const { attachments } = await context(folder)
+    const { attachments, leftOut } = await context(folder)
     expect(attachments.map(({ path }) => path)).toEqual([null, null, null, null])
+    // The one that is too large, and the one that is missing.
+    expect(leftOut.files).toBe(2)
     expect(asked).toEqual([])
     expect(bench.logged.some((line) => line.includes('An image could not be fetched'))).toBe(true)
   })
@@ -146,8 +150,55 @@ describe('the context of a prompt', () => {
       const urls = await Promise.all(Array.from({ length: 22 }, () => upload(bench, png)))
       return urls.map((url) => `![x](${url})`).join('\n')
     })
-    const { attachments } = await context(folder)
+    const { attachments, leftOut } = await context(folder)
     expect(attachments.map(({ path }) => path !== null)).toEqual([...Array.from({ length: 20 }, () => true), false, false])
+    expect(leftOut.files).toBe(2)
+  })
+
+  test('does not wait for images that nobody answers with: neither longer than for all together, nor for more than twenty', async () => {
+    const { bench, issue, folder } = await begin((made) =>
+      Promise.resolve(Array.from({ length: 40 }, (_, n) => `![x](${made.twin.url}/uploads/a/${n})`).join('\n')),
+    )
+    const isDownload = ({ path }: { path: string }) => path.startsWith('/uploads/')
+    bench.twin.faults.add({ match: isDownload, times: 100, status: 'timeout' })
+    // Each of them would be waited for a quarter of a minute.
+    const tracker = bench.reopen({}, { patience: 400 })
+    const started = performance.now()
+    const { attachments, leftOut } = await tracker.promptContext({ issue: issue.id, folder, fetches: true })
+    expect(performance.now() - started).toBeLessThan(10_000)
+    expect(attachments.filter(({ path }) => path !== null)).toEqual([])
+    expect(leftOut.files).toBe(40)
+    expect(bench.twin.requests.filter(isDownload).length).toBeLessThanOrEqual(20)
+    expect(bench.logged.filter((line) => line.includes('The time for its images is over'))).toHaveLength(1)
+  })
+
+  test('has the others where one is not answered', async () => {
+    const { bench, issue, folder } = await begin(async (made) => {
+      const urls = await Promise.all(Array.from({ length: 8 }, () => upload(made, png)))
+      return [`${made.twin.url}/uploads/a/hangs`, ...urls].map((url) => `![x](${url})`).join('\n')
+    })
+    bench.twin.faults.add({ match: ({ path }) => path === '/uploads/a/hangs', times: 100, status: 'timeout' })
+    const tracker = bench.reopen({}, { patience: 3_000 })
+    const { attachments, leftOut } = await tracker.promptContext({ issue: issue.id, folder, fetches: true })
+    expect(attachments.map(({ path }) => path !== null)).toEqual([false, ...Array.from({ length: 8 }, () => true)])
+    expect(leftOut.files).toBe(1)
+  })
+
+  test('fetches no image a second time, and none where none is asked for', async () => {
+    const { ann, bench, issue, folder, context, downloads } = await begin(async (made) => `![x](${await upload(made, png)})`)
+    const before = downloads()
+    expect((await context(folder, false)).attachments[0]!.path).toBeNull()
+    expect((await context(folder, false)).leftOut.files).toBe(1)
+    expect(downloads()).toBe(before)
+    const { path } = (await context(folder)).attachments[0]!
+    expect(downloads()).toBe(before + 1)
+    ann.comment(issue, `And ![](${await upload(bench, png)})`)
+    const asked = downloads()
+    const { attachments, leftOut } = await context(folder, false)
+    expect([attachments.map((one) => one.path), leftOut.files]).toEqual([[path, null], 1])
+    expect(downloads()).toBe(asked)
+    expect((await context(folder)).attachments.map((one) => one.path)).toEqual([path, expect.stringContaining(folder)])
+    expect(downloads()).toBe(asked + 1)
   })
 
   test('has an image also where the token has ended meanwhile', async () => {

@@ -44,7 +44,7 @@ describe('a session begins', () => {
     ])
     const rows = bench.database.prepare('SELECT id, issue, creator, opened FROM linear_session').all()
     expect(rows).toEqual([{ id: session.id, issue: issue.id, creator: 'Alice', opened: 1 }])
-    const context = await bench.tracker.promptContext({ issue: issue.id, folder: '/nowhere' })
+    const context = await bench.tracker.promptContext({ issue: issue.id, folder: '/nowhere', fetches: false })
     expect(context.guidance).toEqual([{ origin: 'the workspace', body: 'Write tests.' }])
   })
 
