@@ -34,8 +34,11 @@ export interface AgentRequest {
   folder: string
   /** Is sent as it is. */
   prompt: string
-  /** Pictures among the attachments, named in the prompt, for agents that can look at them. */
-  images: readonly { path: string; mediaType: string }[]
+  /**
+   * Pictures among the attachments, named in the prompt, for agents that can look at them: those that the conversation has not been shown
+   * yet. `size`: bytes.
+   */
+  images: readonly { path: string; mediaType: string; size: number }[]
   context: unknown
   /** Whether the commands of a sandboxed agent reach the network. */
   network: boolean

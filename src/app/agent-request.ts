@@ -7,6 +7,7 @@ import { parseDescription } from '../actors/agents/description.ts'
 import { findImages } from '../actors/agents/images.ts'
 import { composePrompt } from '../actors/agents/prompt.ts'
 import { isAside } from '../actors/agents/prompt/facts.ts'
+import { addShown, readShown } from '../actors/agents/shown-images.ts'
 import { filesOf } from '../actors/agents/turn-process.ts'
 import type { AgentRequest, PromptContext, ReviewCheckouts, Tracker } from '../actors/ports.ts'
 import type { Instructions, InstructionsRequest } from '../actors/workspace/instructions.ts'
@@ -49,6 +50,19 @@ const folderOf = ({ dataFolder }: Config, { key, runId, turn }: SessionInput): s
 export const attachmentsOf = ({ dataFolder }: Config, { key, runId }: Pick<SessionInput, 'key' | 'runId'>): string =>
   join(dataFolder, 'runs', key, `${runId}-attachments`)
 
+const shownOf = ({ dataFolder }: Config, key: string): string => join(dataFolder, 'runs', key, 'shown-images.json')
+
+/** Keeps which images the thread of a turn has been shown. What cannot be written down is shown once more. */
+export function rememberShown({ config, log }: Pick<RequestHost, 'config' | 'log'>, request: AgentRequest, thread?: string): void {
+  if (thread === undefined) return
+  try {
+    addShown(shownOf(config, request.issue), request, thread)
+  } catch (error) {
+    const { message } = toErrorData(error)
+    log({ issue: request.issue, run: request.runId, message: `Which images its agent has been shown is not written down: ${message}` })
+  }
+}
+
 /** Writes nothing but the attachments that the tracker fetches. */
 export async function describeTurn(host: RequestHost, { input, base: projectBase, at }: Turn): Promise<AgentRequest> {
   const { config, reviews, instructions, surroundings } = host
@@ -57,7 +71,11 @@ export async function describeTurn(host: RequestHost, { input, base: projectBase
   const folder = folderOf(config, input)
   const { key, title, description, url, branch, base, attempt, type, worktree, past } = input
   const background = await backgroundOf(host, input)
-  const { images, leftOut } = await findImages((background?.attachments ?? []).flatMap(({ path }) => path ?? []))
+  const { images, before, leftOut } = await findImages(
+    (background?.attachments ?? []).flatMap(({ path }) => path ?? []),
+    readShown(shownOf(config, key), input.thread),
+    !isAside(input.turnKind),
+  )
   const change = type === 'review' ? await reviews.scope({ project: input.project, key, base, head: past! }) : null
   const { workflow, ...files } = await instructions({
     project: input.project,
@@ -85,7 +103,7 @@ export async function describeTurn(host: RequestHost, { input, base: projectBase
     prompt: composePrompt({
       ...{ runType: type, turnKind, key, title, description, url, branch, base, attempt, background, change, workflow, recovery, soFar },
       ...{ completion, round, past, pastPatch, protectedPaths, conflict, replaces, ...given, ...around },
-      images: { given: images.length, leftOut },
+      images: { given: images.length, before, leftOut },
       contextFile: filesOf(folder).context,
       extra: project.prompts.extra === null ? null : await readFile(project.prompts.extra, 'utf8'),
       instructions: { base: projectBase, ...files },

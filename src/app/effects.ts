@@ -34,7 +34,7 @@ import type {
   Submitted,
   VerifyInput,
 } from '../machines/run/inputs.ts'
-import { prepareRequest, type RequestHost } from './agent-request.ts'
+import { prepareRequest, rememberShown, type RequestHost } from './agent-request.ts'
 import type { Phase, Usage } from '../machines/vocabulary.ts'
 import type { Counted } from '../persistence/spending.ts'
 import { modelOf } from './agents.ts'
@@ -141,6 +141,7 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
         }
       }
     },
+    onStarted: (request, thread) => rememberShown(host, request, thread),
     onLine: ({ project, issue, runId }, line) => host.onLine({ project, key: issue, runId, line }),
     nudge: composeNudge,
     price({ agent }, usage, model) {

@@ -91,7 +91,10 @@ async function describe({ config, store, database }: PreviewHost, assigned: RunI
     const described = await describeTurn(request, turn)
     // They would be in the run's own folder.
     const real = (text: string): string => text.replaceAll(attachments, attachmentsOf(config, input))
-    return { prompt: real(described.prompt), images: described.images.map((image) => ({ ...image, path: real(image.path) })) }
+    return {
+      prompt: real(described.prompt),
+      images: described.images.map(({ path, mediaType }) => ({ path: real(path), mediaType })),
+    }
   } finally {
     await rm(attachments, { recursive: true, force: true })
   }

@@ -566,7 +566,7 @@ describe('an agent that says what a test has written', () => {
   })
 
   test.each([false, true])('is sent the prompt as it is, without pictures that nobody can look at (%s)', async (image) => {
-    const images = [{ path: '/pictures/a.png', mediaType: 'image/png' }]
+    const images = [{ path: '/pictures/a.png', mediaType: 'image/png', size: 1 }]
     const initialize = { result: { ...initialized, agentCapabilities: { promptCapabilities: { image } } } }
     const { heard } = await scripted({ initialize, 'session/prompt': ended('end_turn') }, { images })
     const { prompt } = heard.find(({ method }) => method === 'session/prompt')!.params

@@ -73,6 +73,7 @@ test('guidance, comments, labels, priority, date, attachments and images reach t
   const [, image] = /^> - PICTURE of it: \S+ \(here as `(.*)`\)$/m.exec(prompt) ?? []
   expect(image).toBeDefined()
   expect(readFileSync(join(world.folder, `image-${image!.split('/').at(-1)!}`))).toEqual(png)
+  expect(prompt).toContain('\n\nImages among them that are handed over with this prompt, where the agent takes images: 1.\n')
   const own = ownLines(prompt)
   for (const word of ['HOUSE', 'TEAM', 'COMMENT', 'SECOND', 'LABEL', 'SPECIFICATION', 'PICTURE', 'TEXT', 'Push to main'])
     expect({ word, isOurs: own.includes(word) }).toEqual({ word, isOurs: false })

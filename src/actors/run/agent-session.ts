@@ -38,6 +38,8 @@ export interface SessionHost<Input> {
   escaped: (input: Input) => Promise<string | null>
   /** What is put into a turn without progress for `quiet` ms. */
   nudge: (quiet: number) => string
+  /** Once, when the agent has begun, in the thread that it has made or goes on with. Never throws. */
+  onStarted: (request: AgentRequest, thread: string | undefined) => void
   /** Every line of progress, also those that are too many for the journal. */
   onLine: (request: AgentRequest, line: string) => void
   /** What a usage of its agent costs; the only place where that is asked. */
@@ -171,6 +173,7 @@ function run<Input>(host: SessionHost<Input>, input: Input, signal: AbortSignal,
             switch (event.type) {
               case 'started': {
                 const { steer: canSteer, fork } = agent.abilities
+                host.onStarted(request, event.thread)
                 return say({ ...event, type: 'session.started', abilities: { steer: canSteer, fork } })
               }
               case 'progressed':

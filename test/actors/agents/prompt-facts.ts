@@ -10,7 +10,7 @@ export const facts: PromptFacts = {
     title: 'T',
     description: 'd',
     background: null,
-    images: { given: 0, leftOut: 0 },
+    images: { given: 0, before: 0, leftOut: 0 },
     url: '',
     branch: 'b',
     base: 'trunk',

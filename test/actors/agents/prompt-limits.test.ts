@@ -77,7 +77,7 @@ const anyFacts: fc.Arbitrary<PromptFacts> = fc.record({
     dueDate: fc.option(name),
     leftOut: fc.record({ comments: fc.nat(200), files: fc.nat(200) }),
   }),
-  images: fc.record({ given: fc.nat(20), leftOut: fc.nat(20) }),
+  images: fc.record({ given: fc.nat(20), before: fc.nat(20), leftOut: fc.nat(20) }),
   replaces: fc.option(fc.record({ number: fc.constant(1), url: name })),
   umbrella: fc.option(fc.record({ children: many(fc.record({ key: name, state: name })) })),
   dependencies: fc.record({
@@ -190,7 +190,7 @@ describe('a prompt', () => {
           attachments: lots({ title: body, url: body, path: `/${'x'.repeat(900)}` }),
           leftOut: { comments: 1_000, files: 1_000 },
         },
-        images: { given: 20, leftOut: 1_000 },
+        images: { given: 20, before: 20, leftOut: 1_000 },
         earlierLeftOut: 1_000,
         messages: lots({ text: `${body}!`, author: body, via: 'session' }),
         dependencies: {

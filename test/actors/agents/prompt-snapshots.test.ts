@@ -33,7 +33,7 @@ const known: PromptFacts = {
     ],
     leftOut: { comments: 3, files: 4 },
   },
-  images: { given: 1, leftOut: 2 },
+  images: { given: 1, before: 5, leftOut: 2 },
   dependencies: { blockedBy: [{ key: 'APP-7', resolved: true, state: 'completed' }], parent: 'APP-3', children: [] },
   workflow: { name: 'IMPLEMENTATION_WORKFLOW.md', text: 'Run `make test`.' },
   extra: 'Write in British English.',

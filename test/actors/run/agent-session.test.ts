@@ -51,6 +51,7 @@ interface Hearing {
 
 /** What was said until the turn ended or was cut off, and what it has used by what its end says: asked twice. */
 async function hear(agent: Agent, { command, until = 'session.finished', usedEvery = 1_000, bounds = {} }: Hearing) {
+  const threads: (string | undefined)[] = []
   const { logic, sessions, endOf } = createSessions<{ key: string }>({
     keyOf: ({ key }) => key,
     agentOf: () => agent,
@@ -58,6 +59,7 @@ async function hear(agent: Agent, { command, until = 'session.finished', usedEve
     enclose: async () => bounds.before ?? null,
     escaped: async () => bounds.after ?? null,
     nudge: (quiet) => `quiet for ${quiet}`,
+    onStarted: (_request, thread) => void threads.push(thread),
     onLine: () => {},
     price: (_input, usage, model) => withCost({ m: { input: 1_000_000, output: 0 } }, model, usage),
     progressEvery: 1_000,
@@ -104,7 +106,7 @@ async function hear(agent: Agent, { command, until = 'session.finished', usedEve
   const [left, again] = [await endOf({ key: 'a' }), await endOf({ key: 'a' })]
   await sessions.ended(10_000)
   expect(sessions.active).toBe(0)
-  return { said, left, again }
+  return { said, left, again, threads }
 }
 
 /** Sends the command when the agent is ready, and answers everything that was said until its turn ended. */
@@ -134,6 +136,11 @@ it('the start of a turn tells what its agent can do, and the thread it is in', a
   const [without] = of(await play(createShell({ steer: false, fork: false }), nudge), 'session.started')
   expect(without).toMatchObject({ abilities: { steer: false, fork: false } })
   expect(without).not.toHaveProperty('thread')
+})
+
+it('the thread is told where it is kept before the start is, so that nothing of it is forgotten', async () => {
+  const { threads } = await hear(createShell({ steer: false, fork: false }, 'thread-1'), { until: 'session.started' })
+  expect(threads).toEqual(['thread-1'])
 })
 
 it('the last step of its plan is told with whatever it says after it', async () => {

@@ -146,13 +146,23 @@ export function testsOfContract(candidate: Candidate): void {
 
   test.runIf(can.protocol)('its model is shown the images of the issue, byte for byte and in their order', async () => {
     const place = ground()
-    const images = dots.map((dot, index) => ({ path: join(place.folder, `attachment ${index}`), mediaType: 'image/png', dot }))
-    for (const { path, dot } of images) writeFileSync(path, Buffer.from(dot, 'base64'))
-    const played = play(candidate, place, model, [done], { images: images.map(({ dot: _dot, ...image }) => image) })
-    expect(await played.turn.result).toMatchObject({ outcome: 'completed' })
+    const images = dots.map((dot, index) => {
+      const path = join(place.folder, `attachment ${index}`)
+      writeFileSync(path, Buffer.from(dot, 'base64'))
+      return { path, mediaType: 'image/png', size: 70 }
+    })
+    const played = play(candidate, place, model, [done], { images })
+    const { outcome, thread } = await played.turn.result
+    expect(outcome).toBe('completed')
     const [request] = played.scenario.requests()
-    expect(request!.images).toEqual(dots.map((data) => ({ type: 'image/png', data })))
+    const all = dots.map((data) => ({ type: 'image/png', data }))
+    expect(request!.images).toEqual(all)
     expect(request!.said.join('\n')).toContain('Greet the world.')
+    if (!can.resume) return
+    // They are in its thread, and are not handed over again.
+    const next = play(candidate, place, model, [done], { prompt: 'Go on.', thread: thread! })
+    expect(await next.turn.result).toMatchObject({ outcome: 'completed', thread })
+    expect(next.scenario.requests()[0]!.images).toEqual(all)
   })
 
   test('cannot push, nor change its clone’s configuration, hooks and other branches, nor what lies beside its worktree', async () => {

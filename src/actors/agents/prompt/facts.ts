@@ -12,8 +12,8 @@ export interface PromptFacts {
   description: string
   /** What the tracker has beside the issue's own text; null when it has nothing, or could not be asked. */
   background: PromptContext | null
-  /** Images among the attachments that the agent is handed, and those that are too large or too many for that. */
-  images: { given: number; leftOut: number }
+  /** Images among the attachments that the agent is handed, those that its conversation has already, and the others. */
+  images: { given: number; before: number; leftOut: number }
   url: string
   branch: string
   base: string

@@ -3,7 +3,7 @@
 import { roomFor, sizeOf } from '../budget.ts'
 import { parseDescription, type Role } from '../description.ts'
 import { list, oneLine, paragraphs, quote, section } from '../markdown.ts'
-import type { PromptFacts, Dependencies } from './facts.ts'
+import { isAside, type Dependencies, type PromptFacts } from './facts.ts'
 import { aboutCut, aboutWhole, entries, fitting, mostIssues, one, several, who, type Whole } from './fitting.ts'
 
 /** Headings that are named. */
@@ -102,24 +102,29 @@ function relations({ blockedBy, parent, children: below }: Dependencies, isUmbre
 /** Files that are named. */
 const mostFiles = 60
 
-function files({ background, images }: PromptFacts, whole: Whole): string {
+function files({ background, images, turnKind }: PromptFacts, whole: Whole): string {
   const all = background!.attachments
   const lines = all.map(
     ({ title, url, path }) => `${oneLine(title)}: ${oneLine(url, 500)}${path === null ? '' : ` (here as \`${oneLine(path, 1_000)}\`)`}`,
   )
   const named = fitting(roomFor('attachments') - aboutWhole, lines, mostFiles)
   const missing = all.length - named.length
-  const counts = [
-    { what: 'Images among them that are handed over with this prompt, where the agent takes images', count: images.given },
-    { what: 'Images that are too large or too many for that', count: images.leftOut },
-    { what: 'Files among them that were not fetched', count: background!.leftOut.files },
-  ]
+  const counts = [...imagesOf(images, turnKind), { what: 'Files among them that were not fetched', count: background!.leftOut.files }]
   const told = counts.flatMap(({ what, count }) => (count === 0 ? [] : [`${what}: ${count}.`]))
   return paragraphs(
     quote(list(named)),
     missing === 0 ? null : `(${missing} more left out.) All of them: ${whole('background.attachments')}.`,
     told.length === 0 ? null : told.join(' '),
   )
+}
+
+function imagesOf({ given, before, leftOut }: PromptFacts['images'], turnKind: PromptFacts['turnKind']): { what: string; count: number }[] {
+  const why = isAside(turnKind) ? 'not handed over in a turn of this kind' : 'too large or too many to be handed over'
+  return [
+    { what: 'Images among them that are handed over with this prompt, where the agent takes images', count: given },
+    { what: 'Images among them that were handed over before in this conversation', count: before },
+    { what: `Images among them that are ${why}`, count: leftOut },
+  ]
 }
 
 export function children(all: readonly { key: string; state: string }[]): string {
