@@ -1,6 +1,8 @@
 // Starts child processes, all of them, from this process or from a small one that is kept for it.
 
 import { tracingChannel } from 'node:diagnostics_channel'
+import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
 import { hostInUse } from './process/host.ts'
 import { runHere, type ProcessRequest, type ProcessResult } from './process/run.ts'
 
@@ -31,3 +33,7 @@ export function childEnvironment(extra: Record<string, string> = {}): Record<str
   }
   return { ...env, ...extra }
 }
+
+/** Whether a program is found by its name with this environment. */
+export const isOnPath = (program: string, env: Record<string, string>): boolean =>
+  (env['PATH'] ?? '').split(delimiter).some((folder) => folder !== '' && existsSync(join(folder, program)))

@@ -1,7 +1,7 @@
 // Doctor: what keeps the agents to their worktrees on this machine, and what does not.
 
 import { bashSandbox } from '../actors/agents/claude/sandbox.ts'
-import { childEnvironment } from '../actors/process.ts'
+import { childEnvironment, isOnPath } from '../actors/process.ts'
 import { ownCgroup } from '../actors/process/cgroup.ts'
 import { namespaceWords } from '../actors/process/namespace.ts'
 import type { Config } from '../config.ts'
@@ -43,6 +43,15 @@ export async function checkConfinement(config: Config): Promise<Finding[]> {
           : warn(check, `its commands are not sandboxed here: ${reason}`, 'Install bubblewrap and socat, or use an agent with a sandbox.'),
       )
     } else if (agent.kind === 'acp') {
+      if (agent.command.includes('codex-acp') && !isOnPath('bwrap', childEnvironment(agent.env))) {
+        findings.push(
+          warn(
+            check,
+            'codex-acp runs its commands with bwrap, which is not found: each of them would fail',
+            'Install the package bubblewrap.',
+          ),
+        )
+      }
       findings.push(
         warn(
           check,

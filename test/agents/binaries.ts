@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { homedir } from 'node:os'
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, delimiter, dirname, join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 
@@ -59,7 +59,11 @@ let known: Promise<AgentBinaries> | undefined
 
 /** Absolute paths of the real programs, which are installed first where they are not. Throws with npm's output when that fails. */
 export function agentBinaries(): Promise<AgentBinaries> {
-  return (known ??= installAgents())
+  return (known ??= installAgents().then((binaries) => {
+    // codex-acp runs its commands with bubblewrap and brings none: where the machine has none either, it is given Codex's own.
+    process.env['PATH'] += delimiter + join(dirname(binaries.codex), '../codex-resources')
+    return binaries
+  }))
 }
 
 /** Contract: whoever asks at the same time, in whichever process, waits for one install; a folder that is answered is complete. */

@@ -98,6 +98,16 @@ describe('what it finds', () => {
     expect(found(codex.checks, 'WARN').filter((line) => /sandbox|namespace|may write/.test(line))).toEqual([])
   })
 
+  test('codex-acp without the program that it runs its commands with', async () => {
+    const folder = join(home.folder, 'programs')
+    mkdirSync(folder)
+    const agents = { zed: { kind: 'acp', command: 'codex-acp -c sandbox_mode=$SIGNALBOX_SANDBOX', env: { PATH: folder } } }
+    const said = 'agents.zed: codex-acp runs its commands with bwrap, which is not found: each of them would fail'
+    expect(found((await examine({ agents })).checks, 'WARN')).toContainEqual(expect.stringContaining(said))
+    writeFileSync(join(folder, 'bwrap'), '')
+    expect(found((await examine({ agents })).checks, 'WARN').join()).not.toContain('bwrap')
+  })
+
   test('who counts what a turn uses', async () => {
     const bounds = found((await examine({})).checks, 'PASS').filter((line) => line.startsWith('bounds: '))
     expect(bounds).toEqual([

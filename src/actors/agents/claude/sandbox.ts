@@ -1,9 +1,9 @@
 // Claude Code's own sandbox for the commands of Bash: whether it would work here, and its settings.
 
 import { existsSync, lstatSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
-import { basename, delimiter, dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import type { AgentRequest } from '../../ports.ts'
-import { runProcess } from '../../process.ts'
+import { isOnPath, runProcess } from '../../process.ts'
 import type { SandboxMode } from '../talking.ts'
 import { gitFoldersOf, writableRoots } from '../writable-roots.ts'
 
@@ -18,7 +18,7 @@ export interface BashSandbox {
 export async function bashSandbox(env: Record<string, string>): Promise<BashSandbox> {
   if (process.platform === 'darwin') return { sandboxed: true, reason: null } // Seatbelt is a part of the system
   if (process.platform !== 'linux') return { sandboxed: false, reason: `Claude Code has no sandbox for ${process.platform}.` }
-  const missing = ['bwrap', 'socat'].filter((program) => !isOnPath(program, env['PATH'] ?? ''))
+  const missing = ['bwrap', 'socat'].filter((program) => !isOnPath(program, env))
   if (missing.length > 0) {
     return { sandboxed: false, reason: `${missing.join(' and ')} not found: install the packages bubblewrap and socat.` }
   }
@@ -32,9 +32,6 @@ export async function bashSandbox(env: Record<string, string>): Promise<BashSand
     return { sandboxed: false, reason: `bubblewrap cannot be run: ${(error as Error).message}` }
   }
 }
-
-const isOnPath = (program: string, path: string): boolean =>
-  path.split(delimiter).some((folder) => folder !== '' && existsSync(join(folder, program)))
 
 export type SandboxedPlace = Pick<AgentRequest, 'worktree' | 'branch' | 'network'>
 
