@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { ProtocolError, toErrorData } from '../../errors.ts'
-import type { Agent, AgentRequest, AgentResult, Usage } from '../ports.ts'
+import type { Agent, AgentResult, Usage } from '../ports.ts'
 import { answerSchema, readLastWords } from './answer.ts'
 import { failureOf, failureOfRefusal, overloaded } from './codex/failure.ts'
 import { progressOf, sizeOf } from './codex/items.ts'
@@ -23,6 +23,7 @@ import {
   type CodexTurn,
   type Notification,
 } from './codex/messages.ts'
+import { sandboxPolicy } from './codex/sandbox.ts'
 import { threadConfig } from './codex/thread-config.ts'
 import { createUsage } from './codex/usage.ts'
 import { createPeer, refusalOf, type RpcError } from './json-rpc.ts'
@@ -35,8 +36,7 @@ import {
   type TalkHost,
   type TalkingAgentOptions,
 } from './talking.ts'
-import { failed, loggedOut } from './turn-process.ts'
-import { writableRoots } from './writable-roots.ts'
+import { failed, filesOf, loggedOut } from './turn-process.ts'
 
 export interface CodexOptions extends TalkingAgentOptions {
   model: string | null
@@ -178,7 +178,7 @@ function createTalk(options: CodexOptions, host: TalkHost): Talk {
       {
         threadId: thread!,
         input: [{ type: 'text', text: request.prompt, text_elements: [] }, ...images],
-        sandboxPolicy: sandboxPolicy(options.sandbox, request),
+        sandboxPolicy: sandboxPolicy(options.sandbox, { ...request, temporary: filesOf(request.folder).temporary }),
         outputSchema: answerSchema(request),
         ...(effort === null ? {} : { effort }),
       },
@@ -305,21 +305,5 @@ function createTalk(options: CodexOptions, host: TalkHost): Talk {
       ...(usage === undefined ? {} : { usage }),
       ...(model === undefined ? {} : { model }),
     }),
-  }
-}
-
-/** Not the agent's to write where the worktrees of others lie in it. */
-const shared = '/tmp'
-
-/** As the app-server wants it for one turn. Its own temporary folder, TMPDIR, is writable. */
-function sandboxPolicy(mode: SandboxMode, { worktree, branch, network }: AgentRequest): object {
-  if (mode === 'danger-full-access') return { type: 'dangerFullAccess' }
-  if (mode === 'read-only') return { type: 'readOnly', networkAccess: network }
-  return {
-    type: 'workspaceWrite',
-    writableRoots: writableRoots(worktree, branch),
-    networkAccess: network,
-    excludeTmpdirEnvVar: false,
-    excludeSlashTmp: worktree.startsWith(`${shared}/`),
   }
 }

@@ -29,8 +29,9 @@ export function commandLine(options: ClaudeOptions, request: AgentRequest, sessi
     ...['--print', '--verbose', '--input-format', 'stream-json', '--output-format', 'stream-json', '--permission-prompt-tool', 'stdio'],
     // The pieces of an answer are signs of life: without them nothing comes while the model speaks or thinks.
     ...['--include-partial-messages', '--permission-mode', 'manual', '--disallowedTools', notOffered.join(',')],
-    // The branch's own settings could run hooks and send the operator's key elsewhere, and its CLAUDE.md does not instruct its own agent.
-    ...['--setting-sources', 'user', '--settings', JSON.stringify(settings), '--strict-mcp-config'],
+    ...withoutGuidance(settings),
+    // Nor do the operator's servers run, which are for a person at the terminal like the hooks.
+    '--strict-mcp-config',
     ...['--json-schema', JSON.stringify(answerSchema(request))],
     ...(model === null ? [] : ['--model', model]),
     ...(effort === null ? [] : ['--effort', effort]),
@@ -42,8 +43,14 @@ export function commandLine(options: ClaudeOptions, request: AgentRequest, sessi
 }
 
 /**
- * For a person at a terminal, who is asked for what the rules do not allow. The person's own hooks and settings count, the branch's do
- * not: whether its folder is to be trusted is not asked, and nothing is noted in the person's own configuration. `excludes` as below.
+ * The branch's own settings could run hooks and send the operator's key elsewhere, the servers of its `.mcp.json` are programs, and its
+ * CLAUDE.md does not instruct the agent, or the person, that works on it. `settings`: ours.
+ */
+const withoutGuidance = (settings: object): string[] => ['--setting-sources', 'user', '--settings', JSON.stringify(settings)]
+
+/**
+ * For a person at a terminal, who is asked for what the rules do not allow. The person's own hooks, servers and settings count, the
+ * branch's do not: whether its folder is to be trusted is not asked, and nothing is noted in the person's own configuration. `excludes` as below.
  */
 export function commandByHand(
   { command, model, sandbox }: Pick<ClaudeOptions, 'command' | 'model' | 'sandbox'>,
@@ -53,7 +60,7 @@ export function commandByHand(
   const variables = { CLAUDE_CODE_SANDBOXED: '1', ...excluding(env, excludes) }
   const args = [
     ...(thread === null ? [] : ['--resume', thread]),
-    ...['--setting-sources', 'user', '--settings', JSON.stringify({ sandbox: sandboxSettings(sandbox, isSandboxed, place, []) })],
+    ...withoutGuidance({ sandbox: sandboxSettings(sandbox, isSandboxed, place, []) }),
     ...(model === null ? [] : ['--model', model]),
   ]
   const words = Object.entries(variables).map(([name, value]) => `${name}=${quoted(value)}`)

@@ -11,15 +11,20 @@ import { filesOf } from '../turn-process.ts'
 export function threadConfig({ worktree, folder }: AgentRequest, env: Record<string, string>): object {
   const variables = Object.entries(withoutCredentials(env, filesOf(folder).temporary)).filter(([name]) => /^(GIT|GH)_/.test(name))
   return {
-    // What the base branch tells agents is in the prompt.
-    project_doc_max_bytes: 0,
-    // Codex trusts a folder that it is to write in, and would run hooks and servers of its `.codex`, outside of the sandbox.
-    projects: Object.fromEntries(waysTo(worktree).map((path) => [path, { trust_level: 'untrusted' }])),
-    skills: { config: skillsOf(worktree).map((path) => ({ path, enabled: false })) },
+    ...withoutGuidance(worktree),
     // A policy that hands over few variables, or none with KEY in its name, would leave git with half of them.
     shell_environment_policy: { set: Object.fromEntries(variables) },
   }
 }
+
+/** What keeps a branch from instructing the agent, or the person, that works on it. */
+export const withoutGuidance = (worktree: string) => ({
+  // What the base branch tells agents is in the prompt.
+  project_doc_max_bytes: 0,
+  // Codex trusts a folder that it is to write in, and would run hooks and servers of its `.codex`, outside of the sandbox.
+  projects: Object.fromEntries(waysTo(worktree).map((path) => [path, { trust_level: 'untrusted' }])),
+  skills: { config: skillsOf(worktree).map((path) => ({ path, enabled: false })) },
+})
 
 const skillsOf = (worktree: string): string[] =>
   ['.agents/skills', '.codex/skills'].flatMap((folder) => skillsIn(join(worktree, folder), 8))
