@@ -1,5 +1,6 @@
 // doctor on real machines: what passes, what it finds, and that it says what to do.
 
+import { bashSandbox } from '../../src/actors/agents/claude/sandbox.ts'
 import { ownCgroup } from '../../src/actors/process/cgroup.ts'
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -106,6 +107,19 @@ describe('what it finds', () => {
     expect(found((await examine({ agents })).checks, 'WARN')).toContainEqual(expect.stringContaining(said))
     writeFileSync(join(folder, 'bwrap'), '')
     expect(found((await examine({ agents })).checks, 'WARN').join()).not.toContain('bwrap')
+
+  test.runIf(process.platform === 'linux')('whether the commands of Claude Code are sandboxed, and what to install where not', async () => {
+    const claude = { kind: 'claude', command: 'true' }
+    const programs = join(home.folder, 'programs')
+    mkdirSync(programs)
+    const without = await examine({ agents: { mine: { ...claude, env: { PATH: programs } } } })
+    expect(found(without.checks, 'WARN')).toContainEqual(
+      expect.stringContaining('agents.mine: its commands are not sandboxed here: bwrap and socat'),
+    )
+    expect(without.checks.map(({ remedy }) => remedy)).toContainEqual(expect.stringContaining('Install bubblewrap and socat'))
+    const here = await examine({ agents: { mine: claude } })
+    const { sandboxed } = await bashSandbox(home.variables)
+    expect(found(here.checks, 'PASS').includes('agents.mine: its commands run in a sandbox of its own')).toBe(sandboxed)
   })
 
   test('who counts what a turn uses', async () => {
