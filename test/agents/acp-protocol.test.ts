@@ -16,12 +16,12 @@ import { acpSchema, watchAcp, type AcpSchema } from './acp-protocol.ts'
 import type { AcpScript } from './acp-script.ts'
 import { agentBinaries } from './binaries.ts'
 import { candidates } from './conformance/candidates.ts'
-import { createGround, play, requestOf, type Candidate, type Ground } from './conformance/ground.ts'
+import { createGround, play, requestOf, type WholeCandidate, type Ground } from './conformance/ground.ts'
 import { claudeHome, codexHome } from './homes.ts'
 import { createModel, type Model } from './model/server.ts'
 import { always, answer, edit, fail, say, shell, write } from './model/steps.ts'
 
-const [codexAcp, claudeAgentAcp] = (await candidates()).filter(({ kind }) => kind.endsWith('acp')) as [Candidate, Candidate]
+const [codexAcp, claudeAgentAcp] = (await candidates()).filter(({ kind }) => kind.endsWith('acp')) as [WholeCandidate, WholeCandidate]
 const binaries = await agentBinaries()
 
 let model: Model
@@ -59,11 +59,11 @@ const asked = (events: AgentEvent[]) =>
 
 /** A variant of a candidate, with other options. */
 const withOptions = (
-  candidate: Candidate,
+  candidate: WholeCandidate,
   options: Partial<AcpOptions>,
   home: 'codex' | 'claude',
   env: Record<string, string> = {},
-): Candidate => ({
+): WholeCandidate => ({
   ...candidate,
   create: ({ folder, processes }, { name, responsesUrl, messagesUrl }) =>
     createAcpAgent({
@@ -158,7 +158,7 @@ describe('the real agents', () => {
       'without its account it says how it can be let in; with a key it lets itself in',
       held(async () => {
         const place = ground()
-        const needsAccount = (env: Record<string, string>): Candidate => ({
+        const needsAccount = (env: Record<string, string>): WholeCandidate => ({
           ...codexAcp,
           create: ({ folder, processes }, { name, responsesUrl }) => {
             const home = codexHome(folder, responsesUrl, name, {

@@ -9,18 +9,37 @@ import { createCommandAgent } from '../../../src/actors/agents/command.ts'
 import { childEnvironment } from '../../../src/actors/process.ts'
 import { agentBinaries } from '../binaries.ts'
 import { claudeHome, codexHome } from '../homes.ts'
-import type { Candidate } from './ground.ts'
+import type { Ground, Where, WholeCandidate } from './ground.ts'
 
 /** Milliseconds for a turn to stop when it is asked to: a busy machine takes more than the default. */
 const patience = 5_000
 /** The prompt is what a turn is: its answer comes when the turn has stopped. */
 const acpStops = ['told session/cancel', 'answered session/prompt']
 
-export async function candidates(): Promise<Candidate[]> {
+const shellAgent = join(import.meta.dirname, 'shell-agent.mjs')
+
+/** What is configured for each. */
+const envOf = {
+  command: (_: Ground, { name, messagesUrl }: Where) => ({ MODEL_URL: messagesUrl, MODEL_KEY: name, ...committer }),
+  codex: ({ folder }: Ground, { name, responsesUrl }: Where) =>
+    codexHome(folder, responsesUrl, name, { features: { default_mode_request_user_input: true } }).env,
+  // A subscription: only of a plan's limits is told when they end.
+  claude: ({ folder }: Ground, { name, messagesUrl }: Where) => claudeHome(folder, messagesUrl, name, { subscription: true }).env,
+  // A slug that Codex knows: of others it warns in a message, which runs together with what the model says.
+  codexAcp: ({ folder }: Ground, { name, responsesUrl }: Where) => codexHome(folder, responsesUrl, name, { model: 'gpt-5.4' }).env,
+  // It would ask its model what the person might want next, which is a request that no scenario has a step for.
+  claudeAgentAcp: ({ folder }: Ground, { name, messagesUrl }: Where) => ({
+    ...claudeHome(folder, messagesUrl, name).env,
+    CLAUDE_CODE_ENABLE_PROMPT_SUGGESTION: 'false',
+  }),
+}
+
+export async function candidates(): Promise<WholeCandidate[]> {
   const binaries = await agentBinaries()
   return [
     {
       kind: 'command',
+      program: [process.execPath, shellAgent],
       // Its prompt is a file, its turn a process: there is no conversation, and what it is about it says in lines.
       can: {
         protocol: false,
@@ -35,14 +54,16 @@ export async function candidates(): Promise<Candidate[]> {
         sandbox: false,
       },
       stops: [],
-      create: ({ processes }, { name, messagesUrl }, { wrap = '', env = {} }) =>
+      env: envOf.command,
+      create: (place, scenario, { wrap = '', env = {} }) =>
         createCommandAgent({
-          ...{ name: 'command', command: `${wrap} ${process.execPath} ${join(import.meta.dirname, 'shell-agent.mjs')}`.trim() },
-          ...{ namespace: true, processes, env: { MODEL_URL: messagesUrl, MODEL_KEY: name, ...committer, ...env } },
+          ...{ name: 'command', command: `${wrap} ${process.execPath} ${shellAgent}`.trim() },
+          ...{ namespace: true, processes: place.processes, env: { ...envOf.command(place, scenario), ...env } },
         }),
     },
     {
       kind: 'codex',
+      program: [binaries.codex],
       // Codex has no word for it, and nothing was heard of the model.
       refusals: { 'invalid-request': 'environment' },
       can: {
@@ -61,7 +82,8 @@ export async function candidates(): Promise<Candidate[]> {
         ...['asked turn/interrupt', 'answered turn/interrupt'],
         ...['asked thread/backgroundTerminals/clean', 'answered thread/backgroundTerminals/clean'],
       ],
-      create: ({ folder, processes }, { name, responsesUrl }, { wrap = '', env = {} }) =>
+      env: envOf.codex,
+      create: (place, scenario, { wrap = '', env = {} }) =>
         createCodexAgent({
           ...{
             name: 'codex',
@@ -70,14 +92,15 @@ export async function candidates(): Promise<Candidate[]> {
             model: null,
             effort: null,
             sandbox: 'workspace-write',
-            processes,
+            processes: place.processes,
           },
-          env: { ...codexHome(folder, responsesUrl, name, { features: { default_mode_request_user_input: true } }).env, ...env },
+          env: { ...envOf.codex(place, scenario), ...env },
           limits: { reread: 1_000, request: 15_000, interrupt: patience },
         }),
     },
     {
       kind: 'claude',
+      program: [binaries.claude],
       // Its commands are held where bubblewrap and socat are installed, and can write anywhere where they are not.
       can: {
         protocol: true,
@@ -92,7 +115,8 @@ export async function candidates(): Promise<Candidate[]> {
         sandbox: (await bashSandbox(childEnvironment())).sandboxed,
       },
       stops: ['asked interrupt', 'answered interrupt'],
-      create: ({ folder, processes }, { name, messagesUrl }, { wrap = '', env = {} }) =>
+      env: envOf.claude,
+      create: (place, scenario, { wrap = '', env = {} }) =>
         createClaudeAgent({
           ...{
             name: 'claude',
@@ -101,15 +125,15 @@ export async function candidates(): Promise<Candidate[]> {
             model: null,
             effort: null,
             sandbox: 'workspace-write',
-            processes,
+            processes: place.processes,
           },
-          // A subscription: only of a plan's limits is told when they end.
-          env: { ...claudeHome(folder, messagesUrl, name, { subscription: true }).env, ...env },
+          env: { ...envOf.claude(place, scenario), ...env },
           limits: { reread: 1_000, request: 30_000, interrupt: patience },
         }),
     },
     {
       kind: 'codex-acp',
+      program: [binaries.codexAcp],
       refusals: { unauthorized: 'agent' },
       // It tells how full its context is, and not what was used.
       can: {
@@ -127,17 +151,18 @@ export async function candidates(): Promise<Candidate[]> {
         },
       },
       stops: acpStops,
-      create: ({ folder, processes }, { name, responsesUrl }, { wrap = '', env = {} }) =>
+      env: envOf.codexAcp,
+      create: (place, scenario, { wrap = '', env = {} }) =>
         createAcpAgent({
           ...{ name: 'codex-acp', command: `${wrap} ${binaries.codexAcp} ${sandboxArguments}`.trim() },
-          ...{ model: null, effort: null, sandbox: 'workspace-write', namespace: true, processes },
-          // A slug that Codex knows: of others it warns in a message, which runs together with what the model says.
-          env: { ...codexHome(folder, responsesUrl, name, { model: 'gpt-5.4' }).env, ...env },
+          ...{ model: null, effort: null, sandbox: 'workspace-write', namespace: true, processes: place.processes },
+          env: { ...envOf.codexAcp(place, scenario), ...env },
           limits: { request: 60_000, interrupt: patience },
         }),
     },
     {
       kind: 'claude-agent-acp',
+      program: binaries.claudeAgentAcp,
       refusals: { overloaded: 'environment' },
       // Its edits are asked for, its commands are allowed: nothing keeps these to the worktree.
       can: {
@@ -155,12 +180,12 @@ export async function candidates(): Promise<Candidate[]> {
         },
       },
       stops: acpStops,
-      create: ({ folder, processes }, { name, messagesUrl }, { wrap = '', env = {} }) =>
+      env: envOf.claudeAgentAcp,
+      create: (place, scenario, { wrap = '', env = {} }) =>
         createAcpAgent({
           ...{ name: 'claude-agent-acp', command: `${wrap} ${binaries.claudeAgentAcp.join(' ')}`.trim() },
-          ...{ model: null, effort: null, sandbox: 'workspace-write', namespace: true, processes },
-          // It would ask its model what the person might want next, which is a request that no scenario has a step for.
-          env: { ...claudeHome(folder, messagesUrl, name).env, CLAUDE_CODE_ENABLE_PROMPT_SUGGESTION: 'false', ...env },
+          ...{ model: null, effort: null, sandbox: 'workspace-write', namespace: true, processes: place.processes },
+          env: { ...envOf.claudeAgentAcp(place, scenario), ...env },
           limits: { request: 60_000, interrupt: patience },
         }),
     },
@@ -168,7 +193,7 @@ export async function candidates(): Promise<Candidate[]> {
 }
 
 /** Of the kind, or of the program for one that several speak. */
-export async function candidateOf(kind: string): Promise<Candidate> {
+export async function candidateOf(kind: string): Promise<WholeCandidate> {
   return (await candidates()).find((candidate) => candidate.kind === kind)!
 }
 

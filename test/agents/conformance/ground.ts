@@ -1,7 +1,7 @@
 // Where one real agent is tried: a worktree of a clone as Signalbox makes them, a scripted model, and everything that its turn tells.
 
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createProcessRecords, type ProcessRecords } from '../../../src/actors/agents/orphans.ts'
@@ -41,12 +41,19 @@ export interface Candidate {
   /** Refusals of a provider that it has another class for than the others, since it tells of them in words only. */
   refusals?: Partial<Record<string, 'agent' | 'environment'>>
   /** Makes the agent for a scenario. `wrap` is put before its command, for what stands between it and us. */
-  create: (
-    place: Ground,
-    scenario: Pick<ScenarioHandle, 'name' | 'responsesUrl' | 'messagesUrl'>,
-    more: { wrap?: string; env?: Record<string, string> },
-  ) => Agent
+  create: (place: Ground, scenario: Where, more: { wrap?: string; env?: Record<string, string> }) => Agent
 }
+
+/** One that all of the contract is tried on. */
+export interface WholeCandidate extends Candidate {
+  /** Its own process by the file that it runs, and by words of its command line where that is an interpreter. */
+  program: readonly [string, ...string[]]
+  /** What is configured for it. */
+  env: (place: Ground, scenario: Where) => Record<string, string>
+}
+
+/** Where the scripted model of a scenario is found. */
+export type Where = Pick<ScenarioHandle, 'name' | 'responsesUrl' | 'messagesUrl'>
 
 export interface Ground {
   folder: string
@@ -147,6 +154,44 @@ export function play(
 
 export const threadOf = ({ events }: Pick<Played, 'events'>): string | undefined =>
   events.flatMap((event) => (event.type === 'started' ? [event.thread] : []))[0]
+
+/**
+ * The process of the agent's program: below what Signalbox and a test have put around it (`leader` is the first one of these), above what
+ * it has started itself.
+ */
+export function processOf({ kind, program: [file, ...words] }: WholeCandidate, leader: number): number {
+  const isIt = (pid: number): boolean => {
+    const is = look(() => readlinkSync(`/proc/${pid}/exe`)) === realpathSync(file)
+    return (
+      is &&
+      words.every((word) =>
+        look(() => read(`/proc/${pid}/cmdline`))
+          .split('\0')
+          .includes(word),
+      )
+    )
+  }
+  for (let generation = [leader]; generation.length > 0; generation = childrenOf(generation)) {
+    const found = generation.find(isIt)
+    if (found !== undefined) return found
+  }
+  throw new Error(`The program of '${kind}' does not run below ${leader}.`)
+}
+
+/** Of any of them. */
+const childrenOf = (parents: number[]): number[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => parents.includes(Number(/^PPid:\s+(\d+)/m.exec(look(() => read(`/proc/${pid}/status`)))?.[1])))
+
+function look(at: () => string): string {
+  try {
+    return at()
+  } catch {
+    return '' // it has ended
+  }
+}
 
 export const read = (...path: string[]): string => readFileSync(join(...path), 'utf8')
 

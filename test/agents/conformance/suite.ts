@@ -8,50 +8,43 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { removeAllStandIns } from '../../../src/actors/agents/claude/stand-ins.ts'
 import { endOrphans } from '../../../src/actors/agents/orphans.ts'
 import { isAlive } from '../../actors/repository.ts'
-import { agentBinaries } from '../binaries.ts'
-import { codexSchema, watchCodex, type CodexSchema } from '../codex-protocol.ts'
 import { recordDialogue, type Dialogue } from '../dialogue.ts'
 import type { ModelRequest } from '../model/request.ts'
 import { createModel, type Model } from '../model/server.ts'
 import { always, answer, ask, fail, flood, hang, say, shell, slow, usage, when, write } from '../model/steps.ts'
+import { holdToSchemas } from '../protocols.ts'
 import {
   areAtWork,
   createGround,
   git,
   play,
+  processOf,
   read,
   stillAtWork,
   threadOf,
   twoAtWork,
   until,
-  type Candidate,
   type Ground,
   type Played,
+  type WholeCandidate,
 } from './ground.ts'
 import type { OwnedTurn } from './owner.ts'
 
 let model: Model
-let schema: CodexSchema
-let codex: ReturnType<typeof watchCodex>
 let dialogue: Dialogue
 const closing: (() => unknown)[] = []
 beforeAll(async () => {
   model = await createModel()
-  schema = codexSchema((await agentBinaries()).codex)
-  codex = watchCodex(schema)
   dialogue = recordDialogue()
 })
 afterAll(async () => {
-  codex.stop()
   dialogue.stop()
-  schema.remove()
   await model.close()
 })
 afterEach(async () => {
   for (const close of closing.splice(0).toReversed()) await close()
-  // Every message of every trial, sent and received, is as the pinned binary's own schema says.
-  if (codex.problems.length > 0) throw new Error(codex.problems.join('\n'))
 })
+holdToSchemas()
 
 function ground(): Ground {
   const made = createGround()
@@ -81,8 +74,18 @@ async function interrupt({ abort, turn }: Played) {
   return { result, said: dialogue.said.slice(before).filter((line) => !line.endsWith(' thread/turns/list')) }
 }
 
+/** What an agent may find in its environment: the list of the interface, what keeps git from credentials, and what a shell adds. */
+const listed = [
+  ...['PATH', 'HOME', 'USER', 'SHELL', 'LANG', 'TERM', 'TMPDIR', 'GH_CONFIG_DIR', 'PWD', 'OLDPWD', 'SHLVL', '_'],
+  // Of Claude Code alone.
+  ...['DISABLE_AUTOUPDATER', 'CLAUDE_CODE_DISABLE_AUTO_MEMORY'],
+]
+const isListed = (name: string): boolean => listed.includes(name) || /^(SIGNALBOX_|GIT_|LC_)/.test(name)
+
+const namesIn = (variables: string[]): string[] => variables.filter((one) => one !== '').map((one) => one.split('=')[0]!)
+
 /** Registers all trials of the contract for this kind. */
-export function testsOfContract(candidate: Candidate): void {
+export function testsOfContract(candidate: WholeCandidate): void {
   const { can } = candidate
 
   /** Another turn in the thread of one that was cut off, to the end. Answers what its model was asked first. */
@@ -112,7 +115,8 @@ export function testsOfContract(candidate: Candidate): void {
   test('edits and commits, and says so', async () => {
     const place = ground()
     const played = play(candidate, place, model, [write('new.txt', 'hello, world\n'), commit, done])
-    expect(await played.turn.result).toMatchObject({ outcome: 'completed', summary: 'Greets.', prTitle: 'Greet', prBody: 'It greets.' })
+    const result = await played.turn.result
+    expect(result).toMatchObject({ outcome: 'completed', summary: 'Greets.', prTitle: 'Greet', prBody: 'It greets.' })
     expect(git(place.worktree, 'log', '--format=%s', '-1')).toBe('Greet')
     expect(git(place.worktree, 'status', '--porcelain')).toBe('')
     expect(read(place.worktree, 'new.txt')).toBe('hello, world\n')
@@ -128,20 +132,33 @@ export function testsOfContract(candidate: Candidate): void {
       expect(progress.flatMap(({ files = [] }) => files)).toContain('new.txt')
       expect(progress.findLast(({ diff }) => diff !== undefined)?.diff).toEqual({ files: 1, added: 1, removed: 0 })
     }
+    await goOn(place, result.thread)
   })
 
   test('is given the prompt as it is, and its environment is the list of what it is given', async () => {
     const place = ground()
     const prompt = `# Grüße & <tags> "quotes" 'single' $HOME \`ticks\` \\n\n\n${'a long line '.repeat(5_000)}\nthe end`
-    process.env['SIGNALBOX_TEST_SECRET'] = 'of the operator'
-    closing.push(() => delete process.env['SIGNALBOX_TEST_SECRET'])
-    const played = play(candidate, place, model, [shell('env > env.txt; echo written'), done], { prompt })
-    expect(await played.turn.result).toMatchObject({ outcome: 'completed' })
+    for (const name of ['SIGNALBOX_TEST_SECRET', 'A_SECRET_OF_THE_OPERATOR']) {
+      process.env[name] = 'of the operator'
+      closing.push(() => delete process.env[name])
+    }
+    const look = shell('env -0 > draft && mv draft env.txt; while [ ! -e seen ]; do sleep 0.05; done; echo written')
+    const played = play(candidate, place, model, [look, done], { prompt })
+    await until(() => existsSync(join(place.worktree, 'env.txt')), 'a command at work')
+    const given = read(`/proc/${processOf(candidate, leaderOf(played))}/environ`).split('\0')
+    const inside = read(place.worktree, 'env.txt').split('\0')
+    writeFileSync(join(place.worktree, 'seen'), '')
+    const result = await played.turn.result
+    expect(result).toMatchObject({ outcome: 'completed' })
     expect(played.scenario.requests()[0]!.said.join('\n')).toContain(prompt)
-    const env = read(place.worktree, 'env.txt')
-    expect(env).not.toContain('of the operator')
-    expect(env).toMatch(/^SIGNALBOX_RUN=/m)
-    expect(env).toMatch(/^SIGNALBOX_ISSUE=APP-1$/m)
+    expect([...given, ...inside].join('\n')).not.toContain('of the operator')
+    const configured = Object.keys(candidate.env(place, played.scenario))
+    expect(namesIn(given).filter((name) => !isListed(name) && !configured.includes(name))).toEqual([])
+    // What an agent adds for its commands is its own, and nothing of ours.
+    const added = namesIn(inside).filter((name) => !isListed(name) && !namesIn(given).includes(name))
+    expect(added.filter((name) => process.env[name] !== undefined)).toEqual([])
+    expect(namesIn(inside)).toContain('SIGNALBOX_RUN')
+    expect(inside).toContain('SIGNALBOX_ISSUE=APP-1')
   })
 
   test.runIf(can.protocol)('its model is shown the images of the issue, byte for byte and in their order', async () => {
@@ -165,45 +182,56 @@ export function testsOfContract(candidate: Candidate): void {
     expect(next.scenario.requests()[0]!.images).toEqual(all)
   })
 
-  test('cannot push, nor change its clone’s configuration, hooks and other branches, nor what lies beside its worktree', async () => {
+  test('cannot push, neither to its origin nor by another way', async () => {
     const place = ground()
-    const before = git(place.clone, 'for-each-ref')
     const published = git(place.origin, 'for-each-ref')
     const pushes = [
       'git push origin HEAD:refs/heads/main',
       'git push origin HEAD:refs/heads/mine',
       `git push "${place.origin}" HEAD:refs/heads/mine`,
-      `git push "${place.clone}" HEAD:refs/heads/main`,
-    ]
-    const attempts = [
-      ...pushes,
-      'git update-ref refs/heads/main HEAD~0 || true; git config user.name Mallory',
-      `echo 'exit 0' > "${place.clone}/hooks/pre-commit"`,
-      `echo x > "${place.folder}/beside.txt"`,
-      `echo x > "$(git rev-parse --git-common-dir)/HEAD"`,
-    ]
-    const tries = attempts.map((command) => shell(`${command}; echo tried`))
-    const played = play(candidate, place, model, [write('new.txt', 'x\n'), commit, ...tries, done], { timeout: 120_000 })
-    expect(await played.turn.result).toMatchObject({ outcome: 'completed' })
-    // What is not pushed may also be refused before it is run.
+    ].map((command) => shell(`${command}; echo tried`))
+    const played = play(candidate, place, model, [write('new.txt', 'x\n'), commit, ...pushes, done], { timeout: 120_000 })
+    const result = await played.turn.result
+    expect(result).toMatchObject({ outcome: 'completed' })
     const { results } = played.scenario.requests().at(-1)!
-    expect(results.slice(2, 2 + pushes.length).filter(({ output }) => output.includes('tried'))).toHaveLength(pushes.length)
+    expect(results.slice(2).filter(({ output }) => output.includes('tried'))).toHaveLength(pushes.length)
     expect(git(place.origin, 'for-each-ref')).toBe(published)
-    if (!can.sandbox) return
-    expect(git(place.clone, 'for-each-ref').replace(/^.*app-1-greet$/m, '')).toBe(before.replace(/^.*app-1-greet$/m, ''))
-    expect(read(place.clone, 'config')).not.toContain('Mallory')
-    expect(read(place.clone, 'HEAD')).toMatch(/^ref: /)
-    expect(existsSync(join(place.clone, 'hooks/pre-commit'))).toBe(false)
-    expect(existsSync(join(place.folder, 'beside.txt'))).toBe(false)
+    await goOn(place, result.thread)
   })
+
+  test.runIf(can.sandbox)(
+    'cannot change its clone’s configuration, hooks and other branches, nor what lies beside its worktree',
+    async () => {
+      const place = ground()
+      const before = git(place.clone, 'for-each-ref')
+      const tries = [
+        `git push "${place.clone}" HEAD:refs/heads/main`,
+        'git update-ref refs/heads/main HEAD~0 || true; git config user.name Mallory',
+        `echo 'exit 0' > "${place.clone}/hooks/pre-commit"`,
+        `echo x > "${place.folder}/beside.txt"`,
+        `echo x > "$(git rev-parse --git-common-dir)/HEAD"`,
+      ].map((command) => shell(command))
+      const played = play(candidate, place, model, [write('new.txt', 'x\n'), commit, ...tries, done], { timeout: 120_000 })
+      const result = await played.turn.result
+      expect(result).toMatchObject({ outcome: 'completed' })
+      expect(git(place.clone, 'for-each-ref').replace(/^.*app-1-greet$/m, '')).toBe(before.replace(/^.*app-1-greet$/m, ''))
+      expect(read(place.clone, 'config')).not.toContain('Mallory')
+      expect(read(place.clone, 'HEAD')).toMatch(/^ref: /)
+      expect(existsSync(join(place.clone, 'hooks/pre-commit'))).toBe(false)
+      expect(existsSync(join(place.folder, 'beside.txt'))).toBe(false)
+      await goOn(place, result.thread)
+    },
+  )
 
   test('changes nothing, and says so', async () => {
     const place = ground()
     const played = play(candidate, place, model, [
       answer({ outcome: 'no_change', summary: 'It greets already.', question: null, prTitle: null, prBody: null }),
     ])
-    expect(await played.turn.result).toMatchObject({ outcome: 'no_change', summary: 'It greets already.' })
+    const result = await played.turn.result
+    expect(result).toMatchObject({ outcome: 'no_change', summary: 'It greets already.' })
     expect(git(place.worktree, 'status', '--porcelain')).toBe('')
+    await goOn(place, result.thread)
   })
 
   test('asks a person, and goes on with the answer', async () => {
@@ -220,19 +248,22 @@ export function testsOfContract(candidate: Candidate): void {
 
   test('refuses: its words are kept, and a failure that it owns up to is one', async () => {
     const place = ground()
-    const words = play(candidate, place, model, [say('I will not do that.')])
-    expect(await words.turn.result).toMatchObject({ outcome: 'completed', summary: 'I will not do that.' })
-    const failing = play(candidate, place, model, [
-      answer({ outcome: 'failed', summary: 'It cannot be done.', question: null, prTitle: null, prBody: null }),
-    ])
-    expect(await failing.turn.result).toMatchObject({ outcome: 'failed', failure: 'agent', reason: 'It cannot be done.' })
+    const words = await play(candidate, place, model, [say('I will not do that.')]).turn.result
+    expect(words).toMatchObject({ outcome: 'completed', summary: 'I will not do that.' })
+    await goOn(place, words.thread)
+    const owned = answer({ outcome: 'failed', summary: 'It cannot be done.', question: null, prTitle: null, prBody: null })
+    const failing = await play(candidate, place, model, [owned]).turn.result
+    expect(failing).toMatchObject({ outcome: 'failed', failure: 'agent', reason: 'It cannot be done.' })
+    await goOn(place, failing.thread)
   })
 
   test('has no answer of the form that it was asked for: the turn has failed, and says what was wrong', async () => {
-    const played = play(candidate, ground(), model, [always(() => answer({ outcome: 'perhaps' }))])
+    const place = ground()
+    const result = await play(candidate, place, model, [always(() => answer({ outcome: 'perhaps' }))]).turn.result
     // Claude holds it against the schema itself, and says so to its model a few times.
     const code = candidate.kind === 'claude' ? 'error_max_structured_output_retries' : 'invalid-result'
-    expect(await played.turn.result).toMatchObject({ outcome: 'failed', failure: 'agent', code, reason: expect.stringMatching(/\S/) })
+    expect(result).toMatchObject({ outcome: 'failed', failure: 'agent', code, reason: expect.stringMatching(/\S/) })
+    await goOn(place, result.thread)
   })
 
   test('never ends: it is ended at its limit, with everything that it has started', async () => {
@@ -296,6 +327,17 @@ export function testsOfContract(candidate: Candidate): void {
     await goOn(place, result.thread)
   })
 
+  // What is no message where there is a protocol is no result where there is none.
+  test.runIf(!can.protocol)('writes half of a result: the turn has failed, and says what was wrong', async () => {
+    const place = ground()
+    const script = [write('new.txt', 'x\n'), commit, done]
+    const played = play(candidate, place, model, script, {}, { wrap: `sh ${join(import.meta.dirname, 'half.sh')}` })
+    const result = await played.turn.result
+    expect(result).toMatchObject({ outcome: 'failed', failure: 'agent', code: 'invalid-result', reason: expect.stringContaining('JSON') })
+    expect(git(place.worktree, 'log', '--format=%s', '-1')).toBe('Greet')
+    await goOn(place, result.thread)
+  })
+
   test.runIf(can.protocol)('writes nothing that its protocol allows: the turn fails, and says so', async () => {
     const played = play(candidate, ground(), model, [], {}, { wrap: 'yes nonsense #' })
     expect(await played.turn.result).toMatchObject({ outcome: 'failed', failure: 'environment', code: 'nonsense' })
@@ -329,14 +371,15 @@ export function testsOfContract(candidate: Candidate): void {
     if (reason === 'context-exhausted') {
       expect(result.exhausted ?? false).toBe(can.exhausted)
       await beginAnew(place, result.thread)
-    } else if (can.resume) await goOn(place, result.thread)
+    } else await goOn(place, result.thread)
   })
 
   test.runIf(can.resetTime)('its provider’s plan is used up, and it is known until when', async () => {
-    const played = play(candidate, ground(), model, [always(() => fail('usage-limit', { resetsIn: 3_600 }))])
-    const result = await played.turn.result
+    const place = ground()
+    const result = await play(candidate, place, model, [always(() => fail('usage-limit', { resetsIn: 3_600 }))]).turn.result
     expect(result).toMatchObject({ outcome: 'failed', failure: 'capacity' })
     expect(Math.abs(result.retryAt! - Date.now() - 3_600_000)).toBeLessThan(60_000)
+    await goOn(place, result.thread)
   })
 
   test.runIf(can.usage)('what it uses is told while it runs, and is that of this turn alone', async () => {
@@ -388,11 +431,14 @@ export function testsOfContract(candidate: Candidate): void {
     await goOn(place, thread)
   })
 
-  test('is killed (-9): its turn says so, nothing of it is left, and it can be gone on with', async () => {
+  test.each([
+    ['its program alone, as where memory has run out', (leader: number) => processOf(candidate, leader)],
+    ['what Signalbox has put around it', (leader: number) => leader],
+  ])('is killed (-9), %s: its turn says so, nothing of it is left, and it can be gone on with', async (_, victim) => {
     const place = ground()
     const played = play(candidate, place, model, [shell(twoAtWork), always(() => hang())])
     await areAtWork(place)
-    process.kill(leaderOf(played), 'SIGKILL')
+    process.kill(victim(leaderOf(played)), 'SIGKILL')
     const result = await played.turn.result
     expect(result).toMatchObject(can.protocol ? { outcome: 'failed', failure: 'environment', died: true } : { outcome: 'failed' })
     expect(await stillAtWork(place)).toEqual([])
