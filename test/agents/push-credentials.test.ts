@@ -10,6 +10,7 @@ import { candidates } from './conformance/candidates.ts'
 import { createGround, git, play, type Candidate, type Ground } from './conformance/ground.ts'
 import { createModel, type Model } from './model/server.ts'
 import { answer, shell, write } from './model/steps.ts'
+import { holdToSchemas } from './protocols.ts'
 
 let model: Model
 let github: GithubWorld
@@ -21,6 +22,7 @@ afterAll(async () => {
   await model.close()
   await github.close()
 })
+holdToSchemas()
 
 const done = answer({ outcome: 'completed', summary: 'Greets.', question: null, prTitle: 'Greet', prBody: 'It greets.' })
 const kinds = (await candidates()).map((candidate) => [candidate.kind, candidate] as const)
@@ -55,7 +57,7 @@ async function tryToPush(candidate: Candidate, name: string): Promise<void> {
     write('new.txt', 'x\n'),
     shell('git add --all && git commit --quiet --message "Greet" && git log -1 --format=made:%s'),
     // A sandbox with a loopback of its own has a proxy to ours.
-    shell(`export no_proxy= NO_PROXY=; git ls-remote ${url} HEAD; git push ${url} HEAD:${branch('agent')}; echo tried`),
+    shell(`exec 2>&1; export no_proxy= NO_PROXY=; git ls-remote ${url} HEAD; git push ${url} HEAD:${branch('agent')}; echo tried`),
     shell('git config --get-all credential.helper; env | grep -c ^GIT_ASKPASS=$; echo looked'),
     done,
   ]
