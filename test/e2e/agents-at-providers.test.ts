@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { agentBinaries, type AgentBinaries } from '../agents/binaries.ts'
-import { claudeHome, codexHome } from '../agents/homes.ts'
-import { createModel, type Model, type ScenarioHandle } from '../agents/model/server.ts'
+import { createModel, type Model } from '../agents/model/server.ts'
 import type { ModelRequest } from '../agents/model/request.ts'
 import type { Script } from '../agents/model/scenario.ts'
 import { answer, ask, shell } from '../agents/model/steps.ts'
 import { both, people } from './both.ts'
 import { until } from './harness.ts'
+import { assertSchema, realAgent, wired, type RealAgent } from './real-agents.ts'
 
 const nothing = { question: null, prTitle: null, prBody: null }
 const done = answer({ outcome: 'completed', summary: 'Painted.', ...nothing })
@@ -38,21 +38,15 @@ beforeAll(async () => {
 })
 afterAll(() => model.close())
 
-const agents: Record<string, (folder: string, scenario: ScenarioHandle) => object> = {
-  codex: (folder, { name, responsesUrl }) => ({
-    kind: 'codex',
-    command: `${binaries.codex} app-server`,
-    env: codexHome(folder, responsesUrl, name, { features: { default_mode_request_user_input: true } }).env,
-  }),
-  claude: (folder, { name, messagesUrl }) => ({ kind: 'claude', command: binaries.claude, env: claudeHome(folder, messagesUrl, name).env }),
-}
-
-test.each(Object.keys(agents))(
+test.each<RealAgent>(['codex', 'claude'])(
   'the real %s asks in Linear, mends its check, answers its reviewer, and is merged at GitHub',
   async (kind) => {
     const folder = mkdtempSync(join(tmpdir(), 'signalbox-agents-'))
     const scenario = model.scenario(`providers-${kind}`, scriptOf)
-    const setting = await both({ agent: agents[kind]!(folder, scenario), more: { limits: { run: '300s', progress: '300s' } } })
+    const setting = await both({
+      agent: wired(realAgent(kind, { binaries, folder, scenario }), folder),
+      more: { limits: { run: '300s', progress: '300s' } },
+    })
     const { world, acme, github, repository } = setting
     try {
       const issue = acme.as('alice').createIssue({ title: 'Paint it', description: 'In a colour of your choice.', delegate: true })
@@ -75,6 +69,7 @@ test.each(Object.keys(agents))(
       expect(JSON.stringify(asked)).toContain('Which colour?')
       expect(github.problems).toEqual([])
       expect(model.problems).toEqual([])
+      assertSchema(kind, binaries, folder)
     } finally {
       await setting.close()
       rmSync(folder, { recursive: true, force: true })

@@ -8,37 +8,13 @@ import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { agentBinaries, type AgentBinaries } from '../agents/binaries.ts'
-import { claudeHome, codexHome } from '../agents/homes.ts'
+import { instructionsIn, plant } from '../agents/hostile-branch.ts'
 import { createModel, type Model, type ScenarioHandle } from '../agents/model/server.ts'
 import type { ModelRequest } from '../agents/model/request.ts'
 import type { Script } from '../agents/model/scenario.ts'
 import { always, answer, ask, hang, say, shell, write } from '../agents/model/steps.ts'
 import { createWorld, program, until, type World } from './harness.ts'
-
-interface Kind {
-  kind: string
-  /** Its part of the configuration. */
-  agent: (binaries: AgentBinaries, folder: string, scenario: ScenarioHandle) => object
-}
-
-const kinds: Kind[] = [
-  {
-    kind: 'claude',
-    agent: ({ claude }, folder, { name, messagesUrl }) => ({
-      kind: 'claude',
-      command: claude,
-      env: claudeHome(folder, messagesUrl, name).env,
-    }),
-  },
-  {
-    kind: 'codex',
-    agent: ({ codex }, folder, { name, responsesUrl }) => ({
-      kind: 'codex',
-      command: `${codex} app-server`,
-      env: codexHome(folder, responsesUrl, name, { features: { default_mode_request_user_input: true } }).env,
-    }),
-  },
-]
+import { assertSchema, realAgent, wired, type RealAgent } from './real-agents.ts'
 
 const done = answer({
   outcome: 'completed',
@@ -142,7 +118,7 @@ beforeAll(async () => {
 })
 afterAll(() => model.close())
 
-describe.each(kinds)('an issue with the real $kind', ({ kind, agent }) => {
+describe.each<RealAgent>(['claude', 'codex'])('an issue with the real %s', (kind) => {
   let world: World
   let scenario: ScenarioHandle
   let folder: string
@@ -153,7 +129,7 @@ describe.each(kinds)('an issue with the real $kind', ({ kind, agent }) => {
       projects: [
         {
           id: 'app',
-          agent: agent(binaries, folder, scenario),
+          agent: wired(realAgent(kind, { binaries, folder, scenario }), folder),
           ci: { command: 'cat README.md; if [ -e broken.txt ]; then echo "it is broken: see broken.txt"; exit 1; fi' },
         },
       ],
@@ -163,8 +139,12 @@ describe.each(kinds)('an issue with the real $kind', ({ kind, agent }) => {
     await world.commitAsUser('AGENTS.md', 'BASE-WORDS of the project\n')
   })
   afterAll(async () => {
-    await world.close()
-    rmSync(folder, { recursive: true, force: true })
+    try {
+      await world.close()
+      assertSchema(kind, binaries, folder)
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
   })
 
   const landed = (path: string): string => readFileSync(join(world.repo(), path), 'utf8')
@@ -201,9 +181,18 @@ describe.each(kinds)('an issue with the real $kind', ({ kind, agent }) => {
     { timeout: 300_000 },
     async () => {
       const key = await world.submit(null, { title: 'Be taken over' })
-      const begun = () => existsSync(join(world.data, 'worktrees/app', key, 'begun.txt'))
+      const worktree = join(world.data, 'worktrees/app', key)
+      const begun = () => existsSync(join(worktree, 'begun.txt'))
       await until(begun, { what: 'the agent to have begun', saw: () => world.logOf(key), patience: 60_000 })
+      plant(worktree, join(world.folder, 'ran'))
       expect((await world.run('open', key)).stderr).toContain('at a terminal')
+      const { thread } = await world.issue(key)
+      const printed = await world.run('open', key, '--print')
+      expect(printed).toMatchObject({ code: 0, stdout: expect.stringContaining(`cd ${worktree} && `) })
+      expect(printed.stdout).toMatch(
+        new RegExp(`resume' '${thread!.id}'.* '${kind === 'codex' ? 'project_doc_max_bytes=0' : '--setting-sources'}'`),
+      )
+      expect(await world.issue(key)).toMatchObject({ run: { phase: 'working' } })
       const terminal = openTerminal(world, `open ${key}`)
       const shows = (text: string, what: string) => until(() => terminal.shows(text), { what, saw: terminal.screen, patience: 60_000 })
       try {
@@ -211,6 +200,7 @@ describe.each(kinds)('an issue with the real $kind', ({ kind, agent }) => {
         if (kind === 'codex') await terminal.pressUntil('\r', () => terminal.shows('begun.txt'), 2_000)
         // What it has done last: of a long prompt the beginning has left the screen.
         await shows('begun.txt', 'its conversation')
+        expect(terminal.shows('MCP server')).toBe(false)
         expect(await world.issue(key)).toMatchObject({ authority: 'stopped', run: null, thread: { agent: 'app' } })
         terminal.press(byHand)
         await shows(byHand, 'what the person writes')
@@ -224,6 +214,9 @@ describe.each(kinds)('an issue with the real $kind', ({ kind, agent }) => {
       }
       expect(await world.untilIssue(key, 'done', 90_000)).toMatchObject({ attempts: { implementation: 1 } })
       expect([landed('begun.txt'), landed('finished.txt')]).toEqual(['begun\n', 'finished\n'])
+      const ofHand = scenario.requests().filter(({ said }) => said.some((text) => text.includes(byHand)))
+      expect(instructionsIn(JSON.stringify(ofHand.map(({ body }) => body)))).toEqual([])
+      expect(existsSync(join(world.folder, 'ran'))).toBe(false)
       // That the folder is trusted is for this once, and is not the person's word for ever.
       if (kind === 'claude') expect(readFileSync(join(folder, 'claude/.claude.json'), 'utf8')).toContain('"hasTrustDialogAccepted": false')
     },

@@ -6,14 +6,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { IssueDocument } from '../../src/app.ts'
-import { agentBinaries } from '../agents/binaries.ts'
-import { codexHome } from '../agents/homes.ts'
+import { agentBinaries, type AgentBinaries } from '../agents/binaries.ts'
 import { createModel, type Model } from '../agents/model/server.ts'
 import { answer, fail, shell } from '../agents/model/steps.ts'
 import { createWorld, plainWork, type World } from './harness.ts'
+import { assertSchema, realAgent, wired } from './real-agents.ts'
 
 let world: World
 let model: Model
+let binaries: AgentBinaries
 let folder: string
 
 /** Milliseconds; long enough for a kill and a restart in between. */
@@ -36,12 +37,12 @@ ${plainWork}`
 beforeAll(async () => {
   model = await createModel()
   folder = mkdtempSync(join(tmpdir(), 'signalbox-capacity-'))
-  const { name, responsesUrl } = model.scenario('capacity-codex', [
+  const scenario = model.scenario('capacity-codex', [
     fail('usage-limit', { resetsIn: 10 }),
     shell('echo plain > plain.txt && git add --all && git commit --quiet --message "Do it"'),
     answer({ outcome: 'completed', summary: 'Done.', question: null, prTitle: 'Do it', prBody: 'It.' }),
   ])
-  const { codex } = await agentBinaries()
+  binaries = await agentBinaries()
   world = createWorld({
     projects: [{ id: 'alone' }, { id: 'app' }, { id: 'back' }, { id: 'real' }],
     limits: { run: '300s', progress: '300s' },
@@ -58,7 +59,7 @@ beforeAll(async () => {
       app: { ...agentOf('first'), failover: 'second' },
       back: { ...agentOf('first'), failover: 'second' },
       second: agentOf('second'),
-      real: { kind: 'codex', command: `${codex} app-server`, env: codexHome(folder, responsesUrl, name).env },
+      real: wired(realAgent('codex', { binaries, folder, scenario }), folder),
     },
   })
   await world.start()
@@ -127,4 +128,5 @@ it('F36: with the real Codex, whose plan is used up, the renewal is waited for i
   expect(await world.untilIssue(key, 'done', 120_000)).toMatchObject({ attempts: { implementation: 1 } })
   expect(Date.now()).toBeGreaterThanOrEqual(until)
   expect(existsSync(join(world.repo('real'), 'plain.txt'))).toBe(true)
+  assertSchema('codex', binaries, folder)
 })

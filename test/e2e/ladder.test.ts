@@ -14,7 +14,7 @@ import type { Script } from '../agents/model/scenario.ts'
 import { createModel, type Model, type ScenarioHandle } from '../agents/model/server.ts'
 import { always, answer, babble, hang, shell, write } from '../agents/model/steps.ts'
 import { createWorld, until, type World } from './harness.ts'
-import { realAgent, realAgents, type RealAgent } from './real-agents.ts'
+import { assertSchema, realAgent, realAgents, wired, type RealAgent } from './real-agents.ts'
 
 /**
  * Milliseconds. The command of an agent that takes long ends after it was nudged, before it would be interrupted, and before the ten
@@ -73,7 +73,10 @@ async function placeOf(name: string, limits: object): Promise<Place> {
   const folder = mkdtempSync(join(tmpdir(), 'signalbox-agents-'))
   const made = realAgents.map((agent) => [agent, model.scenario(`${name}-${agent}`, scriptOf)] as const)
   const world = createWorld({
-    projects: made.map(([id, scenario]) => ({ id, agent: realAgent(id, { binaries, folder: join(folder, id), scenario }) })),
+    projects: made.map(([id, scenario]) => {
+      const home = join(folder, id)
+      return { id, agent: wired(realAgent(id, { binaries, folder: home, scenario }), home) }
+    }),
     limits: { activeRuns: 8, run: '300s', ...limits },
   })
   await world.start()
@@ -81,8 +84,14 @@ async function placeOf(name: string, limits: object): Promise<Place> {
     world,
     scenarios: Object.fromEntries(made) as Place['scenarios'],
     async close() {
-      await world.close()
-      rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+      try {
+        await world.close()
+        for (const [agent, scenario] of made) {
+          if (scenario.requests().length > 0) assertSchema(agent, binaries, join(folder, agent))
+        }
+      } finally {
+        rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+      }
     },
   }
 }

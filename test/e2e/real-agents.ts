@@ -2,8 +2,11 @@
 
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { expect } from 'vitest'
 import { messagesChannel, type AgentMessage } from '../../src/actors/agents/talking.ts'
+import { acpSchema, watchAcp } from '../agents/acp-protocol.ts'
 import type { AgentBinaries } from '../agents/binaries.ts'
+import { codexSchema, watchCodex } from '../agents/codex-protocol.ts'
 import { sandboxArguments } from '../agents/conformance/candidates.ts'
 import { claudeHome, codexHome } from '../agents/homes.ts'
 import type { ScenarioHandle } from '../agents/model/server.ts'
@@ -39,7 +42,7 @@ export function realAgent(name: RealAgent, { binaries, folder, scenario }: Place
 }
 
 /** The same agent with its wire kept. `deaf`: it never hears that it is interrupted, nor of a SIGTERM. */
-export function wired(agent: ReturnType<typeof realAgent>, folder: string, deaf = false): object {
+export function wired<A extends { command: string; env: object }>(agent: A, folder: string, deaf = false): A {
   const wire = join(folder, 'wire')
   mkdirSync(wire, { recursive: true })
   const env = { ...agent.env, WIRE: wire, ...(deaf && { DEAF: '1' }) }
@@ -57,14 +60,33 @@ export interface Wire {
 /** Those of each process that has worked on an issue, the first one first. */
 export function wiresOf(folder: string, key: string): Wire[] {
   const wire = join(folder, 'wire')
+  // What was killed may have left a part of a line.
   const read = (file: string): Json[] =>
     readFileSync(join(wire, file), 'utf8')
       .split('\n')
+      .slice(0, -1)
       .flatMap((line) => (line.startsWith('{') && line.endsWith('}') ? [JSON.parse(line) as Json] : []))
   const names = readdirSync(wire)
     .filter((file) => file.startsWith(`${key}.`) && file.endsWith('.us'))
     .toSorted()
   return names.map((file) => ({ us: read(file), agent: read(file.replace(/us$/, 'agent')) }))
+}
+
+/**
+ * Asserts that everything that went over the wires there is as the agent's own schema says, and that something did. Claude Code
+ * has no schema.
+ */
+export function assertSchema(name: RealAgent, binaries: AgentBinaries, folder: string): void {
+  if (name === 'claude') return
+  const keys = new Set(readdirSync(join(folder, 'wire')).map((file) => file.split('.')[0]!))
+  const wires = [...keys].flatMap((key) => wiresOf(folder, key))
+  expect(wires.filter(({ us, agent }) => us.length > 0 && agent.length > 0)).not.toEqual([])
+  const schema = name === 'codex' ? codexSchema(binaries.codex) : null
+  const watched = schema === null ? watchAcp(acpSchema(binaries)) : watchCodex(schema)
+  for (const wire of wires) sayAgain(name === 'codex' ? 'codex' : 'acp', wire)
+  watched.stop()
+  schema?.remove()
+  expect(watched.problems).toEqual([])
 }
 
 /** As if it had been said here, for those who hold protocols against their schemas. */
