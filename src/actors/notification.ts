@@ -1,7 +1,7 @@
 // Hands an entry of the feed to whoever the configuration names: a program of the operator's, or an address.
 
 import type { Secret } from '../config-values.ts'
-import { FatalError, RetryableError, toErrorData } from '../errors.ts'
+import { ConfigurationError, FatalError, RetryableError, toErrorData } from '../errors.ts'
 import { childEnvironment, runProcess } from './process.ts'
 
 /** Milliseconds for one try. */
@@ -12,9 +12,10 @@ const quoted = 500
 export type Notification = (body: object, signal: AbortSignal) => Promise<void>
 
 /**
- * Contract: resolves when the entry was taken: the program ended with 0, the address answered with 2xx. Throws RetryableError
- * `notify-failed` for what may pass (no answer within 60 s or 10 s, 408, 425, 429, 5xx, a program that cannot be run), FatalError
- * `notify-refused` for every other answer, redirections included: the address is a secret, and goes nowhere else.
+ * Contract: resolves when the entry was taken: the program ended with 0, the address answered with 2xx. Throws FatalError `notify-refused`
+ * where the address says no, which is every other answer but 408, 425, 429 and 5xx, redirections included: the address is a secret, and
+ * goes nowhere else. Throws RetryableError `notify-failed` for those and for no answer within 10 s, and for a program that ends otherwise
+ * or not within 60 s: it has no word for what is meant for one entry alone. Throws ConfigurationError for an address that cannot be read.
  */
 export function createNotification(
   { command, url }: { command?: string | undefined; url?: Secret | undefined },
@@ -31,20 +32,17 @@ async function run(command: string, cwd: string, body: object, signal: AbortSign
   if (result.exitCode === 0 && !result.timedOut) return
   const words = result.stderr.trim().slice(-quoted)
   const said = words === '' ? '.' : `: ${words}`
-  if (result.timedOut) throw new RetryableError('notify-failed', `notify.command did not end within ${timeout / 1_000} s${said}`)
-  if (result.exitCode === null || result.exitCode === 126 || result.exitCode === 127) {
-    throw new RetryableError('notify-failed', `notify.command could not be run (${result.exitCode ?? result.signal ?? 'ended'})${said}`)
-  }
-  throw new FatalError('notify-refused', `notify.command ended with exit code ${result.exitCode}${said}`)
+  const how = result.timedOut ? `did not end within ${timeout / 1_000} s` : `ended with ${result.signal ?? `exit code ${result.exitCode}`}`
+  throw new RetryableError('notify-failed', `notify.command ${how}${said}`)
 }
 
 async function post(url: Secret, body: object, signal: AbortSignal): Promise<void> {
-  const address = addressOf(url)
+  const { address, login } = addressOf(url)
   let response: Response
   try {
     response = await fetch(address, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', ...login },
       body: JSON.stringify(body),
       redirect: 'manual',
       signal,
@@ -52,8 +50,7 @@ async function post(url: Secret, body: object, signal: AbortSignal): Promise<voi
     // Nothing of it is used; unread it would keep the connection.
     await response.body?.cancel()
   } catch (error) {
-    const cause = (error as Error).cause ?? error
-    throw new RetryableError('notify-failed', `notify.url does not answer: ${toErrorData(cause).message}`, { cause: error })
+    throw new RetryableError('notify-failed', `notify.url does not answer: ${reasonOf(error as Error)}`)
   }
   const { status } = response
   if (response.ok) return
@@ -61,9 +58,20 @@ async function post(url: Secret, body: object, signal: AbortSignal): Promise<voi
   throw new FatalError('notify-refused', `notify.url answered with ${status}. Look whether the address is right.`)
 }
 
-/** Throws FatalError `notify-refused` where it is no address, ConfigurationError `unreadable-value` where it cannot be read. */
-export function addressOf(url: Secret): URL {
+/** Of the connection alone: what is said of the request may have the address in it. */
+function reasonOf({ name, cause }: Error): string {
+  if (name === 'TimeoutError') return 'it took too long'
+  return cause === undefined ? 'it could not be asked' : toErrorData(cause).message
+}
+
+/** Without user and password, which no request may have in its address. Throws ConfigurationError `notify-address`, `unreadable-value`. */
+export function addressOf(url: Secret): { address: URL; login: Record<string, string> } {
   const address = URL.parse(url.reveal())
-  if (address !== null && /^https?:$/.test(address.protocol)) return address
-  throw new FatalError('notify-refused', 'notify.url is no address that begins with http:// or https://.')
+  if (address === null || !/^https?:$/.test(address.protocol))
+    throw new ConfigurationError('notify-address', 'notify.url is no address that begins with http:// or https://.')
+  const { username, password } = address
+  address.username = address.password = ''
+  if (username === '' && password === '') return { address, login: {} }
+  const words = Buffer.from([username, password].map(decodeURIComponent).join(':')).toString('base64')
+  return { address, login: { authorization: `Basic ${words}` } }
 }

@@ -2,7 +2,7 @@
 
 import type { Notification } from '../actors/notification.ts'
 import type { Clock } from '../actors/system/index.ts'
-import { RetryableError, toErrorData } from '../errors.ts'
+import { FatalError, toErrorData } from '../errors.ts'
 import type { SqliteDatabase } from '../persistence/database.ts'
 import { notifiedUntil, readFeed, rememberNotified, type FeedRow } from '../persistence/feed.ts'
 
@@ -15,8 +15,8 @@ export interface NotifierOptions {
 }
 
 export interface Notifier {
-  /** There is this new entry. */
-  wake: (row: Pick<FeedRow, 'level'>) => void
+  /** There is a new entry, of whatever level. */
+  wake: () => void
   /** Ends a try that is under way; what was not taken is told by the next process. */
   stop: () => Promise<void>
 }
@@ -31,12 +31,17 @@ const refusals = 5
 export function createNotifier({ send, level, database, clock, log }: NotifierOptions): Notifier {
   const ending = new AbortController()
   const { signal } = ending
-  // What happened before anybody was to be told is no news either.
-  if (notifiedUntil(database) === null) rememberNotified(database, readFeed(database, { limit: 1 })[0]?.seq ?? 0)
+  // What happened before anybody was to be told is no news, nor what is of a lower level when that is lowered later.
+  const passAll = (): void => rememberNotified(database, readFeed(database, { limit: 1 })[0]?.seq ?? 0)
+  if (notifiedUntil(database) === null) passAll()
   const next = (): FeedRow | undefined => readFeed(database, { since: notifiedUntil(database)!, level, limit: 1 })[0]
 
   async function tellAll(): Promise<void> {
-    for (let row = next(); row !== undefined && (await tell(row)); row = next()) rememberNotified(database, row.seq)
+    for (let row = next(); row !== undefined; row = next()) {
+      if (!(await tell(row))) return
+      rememberNotified(database, row.seq)
+    }
+    passAll()
   }
 
   /** False: it is to be told by the next process. */
@@ -52,7 +57,7 @@ export function createNotifier({ send, level, database, clock, log }: NotifierOp
       } catch (error) {
         if (signal.aborted) return false
         const line = { issue: row.issue, error: toErrorData(error) }
-        if (!(error instanceof RetryableError) && ++refused >= refusals) {
+        if (error instanceof FatalError && ++refused >= refusals) {
           log('error', line, `Nobody is notified of this after ${refusals} tries: ${line.error.message}`)
           return true
         }
@@ -60,7 +65,7 @@ export function createNotifier({ send, level, database, clock, log }: NotifierOp
       }
       await sleep(pause)
     }
-    log('error', { issue: row.issue }, `Nobody could be notified of this for a day: ${row.summary}`)
+    log('error', { issue: row.issue }, `Nobody was notified of this within a day: ${row.summary}`)
     return true
   }
 
@@ -86,9 +91,7 @@ export function createNotifier({ send, level, database, clock, log }: NotifierOp
   work()
 
   return {
-    wake(row) {
-      if (row.level === 'error' || row.level === level) work()
-    },
+    wake: work,
     async stop() {
       ending.abort()
       endSleep()

@@ -21,7 +21,7 @@ import type { Phase } from '../machines/vocabulary.ts'
 import type { SqliteDatabase } from '../persistence/database.ts'
 import { createDeliveries, describeDeliveries } from '../persistence/deliveries.ts'
 import { createFactOutbox } from '../persistence/fact-outbox.ts'
-import { addToFeed } from '../persistence/feed.ts'
+import { addToFeed, forgetNotified } from '../persistence/feed.ts'
 import { startCheckpointer } from '../persistence/checkpointer.ts'
 import { rememberSpending, totalSpending } from '../persistence/spending.ts'
 import { sqliteStore } from '../persistence/sqlite-store.ts'
@@ -137,7 +137,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const postToFeed = (id: string, report: Record<string, unknown>): void => {
     const { level, kind, issue, phase, status, summary } = report as unknown as FeedEntry
     const row = addToFeed(database, id, { at: clock.now(), level, kind, issue, phase, status, summary })
-    if (row) notifier?.wake(row)
+    if (row) notifier?.wake()
     if (row && hub.wanted) hub.publish({ type: 'feed', entry: { ...row, at: new Date(row.at).toISOString() } }, issue)
     log(level, { issue, kind, phase }, summary)
   }
@@ -261,7 +261,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   await tellPolicies(config, { system, store, database })
   pump.wake()
   inbox.start()
-  if (config.notify !== null) {
+  if (config.notify === null) forgetNotified(database)
+  else {
     const send = createNotification(config.notify, dirname(config.file))
     notifier = createNotifier({ send, level: config.notify.level, database, clock, log })
   }

@@ -78,3 +78,6 @@ export const notifiedUntil = (database: SqliteDatabase): number | null =>
 export function rememberNotified(database: SqliteDatabase, seq: number): void {
   withDelayedDurability(database, () => statement(database, 'INSERT OR REPLACE INTO notified (one, seq) VALUES (1, ?)').run(seq))
 }
+
+/** Nobody is told: whoever is later, of what happens from then on. */
+export const forgetNotified = (database: SqliteDatabase): void => void database.exec('DELETE FROM notified')

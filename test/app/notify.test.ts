@@ -36,7 +36,7 @@ async function listen(answers: ((response: ServerResponse, request: IncomingMess
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook/secret-part`, got, tries, close }
 }
 
-const configOf = (place: Place, notify: object) =>
+const configOf = (place: Place, notify: object | null) =>
   parseConfig(
     JSON.stringify({
       server: { operatorToken: 'file:token' },
@@ -139,6 +139,22 @@ test('one entry that is refused keeps the others back for a few tries only, and 
   expect(elsewhere.tries).toEqual([])
   expect(errors).toContainEqual(expect.stringMatching(/^Nobody is notified of this after 5 tries: notify\.url answered with 400\./))
 }, 60_000)
+
+test('what happened while nobody was to be told, or not of such things, is no news later', async () => {
+  const { url, got } = await listen()
+  const place = await createPlace()
+  for (const notify of [{ url, level: 'error' }, null]) {
+    const app = await place.open(configOf(place, notify))
+    await fail(app, 'Of no interest')
+    await expect.poll(() => app.feed({ level: 'warn' }).at(-1)?.status, patience).toBe('failed')
+    await app.stop()
+    const again = await place.open(configOf(place, { url }))
+    const key = await fail(again, 'News')
+    await expect.poll(() => got.map(({ issue }) => issue), patience).toContain(key)
+    await again.stop()
+    expect(got.splice(0).map(({ issue }) => issue)).toEqual([key])
+  }
+})
 
 test('a program that fails is run again', async () => {
   const place = await createPlace()

@@ -100,13 +100,14 @@ describe('what it finds', () => {
   })
 
   test('codex-acp without the program that it runs its commands with', async () => {
-    const folder = join(home.folder, 'programs')
+    const folder = join(home.folder, 'programs-of-zed')
     mkdirSync(folder)
     const agents = { zed: { kind: 'acp', command: 'codex-acp -c sandbox_mode=$SIGNALBOX_SANDBOX', env: { PATH: folder } } }
     const said = 'agents.zed: codex-acp runs its commands with bwrap, which is not found: each of them would fail'
     expect(found((await examine({ agents })).checks, 'WARN')).toContainEqual(expect.stringContaining(said))
     writeFileSync(join(folder, 'bwrap'), '')
     expect(found((await examine({ agents })).checks, 'WARN').join()).not.toContain('bwrap')
+  })
 
   test.runIf(process.platform === 'linux')('whether the commands of Claude Code are sandboxed, and what to install where not', async () => {
     const claude = { kind: 'claude', command: 'true' }

@@ -125,3 +125,26 @@ test.each(cases)('%s', async (_name, arrange, kind = 'simple') => {
     await setting.close()
   }
 })
+
+test('GitHub takes the fix and never the answers to its reviewer: a person is asked, and an approval lands it', async () => {
+  const setting = await both({ ci: () => [{ name: 'test', delay: 50 }], more: { polling: { shortest: '1h', longest: '1h' } } })
+  try {
+    const { github, world, repository } = setting
+    github.faults.add({ status: 422, times: Infinity, match: ({ body }) => body.includes('addPullRequestReviewThreadReply(') })
+    const crowd = createCrowd(setting)
+    crowd.file('points')
+    const isAsked = async (): Promise<boolean> => {
+      await crowd.act()
+      return (await world.issue('ENG-1')).phase === 'escalated'
+    }
+    await until(isAsked, { what: 'a person to be asked', saw: world.log, patience: 40_000 })
+    const [wait] = (await world.issue('ENG-1')).waitsFor
+    expect(wait).toMatchObject({ party: 'human' })
+    expect(wait!.reason).toMatch(/^Its work is pushed, but not all that goes with it could be told there: .*422/)
+    const [pull] = [...repository.pulls.values()]
+    await github.as('rob').approve(pull!)
+    await world.untilIssue('ENG-1', 'done')
+  } finally {
+    await setting.close()
+  }
+})

@@ -9,7 +9,7 @@ import { partsOf } from '../git-link.ts'
 import type { Overstepped } from '../ports.ts'
 import { readAllRefs } from '../read-refs.ts'
 import { settingsIn, type Setting } from './clone.ts'
-import { gitEnvironment, type Place } from './place.ts'
+import { claimedKeys, gitEnvironment, type Place } from './place.ts'
 
 export interface BoundaryOptions {
   now: () => number
@@ -113,7 +113,7 @@ export function createBoundary({ now, userRepository, movedRefs, takenOut }: Bou
 
     let theirs: Promise<Set<string>> | undefined
     const made = (): Promise<Set<string>> => (theirs ??= commitsOf(turn, own, before))
-    const isOthers = othersIn(turn, Object.keys(before.clone.heads))
+    const isOthers = othersBeside(turn)
     for (const ref of new Set([...Object.keys(before.clone.heads), ...Object.keys(after.heads).filter(isOthers)])) {
       const [from, to] = [before.clone.heads[ref] ?? null, after.heads[ref] ?? null]
       if (to === from || isUsed(turn, ref, before.at)) continue
@@ -190,20 +190,21 @@ const savedIn = async (clone: string): Promise<Record<string, string>> =>
   Object.fromEntries(await readAllRefs(clone, 'refs/signalbox/saved'))
 
 /**
- * Tells which branches have the name of another issue's: their key begins as that of the turn's, or of one whose branch is there. Other new
- * ones are how an agent works.
+ * Tells which branches have the name of another issue's: that of this one or of one that has been at work here, with another number. Other
+ * new ones are how an agent works.
  */
-function othersIn({ place, branch }: Turn, known: readonly string[]): (ref: string) => boolean {
-  const keyIn = (ref: string): string | null => /\/([A-Za-z]\w*-\d+)(?:-[^/]*)?$/.exec(ref)?.[1]?.toLowerCase() ?? null
-  const folder = branch === null ? null : `refs/heads/${dirname(branch)}`
-  const teams = new Set([place.key.toLowerCase(), ...known.filter((ref) => dirname(ref) === folder).map(keyIn)].map(teamOf))
+function othersBeside({ place, branch }: Turn): (ref: string) => boolean {
+  if (branch === null) return () => false
+  const folder = `refs/heads/${dirname(branch)}/`
+  const teams = new Set([place.key, ...claimedKeys(place)].map((key) => key.replace(/\d+$/, '').toLowerCase()))
+  const own = place.key.toLowerCase()
   return (ref) => {
-    const key = dirname(ref) === folder ? keyIn(ref) : null
-    return key !== null && key !== place.key.toLowerCase() && teams.has(teamOf(key))
+    if (!ref.startsWith(folder)) return false
+    const name = ref.slice(folder.length).toLowerCase()
+    const isOwn = name === own || name.startsWith(`${own}-`)
+    return !isOwn && [...teams].some((team) => name.startsWith(team) && /^\d+(?:-[^/]*)?$/.test(name.slice(team.length)))
   }
 }
-
-const teamOf = (key: string | null): string | null => key?.replace(/\d+$/, '') ?? null
 
 async function newSettings(before: string, after: string): Promise<Setting[]> {
   if (before === after) return []
@@ -261,11 +262,12 @@ async function commitsOf({ place, branch }: Turn, own: string | null, { clone, .
   }
   const [mine, theirs] = [await known(ours), await known(others)]
   if (mine.length === 0) return new Set()
-  const { stdout } = await git(['rev-list', `--max-count=${countedCommits}`, '--stdin'], {
+  const { exitCode, stdout } = await git(['rev-list', `--max-count=${countedCommits}`, '--stdin'], {
     ...there,
     input: [...mine, ...theirs.map((sha) => `^${sha}`)].map((line) => `${line}\n`).join(''),
+    allow: [0, 128], // a history with a hole, whoever made it: nothing is certain then
   })
-  return new Set(stdout.split('\n').filter((line) => line !== ''))
+  return new Set(exitCode === 0 ? stdout.split('\n').filter((line) => line !== '') : [])
 }
 
 /** Each hook with its size and time. */

@@ -122,6 +122,15 @@ export function detachedHead(gitFolder: string): string | null {
   return /^[0-9a-f]{40,64}$/.exec(readLine(join(gitFolder, 'HEAD'))?.trim() ?? '')?.[0] ?? null
 }
 
+/** Says that the issue's branch has been made here, whatever becomes of its worktree. No agent can write there. */
+export const claimOf = ({ root, key }: Pick<Place, 'root' | 'key'>): string => join(root, `.branch-${key}`)
+
+/** The keys of the issues whose branches have been made here. */
+export function claimedKeys({ root }: Pick<Place, 'root'>): string[] {
+  const names = existsSync(root) ? readdirSync(root) : []
+  return names.flatMap((name) => /^\.branch-(.+)$/.exec(name)?.[1] ?? [])
+}
+
 /** Moves what is at the issue's place to `.damaged-KEY-N` beside it; answers the new path. Nothing is deleted. */
 export function setAside(place: Place): string {
   const aside = freeName(place, 'damaged')

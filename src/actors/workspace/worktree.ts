@@ -13,6 +13,7 @@ import { createClones, type Heads } from './clone.ts'
 import { inspectWork } from './inspection.ts'
 import { lastChangeIn } from './last-change.ts'
 import {
+  claimOf,
   detachedHead,
   dropRegistration,
   forgetOperation,
@@ -261,9 +262,6 @@ async function targetOf(place: Place, heads: Heads): Promise<string> {
   if (published === null) return (await isAncestor(place, local, base)) || (await isUnrelated(place, local, base)) ? base : local
   return (await isAncestor(place, published, local)) ? local : published
 }
-
-/** Says that the issue's branch has been made here, whatever becomes of its worktree. */
-const claimOf = ({ root, key }: Place): string => join(root, `.branch-${key}`)
 
 const isClaimed = (place: Place): boolean => existsSync(claimOf(place)) || registrationsOf(place).length > 0
 

@@ -104,6 +104,21 @@ describe('certain is', () => {
     })
   })
 
+  it.each([
+    ['APP-2-1', 'APP-2-7-plan', ['APP-2-1-again', 'APP-2-1', 'app-2-1-x', 'wip-1', 'wip-2', 'APP-2']],
+    ['WEB-APP-3', 'WEB-APP-4', ['WEB-APP-3-again', 'APP-4', 'fix-4']],
+  ])('of %s the branch %s, and none of its own', async (key, planted, own) => {
+    const place = world()
+    const turnOf = { project: 'app', key, branch: `signalbox/${key}-greet` }
+    const { path } = await place.workspace.prepare({ ...turnOf, base: 'trunk', keep: false, runId: 'run-1' })
+    run(path, 'branch', 'signalbox/wip-0')
+    await place.workspace.enclose(turnOf)
+    const head = commit(path, { 'work.txt': 'x' }, 'of the turn')
+    for (const name of [planted, ...own]) run(path, 'update-ref', `refs/heads/signalbox/${name}`, head)
+    const { certain, doubtful } = await place.workspace.overstepped(turnOf)
+    expect([whats(certain), doubtful]).toEqual([[`refs/heads/signalbox/${planted} of the clone`], []])
+  })
+
   it('a branch of the user’s that gets a commit which the turn has put another in the place of, or calls published', async () => {
     const { user, path, commits, end } = await begun()
     run(user, 'checkout', '--quiet', '-b', 'elsewhere')
