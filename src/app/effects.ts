@@ -141,7 +141,7 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
         }
       }
     },
-    onStarted: (request, thread) => rememberShown(host, request, thread),
+    onHeard: (request, thread) => rememberShown(host, request, thread),
     onLine: ({ project, issue, runId }, line) => host.onLine({ project, key: issue, runId, line }),
     nudge: composeNudge,
     price({ agent }, usage, model) {

@@ -15,7 +15,7 @@ export type Shown = z.output<typeof shownSchema>
 export const readShown = (file: string, thread: string | null): Shown[] =>
   thread === null ? [] : (read(file).find((one) => one.thread === thread)?.images ?? [])
 
-/** Of a turn whose agent has begun: what it was handed is in `thread` now, beside what is in the thread that it goes on with or copies. */
+/** Of a turn whose agent is at work: what it was handed is in `thread` now, beside what is in the thread that it goes on with or copies. */
 export function addShown(file: string, request: Pick<AgentRequest, 'thread' | 'images'>, thread: string): void {
   const all = read(file)
   const before = all.find((one) => one.thread === request.thread)?.images ?? []

@@ -38,8 +38,8 @@ export interface SessionHost<Input> {
   escaped: (input: Input) => Promise<string | null>
   /** What is put into a turn without progress for `quiet` ms. */
   nudge: (quiet: number) => string
-  /** Once, when the agent has begun, in the thread that it has made or goes on with. Never throws. */
-  onStarted: (request: AgentRequest, thread: string | undefined) => void
+  /** Once, when the agent has been heard at work on the turn, in the thread that it has made or goes on with. Never throws. */
+  onHeard: (request: AgentRequest, thread: string | undefined) => void
   /** Every line of progress, also those that are too many for the journal. */
   onLine: (request: AgentRequest, line: string) => void
   /** What a usage of its agent costs; the only place where that is asked. */
@@ -167,16 +167,23 @@ function run<Input>(host: SessionHost<Input>, input: Input, signal: AbortSignal,
       if (escape !== null) result = escapedBy(escape)
       else if (signal.aborted) result = aborted
       else {
+        let thread: string | undefined
+        let isHeard = false
+        const hear = (): void => {
+          if (!isHeard) host.onHeard(request, thread)
+          isHeard = true
+        }
         const turn = agent.start(request, {
           signal,
           onEvent: (event) => {
             switch (event.type) {
               case 'started': {
                 const { steer: canSteer, fork } = agent.abilities
-                host.onStarted(request, event.thread)
+                thread = event.thread
                 return say({ ...event, type: 'session.started', abilities: { steer: canSteer, fork } })
               }
               case 'progressed':
+                hear()
                 host.onLine(request, event.line)
                 if (event.item === 'plan') step = event.line.slice(0, longestText)
                 return progress.say(event.line.slice(0, longestText))
@@ -187,12 +194,14 @@ function run<Input>(host: SessionHost<Input>, input: Input, signal: AbortSignal,
               case 'signalled':
                 return say({ type: 'session.signalled' })
               case 'used':
+                hear()
                 return usages.say(priced(event.usage, event.model))
             }
           },
         })
         steer = turn.steer
         result = await turn.result
+        if (result.outcome !== 'failed') hear()
         consumed = result.consumed
         escape = await host.escaped(input)
         if (escape !== null) result = { ...result, ...escapedBy(escape) }

@@ -59,7 +59,7 @@ async function hear(agent: Agent, { command, until = 'session.finished', usedEve
     enclose: async () => bounds.before ?? null,
     escaped: async () => bounds.after ?? null,
     nudge: (quiet) => `quiet for ${quiet}`,
-    onStarted: (_request, thread) => void threads.push(thread),
+    onHeard: (_request, thread) => void threads.push(thread),
     onLine: () => {},
     price: (_input, usage, model) => withCost({ m: { input: 1_000_000, output: 0 } }, model, usage),
     progressEvery: 1_000,
@@ -138,9 +138,39 @@ it('the start of a turn tells what its agent can do, and the thread it is in', a
   expect(without).not.toHaveProperty('thread')
 })
 
-it('the thread is told where it is kept before the start is, so that nothing of it is forgotten', async () => {
-  const { threads } = await hear(createShell({ steer: false, fork: false }, 'thread-1'), { until: 'session.started' })
-  expect(threads).toEqual(['thread-1'])
+const refused: AgentResult = { outcome: 'failed', failure: 'capacity', summary: 'no room' }
+
+/** Begins in a thread, tells this, and ends so. */
+const beginning = (events: Parameters<Parameters<Agent['start']>[1]['onEvent']>[0][], result: AgentResult): Agent => ({
+  ...createShell({ steer: false, fork: false }),
+  start(_request, { onEvent }) {
+    onEvent({ type: 'started', process: { pid: 1, group: 1, startTime: '1' }, thread: 'thread-1' })
+    for (const event of events) onEvent(event)
+    return { result: Promise.resolve(result), steer: async () => false }
+  },
+})
+
+it.each<[string, Agent, string[]]>([
+  [
+    'says something',
+    beginning(
+      [
+        { type: 'progressed', line: 'a' },
+        { type: 'progressed', line: 'b' },
+      ],
+      refused,
+    ),
+    ['thread-1'],
+  ],
+  [
+    'has used something',
+    beginning([{ type: 'used', usage: { inputTokens: 1, cachedTokens: 0, outputTokens: 0, usd: 0 } }], refused),
+    ['thread-1'],
+  ],
+  ['has done it without a word', beginning([], { outcome: 'completed', summary: '' }), ['thread-1']],
+  ['was refused', beginning([{ type: 'signalled' }], refused), []],
+])('its thread has what it was handed when the agent %s', async (_what, agent, expected) => {
+  expect((await hear(agent, {})).threads).toEqual(expected)
 })
 
 it('the last step of its plan is told with whatever it says after it', async () => {
