@@ -152,7 +152,8 @@ function assertInterrupted(name: RealAgent, wire: Wire, heard = true): boolean {
   expect(protocol.problems).toEqual([])
   const prompt = said('session/prompt')!
   expect(said('session/cancel')?.['params']).toEqual({ sessionId: prompt['params'].sessionId })
-  if (!heard) expect(answerTo(prompt)).toBeUndefined()
+  // claude-agent-acp hears a SIGTERM whatever was ignored before it began, and takes its leave.
+  if (!heard && name !== 'claude-agent-acp') expect(answerTo(prompt)).toBeUndefined()
   return assertAnswer(answerTo(prompt), { result: { stopReason: 'cancelled' } })
 }
 
