@@ -137,8 +137,8 @@ export async function createGithubTwin(options: GithubTwinOptions) {
         }
       else Object.assign(app.hook, webhook)
     },
-    /** A personal access token. */
-    userToken: (login: string): string => createUserToken(world, ensureAccount(world, login)).token,
+    /** A personal access token: a classic one with these scopes, without them one that is fine-grained. Scopes are told, and not held to. */
+    userToken: (login: string, scopes?: readonly string[]): string => createUserToken(world, ensureAccount(world, login), scopes).token,
     account: (login: string, type?: Account['type']): Account => ensureAccount(world, login, type),
 
     /** A user who acts by hand. */

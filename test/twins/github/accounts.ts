@@ -152,7 +152,7 @@ export function createInstallationToken(
   return token
 }
 
-export function createUserToken(world: World, account: Account): Token {
+export function createUserToken(world: World, account: Account, scopes?: readonly string[]): Token {
   const token: Token = {
     token: `ghp_${randomBytes(18).toString('hex')}`,
     kind: 'user',
@@ -160,6 +160,7 @@ export function createUserToken(world: World, account: Account): Token {
     installation: undefined,
     permissions: undefined,
     repositories: undefined,
+    scopes,
     expiresAt: Infinity,
   }
   world.tokens.set(token.token, token)

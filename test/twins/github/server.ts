@@ -137,7 +137,8 @@ async function restExchange(it: Exchange): Promise<void> {
   })
   const wrong = found === undefined ? undefined : world.schemas.answer(found.route.operation, answer.status, answer.body)
   if (wrong !== undefined) world.problems.push(`answer ${wrong}`)
-  answer.headers = { ...headers, ...answer.headers }
+  const scopes = credential instanceof Refusal || credential.kind !== 'user' ? undefined : credential.token.scopes
+  answer.headers = { ...headers, ...(scopes === undefined ? {} : { 'X-OAuth-Scopes': scopes.join(', ') }), ...answer.headers }
   if (fault !== undefined) return fail(it, fault, answer)
   send(it, answer)
 }

@@ -54,6 +54,8 @@ export interface Token {
   installation: Installation | undefined
   permissions: Permissions | undefined
   repositories: Set<number> | undefined
+  /** Of a classic token; undefined for one that is fine-grained, and for those of installations. */
+  scopes?: readonly string[] | undefined
   expiresAt: number
 }
 

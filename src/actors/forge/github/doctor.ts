@@ -79,6 +79,7 @@ async function checkProject(repositories: GithubRepositories, project: ProjectCo
     const place = await repositories.place(project.id)
     const found: GithubFinding[] = [pass(what, `is ${place.fullName}`)]
     if (repositories.isApp) found.push(...checkPermissions(what, (await repositories.installationOf(project.id)).permissions))
+    else found.push(...(await checkToken(what, repositories, project.id)))
     found.push(...(await checkBranch(repositories, project, place.defaultBranch, now)))
     return found
   } catch (error) {
@@ -93,6 +94,31 @@ function checkPermissions(what: string, granted: Record<string, string>): Github
   return Object.entries({ ...wished, ...forGit })
     .filter(([name, level]) => !grants(granted, name, level))
     .map(([name, level]) => warn(what, `the App lacks the permission ${name}: ${level}; ${lost[name] ?? 'something is left out'}`, accept))
+}
+
+const accessSchema = z.object({ private: z.boolean(), permissions: z.object({ push: z.boolean() }).optional() })
+
+/**
+ * What the token's user may do in the repository, and of a classic token what that one may: its scopes are in a header. Of a fine-grained
+ * token GitHub tells neither, until it is used.
+ * https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps
+ */
+async function checkToken(what: string, repositories: GithubRepositories, project: string): Promise<GithubFinding[]> {
+  const place = await repositories.at(project)
+  const { request, headers } = repositories.client(project)
+  const route = 'GET /repos/{owner}/{repo}'
+  const access = await request(route, place, accessSchema, { what: 'what the token may do there' })
+  const found: GithubFinding[] = []
+  if (access.permissions?.push === false)
+    found.push(fail(what, 'the user of the token may not push there', 'Give the user the role Write, or take the token of another one.'))
+  const told = (await headers(route, place))['x-oauth-scopes']
+  if (typeof told !== 'string') return found
+  const scopes = told.split(',').map((scope) => scope.trim())
+  if (!scopes.includes('repo') && (access.private || !scopes.includes('public_repo')))
+    found.push(fail(what, 'the token lacks the scope repo', 'Make a token with it.'))
+  if (!scopes.includes('workflow'))
+    found.push(warn(what, `the token lacks the scope workflow; ${lost['workflows']!}`, 'Make a token with it.'))
+  return found
 }
 
 const branchSchema = z.object({ commit: z.object({ sha: z.string() }) })

@@ -68,6 +68,25 @@ test('permissions that are needed, and those without which something is left out
   )
 })
 
+test('what a token of a user may do, as far as GitHub tells it', async () => {
+  const of = async (login: string, scopes?: string[]): Promise<string[]> => {
+    const settings = { appId: null, privateKey: null, token: secret(world.twin.userToken(login, scopes)) }
+    return (await found({ settings })).filter((line) => / project app: .*(?:push|scope)/.test(line))
+  }
+  expect(await of('root')).toEqual([])
+  expect(await of('root', ['repo', 'workflow'])).toEqual([])
+  world.twin.setRole(world.repository, 'reader', 'read')
+  expect(await of('reader')).toEqual(['fail project app: the user of the token may not push there'])
+  expect(await of('root', ['public_repo', 'workflow'])).toEqual(['fail project app: the token lacks the scope repo'])
+  expect(await of('root', ['read:org'])).toEqual([
+    'fail project app: the token lacks the scope repo',
+    'warn project app: the token lacks the scope workflow; a change of a workflow file cannot be pushed',
+  ])
+  world.repository.private = false
+  onTestFinished(() => void (world.repository.private = true))
+  expect(await of('root', ['public_repo', 'workflow'])).toEqual([])
+})
+
 describe('of the webhook it says', () => {
   const ours = async (more: More = {}) => (await findings(more)).filter(({ what }) => what === 'GitHub webhook')
   const token = { appId: null, privateKey: null, token: secret('') }
