@@ -40,6 +40,22 @@ test('F44: one approval is not enough where the repository asks for two, and of 
   await world.untilIssue(key, 'done')
 })
 
+test('who has asked for changes of an earlier head is waited for, whoever approves the next one first', async () => {
+  const { world, twin, pullOf } = await hosted()
+  await world.start()
+  const key = await world.submit(plainWork.replaceAll('$SIGNALBOX_ISSUE.txt', '$SIGNALBOX_RUN_ID.txt'))
+  const pull = await pullOf(key)
+  const { pr } = await world.untilIssue(key, ({ pr: own, run }) => own?.checks === 'passed' && run === null)
+  await twin.as('rob').requestChanges(pull, 'Another file, please.')
+  await world.untilIssue(key, ({ pr: own, run }) => run === null && own?.checks === 'passed' && own.headSha !== pr!.headSha)
+  await twin.as('alice').approve(pull)
+  const { phase, waitsFor } = await world.untilIssue(key, ({ pr: own }) => own?.review === 'approved')
+  expect(phase).toBe('pr_open')
+  expect(waitsFor).toMatchObject([{ party: 'reviewer', reason: 'another review of pull request #1 by rob' }])
+  await twin.as('rob').approve(pull)
+  await world.untilIssue(key, 'done')
+})
+
 test('classic protection that is loosened is heard of by webhook: what it kept waiting lands', async () => {
   const { world, twin, repository, pullOf } = await hosted()
   const rules = { requiredApprovals: 1, bypass: ['signalbox[bot]'] }

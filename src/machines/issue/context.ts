@@ -38,6 +38,8 @@ export interface PullRequestState {
   mergeable: 'clean' | 'conflict' | 'unknown'
   mergedSha: string | null
   parent: ParentPullRequest | null
+  /** Reviewers whose objection the forge still counts, on whatever head; not there for none. */
+  objectors?: string[]
   observedAt: number
 }
 

@@ -60,6 +60,8 @@ export interface PullRequestFact {
   mergedSha?: string | null
   /** The open pull request whose branch this one is based on, and whether it has moved on since; null when it is on the base branch. */
   parent?: ParentPullRequest | null
+  /** Reviewers whose objection the forge still counts, on whatever head. A forge may leave it out: then each verdict is of its head alone. */
+  objectors?: string[]
   /** `git patch-id --stable` of merge base..head, where the forge knows it. */
   patchId?: string | null
 }

@@ -150,8 +150,13 @@ export const isEvictedByEnvironment = (c: IssueContext): boolean =>
 export const hasOpenRequest = (c: IssueContext): boolean =>
   c.asked !== null || c.answered !== null || c.inbox.some((message) => message.givenTo === null && message.via !== 'comment')
 
-export const isApproved = (c: IssueContext): boolean =>
-  c.policy.review === 'none' ? reviewState(c) !== 'changes_requested' : reviewState(c) === 'approved'
+/** Who has asked for changes of an earlier head and has not looked again, as far as the forge counts it. */
+export const objectors = (c: IssueContext): string[] => openPullRequest(c)?.objectors ?? []
+
+export const isApproved = (c: IssueContext): boolean => {
+  if (objectors(c).length > 0) return false
+  return c.policy.review === 'none' ? reviewState(c) !== 'changes_requested' : reviewState(c) === 'approved'
+}
 
 /** The open pull request does not merge into its base. */
 export const isConflicting = (c: IssueContext): boolean => openPullRequest(c)?.mergeable === 'conflict'

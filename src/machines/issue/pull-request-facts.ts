@@ -62,6 +62,8 @@ const mergeability = (pr: PullRequestState, { number, headSha, mergeable = 'unkn
 /** The forge has had time enough to tell of what was published: what it says instead is how things are. */
 const isOverdue = ({ now, publishedAt, policy }: IssueContext): boolean => now - publishedAt >= policy.delays.confirmation
 
+const objectorsOf = (objectors: string[] = []): Pick<PullRequestState, 'objectors'> => (objectors.length === 0 ? {} : { objectors })
+
 /** A new head gives back what the former one had spent, unless we pushed it ourselves. */
 function follow(
   c: IssueContext,
@@ -84,6 +86,7 @@ function follow(
     mergeable: fact.mergeable ?? (known?.headSha === fact.headSha ? known.mergeable : 'unknown'),
     mergedSha: fact.mergedSha ?? known?.mergedSha ?? null,
     parent: fact.parent === undefined ? (known?.parent ?? null) : fact.parent,
+    ...objectorsOf(fact.objectors ?? known?.objectors),
     observedAt,
   }
   const isForeign = pr !== null && pr.headSha !== fact.headSha && !c.pushed.includes(fact.headSha)

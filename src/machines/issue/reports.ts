@@ -4,7 +4,7 @@ import type { Authority, Phase, RunType, Usage } from '../vocabulary.ts'
 import { listed } from '../run/words.ts'
 import type { IssueContext } from './context.ts'
 import { presentHead } from './head-facts.ts'
-import { checksState, hasEnd, phaseOf, hasOpenRequest, isApproved, openBlockers, reviewState } from './policy.ts'
+import { checksState, hasEnd, phaseOf, hasOpenRequest, isApproved, objectors, openBlockers, reviewState } from './policy.ts'
 import { isResting, openChildren } from './umbrella.ts'
 
 export type FeedLevel = 'info' | 'warn' | 'error'
@@ -281,6 +281,7 @@ export function tellStuck(c: IssueContext): IssueReport {
     checksState(c) === 'pending' ? 'its checks have not answered' : null,
     checksState(c) === 'failed' ? 'its checks are red' : null,
     reviewState(c) === 'none' && c.policy.review !== 'none' ? 'nobody has reviewed it' : null,
+    objectors(c).length > 0 ? `${objectors(c).join(', ')} asked for changes and has not looked again` : null,
     c.pr?.draft ? 'it is a draft' : null,
     c.pr?.parent ? `#${c.pr.parent.number}, which it is based on, has ${c.pr.parent.closed ? 'been closed' : 'not landed'}` : null,
     c.run === null ? null : `${c.run.id} is at work`,

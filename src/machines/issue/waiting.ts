@@ -5,7 +5,7 @@ import { linksOf } from './adoption.ts'
 import type { IssueContext } from './context.ts'
 import { presentHead } from './head-facts.ts'
 import { isActing } from './guards.ts'
-import { agentFor, checksState, isRerunning, isUnconfirmed, openBlockers, reviewState } from './policy.ts'
+import { agentFor, checksState, isRerunning, isUnconfirmed, objectors, openBlockers, reviewState } from './policy.ts'
 import { escalationText, leftText } from './reports.ts'
 import { lifetimeText } from './settlement.ts'
 import { isResting, openChildren } from './umbrella.ts'
@@ -44,7 +44,9 @@ export const waiting = {
           : row('operator', `the checks cannot run: ${obstacle}`, since),
       )
     }
-    if (reviewState(c) === 'none' && c.policy.review !== 'none')
+    const asked = objectors(c)
+    if (asked.length > 0) rows.push(row('reviewer', `another review of pull request #${c.pr?.number} by ${asked.join(', ')}`, since))
+    else if (reviewState(c) === 'none' && c.policy.review !== 'none')
       rows.push(row('reviewer', `a review of pull request #${c.pr?.number}${reviewer(c)}`, since))
     if (c.pr?.parent?.closed)
       rows.push(

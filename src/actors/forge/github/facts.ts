@@ -15,7 +15,7 @@ import type { GithubRepositories } from './repositories.ts'
 import type { RequiredChecks } from './required.ts'
 import { nameOf, settle } from './standing.ts'
 import type { Threads } from './threads.ts'
-import { isObjection, needsMore, verdictsOf } from './verdicts.ts'
+import { isObjection, needsMore, objectorsOf, verdictsOf } from './verdicts.ts'
 
 const mergeabilities = { MERGEABLE: 'clean', CONFLICTING: 'conflict', UNKNOWN: 'unknown' } as const
 const states = { OPEN: 'open', CLOSED: 'closed', MERGED: 'merged' } as const
@@ -119,6 +119,7 @@ export function createFacts(options: {
       mergedSha: row.merged_sha,
       mergeable: row.state === 'open' && !isBehind ? mergeabilities[seen.mergeable] : 'unknown',
       reviews,
+      objectors: objectorsOf(seen, self),
       checks,
       queue,
       patchId: row.patch_id,

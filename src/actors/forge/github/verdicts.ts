@@ -15,6 +15,18 @@ export const isSelf = (author: { __typename: string; login: string } | null, sel
 export const isObjection = ({ state }: SeenReview): boolean => state === 'CHANGES_REQUESTED'
 
 /**
+ * Whose objection GitHub still counts, on whatever head: nobody's approval lands the change before they have looked again, or a person has
+ * dismissed it. Where no review is required GitHub decides nothing, and what people object to stands all the same.
+ */
+export function objectorsOf({ reviewDecision, latestOpinionatedReviews }: SeenPullRequest, self: Self): string[] {
+  if (reviewDecision !== 'CHANGES_REQUESTED' && reviewDecision !== null) return []
+  return latestOpinionatedReviews.nodes
+    .filter((review) => isObjection(review) && (reviewDecision !== null || !isSelf(review.author, self)))
+    .map(({ author }) => author?.login ?? 'ghost')
+    .toSorted()
+}
+
+/**
  * Only of people who may write to the repository, as GitHub has chosen them. `settled`: comments whose thread has been resolved, which ask
  * for nothing more. `replies`: what was said to a comment since. `approvedAt`: since when approvals count. `own`: the verdicts of our reviewing agents.
  */

@@ -9,7 +9,7 @@ import { addressed } from '../../../../src/actors/forge/github/mentions.ts'
 import type { SeenContext, SeenPullRequest, SeenReview } from '../../../../src/actors/forge/github/queries.ts'
 import { fullNameOf, webUrlOf } from '../../../../src/actors/forge/github/repository-names.ts'
 import { settle, silence } from '../../../../src/actors/forge/github/standing.ts'
-import { verdictsOf } from '../../../../src/actors/forge/github/verdicts.ts'
+import { objectorsOf, verdictsOf } from '../../../../src/actors/forge/github/verdicts.ts'
 import { configSchema } from '../../../../src/config-schema.ts'
 
 let ids = 0
@@ -108,7 +108,7 @@ describe('what reviewers have said', () => {
       headSha,
     ])
 
-  test.each(['APPROVED', 'CHANGES_REQUESTED', null] as const)('an approval counts when the decision is %s', (decision) => {
+  test.each(['APPROVED', 'CHANGES_REQUESTED', null] as const)('an approval is told when the decision is %s', (decision) => {
     expect(read(seen(decision, [review('kim', 'APPROVED')]))).toEqual([['kim', 'approved', 'head']])
   })
   test('an approval does not count while more are required, whoever gave it', () => {
@@ -159,6 +159,31 @@ describe('what reviewers have said', () => {
       own: [],
     })
     expect(told!.comments).toEqual([{ path: 'x.ts', line: 3, body: 'b', id: 'b' }])
+  })
+})
+
+describe('whose objection holds the change', () => {
+  const self = { login: 'box[bot]', slug: 'box' }
+  const by = (login: string, state: string, type = 'User') => ({ state, author: { __typename: type, login } })
+  const objectors = (decision: SeenPullRequest['reviewDecision'], ...nodes: ReturnType<typeof by>[]): string[] =>
+    objectorsOf({ reviewDecision: decision, latestOpinionatedReviews: { nodes } } as unknown as SeenPullRequest, self)
+
+  test('everybody whose last word it is, while GitHub says that changes are requested', () => {
+    expect(objectors('CHANGES_REQUESTED', by('rob', 'CHANGES_REQUESTED'), by('ann', 'APPROVED'), by('ada', 'CHANGES_REQUESTED'))).toEqual([
+      'ada',
+      'rob',
+    ])
+  })
+  test('where GitHub decides nothing, since no review is required, each one that stands', () => {
+    expect(objectors(null, by('rob', 'CHANGES_REQUESTED'), by('ann', 'APPROVED'))).toEqual(['rob'])
+  })
+  test('nobody where GitHub says otherwise', () => {
+    expect(objectors('APPROVED', by('rob', 'CHANGES_REQUESTED'))).toEqual([])
+    expect(objectors('REVIEW_REQUIRED', by('ann', 'APPROVED'))).toEqual([])
+  })
+  test('ourselves only where GitHub counts it', () => {
+    expect(objectors(null, by('box', 'CHANGES_REQUESTED', 'Bot'))).toEqual([])
+    expect(objectors('CHANGES_REQUESTED', by('box', 'CHANGES_REQUESTED', 'Bot'))).toEqual(['box'])
   })
 })
 

@@ -1,7 +1,7 @@
 // Cases 107–140: the life of a pull request, what reviewers say of it, and approvals that come in between.
 
 import { describe, expect, it } from 'vitest'
-import type { Event } from '../../player.ts'
+import { dawn, type Event } from '../../player.ts'
 import {
   approved,
   changesRequested,
@@ -12,6 +12,7 @@ import {
   granted,
   green,
   interrupted,
+  isUnwanted,
   isWanted,
   merged,
   open,
@@ -21,6 +22,8 @@ import {
   phase,
   play,
   playOn,
+  playWith,
+  policy,
   pr,
   prClosed,
   prompted,
@@ -252,6 +255,33 @@ describe('a run that ends well', () => {
     expect([phase(done), runState(done)]).toEqual(['pr_open', 'idle'])
     const wanted = playOn(done, approved('B'), green('B'))
     expect([phase(wanted), wanted.reports('landing.decided').filter(isWanted).length]).toEqual(['awaiting_queue', 1])
+  })
+
+  it.each(['human', 'none'] as const)('does not land over whom the forge still counts against it, where %s has to review', (review) => {
+    const looked = (head: string, ...by: string[]) =>
+      polled({
+        pr: { headSha: head, objectors: by },
+        reviews: [seenReview('changes_requested', 'A', 'rob'), { ...seenReview('approved', 'B'), observedAt: dawn + 60_000 }],
+        checks: { state: 'passed' },
+      })
+    const fixed = [...open, changesRequested('A', 'rob'), granted, published('B')]
+    const held = playWith({ policy: policy({ review }) }, ...fixed, looked('B', 'rob'))
+    expect([phase(held), runState(held), waits(held)]).toEqual(['pr_open', 'idle', ['reviewer: another review of pull request #7 by rob']])
+    // What comes by itself says nothing about it.
+    expect(phase(playOn(held, { type: 'pr.updated', source: 'webhook', ...pr('B') }))).toBe('pr_open')
+    expect(phase(playOn(held, looked('B')))).toBe('awaiting_queue')
+    const queued = playOn(held, looked('B'), looked('B', 'rob'))
+    expect([phase(queued), queued.reports('landing.decided').filter(isUnwanted).length]).toEqual(['pr_open', 1])
+  })
+
+  it('is looked at by a reviewing agent once, while the forge still waits for somebody else', () => {
+    const seen = polled({
+      pr: { headSha: 'B', objectors: ['rob'] },
+      reviews: [{ ...seenReview('approved', 'B'), observedAt: dawn + 60_000 }],
+      checks: { state: 'passed' },
+    })
+    const issue = playWith({ policy: policy({ review: 'agent' }) }, ...open, changesRequested('A', 'rob'), granted, published('B'), seen)
+    expect([phase(issue), runState(issue)]).toEqual(['pr_open', 'idle'])
   })
 
   it('or badly is followed by what came meanwhile (case 204)', () => {
