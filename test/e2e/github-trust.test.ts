@@ -56,6 +56,30 @@ test('who has asked for changes of an earlier head is waited for, whoever approv
   await world.untilIssue(key, 'done')
 })
 
+test('each thing that a reviewer asks for is answered by the run that was given it, also what comes while a fix is made', async () => {
+  const { world, twin, repository, pullOf } = await hosted()
+  await world.start()
+  const file = '$SIGNALBOX_RUN_ID.txt'
+  const waiting = `[ "$SIGNALBOX_RUN_ID" != run-2 ] || while [ ! -e "$WORLD/go" ]; do sleep 0.1; done`
+  const key = await world.submit(`${waiting}; ${plainWork.replaceAll('$SIGNALBOX_ISSUE.txt', file)}`)
+  const pull = await pullOf(key)
+  await world.untilIssue(key, ({ pr, run }) => pr?.checks === 'passed' && run === null)
+  const rob = twin.as('rob')
+  await rob.requestChanges(pull, 'Not so.', [{ path: 'run-1.txt', line: 1, body: 'Rename it.' }])
+  await world.untilIssue(key, ({ run }) => run?.phase === 'working')
+  await rob.requestChanges(pull, 'And one more.', [{ path: 'run-1.txt', line: 1, body: 'Test it.' }])
+  await twin.settled()
+  world.note('go', '')
+  await world.untilIssue(key, ({ run, budgets, pr }) => run === null && budgets['runs']!.used === 3 && pr?.checks === 'passed')
+  const first = (await repository.git.run(['rev-parse', `${pull.head.sha}^`])).trim()
+  expect(pull.threads.map(({ comments }) => comments.map(({ body }) => body.split('\n')[0]))).toEqual([
+    ['Rename it.', `Addressed in ${first.slice(0, 10)}.`],
+    ['Test it.', `Addressed in ${pull.head.sha.slice(0, 10)}.`],
+  ])
+  await rob.approve(pull)
+  await world.untilIssue(key, 'done')
+})
+
 test('classic protection that is loosened is heard of by webhook: what it kept waiting lands', async () => {
   const { world, twin, repository, pullOf } = await hosted()
   const rules = { requiredApprovals: 1, bypass: ['signalbox[bot]'] }

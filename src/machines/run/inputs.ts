@@ -106,6 +106,8 @@ export interface PublishInput {
   draft: boolean
   /** `git patch-id --stable` of what is published; null when it is not known. */
   patchId?: string | null
+  /** The findings of reviewers that the run was given, by id: no other is answered. */
+  points?: string[]
   /** What is said to the findings of reviewers that the change answers. */
   answers?: FindingAnswer[]
 }
@@ -218,6 +220,11 @@ export const submitInput = ({ context }: { context: RunContext }): SubmitInput =
   ...reviewOf(context),
 })
 
+const pointsOf = ({ review }: RunContext): Pick<PublishInput, 'points'> => {
+  const points = (review?.comments ?? []).flatMap(({ id }) => id ?? [])
+  return points.length === 0 ? {} : { points }
+}
+
 export const publishInput = ({ context }: { context: RunContext }): PublishInput => ({
   project: context.project,
   issue: context.issue,
@@ -231,6 +238,7 @@ export const publishInput = ({ context }: { context: RunContext }): PublishInput
   body: context.result?.prBody ?? context.result?.summary ?? '',
   draft: false,
   patchId: context.inspection!.patchId,
+  ...pointsOf(context),
   ...(context.result?.answers === undefined ? {} : { answers: context.result.answers }),
 })
 

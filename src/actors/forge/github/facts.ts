@@ -72,8 +72,8 @@ export function createFacts(options: {
   async function reviewsOf(row: PullRequestRow, seen: SeenPullRequest): Promise<PullRequestFacts['reviews']> {
     const { project, number } = row
     const self = await repositories.self()
-    const hasObjections = seen.latestOpinionatedReviews.nodes.some((review) => isObjection(review) && review.comments.nodes.length > 0)
-    const standing = hasObjections ? await threads.standing(project, seen.id) : { settled: new Set<string>(), replies: new Map() }
+    const hasObjections = seen.latestOpinionatedReviews.nodes.some(isObjection)
+    const standing = hasObjections ? await threads.standing(project, seen.id) : { settled: new Set<string>() }
     const approvedAt = mirror.approvals(project, number, !needsMore(seen), seen.updatedAt)
     const verdicts = verdictsOf(seen, { self, ...standing, approvedAt, own: options.reviews.of(project, number) })
     mirror.keepReviews(project, number, verdicts)

@@ -13,10 +13,16 @@ import { isObjection, isSelf } from './verdicts.ts'
 
 const author = z.object({ __typename: z.string(), login: z.string() }).nullable()
 const comment = z.object({ id: z.string(), body: z.string(), author })
+const firstComment = comment.extend({
+  path: z.string(),
+  line: z.int().nullable(),
+  originalLine: z.int().nullable(),
+  originalCommit: z.object({ oid: z.string() }).nullable(),
+})
 const thread = z.object({
   id: z.string(),
   isResolved: z.boolean(),
-  first: z.object({ nodes: z.array(comment.extend({ originalCommit: z.object({ oid: z.string() }).nullable() })) }),
+  first: z.object({ nodes: z.array(firstComment) }),
   comments: z.object({ nodes: z.array(comment) }),
 })
 type Thread = z.output<typeof thread>
@@ -42,7 +48,7 @@ query ($id: ID!, $after: String) {
         pageInfo { hasNextPage endCursor }
         nodes {
           id isResolved
-          first: comments(first: 1) { nodes { id body author { __typename login } originalCommit { oid } } }
+          first: comments(first: 1) { nodes { id path line originalLine body author { __typename login } originalCommit { oid } } }
           comments(last: 50) { nodes { id body author { __typename login } } }
         }
       }
@@ -56,13 +62,28 @@ const reply = `mutation ($thread: ID!, $body: String!) {
 const resolve = `mutation ($thread: ID!) { resolveReviewThread(input: { threadId: $thread }) { clientMutationId } }`
 const mostPages = 10
 
-export type Reply = NonNullable<Finding['replies']>[number]
+/** What stands in the review threads. */
+export interface Standing {
+  /** Comments that ask for nothing by themselves: those of resolved threads, and what an opener has added to an open one. */
+  settled: Set<string>
+  /** The points that each person has made and that are not resolved, oldest first, each with what has been said to it since. */
+  points: Map<string, Finding[]>
+}
 
 export interface ThreadAnswer {
   /** GitHub's id of the thread. */
   thread: string
   text: string
 }
+
+/** `line` is null where the change no longer has it: then it is the one that it was said of. */
+const toPoint = (
+  { id, path, line, originalLine, body }: z.output<typeof firstComment>,
+  replies: NonNullable<Finding['replies']>,
+): Finding => ({
+  ...{ path, line: line ?? originalLine, body, id },
+  ...(replies.length === 0 ? {} : { replies }),
+})
 
 export type Threads = ReturnType<typeof createThreads>
 
@@ -128,35 +149,33 @@ export function createThreads(options: { repositories: GithubRepositories; loade
   return {
     answerThreads,
 
-    /**
-     * The comments of threads that have been resolved; and of the others what has been said to the first comment, by its id: by whoever
-     * has made it, and by us. What others say there is nobody's wish.
-     */
-    async standing(project: string, id: string): Promise<{ settled: Set<string>; replies: Map<string, Reply[]> }> {
+    /** What is said to a point is said by whoever has made it, or by us: what others say there is nobody's wish. */
+    async standing(project: string, id: string): Promise<Standing> {
       const [{ threads }, self] = [await read(project, id), await repositories.self()]
-      const settled = threads
-        .filter(({ isResolved }) => isResolved)
-        .flatMap(({ first, comments }) => [...first.nodes, ...comments.nodes].map(({ id: comment }) => comment))
-      const open = threads.flatMap(({ isResolved, first: { nodes }, comments }): [string, Reply[]][] => {
-        const [opening] = nodes
-        if (isResolved || opening === undefined) return []
+      const settled = new Set<string>()
+      const points: Standing['points'] = new Map()
+      for (const { isResolved, first, comments } of threads) {
+        const [opening] = first.nodes
+        if (isResolved) for (const one of [...first.nodes, ...comments.nodes]) settled.add(one.id)
+        if (isResolved || opening === undefined || opening.author === null) continue
+        const { login } = opening.author
         const said = comments.nodes.filter(
-          ({ id: comment, author: by }) =>
-            comment !== opening.id && by !== null && (isSelf(by, self) || by.login === opening.author?.login),
+          ({ id: one, author: by }) => one !== opening.id && by !== null && (isSelf(by, self) || by.login === login),
         )
-        return said.length === 0
-          ? []
-          : [[opening.id, said.map(({ author: by, body }) => ({ author: by!.login, body: withoutMarkers(body) }))]]
-      })
-      return { settled: new Set(settled), replies: new Map(open) }
+        for (const one of said) settled.add(one.id)
+        const replies = said.map(({ author: by, body }) => ({ author: by!.login, body: withoutMarkers(body) }))
+        points.set(login, [...(points.get(login) ?? []), toPoint(opening, replies)])
+      }
+      return { settled, points }
     },
 
     /**
-     * After a publication: what was objected to on the head before it is answered point by point, in the words of the request's `answers`
-     * where there are some, and whoever objects still is asked to look again. Idempotent.
+     * After a publication: what was objected to on the head before it, and the run was given, is answered point by point, in the words of
+     * the request's `answers` where there are some, and whoever objects still is asked to look again. Other threads stay open: nobody has
+     * worked on what they ask for. Idempotent.
      */
     async answerObjections(request: PublishInput, number: number): Promise<void> {
-      const { project, head, expected, answers = [] } = request
+      const { project, head, expected, points = [], answers = [] } = request
       if (expected === null || expected === head) return
       const seen = await loader.pullRequest(project, number)
       if (seen === null || seen.state !== 'OPEN') return
@@ -169,10 +188,11 @@ export function createThreads(options: { repositories: GithubRepositories; loade
       if (answered.length === 0 && answers.length === 0) return
       const objectors = new Set(answered.map(({ author: by }) => by!.login))
       const { threads, requested } = await read(project, seen.id)
+      const given = new Set(points)
       const texts = new Map(answers.map(({ id, body }) => [id, body]))
       const theirs = threads.filter(({ isResolved, first: { nodes } }) => {
         const [opening] = nodes
-        if (isResolved || opening === undefined || opening.originalCommit?.oid === head) return false
+        if (isResolved || opening === undefined || !given.has(opening.id) || opening.originalCommit?.oid === head) return false
         // Also of one who has approved meanwhile: what the agent has answered is answered.
         return texts.has(opening.id) || (opening.author !== null && objectors.has(opening.author.login))
       })

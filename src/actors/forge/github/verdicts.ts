@@ -27,31 +27,33 @@ export function objectorsOf({ reviewDecision, latestOpinionatedReviews }: SeenPu
 }
 
 /**
- * Only of people who may write to the repository, as GitHub has chosen them. `settled`: comments whose thread has been resolved, which ask
- * for nothing more. `replies`: what was said to a comment since. `approvedAt`: since when approvals count. `own`: the verdicts of our reviewing agents.
+ * Only of people who may write to the repository, as GitHub has chosen them. An objection has what its reviewer asked for before, too, as
+ * long as it is not resolved: a newer review takes none of it back. `settled` and `points`: what stands in the threads. `approvedAt`: since
+ * when approvals count. `own`: the verdicts of our reviewing agents.
  */
 export function verdictsOf(
   seen: SeenPullRequest,
   options: {
     self: Self
     settled: ReadonlySet<string>
-    replies?: ReadonlyMap<string, NonNullable<Finding['replies']>>
+    points?: ReadonlyMap<string, readonly Finding[]>
     approvedAt: number
     own: Verdicts
   },
 ): Verdicts {
-  const { self, settled, replies, approvedAt, own } = options
+  const { self, settled, points, approvedAt, own } = options
   const said = (review: SeenReview): { id: string; reviewer: string } => ({ id: review.id, reviewer: review.author?.login ?? 'ghost' })
   const at = ({ submittedAt, updatedAt }: SeenReview): number => submittedAt ?? updatedAt
   const standing = seen.latestOpinionatedReviews.nodes.flatMap((review): Verdicts => {
     if (isSelf(review.author, self)) return []
     if (isObjection(review)) {
-      const comments: Finding[] = review.comments.nodes
-        .filter(({ id }) => !settled.has(id))
-        .map(({ id, path, line, originalLine, body }) => {
-          const said = replies?.get(id)
-          return { path, line: line ?? originalLine, body, id, ...(said === undefined ? {} : { replies: said }) }
-        })
+      const made = points?.get(said(review).reviewer) ?? []
+      const isPoint = new Set(made.map(({ id }) => id))
+      const others = review.comments.nodes.filter(({ id }) => !settled.has(id) && !isPoint.has(id))
+      const comments: Finding[] = [
+        ...made,
+        ...others.map(({ id, path, line, originalLine, body }) => ({ path, line: line ?? originalLine, body, id })),
+      ]
       // What it was said of is gone where a branch was replaced: then it is said of what there is.
       const headSha = review.commit?.oid ?? seen.headRefOid
       return [{ ...said(review), verdict: 'changes_requested', headSha, body: review.body, comments, observedAt: at(review) }]

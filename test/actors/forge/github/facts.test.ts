@@ -244,6 +244,23 @@ describe('reviews', () => {
     ])
   })
 
+  test('what a reviewer has asked for before stands beside what the newest review asks for, until its thread is resolved', async () => {
+    const { twin } = world
+    const { number, pull, file } = await opened()
+    const at = (body: string) => [{ path: file, line: 1, body }]
+    await twin.as('kim').requestChanges(pull, 'Not so.', at('Rename it.'))
+    await twin.as('ada').reviewComment(pull, { path: file, line: 1, body: 'A thought.' })
+    await twin.as('kim').requestChanges(pull, 'And one more.', at('Test it.'))
+    const told = async () => (await world.facts(number)).reviews.map(({ body, comments }) => [body, ...comments.map((one) => one.body)])
+    expect(await told()).toEqual([['And one more.', 'Rename it.', 'Test it.']])
+    const { reviews } = await world.facts(number)
+    expect(reviews[0]!.comments[0]).toEqual({ path: file, line: 1, body: 'Rename it.', id: expect.any(String) as string })
+    twin.as('kim').resolve(pull.threads[0]!)
+    expect(await told()).toEqual([['And one more.', 'Test it.']])
+    await twin.as('kim').requestChanges(pull, 'That is all.')
+    expect(await told()).toEqual([['That is all.', 'Test it.']])
+  })
+
   test('an approval of an earlier head is told with that head', async () => {
     const { twin } = world
     const { number, head, pull, more } = await opened()

@@ -174,6 +174,10 @@ describe('what is there already', () => {
 })
 
 describe('objections', () => {
+  /** What a run that begins now is given to answer. */
+  const points = async (number: number): Promise<string[]> =>
+    (await world.facts(number)).reviews.flatMap(({ comments }) => comments.map(({ id }) => id!))
+
   test('each point is answered and resolved once, and whoever objected is asked to look again, whatever answer is lost', async () => {
     const { forge, twin, repository, commit, input } = world
     const { more, file } = fresh()
@@ -191,10 +195,11 @@ describe('objections', () => {
       twin.faults.add({ match: ({ body }) => mutation.test(body) && /mutation/.test(body), status: 502, when: 'after' }),
     )
     remove.push(twin.faults.add({ match: ({ route }) => route.endsWith('requested_reviewers'), status: 502, when: 'after' }))
-    const { failed } = await repeated(() => forge.publish(input(second, { ...more, expected: head })))
+    const next = input(second, { ...more, expected: head, points: await points(pull.number) })
+    const { failed } = await repeated(() => forge.publish(next))
     for (const each of remove) each()
     expect(failed).toEqual(['github-failed', 'github-failed', 'github-failed'])
-    await forge.publish(input(second, { ...more, expected: head }))
+    await forge.publish(next)
     const theirs = pull.threads.filter((thread) => thread !== mine)
     for (const thread of theirs) {
       expect(thread.comments.slice(1).map(({ user, body }) => [user.login, body.split('\n')[0]])).toEqual([
@@ -207,6 +212,27 @@ describe('objections', () => {
     expect(repository.pulls.get(pull.number)!.requested.map(({ login }) => login)).toEqual(['kim'])
   })
 
+  test('what the run was not given is neither answered nor resolved, whatever its agent says of it', async () => {
+    const { forge, twin, repository, commit, input } = world
+    const { more, file } = fresh()
+    const head = await commit(file, 'one\ntwo\n')
+    await forge.publish(input(head, more))
+    const pull = on(more.branch)[0]!
+    await twin.as('kim').requestChanges(pull, 'One thing.', [{ path: file, line: 1, body: 'Rename it.' }])
+    const given = await points(pull.number)
+    await twin.as('kim').requestChanges(pull, 'And another.', [{ path: file, line: 2, body: 'Test it.' }])
+    const all = await points(pull.number)
+    await new Promise((resolve) => setTimeout(resolve, 1_100))
+    const second = await commit(file, 'three\ntwo\n', head)
+    const answers = all.map((id) => ({ id, body: 'Done.' }))
+    await forge.publish(input(second, { ...more, expected: head, points: given, answers }))
+    expect(pull.threads.map(({ comments, resolvedBy }) => [comments[0]!.body, comments.length, resolvedBy?.login])).toEqual([
+      ['Rename it.', 2, 'box[bot]'],
+      ['Test it.', 1, undefined],
+    ])
+    expect(repository.pulls.get(pull.number)!.requested.map(({ login }) => login)).toEqual(['kim'])
+  })
+
   test('that GitHub does not let us answer keep nothing from being published', async () => {
     const { forge, twin, commit, input, logged } = world
     const { more, file } = fresh()
@@ -216,7 +242,8 @@ describe('objections', () => {
     await new Promise((resolve) => setTimeout(resolve, 1_100))
     const second = await commit(file, 'two\n', head)
     const remove = twin.faults.add({ match: ({ body }) => body.includes('addPullRequestReviewThreadReply'), times: Infinity, status: 403 })
-    expect(await forge.publish(input(second, { ...more, expected: head }))).toMatchObject({ headSha: second })
+    const next = input(second, { ...more, expected: head, points: await points(on(more.branch)[0]!.number) })
+    expect(await forge.publish(next)).toMatchObject({ headSha: second })
     remove()
     expect(logged.join()).toContain('GitHub forbids the answer in a review thread')
   })
@@ -230,7 +257,7 @@ describe('objections', () => {
     const second = await commit(file, 'two\n', head)
     await new Promise((resolve) => setTimeout(resolve, 2_100))
     await twin.as('kim').requestChanges(pull, 'Wait.', [{ path: file, line: 1, body: 'Why?' }])
-    await forge.publish(input(second, { ...more, expected: head }))
+    await forge.publish(input(second, { ...more, expected: head, points: await points(pull.number) }))
     expect([pull.threads[0]!.comments.length, pull.threads[0]!.resolvedBy, pull.requested]).toEqual([1, undefined, []])
   })
 })
