@@ -103,7 +103,8 @@ export function createLoader(repositories: Pick<GithubRepositories, 'client' | '
           ...rest,
           pick: 'check_runs',
         }),
-        pages('GET /repos/{owner}/{repo}/commits/{ref}/status', target, commitStatusSchema, { ...rest, pick: 'statuses' }),
+        // All of them, the newest first: what they come to is told without who has set them.
+        pages('GET /repos/{owner}/{repo}/commits/{ref}/statuses', target, commitStatusSchema, rest),
       ])
       return [...runs.map(toCheckRun), ...statuses.map(toStatus)]
     },

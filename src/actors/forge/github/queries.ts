@@ -33,6 +33,7 @@ const statusContext = z.object({
   targetUrl: z.string().nullable(),
   description: z.string().nullable(),
   createdAt: time,
+  creator: z.object({ __typename: z.string() }).nullable(),
 })
 const contexts = z.object({ pageInfo, nodes: z.array(z.discriminatedUnion('__typename', [checkRun, statusContext])) })
 const commit = z.object({ oid: z.string(), statusCheckRollup: z.object({ contexts }).nullable() })
@@ -107,7 +108,7 @@ const contextFields = `
       databaseId name status conclusion startedAt completedAt detailsUrl url title summary text externalId
       checkSuite { databaseId app { slug databaseId } workflowRun { databaseId event workflow { databaseId } } }
     }
-    ... on StatusContext { context state targetUrl description createdAt }
+    ... on StatusContext { context state targetUrl description createdAt creator { __typename } }
   }`
 const reviewFields = `
   id state body submittedAt updatedAt
