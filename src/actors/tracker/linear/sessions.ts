@@ -41,7 +41,7 @@ export interface Sessions {
   /** Says something in its turn. */
   say: (session: Pick<SessionRow, 'id' | 'workspace'>, saying: Saying, priority: Priority) => Promise<void>
   /** Says something at once, whatever waits. */
-  sayFirst: (session: Pick<SessionRow, 'id' | 'workspace'>, saying: Saying) => Promise<void>
+  sayFirst: (session: Pick<SessionRow, 'id' | 'workspace'>, saying: Saying, signal?: AbortSignal) => Promise<void>
   /** Says something that may be left out: only while the session is at work. */
   mention: (session: Pick<SessionRow, 'id' | 'workspace'>, saying: Saying) => Promise<void>
   /** Says the last word in a session that is being stopped: once, whoever says it, and not where a person has gone on since. */
@@ -97,7 +97,7 @@ export function createSessions({ rows, calls }: { rows: SessionRows; calls: Line
 
   return {
     say: (session, saying, priority) => inTurn(session.id, () => post(session, saying, priority)),
-    sayFirst: (session, saying) => post(session, saying, 'human'),
+    sayFirst: (session, saying, signal) => post(session, saying, 'human', signal),
     mention: (session, saying) =>
       inTurn(session.id, async () => {
         const row = rows.byId(session.id)

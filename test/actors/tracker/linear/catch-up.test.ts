@@ -52,6 +52,42 @@ describe('catching up', () => {
     expect(looks()).toBe(after)
   })
 
+  test('greets all that are opened at once in time, however many', async () => {
+    const clock = createVirtualClock()
+    const { bench, ann } = await begin()
+    const tracker = bench.reopen({}, { webhooks: false, now: clock.now, after: clock.after })
+    tracker.start()
+    const sessions = Array.from({ length: 50 }, (_, index) => ann.delegate(ann.createIssue(`Issue ${index}`)))
+    bench.twin.latency = 400
+    await clock.advance(4_000)
+    await expect.poll(() => sessions.filter(({ respondedWithin }) => respondedWithin === undefined).length, { timeout: 30_000 }).toBe(0)
+    expect(sessions.filter(({ unresponsive }) => unresponsive)).toEqual([])
+    expect(new Set(sessions.map((session) => saidIn(bench.workspace, session).length))).toEqual(new Set([1]))
+    await tracker.stop()
+  })
+
+  test('greets a new session while what is reported, and what was to be said in another one, is not answered', async () => {
+    const clock = createVirtualClock()
+    const { bench, ann } = await begin()
+    const issues = Array.from({ length: 6 }, (_, index) => ann.createIssue(`Issue ${index}`))
+    for (const issue of issues) ann.delegate(issue)
+    await catchUp(bench)
+    const tracker = bench.reopen({}, { webhooks: false, now: clock.now, after: clock.after })
+    const isBusy = ({ variables }: { variables: Record<string, unknown> }) => JSON.stringify(variables).includes('Busy')
+    bench.twin.faults.add({ match: isBusy, status: 'timeout', times: Infinity })
+    const report = { project: 'app', kind: 'comment', phase: 'implementing', text: 'Busy' } as const
+    void Promise.allSettled(issues.map(({ id, identifier }) => tracker.report({ ...report, issue: id, key: identifier }, `busy:${id}`)))
+    await expect.poll(() => bench.twin.requests.filter(isBusy).length).toBe(6)
+    tracker.start()
+    bench.twin.faults.add({ match: ({ fields }) => fields.includes('agentActivityCreate'), status: 'timeout' })
+    ann.delegate(ann.createIssue('One'))
+    await clock.advance(4_000)
+    await expect.poll(() => bench.twin.faults.pending).toBe(1)
+    const session = ann.delegate(ann.createIssue('Two'))
+    await clock.advance(4_000)
+    await expect.poll(() => saidIn(bench.workspace, session), { timeout: 5_000 }).toHaveLength(1)
+  })
+
   test('finds what was taken back, given again and removed', async () => {
     const { bench, ann } = await begin()
     const [one, two] = ['One', 'Two'].map((title) => ann.createIssue({ title, delegate: true }))

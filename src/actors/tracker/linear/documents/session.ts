@@ -47,22 +47,20 @@ export const listSessions = operation(
   z.object({ agentSessions: page(session) }),
 )
 
-/** Those that may have to be greeted: the ones that were opened last. */
+const newSession = session
+  .pick({ id: true, status: true, createdAt: true, appUser: true, creator: true })
+  .extend({ issue: z.object({ id: z.string() }).nullish() })
+export type ListedNewSession = z.infer<typeof newSession>
+
+/** Those that may have to be greeted: the ones that were opened last come first. */
 export const listNewSessions = operation(
-  `query SignalboxNewSessions {
-    agentSessions(first: 20, orderBy: createdAt) {
+  `query SignalboxNewSessions($first: Int!, $after: String) {
+    agentSessions(first: $first, after: $after, orderBy: createdAt) {
       nodes { id status createdAt appUser { id } creator { id name displayName email } issue { id } }
+      pageInfo { hasNextPage endCursor }
     }
   }`,
-  z.object({
-    agentSessions: z.object({
-      nodes: z.array(
-        session
-          .pick({ id: true, status: true, createdAt: true, appUser: true, creator: true })
-          .extend({ issue: z.object({ id: z.string() }).nullish() }),
-      ),
-    }),
-  }),
+  z.object({ agentSessions: page(newSession) }),
 )
 
 /** All of one issue's. */
