@@ -12,7 +12,7 @@ import { oldestFirst, type Page } from './documents/operation.ts'
 import { listPrompts, listSessions, type ListedSession } from './documents/session.ts'
 import { isRefusal } from './doubted.ts'
 import type { Farewell } from './farewell.ts'
-import { messageOf } from './inlet.ts'
+import { messageOf, saidAt } from './inlet.ts'
 import { newsOf } from './inlet-issues.ts'
 import { toActor, type SessionReader } from './inlet-sessions.ts'
 import { isClosed } from './issue-facts.ts'
@@ -151,14 +151,16 @@ export function createLinearCatchUp(options: {
   async function comments(workspace: WorkspaceRow, signal: AbortSignal): Promise<Notice[]> {
     const { id } = workspace
     const from = since(id, 'comments') ?? now() - firstLook
-    const filter = { createdAt: { gte: iso(from) }, issue: { delegate: { id: { eq: workspace.app_user } } } }
+    const filter = { updatedAt: { gte: iso(from) }, issue: { delegate: { id: { eq: workspace.app_user } } } }
     const found = await calls.pages(id, listComments, { filter }, { priority: 'polling', signal }, (answer) => answer.comments)
-    return oldestFirst(found).flatMap((comment) => {
+    // What was changed in something else was heard before.
+    const said = found.map((comment) => ({ ...comment, createdAt: saidAt(comment) })).filter(({ createdAt }) => createdAt >= from)
+    return oldestFirst(said).flatMap((comment) => {
       const row = comment.issue == null ? undefined : rows.byId(comment.issue.id)
       const project = projects.find((one) => one.id === row?.project)
       if (row === undefined || project === undefined) return []
-      const said = { id: comment.id, body: comment.body, issue: row.id, at: comment.createdAt, author: comment.user ?? null }
-      const message = messageOf(workspace, said, (author) => isTrusted(project, toActor(author)), 'poll')
+      const words = { id: comment.id, body: comment.body, issue: row.id, at: comment.createdAt, author: comment.user ?? null }
+      const message = messageOf(workspace, words, (author) => isTrusted(project, toActor(author)), 'poll')
       return message === null ? [] : [message]
     })
   }

@@ -28,6 +28,10 @@ export interface SaidComment {
   author: Person | null
 }
 
+/** When a comment was given the text that it has. */
+export const saidAt = ({ createdAt, editedAt }: { createdAt: number; editedAt?: number | null | undefined }): number =>
+  Math.max(createdAt, editedAt ?? 0)
+
 /** A comment that speaks to us, as a message to the issue's actor; null for any other. */
 export function messageOf(
   { app_name: name, app_user: us }: WorkspaceRow,
@@ -85,15 +89,19 @@ export function createInlet(options: {
     return sessionReader.spoken(workspace, sessionRows.byId(id)!, prompt, 'webhook', signal)
   }
 
-  function readComment(workspace: WorkspaceRow, { action, data }: CommentEvent): Notice[] {
+  function readComment(workspace: WorkspaceRow, { action, data, updatedFrom }: CommentEvent): Notice[] {
     const issue = issueOf(data)
     const row = issue === null ? undefined : rows.byId(issue)
-    if (action !== 'create' || row === undefined || row.removed_at !== null) return []
+    // Edited, it may be for us now; what has been heard is known by its key.
+    const isSaid = action === 'create' || (action === 'update' && updatedFrom != null && 'body' in updatedFrom)
+    if (!isSaid || row === undefined || row.removed_at !== null) return []
     const author = data.user ?? (data.userId == null ? null : { id: data.userId })
     const project = projects.find(({ id }) => id === row.project)
     const mayPrompt = (person: Person | null): boolean => project !== undefined && isTrusted(project, toActor(person))
-    const { id, body, createdAt: at } = data
-    const message = messageOf(workspace, { id, body, issue: row.id, at, author }, mayPrompt, 'webhook')
+    const { id, body } = data
+    // Our own, whoever edits it.
+    if (id === row.status_comment) return []
+    const message = messageOf(workspace, { id, body, issue: row.id, at: saidAt(data), author }, mayPrompt, 'webhook')
     return message === null ? [] : [message]
   }
 

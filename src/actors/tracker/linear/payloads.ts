@@ -25,11 +25,13 @@ const commentEvent = envelope.extend({
     id: z.string(),
     body: z.string(),
     createdAt: time,
+    editedAt: time.nullish(),
     issueId: z.string().nullish(),
     issue: z.object({ id: z.string() }).nullish(),
     userId: z.string().nullish(),
     user: person.nullish(),
   }),
+  updatedFrom: z.record(z.string(), z.unknown()).nullish(),
 })
 export type CommentEvent = z.infer<typeof commentEvent>
 

@@ -133,6 +133,21 @@ describe('catching up', () => {
     expect(saidIn(bench.workspace, session)).toEqual(said)
   })
 
+  test('finds a comment that was edited so that it addresses us, however old it is', async () => {
+    const clock = createVirtualClock()
+    const { bench, ann } = await begin({ clock })
+    const issue = ann.createIssue({ title: 'An issue', delegate: true })
+    const comment = ann.comment(issue, 'and test it')
+    const other = ann.comment(issue, 'signalbox: hm')
+    await catchUp(bench)
+    await clock.advance(60 * 60_000)
+    await catchUp(bench)
+    ann.editComment(comment, 'signalbox: and test it')
+    ann.react(other, 'eyes')
+    const heard = factsOf(await catchUp(bench), 'tracker.prompted')
+    expect(heard).toMatchObject([{ event: { text: 'and test it', observedAt: clock.now() }, key: `linear:comment:${comment.id}` }])
+  })
+
   test('finds sessions that nobody has told of, and answers in them', async () => {
     const { bench, ann } = await begin()
     const issue = ann.createIssue('A thought')

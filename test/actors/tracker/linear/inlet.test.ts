@@ -212,8 +212,31 @@ describe('a comment', () => {
     ])
     await bench.tracker.comment(issue.id, 'signalbox: told by an operator')
     expect(typesOf(await bench.told())).not.toContain('tracker.prompted')
-    ann.editComment(addressed, 'Hey signalbox, use the new parser')
-    expect(typesOf(await bench.told())).toEqual([])
+  })
+
+  test('that is edited so that it addresses us is heard then, and what has been heard is not heard again', async () => {
+    const { bench, ann, issue } = await begin()
+    const comment = ann.comment(issue, 'and test it')
+    expect(factsOf(await bench.told(), 'tracker.prompted')).toEqual([])
+    ann.react(comment, 'eyes')
+    ann.editComment(comment, 'signalbox: and test it')
+    const [heard] = factsOf(await bench.told(), 'tracker.prompted')
+    expect(heard).toMatchObject({ event: { text: 'and test it', author: 'Alice' }, key: `linear:comment:${comment.id}` })
+    expect(heard!.event.observedAt).toBe(Date.parse(comment.editedAt!))
+    ann.editComment(comment, 'signalbox: and test it well')
+    expect(factsOf(await bench.told(), 'tracker.prompted').map(({ key }) => key)).toEqual([heard!.key])
+  })
+
+  test('that is changed in something else than its text is not heard for that', async () => {
+    const { bench, ann, issue } = await begin()
+    const comment = ann.comment(issue, 'signalbox: and test it')
+    await bench.deliveries()
+    ann.editComment(comment, 'signalbox: and test')
+    const edited = (await bench.deliveries()).find(({ event }) => event === 'Comment')!
+    const body = JSON.parse(edited.body) as Record<string, unknown>
+    const resolved = { ...edited, body: JSON.stringify({ ...body, updatedFrom: { resolvedAt: null } }) }
+    expect(typesOf(await bench.tracker.inlet.read(edited))).toEqual(['tracker.prompted'])
+    expect(await bench.tracker.inlet.read(resolved)).toEqual([])
   })
 
   test('in a thread belongs to the issue of the thread, also where only that is named (edge 8)', async () => {

@@ -7,6 +7,8 @@ const comment = z.object({
   id: z.string(),
   body: z.string(),
   createdAt: time,
+  /** When its text was changed last. */
+  editedAt: time.nullish(),
   /** Written by Linear itself, to open the thread of a session. */
   isArtificialAgentSessionRoot: z.boolean(),
   user: user.nullish(),
@@ -15,7 +17,7 @@ const comment = z.object({
 })
 export type LinearComment = z.infer<typeof comment>
 
-const fields = 'id body createdAt isArtificialAgentSessionRoot user { id name displayName email } parent { id } issue { id }'
+const fields = 'id body createdAt editedAt isArtificialAgentSessionRoot user { id name displayName email } parent { id } issue { id }'
 
 export const listComments = operation(
   `query SignalboxComments($filter: CommentFilter!, $after: String) {
