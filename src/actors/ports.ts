@@ -232,18 +232,11 @@ export type Notice =
   /** Something about the issue has changed: forge or tracker is to be asked how it is. */
   | { kind: 'look'; issue: string; at: 'forge' | 'tracker' }
 
-/**
- * Begins the name of a lane whose deliveries a person waits for, and whose reading asks nobody: it is read at once, however many others
- * are being read.
- */
-export const ahead = 'ahead: '
-
 /** The side of a forge or tracker that speaks by itself; the embedded ones write facts instead. */
 export interface Inlet {
   /**
-   * Where a delivery has its turn. Those of one lane are read one after the other; see also `ahead`. Of one lane and one topic, when
-   * several came before any of them is read, the last says all that the others would. `payload` is the body, parsed. Contract: pure;
-   * never throws.
+   * Where a delivery has its turn. Those of one lane are read one after the other. Of one lane and one topic, when several came before
+   * any of them is read, the last says all that the others would. `payload` is the body, parsed. Contract: pure; never throws.
    */
   turnOf: (delivery: { id: string; event: string }, payload: unknown) => { lane: string; topic: string | null }
   /**

@@ -1,10 +1,8 @@
 // Owns the deliveries of one provider that are in memory: those of a lane one after the other, lanes beside each other.
 //
-// Invariants: a lane keeps its order also when something in it has to be tried again; a lane that waits holds up no other, and one that
-// is `ahead` waits for no other; what is not in memory is in the database, and comes when there is room; one turn of the event loop takes
-// a few of them, so that acknowledging goes on.
+// Invariants: a lane keeps its order also when something in it has to be tried again; a lane that waits holds up no other; what is not
+// in memory is in the database, and comes when there is room; one turn of the event loop takes a few of them, so that acknowledging goes on.
 
-import { ahead } from '../actors/ports.ts'
 import type { Clock } from '../actors/system/index.ts'
 import { pauseBefore } from '../machines/backoff.ts'
 import type { StoredDelivery } from '../persistence/deliveries.ts'
@@ -33,7 +31,6 @@ const mostTogether = 100
 const retry = { pause: 1_000, longest: 5 * 60_000 }
 
 interface Lane {
-  isAhead: boolean
   deliveries: StoredDelivery[]
   state: 'ready' | 'running' | 'waiting'
   cancel: () => void
@@ -68,10 +65,10 @@ export function createLanes({
     const page = next(loaded, limit)
     for (const delivery of page) {
       const { lane: name } = delivery
-      const lane = lanes.get(name) ?? { isAhead: name.startsWith(ahead), deliveries: [], state: 'ready', cancel: () => {} }
+      const lane = lanes.get(name) ?? { deliveries: [], state: 'ready', cancel: () => {} }
       if (!lanes.has(name)) {
         lanes.set(name, lane)
-        getReady(lane)
+        ready.push(lane)
       }
       lane.deliveries.push(delivery)
     }
@@ -79,12 +76,6 @@ export function createLanes({
     held += page.length
     loaded = page.at(-1)!.seq
     if (page.length === limit) wake()
-  }
-
-  function getReady(lane: Lane): void {
-    lane.state = 'ready'
-    if (lane.isAhead) ready.unshift(lane)
-    else ready.push(lane)
   }
 
   /** Whatever comes in one turn of the event loop is looked for once. */
@@ -100,7 +91,7 @@ export function createLanes({
   function work(): void {
     if (stopped) return
     load()
-    while (ready.length > 0 && (ready[0]!.isAhead || running.size < width())) {
+    while (running.size < width() && ready.length > 0) {
       const done: Promise<void> = serve(ready.shift()!).finally(() => {
         running.delete(done)
         work()
@@ -124,14 +115,16 @@ export function createLanes({
       lane.state = 'waiting'
       lane.cancel = clock.after(Math.max(postponement.retryAfter, pauseBefore(retry, first.attempts)), () => goOn(lane))
     } else if (lane.deliveries.length > 0) {
-      getReady(lane)
+      lane.state = 'ready'
+      ready.push(lane)
     } else {
       lanes.delete(batch[0]!.lane)
     }
   }
 
   function goOn(lane: Lane): void {
-    getReady(lane)
+    lane.state = 'ready'
+    ready.push(lane)
     work()
   }
 

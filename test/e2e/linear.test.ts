@@ -99,27 +99,6 @@ test('to stop is to stop at once, and a prompt goes on; an issue that is taken b
   })
 })
 
-test('to stop is to stop at once also while Linear answers nothing, and is confirmed there when it does', async () => {
-  const { world, twin } = await connected()
-  const acme = twin.workspace()
-  const alice = acme.as('alice')
-  world.setScript('ENG-1', 'sleep 60')
-  const issue = alice.createIssue({ title: 'Take long', delegate: true })
-  await world.untilIssue('ENG-1', ({ run }) => run?.phase === 'working')
-  const heal = twin.faults.add({ match: ({ path }) => path === '/graphql', status: 503, times: Infinity })
-  const asked = twin.requests.length
-  alice.editDescription(issue, 'Take longer.')
-  await until(() => twin.requests.length > asked, { what: 'Linear to be asked of the change', saw: world.log })
-  const session = acme.sessions(issue)[0]!
-  alice.stop(session)
-  await world.untilIssue('ENG-1', ({ authority, run }) => authority === 'stopped' && run === null)
-  await until(() => world.processesLeft().every((line) => !line.includes('sleep 60')), { what: 'the agent to be gone' })
-  expect(session.status).toBe('stopping')
-  heal()
-  await until(() => session.status === 'complete', { what: 'the stop to be confirmed', saw: world.log })
-  expect(acme.activities(session).filter(({ content }) => content.type === 'response')).toHaveLength(1)
-})
-
 test('that an operator has stopped it is said in its session, which is over until a retry', async () => {
   const { world, twin } = await connected()
   const acme = twin.workspace()

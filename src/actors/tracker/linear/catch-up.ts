@@ -20,7 +20,6 @@ import type { IssueRows } from './issue-rows.ts'
 import type { Issues } from './issues.ts'
 import { isTrusted } from './routing.ts'
 import type { SessionRows } from './session-rows.ts'
-import type { Stops } from './stops.ts'
 import type { WorkspaceRow, Workspaces } from './workspaces.ts'
 
 /** What is told twice by this is told once by its key. */
@@ -37,7 +36,6 @@ export function createLinearCatchUp(options: {
   issues: Issues
   sessionRows: SessionRows
   sessionReader: SessionReader
-  stops: Stops
   farewell: Farewell
   access: Access
   workspaces: Workspaces
@@ -47,7 +45,7 @@ export function createLinearCatchUp(options: {
   now: () => number
   log: (message: string) => void
 }): Inlet['catchUp'] {
-  const { rows, issues, sessionRows, sessionReader, stops, farewell, access, workspaces, calls, projects, isTerminal, now, log } = options
+  const { rows, issues, sessionRows, sessionReader, farewell, access, workspaces, calls, projects, isTerminal, now, log } = options
 
   const since = (workspace: string, name: string): number | null => {
     const at = rows.cursor(workspace, name)
@@ -88,8 +86,7 @@ export function createLinearCatchUp(options: {
         return null
       })
       if (sight === null) continue
-      if (sight.kind === 'gone') notices.push(...newsOf(sight, 'poll', null))
-      if (sight.kind === 'here') notices.push(...stops.after(id, newsOf(sight, 'poll', null), sight.facts.observedAt))
+      if (sight.kind === 'here' || sight.kind === 'gone') notices.push(...newsOf(sight, 'poll', null))
     }
     return notices
   }

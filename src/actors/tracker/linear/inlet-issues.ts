@@ -5,7 +5,6 @@ import type { Notice } from '../../ports.ts'
 import type { IssueRows } from './issue-rows.ts'
 import type { Issues, Sight } from './issues.ts'
 import type { IssueEvent } from './payloads.ts'
-import type { Stops } from './stops.ts'
 import type { WorkspaceRow } from './workspaces.ts'
 
 export type Source = FactEvent['source']
@@ -56,12 +55,10 @@ export function newsOf(sight: Sight, source: Source, actor: string | null): Noti
 export function createIssueReader({
   rows,
   issues,
-  stops,
   log,
 }: {
   rows: IssueRows
   issues: Issues
-  stops: Stops
   log: (message: string, issue?: string) => void
 }) {
   /** Those of whose facts this issue is a part. */
@@ -95,8 +92,8 @@ export function createIssueReader({
     if (sight.kind !== 'here') return [...newsOf(sight, source, author), ...others]
     // What we have done ourselves begins nothing: whoever asked for it here has told the actor.
     if (isSelf) return [whole(sight, 'tracker.updated', source, author), ...others]
-    const news = isHandover && sight.facts.delegated ? [whole(sight, 'tracker.delegated', source, author)] : newsOf(sight, source, author)
-    return [...stops.after(workspace, news, createdAt), ...others]
+    if (isHandover && sight.facts.delegated) return [whole(sight, 'tracker.delegated', source, author), ...others]
+    return [...newsOf(sight, source, author), ...others]
   }
 }
 

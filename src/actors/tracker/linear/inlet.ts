@@ -17,7 +17,6 @@ import { issueOf, readEvent, turnOf, typeOf, type CommentEvent, type Person, typ
 import { isTrusted } from './routing.ts'
 import type { SessionRows } from './session-rows.ts'
 import type { Sessions } from './sessions.ts'
-import type { Stops } from './stops.ts'
 import type { WorkspaceRow, Workspaces } from './workspaces.ts'
 
 export interface SaidComment {
@@ -51,7 +50,6 @@ export function createInlet(options: {
   sessionRows: SessionRows
   sessions: Sessions
   sessionReader: SessionReader
-  stops: Stops
   farewell: Farewell
   greeting: Greeting
   access: Access

@@ -62,7 +62,6 @@ export function createIssueRows({ database, now }: { database: SqliteDatabase; n
     `INSERT INTO linear_cursor (workspace, name, at) VALUES (?, ?, ?)
      ON CONFLICT (workspace, name) DO UPDATE SET at = max(at, excluded.at)`,
   )
-  const pruneStops = database.prepare<[number]>("DELETE FROM linear_cursor WHERE name GLOB 'stop of *' AND at < ?")
   const requested = database.prepare<[string], { at: number }>('SELECT at FROM linear_request WHERE key = ?')
   const remember = database.prepare<[string, number]>('INSERT OR IGNORE INTO linear_request (key, at) VALUES (?, ?)')
   const prune = database.prepare<[number]>('DELETE FROM linear_request WHERE at < ?')
@@ -103,11 +102,8 @@ export function createIssueRows({ database, now }: { database: SqliteDatabase; n
     speakersOf: (other: string) => speakers.all(other).map(({ issue }) => issue),
     cursor: (workspace: string, name: string) => cursor.get(workspace, name)?.at ?? null,
     setCursor: (workspace: string, name: string, at: number) => void setCursor.run(workspace, name, at),
-    /** When a person has last stopped work on it, known or not, by Linear's clock. It stands beside the cursors: a time that only grows. */
-    stoppedAt: (workspace: string, issue: string) => cursor.get(workspace, `stop of ${issue}`)?.at ?? null,
-    setStopped: (workspace: string, issue: string, at: number) => void setCursor.run(workspace, `stop of ${issue}`, at),
     wasRequested: (key: string) => requested.get(key) !== undefined,
     rememberRequest: (key: string) => void remember.run(key, now()),
-    pruneRequests: (before: number) => prune.run(before).changes + pruneStops.run(before).changes,
+    pruneRequests: (before: number) => prune.run(before).changes,
   }
 }

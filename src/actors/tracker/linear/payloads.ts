@@ -2,7 +2,7 @@
 
 import { z } from 'zod'
 import { ProtocolError } from '../../../errors.ts'
-import { ahead, type Delivery, type Inlet } from '../../ports.ts'
+import type { Delivery, Inlet } from '../../ports.ts'
 import { time } from './documents/operation.ts'
 
 const person = z.object({ id: z.string(), name: z.string().nullish(), email: z.string().nullish() })
@@ -106,20 +106,16 @@ const about = z.object({ id: z.string(), issueId: z.string().nullish(), issue: z
 const subject = z.object({
   organizationId: z.string().optional(),
   agentSession: about.optional(),
-  agentActivity: z.object({ signal: z.string().nullish() }).nullish().catch(null),
   data: about.optional(),
   type: z.string().optional(),
 })
 
-/** What a delivery is about, by which deliveries are kept in order. A stop waits for none of before: its time says what it is about. */
+/** What a delivery is about, by which deliveries are kept in order. */
 function subjectOf(payload: unknown): string | null {
   const event = subject.safeParse(payload).data
   if (event === undefined) return null
-  const { agentSession, agentActivity, data, type, organizationId } = event
-  if (agentSession !== undefined) {
-    const issue = issueOf(agentSession) ?? agentSession.id
-    return agentActivity?.signal === 'stop' ? `${ahead}${issue}` : issue
-  }
+  const { agentSession, data, type, organizationId } = event
+  if (agentSession !== undefined) return issueOf(agentSession) ?? agentSession.id
   if (data !== undefined) return (type === 'Issue' ? data.id : issueOf(data)) ?? data.id
   return organizationId ?? null
 }

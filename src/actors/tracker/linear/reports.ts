@@ -71,12 +71,8 @@ export function createReports(options: {
     const isHalt = report.kind === 'halt'
     const isEnd = isHalt || (report.kind === 'state' && (stage === 'done' || stage === 'failed'))
     for (const [index, session] of (isEnd ? open : open.slice(0, 1)).entries()) {
-      // Whoever stops it in a session is answered there.
+      // Whoever stops it in a session has been answered there.
       if ((index > 0 || isHalt) && (session.state === 'complete' || session.state === 'error')) continue
-      if (isHalt && session.state === 'stopping') {
-        await sessions.confirmStop(session, { content: { type: 'response', body: report.text } }, 'report')
-        continue
-      }
       const saying = sayingOf(report, stage, uuidOf('report', id, session.id), row.key)
       if (saying !== null) await sessions.say(session, saying, report.kind === 'question' ? 'human' : 'report')
       const plan = report.kind === 'comment' || isHalt ? undefined : planOf(report.phase, session.plan)

@@ -32,7 +32,6 @@ export function createSessionRows({ database, now }: { database: SqliteDatabase;
   const ofIssue = database.prepare<[string], SessionRow>(
     `SELECT * FROM linear_session WHERE issue = ? AND state <> 'gone' ORDER BY prompted_at DESC, id`,
   )
-  const stopping = database.prepare<[], SessionRow>("SELECT * FROM linear_session WHERE state = 'stopping' ORDER BY prompted_at")
   const quiet = database.prepare<[number], SessionRow>(
     `SELECT * FROM linear_session WHERE last_activity_at <= ? AND state IN ('pending', 'active', 'stale')
      AND EXISTS (SELECT 1 FROM linear_issue WHERE linear_issue.id = issue AND delegated = 1 AND trusted = 1 AND removed_at IS NULL)
@@ -63,8 +62,6 @@ export function createSessionRows({ database, now }: { database: SqliteDatabase;
     byId: (id: string) => byId.get(id),
     /** The one in which a person spoke last comes first. */
     ofIssue: (issue: string) => ofIssue.all(issue),
-    /** Those in which a person has asked to stop and was not answered. */
-    stopping: () => stopping.all(),
     /** Those that would go stale, in which nothing was said since `time`. */
     quietSince: (time: number) => quiet.all(time),
     /** Adds what is told first of it; what is known stays. */

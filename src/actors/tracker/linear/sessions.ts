@@ -7,7 +7,6 @@ import type { LinearCalls } from './client.ts'
 import { createOnce } from './create-once.ts'
 import { doubted, isRefusal } from './doubted.ts'
 import { makeActivity, updateSession } from './documents/session.ts'
-import { uuidOf } from './ids.ts'
 import type { SessionRow, SessionRows, SessionState } from './session-rows.ts'
 
 /** An activity's content as Linear documents it. */
@@ -44,13 +43,6 @@ export interface Sessions {
   sayFirst: (session: Pick<SessionRow, 'id' | 'workspace'>, saying: Saying, signal?: AbortSignal) => Promise<void>
   /** Says something that may be left out: only while the session is at work. */
   mention: (session: Pick<SessionRow, 'id' | 'workspace'>, saying: Saying) => Promise<void>
-  /** Says the last word in a session that is being stopped: once, whoever says it, and not where a person has gone on since. */
-  confirmStop: (
-    session: Pick<SessionRow, 'id' | 'workspace'>,
-    saying: Omit<Saying, 'id'>,
-    priority: Priority,
-    signal?: AbortSignal,
-  ) => Promise<void>
   /** Writes the plan and our addresses, where they have changed. */
   show: (session: SessionRow, shown: { plan?: PlanStep[]; urls: ExternalUrl[] }, priority: Priority) => Promise<void>
 }
@@ -75,7 +67,6 @@ export function createSessions({ rows, calls }: { rows: SessionRows; calls: Line
     { id: session, workspace }: Pick<SessionRow, 'id' | 'workspace'>,
     { id, content, ephemeral = false, options, authorizeAt }: Saying,
     priority: Priority,
-    ending?: AbortSignal,
   ): Promise<void> {
     const signal =
       authorizeAt !== undefined
@@ -86,7 +77,7 @@ export function createSessions({ rows, calls }: { rows: SessionRows; calls: Line
     const input = { id, agentSessionId: session, content: shortened(content), ephemeral, ...signal }
     try {
       // Nothing is said in it ever again once it is gone.
-      await doubted('linear-not-found', () => createOnce(calls, workspace, makeActivity, input, { priority, signal: ending }))
+      await doubted('linear-not-found', () => createOnce(calls, workspace, makeActivity, input, { priority }))
     } catch (error) {
       if (isRefusal(error, 'linear-not-found')) rows.setState(session, 'gone')
       throw error
@@ -102,12 +93,6 @@ export function createSessions({ rows, calls }: { rows: SessionRows; calls: Line
       inTurn(session.id, async () => {
         const row = rows.byId(session.id)
         if (row !== undefined && isAtWork(row)) await post(session, saying, 'polling')
-      }),
-    confirmStop: (session, saying, priority, signal) =>
-      inTurn(session.id, async () => {
-        const row = rows.byId(session.id)
-        if (row?.state === 'stopping')
-          await post(session, { id: uuidOf('stop', row.id, String(row.prompted_at)), ...saying }, priority, signal)
       }),
     show: (session, { plan, urls }, priority) =>
       inTurn(session.id, async () => {

@@ -1,8 +1,7 @@
 // What happens in a session, from its beginning to its end, as people at Linear see it.
 
 import { describe, expect, test } from 'vitest'
-import type { Notice, TrackerReport } from '../../../../src/actors/ports.ts'
-import { createVirtualClock } from '../../../twins/clock.ts'
+import type { TrackerReport } from '../../../../src/actors/ports.ts'
 import { createBench, factsOf, saidIn, typesOf, type Bench } from './fixture.ts'
 
 type Report = Omit<TrackerReport, 'project' | 'issue' | 'key'>
@@ -383,87 +382,8 @@ describe('it ends from outside', () => {
     expect(factsOf(notices, 'tracker.stopRequested')).toMatchObject([
       { issue: issue.id, event: { author: 'Alice' }, key: `linear:comment:${activity.sourceCommentId}` },
     ])
-    await expect.poll(() => session.status).toBe('complete')
+    expect(session.status).toBe('complete')
     expect(typesOf(notices)).not.toContain('tracker.prompted')
-  })
-
-  test('a stop is told while Linear does not answer, and confirmed once when it does, by the next process if need be', async () => {
-    const { bench, ann, issue, session } = await begin()
-    const heal = bench.twin.faults.add({ status: 'timeout', times: Infinity })
-    ann.stop(session)
-    const stop = (await bench.deliveries()).find(({ event }) => event === 'AgentSessionEvent')
-    expect(factsOf(await bench.tracker.inlet.read(stop!), 'tracker.stopRequested')).toMatchObject([{ issue: issue.id }])
-    await bench.tracker.stop()
-    heal()
-    expect(session.status).toBe('stopping')
-    const clock = createVirtualClock()
-    const next = bench.reopen({}, { now: clock.now, after: clock.after })
-    next.start()
-    await clock.advance(60_000)
-    await expect.poll(() => session.status).toBe('complete')
-    await next.inlet.read(stop!)
-    await clock.advance(60_000)
-    await next.stop()
-    expect(textOf(bench, session).filter((line) => line.startsWith('response'))).toEqual([expect.stringContaining('Stopped.')])
-  })
-
-  test('a stop that the actor reports before it could be confirmed is confirmed by that, once', async () => {
-    const { bench, ann, session, report } = await begin()
-    // The answer is lost, what was said stands there.
-    bench.twin.faults.add({ match: ({ fields }) => fields.includes('agentActivityCreate'), status: 'reset', when: 'after' })
-    ann.stop(session)
-    await bench.told()
-    const told = () => textOf(bench, session).filter((line) => line.startsWith('response'))
-    await expect.poll(told).toHaveLength(1)
-    await report({ kind: 'halt', phase: 'implementing', text: 'Stopped by Alice' })
-    expect([told().length, session.status]).toEqual([1, 'complete'])
-    expect(bench.database.prepare('SELECT state FROM linear_session').all()).toEqual([{ state: 'complete' }])
-  })
-
-  test('a stop is not undone by what was asked before it and is read after it; what is asked afterwards goes on', async () => {
-    const { bench, ann, issue, session } = await begin()
-    ann.undelegate(issue)
-    await bench.told()
-    const again = ann.delegate(issue)
-    ann.prompt(again, 'Use the old parser')
-    const before = await bench.deliveries()
-    ann.stop(again)
-    const stopped = await bench.told()
-    const [stop] = factsOf(stopped, 'tracker.stopRequested')
-    await expect.poll(() => again.status).toBe('complete')
-    ann.editTitle(issue, 'Add that flag')
-    const late: Notice[] = []
-    for (const delivery of before) late.push(...(await bench.tracker.inlet.read(delivery)))
-    expect(typesOf(late)).not.toContain('tracker.delegated')
-    expect(factsOf(late, 'tracker.prompted')[0]!.event.observedAt).toBeLessThan(stop!.event.observedAt)
-    expect([session.status, again.status]).toEqual(['complete', 'complete'])
-    expect(bench.database.prepare('SELECT state FROM linear_session WHERE id = ?').get(again.id)).toEqual({ state: 'complete' })
-    await bench.deliveries()
-    ann.prompt(again, 'Go on')
-    expect(factsOf(await bench.told(), 'tracker.prompted')).toMatchObject([{ event: { text: 'Go on' } }])
-    expect(bench.database.prepare('SELECT state FROM linear_session WHERE id = ?').get(again.id)).toEqual({ state: 'active' })
-    ann.undelegate(issue)
-    ann.delegate(issue)
-    expect(typesOf(await bench.told())).toContain('tracker.delegated')
-  })
-
-  test('a stop that is read before its issue is known stops it when it becomes known', async () => {
-    const bench = await createBench()
-    const ann = bench.workspace.as('alice')
-    const issue = ann.createIssue('Add a flag')
-    const session = ann.delegate(issue)
-    const before = await bench.deliveries()
-    ann.stop(session)
-    expect(await bench.told()).toEqual([])
-    await expect.poll(() => session.status).toBe('complete')
-    const late: Notice[] = []
-    for (const delivery of before) late.push(...(await bench.tracker.inlet.read(delivery)))
-    expect(typesOf(late)).toEqual(['tracker.updated', 'tracker.stopRequested', 'tracker.updated', 'tracker.stopRequested'])
-    expect(new Set(factsOf(late, 'tracker.stopRequested').map(({ key }) => key)).size).toBe(1)
-    ann.undelegate(issue)
-    await bench.told()
-    ann.delegate(issue)
-    expect(typesOf(await bench.told())).toContain('tracker.delegated')
   })
 
   test('an issue that is taken back gets a last word (edge 39)', async () => {
