@@ -44,6 +44,9 @@ const appOf = (context: SeenContext): number | null =>
  * it. A run that is made again stays in its workflow.
  *
  * REST tells no workflow, only the check suite: one run of a workflow with all its attempts, or whatever another App says of the commit.
+ * There a job counts until it is run again itself, and another run of its workflow on the same commit does not take it back: it cannot
+ * be told from a run of another workflow, behind which red would be hidden. What is asked about in this way, a candidate or a merge
+ * group, is a commit of its own on a branch of its own, which seldom has two runs of one workflow.
  */
 function sourceOf(context: SeenContext): unknown[] {
   if (context.__typename === 'StatusContext') return []
@@ -59,20 +62,7 @@ export function newest(contexts: readonly SeenContext[]): SeenContext[] {
     const known = found.get(key)
     if (known === undefined || isNewer(context, known)) found.set(key, context)
   }
-  const all = [...found.values()]
-  return all.filter((context) => !all.some((other) => isBegunAnew(context, other)))
-}
-
-/**
- * Whether the other is what became of the same job in another run of its workflow, where no workflow is told: a run that is made because
- * one has failed begins when that is over. Workflows of the same commit begin together, and neither hides what the other has found.
- */
-function isBegunAnew(context: SeenContext, other: SeenContext): boolean {
-  if (context.__typename !== 'CheckRun' || other.__typename !== 'CheckRun') return false
-  if (context.checkSuite.workflowRun !== null || other.checkSuite.workflowRun !== null) return false
-  if (context.checkSuite.databaseId === other.checkSuite.databaseId) return false
-  if (context.completedAt === null || other.startedAt === null || other.startedAt <= context.completedAt) return false
-  return context.name === other.name && appOf(context) === appOf(other)
+  return [...found.values()]
 }
 
 function isNewer(context: SeenContext, known: SeenContext): boolean {

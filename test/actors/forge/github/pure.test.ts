@@ -96,11 +96,6 @@ describe('how the checks of a head stand', () => {
     const [red, green] = [run('check', 'failure', { suite: 1 }), run('check', 'success', { suite: 2 })]
     expect(settle([red, green], named('check'), 0)).toMatchObject({ state: 'failed', failed: [red] })
     expect(settle([red, green, run('check', 'success', { suite: 1 })], named('check'), 0).state).toBe('passed')
-    // Begun when the other was over: its workflow was run anew.
-    expect(settle([red, run('check', 'success', { suite: 3, at: 1_501 })], named('check'), 0).state).toBe('passed')
-    expect(settle([red, run('check', null, { suite: 3, at: 1_501 })], named('check'), 0).state).toBe('pending')
-    expect(settle([red, run('check', 'success', { suite: 3, at: 1_501, app: 2 })], named('check'), 0).state).toBe('failed')
-    expect(settle([red, run('check', 'success', { suite: 3, at: 1_500 })], named('check'), 0).state).toBe('failed')
   })
   test('a check that an App has to report is not reported by another', () => {
     const rules = [{ name: 'unit', app: 7 }]
