@@ -25,7 +25,6 @@ export const commitStatusSchema = z.object({
   target_url: z.string().nullish(),
   description: z.string().nullish(),
   created_at: time,
-  creator: z.object({ type: z.string() }).nullish(),
 })
 
 export const toCheckRun = (run: z.output<typeof checkRunSchema>): SeenContext => ({
@@ -56,5 +55,4 @@ export const toStatus = (status: z.output<typeof commitStatusSchema>): SeenConte
   targetUrl: status.target_url ?? null,
   description: status.description ?? null,
   createdAt: status.created_at,
-  creator: status.creator == null ? null : { __typename: status.creator.type },
 })

@@ -103,8 +103,7 @@ export function createLoader(repositories: Pick<GithubRepositories, 'client' | '
           ...rest,
           pick: 'check_runs',
         }),
-        // All of them, the newest first: what they come to is told without who has set them.
-        pages('GET /repos/{owner}/{repo}/commits/{ref}/statuses', target, commitStatusSchema, rest),
+        pages('GET /repos/{owner}/{repo}/commits/{ref}/status', target, commitStatusSchema, { ...rest, pick: 'statuses' }),
       ])
       return [...runs.map(toCheckRun), ...statuses.map(toStatus)]
     },

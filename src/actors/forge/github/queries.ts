@@ -33,7 +33,6 @@ const statusContext = z.object({
   targetUrl: z.string().nullable(),
   description: z.string().nullable(),
   createdAt: time,
-  creator: z.object({ __typename: z.string() }).nullable(),
 })
 const contexts = z.object({ pageInfo, nodes: z.array(z.discriminatedUnion('__typename', [checkRun, statusContext])) })
 const commit = z.object({ oid: z.string(), statusCheckRollup: z.object({ contexts }).nullable() })
@@ -108,7 +107,7 @@ const contextFields = `
       databaseId name status conclusion startedAt completedAt detailsUrl url title summary text externalId
       checkSuite { databaseId app { slug databaseId } workflowRun { databaseId event workflow { databaseId } } }
     }
-    ... on StatusContext { context state targetUrl description createdAt creator { __typename } }
+    ... on StatusContext { context state targetUrl description createdAt }
   }`
 const reviewFields = `
   id state body submittedAt updatedAt

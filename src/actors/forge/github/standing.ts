@@ -91,8 +91,5 @@ export function settle(contexts: readonly SeenContext[], required: readonly Requ
   return { state: 'passed', names, failed, observedAt }
 }
 
-/** A status tells no App: one that a bot has set may be that of the App, and one of a person is of none. */
-const isBy = (app: number, context: SeenContext): boolean =>
-  context.__typename === 'StatusContext' ? context.creator?.__typename === 'Bot' : appOf(context) === app
-
-const matches = ({ name, app }: Required, context: SeenContext): boolean => nameOf(context) === name && (app === null || isBy(app, context))
+const matches = ({ name, app }: Required, context: SeenContext): boolean =>
+  nameOf(context) === name && (app === null || app === appOf(context) || context.__typename === 'StatusContext')

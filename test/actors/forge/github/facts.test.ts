@@ -256,20 +256,6 @@ describe('checks', () => {
     await world.read()
   })
 
-  test('a check that an App has to report is not met by what a person sets by that name', async () => {
-    const { twin, repository } = world
-    const app = twin.createApp({ slug: 'bound' })
-    twin.ruleset(repository, 'main', { requiredChecks: [{ context: 'unit', appId: app.id }], requiredApprovals: 2 })
-    await world.read()
-    const { number, head } = await opened('nothing')
-    await twin.as('kim').status(repository, head, 'unit', 'success')
-    expect((await world.facts(number)).checks.state).toBe('pending')
-    await twin.as('root').check(repository, app, head, { name: 'unit', status: 'completed', conclusion: 'success' })
-    expect((await world.facts(number)).checks.state).toBe('passed')
-    twin.ruleset(repository, 'main', { requiredChecks: [{ context: 'unit' }, { context: 'legacy' }], requiredApprovals: 2 })
-    await world.read()
-  })
-
   test('classic protection that comes, changes and goes is told as well, and is asked for anew each time', async () => {
     const { twin, repository } = world
     twin.ruleset(repository, 'main', undefined)

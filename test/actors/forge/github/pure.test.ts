@@ -32,8 +32,7 @@ const job = (name: string, conclusion: string | null, [workflow, event, suite]: 
   const workflowRun = { databaseId: suite, event, workflow: { databaseId: workflow } }
   return { ...seen, checkSuite: { ...seen.checkSuite, workflowRun } }
 }
-const status = (context: string, state: string, at = 1_000, type = 'User'): SeenContext =>
-  toStatus({ context, state, created_at: at, creator: { type } })
+const status = (context: string, state: string, at = 1_000): SeenContext => toStatus({ context, state, created_at: at })
 const named = (...names: string[]) => names.map((name) => ({ name, app: null }))
 
 describe('how the checks of a head stand', () => {
@@ -101,12 +100,6 @@ describe('how the checks of a head stand', () => {
     const rules = [{ name: 'unit', app: 7 }]
     expect(settle([run('unit', 'success', { app: 1 })], rules, 0).state).toBe('pending')
     expect(settle([run('unit', 'success', { app: 7 }), run('unit', 'failure', { app: 1 })], rules, 0).state).toBe('passed')
-  })
-  test('nor by the status of a person; that of a bot may be of the App', () => {
-    const rules = [{ name: 'unit', app: 7 }]
-    expect(settle([status('unit', 'success')], rules, 0).state).toBe('pending')
-    expect(settle([status('unit', 'success', 1_000, 'Bot')], rules, 0).state).toBe('passed')
-    expect(settle([run('unit', 'failure', { app: 7 }), status('unit', 'success')], rules, 0).state).toBe('failed')
   })
   test('where nothing is required, everything that is reported counts, and silence passes after a minute', () => {
     expect(settle([run('unit', 'success'), status('old', 'failure')], null, 0).state).toBe('failed')
