@@ -379,10 +379,7 @@ export interface Forge extends LandingPlace {
   requestLanding: (request: LandingRequest) => Promise<void>
   /** Contract: takes the pull request out of the queue unless it is being landed at this moment. Idempotent. */
   withdrawLanding: (request: LandingRequest & { reason: string }) => Promise<void>
-  /**
-   * Contract: runs the red checks of exactly this head once more; nothing when the pull request has moved on. Idempotent while they run.
-   * Rejects with RetryableError while they cannot run yet.
-   */
+  /** Contract: runs the red checks of exactly this head once more; nothing when the pull request has moved on. Idempotent while they run. */
   rerunChecks: (request: { project: string; number: number; headSha: string }) => Promise<void>
   /**
    * Contract: makes a pull request that a person has linked the issue's own, and answers it as it is. Idempotent. Rejects with FatalError

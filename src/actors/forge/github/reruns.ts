@@ -1,7 +1,7 @@
 // Runs red checks once more: the failed jobs of GitHub's own workflows, and the check suites of other Apps.
 
 import { z } from 'zod'
-import { FatalError, RetryableError } from '../../../errors.ts'
+import { FatalError } from '../../../errors.ts'
 import type { PullRequests } from '../pull-requests.ts'
 import { contextsOf } from './facts.ts'
 import type { Loader } from './loader.ts'
@@ -9,10 +9,6 @@ import { ownContext } from './own-check.ts'
 import type { SeenCheckRun } from './queries.ts'
 import type { GithubRepositories } from './repositories.ts'
 import { newest, standingOf } from './standing.ts'
-
-const runSchema = z.object({ status: z.string().nullable() })
-/** Milliseconds until a run that is not over is looked at again. */
-const pause = 60_000
 
 export function createReruns(options: {
   repositories: GithubRepositories
@@ -22,7 +18,6 @@ export function createReruns(options: {
 }) {
   const { repositories, loader, pullRequests, queueCheck } = options
 
-  /** Throws as the client, and RetryableError `github-run-under-way`. */
   return async function rerun({ project, number, headSha }: { project: string; number: number; headSha: string }): Promise<void> {
     const row = pullRequests.byNumber(project, number)
     if (row === undefined || row.state !== 'open' || row.head_sha !== headSha) return
@@ -40,15 +35,6 @@ export function createReruns(options: {
     )
     const workflows = new Set(red.flatMap(({ checkSuite: { workflowRun } }) => (workflowRun === null ? [] : [workflowRun.databaseId])))
     const suites = new Set(red.flatMap(({ checkSuite: { workflowRun, databaseId } }) => (workflowRun === null ? [databaseId] : [])))
-    const runs = await Promise.all(
-      [...workflows].map((run_id) =>
-        request('GET /repos/{owner}/{repo}/actions/runs/{run_id}', { ...place, run_id }, runSchema, { what: `a run of #${number}` }),
-      ),
-    )
-    // GitHub runs failed jobs again when the others of their run have ended. The rest waits with them: asked for now, it would be asked
-    // for at each of the next times as well, if it fails again.
-    const waiting = `The failed jobs of #${number} can run once more when the others of their run have ended.`
-    if (runs.some(({ status }) => status !== 'completed')) throw new RetryableError('github-run-under-way', waiting, { retryAfter: pause })
     // One that runs already, by an earlier request of ours or by a person, is what was asked for.
     const unlessRunning = (error: unknown): void => {
       if (

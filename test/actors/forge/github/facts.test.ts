@@ -16,12 +16,6 @@ beforeAll(async () => {
     const text = Array.from({ length: n }, (_, at) => read(`c-${at + 1}.txt`) ?? '').join('')
     if (!text.includes('ci')) return []
     if (text.includes('late')) return [late]
-    if (text.includes('long'))
-      return [
-        { name: 'unit', flaky: true },
-        { name: 'e2e', delay: 3_600_000 },
-        { name: 'style', workflow: 'lint', flaky: true },
-      ]
     if (text.includes('namesakes'))
       return [
         { name: 'unit', workflow: 'lint', conclusion: 'failure' as const, log: 'a comma is missing\n' },
@@ -205,29 +199,6 @@ describe('checks', () => {
     expect(
       twin.requests.slice(asked).filter(({ method, route }) => method === 'POST' && route !== '/graphql' && /rerun/.test(route)),
     ).toEqual([])
-  })
-
-  test('red jobs whose run goes on with others are run once more when it has ended, and each but once', async () => {
-    const { twin, repository, forge } = world
-    const { number, head } = await opened('ci long')
-    await twin.settled()
-    await twin.as('root').status(repository, head, 'legacy', 'success')
-    expect((await world.facts(number)).checks.state).toBe('failed')
-    const again = () => forge.rerunChecks({ project: 'app', number, headSha: head })
-    const asked = twin.requests.length
-    const answers = () =>
-      twin.requests
-        .slice(asked)
-        .filter(({ route }) => route.endsWith('/rerun-failed-jobs'))
-        .map(({ status }) => status)
-    for (let time = 0; time < 2; time += 1)
-      await expect(again()).rejects.toMatchObject({ name: 'RetryableError', code: 'github-run-under-way', retryAfter: 60_000 })
-    expect(answers()).toEqual([])
-    const e2e = repository.checks.get(head)!.find(({ name }) => name === 'e2e')!
-    updateCheckRun(twin.world, e2e, { conclusion: 'success' })
-    await again()
-    await twin.settled()
-    expect([answers(), (await world.facts(number)).checks.state]).toEqual([[201, 201], 'passed'])
   })
 
   test('F18: the one that is required is on the second page', async () => {
