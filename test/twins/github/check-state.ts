@@ -107,8 +107,6 @@ export interface CheckPlan {
   steps?: { name: string; conclusion?: Conclusion }[]
   annotations?: Annotation[]
   log?: string
-  /** Milliseconds of the twin's clock from the job's end until its log can be had; 0 when not given. */
-  logDelay?: number
   summary?: string
   /** Fails at the first attempt and passes when it is run again. */
   flaky?: boolean

@@ -1,18 +1,17 @@
 // The checks of what our own landing queue is about to land: the candidate is pushed to a branch of its own, and what must pass is awaited there.
 
 import type { ProjectConfig } from '../../../config.ts'
-import { FatalError, RetryableError } from '../../../errors.ts'
-import type { CheckFailure, LandingPlace } from '../../ports.ts'
+import { FatalError } from '../../../errors.ts'
+import type { LandingPlace } from '../../ports.ts'
 import type { CheckRecords } from '../check-records.ts'
 import type { Checks, CheckResult } from '../checks.ts'
 import type { PullRequests } from '../pull-requests.ts'
 import type { OpenRepository } from '../repository.ts'
-import { lateLog, type Failures } from './failures.ts'
+import type { Failures } from './failures.ts'
 import type { LandingEffects } from '../landing.ts'
 import type { LandingBranches } from './landing-branches.ts'
 import type { Loader } from './loader.ts'
 import { ownContext } from './own-check.ts'
-import type { SeenContext } from './queries.ts'
 import type { GithubRepositories } from './repositories.ts'
 import type { RequiredChecks } from './required.ts'
 import { nameOf, settle, type Required } from './standing.ts'
@@ -55,13 +54,6 @@ export function createCandidateChecks(options: {
     return row === undefined ? [] : records.of(row).names.map((name) => ({ name, app: null }))
   }
 
-  /** Null while a log is still to come. The branch stays until then: if it were made anew, its checks would run once more. */
-  const failuresOf = (project: string, failed: readonly SeenContext[]): Promise<CheckFailure[] | null> =>
-    Promise.all(failed.map((context) => failures.of(project, context))).catch((error: unknown) => {
-      if (error instanceof RetryableError && error.code === lateLog) return null
-      throw error
-    })
-
   async function awaitChecks(
     project: string,
     commit: string,
@@ -77,8 +69,8 @@ export function createCandidateChecks(options: {
       const contexts = all.filter((context) => !ownContext(context, self) && nameOf(context) !== queueCheck)
       const { state, failed } = settle(contexts, rules, now() - since)
       if (state === 'passed') return { state, failures: [] }
-      const found = state === 'failed' ? await failuresOf(project, failed) : null
-      if (state === 'failed' && found !== null) return marked(project, { state, failures: found })
+      if (state === 'failed')
+        return marked(project, { state, failures: await Promise.all(failed.map((context) => failures.of(project, context))) })
       const isHeard = contexts.some((context) => rules.some(({ name }) => name === nameOf(context)))
       const names = rules.map(({ name }) => name).join(', ')
       if (!isHeard && now() - since >= hearing)

@@ -1,7 +1,7 @@
 // Why a check has failed, for people and agents: its best annotation, what it says itself, the step that failed, the end of its log.
 
 import { z } from 'zod'
-import { FatalError, RetryableError, withoutCredentials } from '../../../errors.ts'
+import { FatalError, withoutCredentials } from '../../../errors.ts'
 import type { SqliteDatabase } from '../../../persistence/database.ts'
 import type { CheckFailure } from '../../ports.ts'
 import { toFailure } from '../failure.ts'
@@ -28,11 +28,6 @@ const longestSummary = 240
 /** Of a hundred annotations each. */
 const mostPages = 10
 const logBytes = 64 * 1024
-/** GitHub tells of the end of a job some seconds before it can hand out its log: one that has not come after so long does not come. */
-const logDelay = 2 * 60_000
-const logPause = 5_000
-/** The code of the error that is thrown meanwhile. */
-export const lateLog = 'github-log-late'
 /** Rows of failures that are kept, so that what nobody asks about any more goes. In milliseconds. */
 const kept = 30 * 86_400_000
 
@@ -89,9 +84,6 @@ export function createFailures(options: { repositories: GithubRepositories; data
       throw error
     })
 
-  /** Our clock may be behind that of GitHub; one that is far from it is no measure, and nothing is waited for. */
-  const hasJustEnded = ({ completedAt }: SeenCheckRun): boolean => completedAt !== null && Math.abs(now() - completedAt) < logDelay
-
   async function ofCheckRun(project: string, run: SeenCheckRun): Promise<CheckFailure> {
     const client = repositories.client(project)
     const place = await repositories.at(project)
@@ -119,18 +111,15 @@ export function createFailures(options: { repositories: GithubRepositories; data
               .request('GET /repos/{owner}/{repo}/actions/jobs/{job_id}', { ...place, job_id: job }, jobSchema, {
                 what: `the job of ${run.name}`,
               })
-              .then((told) => told.steps),
+              .then(({ steps: all }) => all.filter(({ conclusion }) => conclusion === 'failure' || conclusion === 'timed_out')),
             [],
           ),
       job === null ? '' : optional(readTail(client, { ...place, job_id: job }, logBytes, `the log of ${run.name}`), ''),
     ])
-    // Without a step the job has not begun, or is not shown to us: no log will come.
-    if (log === '' && steps.length > 0 && hasJustEnded(run))
-      throw new RetryableError(lateLog, `GitHub has no log of ${run.name} yet, which has just ended.`, { retryAfter: logPause })
     const ranked = annotations.map((annotation) => ({ annotation, score: scoreOf(annotation) })).toSorted((a, b) => b.score - a.score)
     const [best] = ranked
     const output = [run.title, run.summary].filter((text) => text != null && text.trim() !== '').join(': ')
-    const step = steps.find(({ conclusion }) => conclusion === 'failure' || conclusion === 'timed_out')
+    const [step] = steps
     const conclusion = (run.conclusion ?? 'failure').toLowerCase().replaceAll('_', ' ')
     const summary =
       best !== undefined && best.score > 0
@@ -155,11 +144,11 @@ export function createFailures(options: { repositories: GithubRepositories; data
   }
 
   return {
-    /** What a failed context says. Asked for once for each of its ends. Throws as the client, and RetryableError `github-log-late`. */
+    /** What a failed context says. Asked for once for each of its runs. */
     async of(project: string, context: SeenContext): Promise<CheckFailure> {
       const run =
         context.__typename === 'CheckRun'
-          ? `check ${context.databaseId ?? context.url} ${context.completedAt}`
+          ? `check ${context.databaseId ?? context.url}`
           : `status ${context.context} ${context.createdAt} ${context.targetUrl}`
       const known = get.get(project, run)
       if (known !== undefined) return JSON.parse(known.failure) as CheckFailure

@@ -4,8 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { readAllRefs } from '../../../../src/actors/read-refs.ts'
-import type { CheckPlan, Rules } from '../../../twins/github.ts'
-import { updateCheckRun } from '../../../twins/github/checks.ts'
+import type { Rules } from '../../../twins/github.ts'
 import { createWorld, type World } from './fixture.ts'
 
 let world: World
@@ -15,7 +14,6 @@ beforeAll(async () => {
   world.twin.ci(world.repository, (_sha, read) => {
     const text = Array.from({ length: n }, (_, at) => read(`c-${at + 1}.txt`) ?? '').join('')
     if (!text.includes('ci')) return []
-    if (text.includes('late')) return [late]
     if (text.includes('namesakes'))
       return [
         { name: 'unit', workflow: 'lint', conclusion: 'failure' as const, log: 'a comma is missing\n' },
@@ -54,9 +52,6 @@ beforeAll(async () => {
   })
 })
 afterAll(() => world.close())
-
-/** A job whose log is not there yet. */
-let late: CheckPlan
 
 let n = 0
 const opened = (content = 'x') => {
@@ -116,54 +111,6 @@ describe('checks', () => {
     const { state, failures } = (await world.facts(number)).checks
     expect([state, failures.map(({ name }) => name)]).toEqual(['failed', ['unit']])
     expect(failures[0]!.logTail).toContain('a comma is missing')
-  })
-
-  describe('red, without its log,', () => {
-    const red = async (more: Partial<CheckPlan> = {}) => {
-      late = { name: 'unit', conclusion: 'failure', log: 'expected 1 to be 2', logDelay: Infinity, ...more }
-      const { number, head } = await opened('ci late')
-      await world.twin.settled()
-      await world.twin.as('root').status(world.repository, head, 'legacy', 'success')
-      return number
-    }
-
-    test('is told as soon as the log is there: it often comes some seconds after the end of the job', async () => {
-      const number = await red()
-      for (let look = 0; look < 2; look += 1)
-        await expect(world.facts(number)).rejects.toMatchObject({ name: 'RetryableError', code: 'github-log-late', retryAfter: 5_000 })
-      late.logDelay = 0
-      const { state, failures } = (await world.facts(number)).checks
-      expect([state, failures.map(({ logTail }) => logTail)]).toEqual(['failed', ['expected 1 to be 2']])
-    })
-
-    test('is told all the same when the log has not come within two minutes', async () => {
-      const number = await red()
-      await expect(world.facts(number)).rejects.toMatchObject({ code: 'github-log-late' })
-      world.clock.ahead = 2 * 60_000
-      const { checks } = await world.facts(number)
-      world.clock.ahead = 0
-      expect([checks.state, checks.failures]).toMatchObject(['failed', [{ summary: "unit: the step 'unit' failed", logTail: '' }]])
-      expect((await world.facts(number)).checks).toEqual(checks)
-    })
-
-    test('is told at once where the job has never begun: then there is no log to come', async () => {
-      const number = await red({ conclusion: 'cancelled', steps: [] })
-      expect((await world.facts(number)).checks).toMatchObject({ state: 'failed', failures: [{ summary: 'unit: ended with cancelled' }] })
-    })
-  })
-
-  test('what an App says anew in a check that has ended is read anew', async () => {
-    const { twin, repository } = world
-    const { number, head } = await opened('nothing')
-    await twin.as('root').status(repository, head, 'legacy', 'success')
-    const ended = { status: 'completed', conclusion: 'failure' } as const
-    const at = Date.now() - 60_000
-    const app = twin.createApp({ slug: 'updates' })
-    const check = await twin.as('root').check(repository, app, head, { name: 'unit', ...ended, completedAt: at, title: '2 tests failed' })
-    const told = async () => (await world.facts(number)).checks.failures.map(({ summary }) => summary)
-    expect(await told()).toEqual(['unit: 2 tests failed'])
-    updateCheckRun(twin.world, check, { ...ended, completedAt: at + 5_000, title: '3 tests failed' })
-    expect(await told()).toEqual(['unit: 3 tests failed'])
   })
 
   test('red that cannot be looked into now is not told as red, and is asked about again (edge 174)', async () => {

@@ -2,7 +2,6 @@
 
 import { afterEach, describe, expect, test } from 'vitest'
 import type { LandingRequest } from '../../../../src/actors/ports.ts'
-import type { CheckPlan } from '../../../twins/github.ts'
 import { createWorld, type World, type WorldOptions } from './fixture.ts'
 
 let world: World
@@ -81,25 +80,6 @@ describe('our own landing queue', () => {
     if (candidate.kind !== 'candidate') throw new Error(candidate.kind)
     const { state, failures } = await forge.runCandidateChecks({ project: 'app', commit: candidate.commit })
     expect([state, failures.map(({ logTail }) => logTail)]).toEqual(['failed', [expect.stringContaining('a comma is missing')]])
-  })
-
-  test('a candidate that is red is given back with its log, which comes some seconds after the end of the job', async () => {
-    const { number, head } = await opened(lander('embedded', { checks: { required: ['unit'] } }))
-    const { forge, twin, repository } = world
-    const plan: CheckPlan = { name: 'unit', conclusion: 'failure', log: 'expected 1 to be 2', logDelay: Infinity }
-    twin.ci(
-      repository,
-      () => [plan],
-      (branch) => branch.startsWith('signalbox/landing/'),
-    )
-    const candidate = await forge.buildCandidate({ project: 'app', number, headSha: head })
-    if (candidate.kind !== 'candidate') throw new Error(candidate.kind)
-    const checking = forge.runCandidateChecks({ project: 'app', commit: candidate.commit })
-    await expect.poll(() => twin.requests.filter(({ route }) => route.endsWith('/logs')).length, { timeout: 20_000 }).toBeGreaterThan(1)
-    plan.logDelay = 0
-    const { state, failures } = await checking
-    expect([state, failures.map(({ logTail }) => logTail)]).toEqual(['failed', ['expected 1 to be 2']])
-    expect(repository.workflows.get('.github/workflows/ci.yml')!.runs).toHaveLength(1)
   })
 
   describe('the branch of a candidate', () => {
