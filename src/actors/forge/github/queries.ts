@@ -23,7 +23,7 @@ const checkRun = z.object({
   checkSuite: z.object({
     databaseId: z.int(),
     app: z.object({ slug: z.string(), databaseId: z.int().nullable() }).nullable(),
-    workflowRun: z.object({ databaseId: z.int(), event: z.string(), workflow: z.object({ databaseId: z.int().nullable() }) }).nullable(),
+    workflowRun: z.object({ databaseId: z.int() }).nullable(),
   }),
 })
 const statusContext = z.object({
@@ -105,7 +105,7 @@ const contextFields = `
     __typename
     ... on CheckRun {
       databaseId name status conclusion startedAt completedAt detailsUrl url title summary text externalId
-      checkSuite { databaseId app { slug databaseId } workflowRun { databaseId event workflow { databaseId } } }
+      checkSuite { databaseId app { slug databaseId } workflowRun { databaseId } }
     }
     ... on StatusContext { context state targetUrl description createdAt }
   }`

@@ -39,26 +39,11 @@ const timeOf = (context: SeenContext): number =>
 const appOf = (context: SeenContext): number | null =>
   context.__typename === 'CheckRun' ? (context.checkSuite.app?.databaseId ?? null) : null
 
-/**
- * Who says it. All jobs of GitHub Actions are of one App: of the same name, they are told apart by their workflow and by what has begun
- * it. A run that is made again stays in its workflow.
- *
- * REST tells no workflow, only the check suite: one run of a workflow with all its attempts, or whatever another App says of the commit.
- * There a job counts until it is run again itself, and another run of its workflow on the same commit does not take it back: it cannot
- * be told from a run of another workflow, behind which red would be hidden. What is asked about in this way, a candidate or a merge
- * group, is a commit of its own on a branch of its own, which seldom has two runs of one workflow.
- */
-function sourceOf(context: SeenContext): unknown[] {
-  if (context.__typename === 'StatusContext') return []
-  const { databaseId, workflowRun } = context.checkSuite
-  return [appOf(context), ...(workflowRun === null ? [databaseId] : [workflowRun.workflow.databaseId, workflowRun.event])]
-}
-
 /** Of each name, from each of its sources, the newest: one that was run again has several. */
 export function newest(contexts: readonly SeenContext[]): SeenContext[] {
   const found = new Map<string, SeenContext>()
   for (const context of contexts) {
-    const key = JSON.stringify([context.__typename, nameOf(context), ...sourceOf(context)])
+    const key = JSON.stringify([context.__typename, appOf(context), nameOf(context)])
     const known = found.get(key)
     if (known === undefined || isNewer(context, known)) found.set(key, context)
   }

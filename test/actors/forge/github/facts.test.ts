@@ -14,11 +14,6 @@ beforeAll(async () => {
   world.twin.ci(world.repository, (_sha, read) => {
     const text = Array.from({ length: n }, (_, at) => read(`c-${at + 1}.txt`) ?? '').join('')
     if (!text.includes('ci')) return []
-    if (text.includes('namesakes'))
-      return [
-        { name: 'unit', workflow: 'lint', conclusion: 'failure' as const, log: 'a comma is missing\n' },
-        { name: 'unit', workflow: 'test' },
-      ]
     return [
       {
         ...{ name: 'unit', conclusion: text.includes('red') ? ('failure' as const) : ('success' as const), flaky: text.includes('flaky') },
@@ -101,16 +96,6 @@ describe('checks', () => {
     await twin.settled()
     await twin.as('root').status(repository, head, 'legacy', 'success')
     expect((await world.facts(number)).checks.failures).toMatchObject([{ name: 'unit', summary: "unit: the step 'Compile it' failed" }])
-  })
-
-  test('red is the job of one workflow, though that of another has the same name and has passed since', async () => {
-    const { twin, repository } = world
-    const { number, head } = await opened('ci namesakes')
-    await twin.settled()
-    await twin.as('root').status(repository, head, 'legacy', 'success')
-    const { state, failures } = (await world.facts(number)).checks
-    expect([state, failures.map(({ name }) => name)]).toEqual(['failed', ['unit']])
-    expect(failures[0]!.logTail).toContain('a comma is missing')
   })
 
   test('red that cannot be looked into now is not told as red, and is asked about again (edge 174)', async () => {

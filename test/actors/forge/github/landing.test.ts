@@ -65,23 +65,6 @@ describe('our own landing queue', () => {
     expect(branch(place)).toBeNull()
   })
 
-  test('a candidate is red by the job of one workflow, though that of another has the same name and passes', async () => {
-    const { number, head } = await opened(lander('embedded', { checks: { required: ['check'] } }))
-    const { forge, twin, repository } = world
-    twin.ci(
-      repository,
-      () => [
-        { name: 'check', workflow: 'lint', conclusion: 'failure', log: 'a comma is missing\n' },
-        { name: 'check', workflow: 'test' },
-      ],
-      (branch) => branch.startsWith('signalbox/landing/'),
-    )
-    const candidate = await forge.buildCandidate({ project: 'app', number, headSha: head })
-    if (candidate.kind !== 'candidate') throw new Error(candidate.kind)
-    const { state, failures } = await forge.runCandidateChecks({ project: 'app', commit: candidate.commit })
-    expect([state, failures.map(({ logTail }) => logTail)]).toEqual(['failed', [expect.stringContaining('a comma is missing')]])
-  })
-
   describe('the branch of a candidate', () => {
     async function tested() {
       const { number, head } = await opened(lander('embedded', { checks: { required: ['unit'] } }))

@@ -16,22 +16,14 @@ let ids = 0
 const run = (
   name: string,
   conclusion: string | null,
-  more: { at?: number; app?: number; id?: number; suite?: number; text?: string; title?: string } = {},
+  more: { at?: number; app?: number; id?: number; text?: string; title?: string } = {},
 ): SeenContext =>
   toCheckRun({
-    ...(more.suite === undefined ? {} : { check_suite: { id: more.suite } }),
     ...{ id: more.id ?? (ids += 1), name, status: conclusion === null ? 'in_progress' : 'completed', conclusion },
     ...{ started_at: more.at ?? 1_000, completed_at: conclusion === null ? null : (more.at ?? 1_000) + 500 },
     app: { id: more.app ?? 1, slug: 'actions' },
     output: { title: more.title ?? null, summary: null, text: more.text ?? null },
   })
-/** A job of GitHub Actions as a query tells it: of a workflow, which an event has begun, in a run of its own. */
-const job = (name: string, conclusion: string | null, [workflow, event, suite]: [number, string, number]): SeenContext => {
-  const seen = run(name, conclusion, { suite })
-  if (seen.__typename !== 'CheckRun') return seen
-  const workflowRun = { databaseId: suite, event, workflow: { databaseId: workflow } }
-  return { ...seen, checkSuite: { ...seen.checkSuite, workflowRun } }
-}
 const status = (context: string, state: string, at = 1_000): SeenContext => toStatus({ context, state, created_at: at })
 const named = (...names: string[]) => names.map((name) => ({ name, app: null }))
 
@@ -81,20 +73,6 @@ describe('how the checks of a head stand', () => {
       state: 'pending',
       observedAt: 9_000,
     })
-  })
-  test.each([
-    ['another workflow', [1, 'push', 10], [2, 'push', 11], 'failed'],
-    ['another event', [1, 'push', 10], [1, 'pull_request', 11], 'failed'],
-    ['the same workflow and event, begun anew', [1, 'push', 10], [1, 'push', 11], 'passed'],
-    ['the same run, run again', [1, 'push', 10], [1, 'push', 10], 'passed'],
-  ] as const)('a job that fails, and one of the same name that passes later, of %s', (_title, first, second, state) => {
-    const contexts = [job('check', 'failure', [...first]), job('check', 'success', [...second])]
-    expect([settle(contexts, named('check'), 0).state, settle(contexts.toReversed(), null, 0).state]).toEqual([state, state])
-  })
-  test('where the workflow is not told, each suite has a newest run of its own', () => {
-    const [red, green] = [run('check', 'failure', { suite: 1 }), run('check', 'success', { suite: 2 })]
-    expect(settle([red, green], named('check'), 0)).toMatchObject({ state: 'failed', failed: [red] })
-    expect(settle([red, green, run('check', 'success', { suite: 1 })], named('check'), 0).state).toBe('passed')
   })
   test('a check that an App has to report is not reported by another', () => {
     const rules = [{ name: 'unit', app: 7 }]
