@@ -68,7 +68,9 @@ test('each thing that a reviewer asks for is answered by the run that was given 
   await rob.requestChanges(pull, 'Not so.', [{ path: 'run-1.txt', line: 1, body: 'Rename it.' }])
   await world.untilIssue(key, ({ run }) => run?.phase === 'working')
   await rob.requestChanges(pull, 'And one more.', [{ path: 'run-1.txt', line: 1, body: 'Test it.' }])
-  await twin.settled()
+  // Read before the fix is there: after that it would be of an earlier head.
+  const isRead = async (): Promise<boolean> => JSON.stringify((await world.ask(`/api/issues/${key}/timeline`)).body).includes('Test it.')
+  await until(isRead, { what: 'the second review to be read', saw: world.log })
   world.note('go', '')
   await world.untilIssue(key, ({ run, budgets, pr }) => run === null && budgets['runs']!.used === 3 && pr?.checks === 'passed')
   const first = (await repository.git.run(['rev-parse', `${pull.head.sha}^`])).trim()

@@ -67,6 +67,7 @@ export function createSessions({ rows, calls }: { rows: SessionRows; calls: Line
     { id: session, workspace }: Pick<SessionRow, 'id' | 'workspace'>,
     { id, content, ephemeral = false, options, authorizeAt }: Saying,
     priority: Priority,
+    ending?: AbortSignal,
   ): Promise<void> {
     const signal =
       authorizeAt !== undefined
@@ -77,7 +78,7 @@ export function createSessions({ rows, calls }: { rows: SessionRows; calls: Line
     const input = { id, agentSessionId: session, content: shortened(content), ephemeral, ...signal }
     try {
       // Nothing is said in it ever again once it is gone.
-      await doubted('linear-not-found', () => createOnce(calls, workspace, makeActivity, input, { priority }))
+      await doubted('linear-not-found', () => createOnce(calls, workspace, makeActivity, input, { priority, signal: ending }))
     } catch (error) {
       if (isRefusal(error, 'linear-not-found')) rows.setState(session, 'gone')
       throw error
