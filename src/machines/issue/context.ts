@@ -55,6 +55,8 @@ export interface LatePublication {
 
 /** A reviewer's newest word on one head. `dismissed` stays, so that an older word that comes late is known to be older. */
 export interface Verdict {
+  /** The forge's name for this review: a forge may tell time by the second, and two reviews of one second are two. */
+  id?: string
   verdict: 'approved' | 'changes_requested' | 'dismissed'
   body: string
   comments: Finding[]
@@ -109,7 +111,7 @@ export interface ActiveRun {
   given: string[]
   /** The run type that an operator had asked for, when this is its run. */
   asked: RunType | null
-  /** The objections that this run was given, as `objectionKeys` names them; not there in a run that an earlier version began. */
+  /** The objections that this run was given, as `presentObjections` names them; not there in a run that an earlier version began. */
   objections?: string[]
   /** The agent whose work it does, when that one has no room. */
   insteadOf?: string

@@ -82,6 +82,8 @@ type ReviewEvent = Fact & {
   type: 'review.approved' | 'review.changesRequested' | 'review.commented' | 'review.dismissed'
   headSha: string
   reviewer: string
+  /** The forge's name for this review, where it was looked up. */
+  id?: string
   body: string
   comments: Finding[]
 }

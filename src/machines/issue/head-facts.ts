@@ -70,28 +70,35 @@ const isNews = <T extends { observedAt: number }>(
 /** The same word of a reviewer, written anew: the forge gives it the time at which it was first said. */
 const isRewritten = (known: Verdict | undefined, said: Verdict): boolean =>
   known?.verdict === said.verdict && known.observedAt === said.observedAt && textOf(known) !== textOf(said)
+/** Another word of the same second: only who looked last knows which of them stands. */
+const isBeside = (known: Verdict | undefined, said: Verdict): boolean =>
+  known?.id !== undefined && said.id !== undefined && known.id !== said.id && known.observedAt === said.observedAt
 const textOf = ({ body, comments }: Verdict): string => JSON.stringify([body, comments])
 
 /** A comment is no verdict. `isLatest`: as the newest look has it, which knows what stands there now. */
 export function takeReview(c: IssueContext, event: EventOf<'review.approved'>, isLatest = false): Patch {
   const verdict = verdictOf[event.type]
   if (verdict === null) return {}
-  const { reviewer, headSha, body, comments, observedAt } = event
-  const said: Verdict = { verdict, body: body ?? '', comments: comments ?? [], observedAt }
+  const { reviewer, headSha, id, body, comments, observedAt } = event
+  const said: Verdict = { ...(id !== undefined && { id }), verdict, body: body ?? '', comments: comments ?? [], observedAt }
   const patch = ofHead(c, headSha, observedAt, ({ reviews }) => {
     const known = reviews[reviewer]
-    const isTaken = isNews(known, (one) => one.verdict, observedAt, verdict) || (isLatest && isRewritten(known, said))
+    const isTaken = isBeside(known, said)
+      ? isLatest
+      : isNews(known, (one) => one.verdict, observedAt, verdict) || (isLatest && isRewritten(known, said))
     return isTaken ? { reviews: { ...reviews, [reviewer]: said } } : null
   })
   return patch.heads === undefined ? patch : { ...patch, ...passOn({ ...c, ...patch }, headSha, reviewer, said) }
 }
 
-const keyOf = (reviewer: string, { observedAt }: Verdict): string => `${reviewer} ${observedAt}`
+const keyOf = (reviewer: string, { observedAt, id }: Verdict): string => [reviewer, observedAt, ...(id === undefined ? [] : [id])].join(' ')
 const isObjection = ({ verdict }: Verdict): boolean => verdict === 'changes_requested'
 
-/** What is asked of the present head, by name. */
-export const objectionKeys = (c: IssueContext): string[] =>
-  Object.entries(presentReviews(c)).flatMap(([reviewer, verdict]) => (isObjection(verdict) ? [keyOf(reviewer, verdict)] : []))
+/** Who asks for something of the present head, and the name of what is asked. */
+export const presentObjections = (c: IssueContext): { reviewer: string; key: string }[] =>
+  Object.entries(presentReviews(c)).flatMap(([reviewer, verdict]) =>
+    isObjection(verdict) ? [{ reviewer, key: keyOf(reviewer, verdict) }] : [],
+  )
 
 /**
  * What was asked of the head that a run of ours began with, and that this run was not told, is asked of the head that it has pushed: the

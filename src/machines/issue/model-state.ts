@@ -4,7 +4,7 @@
 import { dawn, tick } from '../model.ts'
 import { noUsage, runTypes, type HumanMessage, type RunType } from '../vocabulary.ts'
 import type { ActiveRun, ChecksFact, HeadFacts, IssueContext, Verdict } from './context.ts'
-import { objectionKeys } from './head-facts.ts'
+import { presentObjections } from './head-facts.ts'
 import { failures, ownPush, pushOf, type State } from './model-events.ts'
 import { isUmbrella } from './umbrella.ts'
 import { causeOf } from './policy.ts'
@@ -103,8 +103,8 @@ function inboxOf(c: IssueContext, run: (id: string) => string): HumanMessage[] {
 /** What the run was told of what is asked of the present head. What was passed on from the one before is a word on this one. */
 function objectionsOf(c: IssueContext, { head, objections }: ActiveRun): string[] {
   if (head !== c.pr?.headSha || c.pr?.state === 'merged') return []
-  const told = objectionKeys(c).filter((key) => objections?.includes(key))
-  return told.map((key) => `${key.slice(0, key.lastIndexOf(' '))} ${factTime}`)
+  const told = presentObjections(c).filter(({ key }) => objections?.includes(key))
+  return told.map(({ reviewer }) => `${reviewer} ${factTime}`)
 }
 
 function runOf(c: IssueContext, rename: Rename, id: (run: string) => string): ActiveRun | null {

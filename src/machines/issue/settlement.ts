@@ -5,7 +5,7 @@ import { addUsage, noUsage, type RunType } from '../vocabulary.ts'
 import type { IssueContext } from './context.ts'
 import type { EventOf } from './events.ts'
 import { noFailures } from './counters.ts'
-import { objectionKeys, presentHead, presentReviews, takeReview } from './head-facts.ts'
+import { presentHead, presentObjections, presentReviews, takeReview } from './head-facts.ts'
 import { consumeGiven, give, giveBack, hasUnheard, isForRun, pass } from './inbox.ts'
 import { giveUpLate, lateAfter } from './late-publication.ts'
 import { isUmbrella } from './umbrella.ts'
@@ -62,7 +62,7 @@ export function claim(c: IssueContext, type: RunType = neededRun(c)!): Patch {
       usage: noUsage,
       given: isForRun(type, c) ? c.inbox.filter((message) => message.givenTo === null).map((message) => message.id) : [],
       asked: c.asked,
-      objections: objectionKeys(c),
+      objections: presentObjections(c).map(({ key }) => key),
     },
     asked: null,
     inbox: isForRun(type, c) ? give(c, id) : c.inbox,

@@ -335,6 +335,19 @@ describe('a poll', () => {
     expect(Object.keys(play(...open, facts({ queue: { ...queue, headSha: '' } })).context.heads)).not.toContain('')
   })
 
+  it('knows two words of one second apart, and the later one stands', () => {
+    const objection = { ...review, verdict: 'changes_requested', body: 'name it' }
+    const seen = (one: object, sooner = 0) => facts({ reviews: [one], checks }, dawn + 60 * minute - sooner)
+    const asked = play(...open, seen(objection, 1_000), granted)
+    const publishing: Happening = (issue) => issue.send({ type: 'run.publishing', runId: issue.context.run!.id, head: 'B' })
+    const moved = { ...pushed('B'), observedAt: dawn + 61 * minute }
+    const passedOn = (one: object) => playOn(asked, seen(one), publishing, moved).context.heads['B']?.reviews ?? {}
+    expect(passedOn({ ...objection, id: '2', body: 'test it' })).toMatchObject({ grace: { body: 'test it' } })
+    expect(passedOn({ ...objection, body: 'name it well' })).toEqual({})
+    expect(phase(playOn(play(...open, seen(objection, 1_000)), seen({ ...review, id: '2' })))).toBe('awaiting_queue')
+    expect(phase(playOn(play(...open, seen({ ...review, id: '2' })), seen(objection, 1_000)))).toBe('awaiting_queue')
+  })
+
   it('that sees nothing new leaves an escalation, however often it looks', () => {
     const objection = { ...review, verdict: 'changes_requested' }
     const stuck = play(...open, dismissed('A', 'ada'), facts({ reviews: [objection] }), granted, finished({ outcome: 'no_change' }))
