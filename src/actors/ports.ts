@@ -137,6 +137,8 @@ export interface Workspace {
     request: WorkspaceRequest & {
       keep: boolean
       runId: string
+      /** The base is to be as it is now; else one that was seen a moment ago will do. */
+      newestBase?: boolean
       /** The commit that the branch starts over from; what came after it is saved like uncommitted work. */
       restartFrom?: string | null
       /** Ends the project's own preparation; git's is carried to its end. */
@@ -345,7 +347,7 @@ export interface Forge extends LandingPlace {
    * other from starting.
    */
   start: () => Promise<{ incidents: RefIncident[]; failures: { project: string; error: unknown }[] }>
-  /** The repository of the project, for the workspace: its path, base branch and `recentBase`. */
+  /** The repository of the project, for the workspace: its path and base branch. */
   repository: (project: string) => Promise<Repository>
   /** Whether the branch has an open pull request. */
   isInFlight: (project: string, branch: string) => boolean

@@ -40,10 +40,14 @@ export interface WorkspaceOptions {
   /** For the environment of hooks, beside the fixed list. */
   env: Record<string, string>
   /**
-   * Opens D/repos/PROJECT.git before a worktree is prepared from it: who commits there, and its base branch as the user had
+   * Opens D/repos/PROJECT.git before a worktree is prepared from it: who commits there, and its base branch as the user has it, or had
    * it a moment ago. Without it both are taken as they are.
    */
-  repository?: (project: string) => Promise<{ identity: () => Promise<Record<string, string>>; recentBase: () => Promise<unknown> }>
+  repository?: (project: string) => Promise<{
+    identity: () => Promise<Record<string, string>>
+    syncBase: () => Promise<unknown>
+    recentBase: () => Promise<unknown>
+  }>
   /** Epoch ms; default the clock of this machine. */
   now?: () => number
   /** For what agents must not reach beside their worktrees; without it only the clone is compared. */
@@ -74,7 +78,7 @@ export function createWorkspace(options: WorkspaceOptions): Workspace {
   async function prepare(request: PrepareRequest): Promise<Worktree> {
     const at = place(request)
     const repository = await options.repository?.(request.project)
-    await repository?.recentBase()
+    await (request.newestBase === true ? repository?.syncBase() : repository?.recentBase())
     await clones.ensure(at, (await repository?.identity()) ?? {})
     await clearOwnLocks(at, request.branch)
     const heads = await clones.bring(at, request.base, request.branch)

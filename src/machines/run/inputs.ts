@@ -14,6 +14,8 @@ export interface PrepareInput {
   /** Instead of the base branch, when the change is based on another pull request. */
   onto: string | null
   keep: boolean
+  /** The run is about the base as it is now; else one that was seen a moment ago will do. */
+  newestBase: boolean
   /** The commit that the branch starts over from; null to go on from where it is. */
   restartFrom: string | null
   runId: string
@@ -119,6 +121,8 @@ export const prepareInput = ({ context }: { context: RunContext }): PrepareInput
   base: context.base,
   onto: context.onto,
   keep: context.keep || context.turns > 0,
+  // What it was seen to conflict with may have come within that moment: a run on the older one would find nothing to do.
+  newestBase: context.conflict || context.type === 'queue_repair' || context.type === 'branch_upkeep',
   // Only before the first turn: later it would take this run's own work back.
   restartFrom: context.turns > 0 ? null : context.restartFrom,
   runId: context.runId,

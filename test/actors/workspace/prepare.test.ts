@@ -596,12 +596,13 @@ test('the base is taken over and the identity configured before the worktree is 
         GIT_COMMITTER_NAME: 'Grace "Amazing" Hopper',
         GIT_COMMITTER_EMAIL: 'bot@example.com',
       }),
-      recentBase: async () => order.push('sync'),
+      recentBase: async () => order.push('recent'),
+      syncBase: async () => order.push('newest'),
     }),
   })
   await prepare()
-  await prepare()
-  expect(order).toEqual(['sync', 'sync'])
+  await prepare({ newestBase: true })
+  expect(order).toEqual(['recent', 'newest'])
   const identity = ['author', 'committer'].map((role) =>
     run(
       path,

@@ -66,6 +66,11 @@ describe('a run that does its work', () => {
     expect(run.children.size).toBe(0)
   })
 
+  it('that is about the base is prepared with the newest one', () => {
+    const about = [{ type: 'branch_upkeep' }, { type: 'queue_repair' }, { type: 'review_fix', conflict: true }] as const
+    for (const given of about) expect(play(given).children.get('prepare')?.input).toMatchObject({ newestBase: true })
+  })
+
   it('asks for each effect with what it needs', () => {
     const given = { keep: true, restartFrom: 'X', published: 'P' }
     const inputs = (run: Run, child: string) => run.children.get(child)?.input
@@ -76,6 +81,7 @@ describe('a run that does its work', () => {
       base: 'main',
       onto: null,
       keep: true,
+      newestBase: false,
       restartFrom: 'X',
       runId: 'run-1',
       review: null,
