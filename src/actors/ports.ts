@@ -1,5 +1,6 @@
 // The four ports to the world. Machines speak only of these; each implementation passes the port's contract suite.
 
+import type { RetryableError } from '../errors.ts'
 import type { AdoptedPullRequest, Deployment, ParentPullRequest, PolledIssue, PolledPullRequest } from '../machines/issue/events.ts'
 import type { Intent } from '../machines/issue/intent.ts'
 import type { IssueReport } from '../machines/issue/reports.ts'
@@ -333,6 +334,8 @@ export interface LandingPlace extends Omit<LandingEffects, 'mergeable' | 'merged
   runCandidateChecks: (request: {
     project: string
     commit: string
+    /** The `reports` of the result after which the checks are asked to run once more: none of them counts again. */
+    outdated?: readonly string[]
     signal?: AbortSignal | undefined
     onStart?: ((identity: ProcessIdentity) => void) | undefined
   }) => Promise<CheckResult>
@@ -381,7 +384,10 @@ export interface Forge extends LandingPlace {
   requestLanding: (request: LandingRequest) => Promise<void>
   /** Contract: takes the pull request out of the queue unless it is being landed at this moment. Idempotent. */
   withdrawLanding: (request: LandingRequest & { reason: string }) => Promise<void>
-  /** Contract: runs the red checks of exactly this head once more; nothing when the pull request has moved on. Idempotent while they run. */
+  /**
+   * Contract: runs the red checks of exactly this head once more; nothing when the pull request has moved on. Idempotent while they run.
+   * Rejects with RetryableError while they cannot run yet.
+   */
   rerunChecks: (request: { project: string; number: number; headSha: string }) => Promise<void>
   /**
    * Contract: makes a pull request that a person has linked the issue's own, and answers it as it is. Idempotent. Rejects with FatalError
@@ -401,7 +407,13 @@ export interface Forge extends LandingPlace {
 
 export type { AdoptedPullRequest, Deployment, ParentPullRequest }
 
-export type PullRequestFacts = PolledPullRequest & { title: string; mergeable: 'clean' | 'conflict' | 'unknown'; mergedSha: string | null }
+export type PullRequestFacts = PolledPullRequest & {
+  title: string
+  mergeable: 'clean' | 'conflict' | 'unknown'
+  mergedSha: string | null
+  /** What could not be read now, and when it may be. The rest holds without it. */
+  unread?: RetryableError
+}
 
 // --- Tracker -------------------------------------------------------------------------------------
 

@@ -344,6 +344,8 @@ export function createEffects(host: EffectsHost): { effects: Record<string, Effe
     },
     'rerun.wanted': {
       ...git,
+      // At a minute each while other jobs of the same run go on: after half an hour the issue has given this up.
+      attempts: 30,
       logic: delivery<Parameters<Forge['rerunChecks']>[0]>(({ report: { project, number, headSha } }) =>
         forge().rerunChecks({ project, number, headSha }),
       ),

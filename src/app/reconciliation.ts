@@ -5,7 +5,7 @@ import { RetryableError } from '../errors.ts'
 import type { Forge, Tracker } from '../actors/ports.ts'
 import type { IssueContext } from '../machines/issue/context.ts'
 import { isTerminal } from '../machines/issue/document.ts'
-import type { ReconcileEvent } from '../machines/issue/events.ts'
+import type { PolledPullRequest, ReconcileEvent } from '../machines/issue/events.ts'
 import type { issueMachine } from '../machines/issue/machine.ts'
 import { isNews } from '../machines/issue/poll.ts'
 import type { Answer, ReconciliationContext } from '../machines/reconciliation/context.ts'
@@ -43,7 +43,8 @@ export async function reconcile(turn: ReconciliationContext['turn'], host: Recon
     for (const row of rows) {
       if (signal.aborted) return
       try {
-        if (await ask(row, host, { refresh })) told += 1
+        // What could not be read is read at the next turn.
+        if ((await ask(row, host, { refresh })).isTold) told += 1
       } catch (error) {
         host.onProblem({ issue: row.address, error })
       }
@@ -64,12 +65,12 @@ export function createLook(host: Reconciling): (issue: string, at: 'forge' | 'tr
   const askNow = async (issue: string, at: 'forge' | 'tracker'): Promise<void> => {
     const row = host.store.actor(`issue/${issue}`)
     if (row === undefined) return
-    try {
-      await ask(row, host, { at })
-    } catch (error) {
+    const { unread } = await ask(row, host, { at }).catch((error: unknown) => {
       if (error instanceof RetryableError) throw error
       host.onProblem({ issue: row.address, error })
-    }
+      return { unread: undefined }
+    })
+    if (unread) throw unread
   }
   return function look(issue, at): Promise<void> {
     const name = `${at} ${issue}`
@@ -104,15 +105,15 @@ function* rowsOf({ issues, everyone }: ReconciliationContext['turn'], store: Sto
   }
 }
 
-/** Answers whether the issue was told something. `at`: the one side that is asked; without it both are, and the base is looked at before. */
+/** Answers whether the issue was told something, and what is left to be asked for later. `at`: the one side that is asked; without it both are, and the base is looked at before. */
 async function ask(
   row: ActorRow,
   { system, forge, tracker, now }: Reconciling,
   { at, refresh }: { at?: 'forge' | 'tracker'; refresh?: (project: string) => Promise<void> },
-): Promise<boolean> {
-  if (row.snapshot === null || row.status !== 'active') return false
+): Promise<{ isTold: boolean; unread?: RetryableError | undefined }> {
+  if (row.snapshot === null || row.status !== 'active') return { isTold: false }
   const { value, context } = JSON.parse(row.snapshot) as { value: unknown; context: IssueContext }
-  if (isTerminal(value)) return false
+  if (isTerminal(value)) return { isTold: false }
   const { project, id: issue, branch, pr } = context
   await refresh?.(project)
   const observedAt = now()
@@ -120,16 +121,17 @@ async function ask(
     at === 'forge' ? undefined : tracker().facts({ project, issue }),
     at === 'tracker' ? null : forge().facts({ project, issue, number: pr?.number ?? null, branch }),
   ])
+  const { unread, ...pullRequest } = facts ?? {}
   const event: ReconcileEvent = {
     type: 'reconcile',
     source: at === undefined ? 'poll' : 'webhook',
     observedAt,
     ...(seen === undefined ? {} : { tracker: seen }),
-    ...(facts === null ? {} : { pr: facts }),
+    ...(facts === null ? {} : { pr: pullRequest as PolledPullRequest }),
   }
-  if (!isNews(context, event)) return false
+  if (!isNews(context, event)) return { isTold: false, unread }
   await system()
     .ref<typeof issueMachine>(row.address)
     .send({ ...event })
-  return true
+  return { isTold: true, unread }
 }

@@ -1,5 +1,7 @@
 // Changes at GitHub, from a branch to a landing: the forge is GitHub's twin, the tracker the embedded one, the server a real process.
 
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { plainWork, until } from './harness.ts'
 import { hosted } from './github.ts'
@@ -41,4 +43,24 @@ test('a fetch that fails while a worktree is prepared is made again, and nothing
   expect([attempts['implementation'], budgets['runs']?.used]).toEqual([1, 1])
   const failed = (await world.ask(`/api/issues/${key}/timeline`)).body.entries.filter(({ event }: any) => event.type === 'run.finished')
   expect(failed.filter(({ event }: any) => event.outcome !== 'completed')).toEqual([])
+})
+
+test('a red job whose log is late holds nothing else up, and its repair begins with the log', async () => {
+  const job = { name: 'test', conclusion: 'failure' as const, log: 'expected 1 to be 2\n', logDelay: Infinity }
+  const { world, twin, pullOf } = await hosted({ ci: (_sha, read) => [read('mended.txt') === null ? job : { name: 'test' }] })
+  await world.start()
+  const key = await world.submit(`case "$SIGNALBOX_RUN_TYPE" in
+implementation) echo work > work.txt ;;
+*) cp "$SIGNALBOX_CONTEXT_FILE" "$WORLD/repair.json"; echo mended > mended.txt ;;
+esac
+git add -A; git commit --quiet -m "Work on it"`)
+  const pull = await pullOf(key)
+  await world.untilIssue(key, ({ pr }) => pr?.checks === 'pending')
+  await twin.as('alice').approve(pull)
+  const { phase, attempts } = await world.untilIssue(key, ({ pr }) => pr?.review === 'approved')
+  expect([phase, attempts['ci_repair']]).toEqual(['pr_open', 0])
+  job.logDelay = 0
+  await world.untilIssue(key, ({ attempts: made, run, pr }) => made['ci_repair'] === 1 && run === null && pr?.checks === 'passed')
+  const { checks } = JSON.parse(readFileSync(join(world.folder, 'repair.json'), 'utf8')) as { checks: unknown }
+  expect(JSON.stringify(checks)).toContain('expected 1 to be 2')
 })

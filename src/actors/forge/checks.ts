@@ -22,6 +22,8 @@ export interface CheckCommand {
 export interface CheckResult {
   state: 'passed' | 'failed'
   failures: CheckFailure[]
+  /** Names of the failed reports that it goes by, where they are those of others. */
+  reports?: string[]
 }
 
 export interface CheckRequest {

@@ -177,7 +177,7 @@ export function createGithubForge(options: GithubForgeOptions): GithubForge {
     facts,
     findConflict,
     isInFlight: (project, branch) => pullRequests.openOn(project, branch) !== undefined,
-    rerunChecks: createReruns({ repositories, loader, pullRequests, queueCheck }),
+    rerunChecks: createReruns({ repositories, loader, pullRequests, required, queueCheck }),
     deployment: createDeployments({ repositories, projects, watch, pause, now }),
     adopt: createAdoption({ repositories, pullRequests, pulls, branches, mirror, open, isOver }),
     submitReview: createAgentReviews({ repositories, pullRequests, pulls, reviews }),

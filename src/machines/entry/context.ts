@@ -46,6 +46,8 @@ export interface EntryContext extends EntryInput {
   isTested: boolean
   /** Checks that failed only in ways that come and go have run once more. */
   isRerun: boolean
+  /** What had been reported before that, by name; not there in an entry that an earlier version began. */
+  outdated?: string[]
   incident: QueueIncident | null
   /** Failures of the environment. */
   obstacles: number

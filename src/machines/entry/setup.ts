@@ -14,6 +14,20 @@ export interface LandingTarget {
   headSha: string
 }
 
+export interface CandidateInput {
+  project: string
+  commit: string
+  /** Names of reports on this commit that say nothing of its checks any more: they have been asked to run once more. */
+  outdated?: string[]
+}
+
+/** `reports`: names of what the result goes by, where the place knows them. */
+export interface CandidateChecks {
+  state: 'passed' | 'failed' | 'none'
+  failures: CheckFailure[]
+  reports?: string[]
+}
+
 const notProvided = (name: string) => async (): Promise<never> => {
   throw new Error(`The effect '${name}' is not provided`)
 }
@@ -23,7 +37,10 @@ const listed = (names: string[]): string => `${names.slice(0, 5).join(', ')}${na
 type Args = { context: EntryContext }
 export const headInput = ({ context: { project, number, headSha } }: Args): LandingTarget => ({ project, number, headSha })
 export const buildInput = ({ context }: Args) => ({ ...headInput({ context }), onto: context.place!.onto })
-export const candidateInput = ({ context }: Args) => ({ project: context.project, commit: context.candidate!.commit })
+export const candidateInput = ({ context: { project, candidate, isRerun, outdated = [] } }: Args): CandidateInput => ({
+  ...{ project, commit: candidate!.commit },
+  ...(isRerun && outdated.length > 0 && { outdated }),
+})
 export const landInput = ({ context }: Args) => ({ project: context.project, number: context.number, ...context.candidate! })
 export const adoptInput = ({ context }: Args) => ({ ...headInput({ context }), commit: context.found! })
 export const evictInput = ({ context }: Args) => ({ ...headInput({ context }), incident: context.incident! })
@@ -62,9 +79,7 @@ export const entrySetup = setup({
   actors: {
     recordEntered: fromPromise<void, LandingTarget>(notProvided('recordEntered')),
     buildCandidate: fromPromise<Candidate, LandingTarget & { onto: string | null }>(notProvided('buildCandidate')),
-    runCandidateChecks: fromPromise<{ state: 'passed' | 'failed' | 'none'; failures: CheckFailure[] }, { project: string; commit: string }>(
-      notProvided('runCandidateChecks'),
-    ),
+    runCandidateChecks: fromPromise<CandidateChecks, CandidateInput>(notProvided('runCandidateChecks')),
     landCandidate: fromPromise<Landing, { project: string; number: number; base: string; commit: string }>(notProvided('landCandidate')),
     adoptLanding: fromPromise<void, LandingTarget & { commit: string }>(notProvided('adoptLanding')),
     recordEviction: fromPromise<void, LandingTarget & { incident: QueueIncident }>(notProvided('recordEviction')),
@@ -91,7 +106,7 @@ export const entrySetup = setup({
     }),
     rememberFound: take((_c, event) => ({ found: outputOf<{ commit: string }>(event).commit })),
     rememberPass: take(() => ({ isTested: true })),
-    rememberRerun: take(() => ({ isRerun: true })),
+    rememberRerun: take((_c, event) => ({ isRerun: true, outdated: outputOf<CandidateChecks>(event).reports ?? [] })),
     rememberConflict: take((c, event) => {
       const { base, files } = outputOf<{ base: string; files: string[] }>(event)
       const where = files.length > 0 ? `in ${listed(files)}` : 'as a whole: they have no history in common'

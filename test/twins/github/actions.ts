@@ -13,11 +13,14 @@ export function runCi(world: World, repository: Repository, sha: string, event: 
   if (ci === undefined) return
   world.background(async () => {
     const plans = await ci(sha, await repository.git.reader(sha), event)
-    if (plans.length > 0 && !world.closed) await startRun(world, repository, sha, event, plans, actor)
+    for (const [name, jobs] of Map.groupBy(plans, ({ workflow }) => workflow)) {
+      if (!world.closed) await startRun(world, repository, sha, event, { workflow: ensureWorkflow(world, repository, name), jobs, actor })
+    }
   })
 }
 
-export function ensureWorkflow(world: World, repository: Repository, name = 'CI', path = '.github/workflows/ci.yml'): Workflow {
+export function ensureWorkflow(world: World, repository: Repository, name = 'CI'): Workflow {
+  const path = `.github/workflows/${name.toLowerCase()}.yml`
   const known = repository.workflows.get(path)
   if (known !== undefined) return known
   const id = world.nextId()
@@ -31,10 +34,8 @@ async function startRun(
   repository: Repository,
   sha: string,
   event: CiEvent,
-  plans: CheckPlan[],
-  actor: Account,
+  { workflow, jobs, actor }: { workflow: Workflow; jobs: CheckPlan[]; actor: Account },
 ): Promise<void> {
-  const workflow = ensureWorkflow(world, repository)
   const suite = await createSuite(world, repository, world.actions, sha, event.branch, true)
   const id = world.nextId()
   const now = world.clock.now()
@@ -60,7 +61,7 @@ async function startRun(
   repository.runs.set(id, run)
   tellRun(world, run, 'requested')
   tellRun(world, run, 'in_progress')
-  for (const plan of plans) startJob(world, run, plan)
+  for (const plan of jobs) startJob(world, run, plan)
 }
 
 function startJob(world: World, run: WorkflowRun, plan: CheckPlan): void {

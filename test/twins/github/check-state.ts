@@ -100,11 +100,15 @@ export interface Job {
 export interface CheckPlan {
   name: string
   conclusion?: Conclusion
+  /** The workflow whose job it is; `CI` when not given. Each workflow that has jobs for an event has a run of its own. */
+  workflow?: string
   /** Milliseconds of the twin's clock until it completes; 0 when not given. */
   delay?: number
   steps?: { name: string; conclusion?: Conclusion }[]
   annotations?: Annotation[]
   log?: string
+  /** Milliseconds of the twin's clock from the job's end until its log can be had; 0 when not given. */
+  logDelay?: number
   summary?: string
   /** Fails at the first attempt and passes when it is run again. */
   flaky?: boolean

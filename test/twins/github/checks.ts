@@ -186,10 +186,10 @@ export async function addStatus(
   return status
 }
 
-/** The newest check run of every name and App. */
+/** The newest check run of every name in each suite: a suite is one run of a workflow, or all that another App says. */
 export function latestChecks(repository: Repository, sha: string): CheckRun[] {
   const newest = new Map<string, CheckRun>()
-  for (const check of repository.checks.get(sha) ?? []) newest.set(`${check.app.id}/${check.name}`, check)
+  for (const check of repository.checks.get(sha) ?? []) newest.set(`${check.suite.id}/${check.name}`, check)
   return [...newest.values()]
 }
 

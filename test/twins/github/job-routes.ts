@@ -75,6 +75,7 @@ const signatureOf = (id: string, until: string) => createHash('sha256').update(`
 serveIn('GET /repos/{owner}/{repo}/actions/jobs/{job_id}/logs', 'actions:read', (call) => {
   const job = jobOf(call)
   if (job.check.status !== 'completed') throw notFound()
+  if (call.world.clock.now() < job.check.completedAt! + (job.plan.logDelay ?? 0)) throw notFound()
   const until = String(call.world.clock.now() + 60_000)
   return {
     status: 302,

@@ -25,7 +25,21 @@ export const commitStatusSchema = z.object({
   target_url: z.string().nullish(),
   description: z.string().nullish(),
   created_at: time,
+  creator: z.object({ type: z.string() }).nullish(),
 })
+
+export const workflowRunSchema = z.object({ id: z.int(), check_suite_id: z.int(), workflow_id: z.int(), event: z.string() })
+
+/** With the workflows of these runs, which the check runs of a commit do not tell. */
+export function withWorkflows(contexts: readonly SeenContext[], runs: readonly z.output<typeof workflowRunSchema>[]): SeenContext[] {
+  const known = new Map(runs.map((run) => [run.check_suite_id, run]))
+  return contexts.map((context) => {
+    const run = context.__typename === 'CheckRun' ? known.get(context.checkSuite.databaseId) : undefined
+    if (context.__typename !== 'CheckRun' || run === undefined) return context
+    const workflowRun = { databaseId: run.id, event: run.event, workflow: { databaseId: run.workflow_id } }
+    return { ...context, checkSuite: { ...context.checkSuite, workflowRun } }
+  })
+}
 
 export const toCheckRun = (run: z.output<typeof checkRunSchema>): SeenContext => ({
   __typename: 'CheckRun',
@@ -55,4 +69,5 @@ export const toStatus = (status: z.output<typeof commitStatusSchema>): SeenConte
   targetUrl: status.target_url ?? null,
   description: status.description ?? null,
   createdAt: status.created_at,
+  creator: status.creator == null ? null : { __typename: status.creator.type },
 })

@@ -95,10 +95,8 @@ export function toIncident(said: { title: string; summary: string; text: string 
   }
 }
 
-/** `reported`: the newest contexts of the lander's name on the head. Null: it has said nothing. */
-export function externalQueue(reported: readonly SeenContext[], headSha: string): PullRequestFacts['queue'] | null {
-  const [context] = reported
-  if (context === undefined) return null
+/** `context`: the newest of the lander's name on the head. */
+export function externalQueue(context: SeenContext, headSha: string): PullRequestFacts['queue'] {
   const isRun = context.__typename === 'CheckRun'
   const startedAt = isRun ? (context.startedAt ?? 0) : context.createdAt
   // One more than the entry, which may have been in the same second: GitHub tells no finer time.

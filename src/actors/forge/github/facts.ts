@@ -1,5 +1,6 @@
 // Every fact about a pull request, as GitHub has it: one look, read into the words of the issue machine.
 
+import { RetryableError } from '../../../errors.ts'
 import type { PullRequestFacts } from '../../ports.ts'
 import type { CheckRecords } from '../check-records.ts'
 import type { PullRequestRow, PullRequests } from '../pull-requests.ts'
@@ -35,6 +36,12 @@ const toSighting = (seen: SeenPullRequest): Sighting => ({
   updatedAt: seen.updatedAt,
 })
 
+/** What is read beside the look itself: the rest is told without it, and it is asked for again. */
+function later(error: unknown): RetryableError {
+  if (error instanceof RetryableError) return error
+  throw error
+}
+
 /** What is reported on this head; GitHub may not have come to it yet. */
 export const contextsOf = (seen: SeenPullRequest, head: string): SeenContext[] => {
   const commit = seen.commits.nodes.at(-1)?.commit
@@ -59,13 +66,22 @@ export function createFacts(options: {
 }) {
   const { repositories, loader, mirror, pullRequests, records, required, failures, landers, threads, parents, queueCheck, now } = options
 
-  async function checksOf(row: PullRequestRow, seen: SeenPullRequest, contexts: SeenContext[]): Promise<PullRequestFacts['checks']> {
+  async function checksOf(
+    row: PullRequestRow,
+    seen: SeenPullRequest,
+    contexts: SeenContext[],
+  ): Promise<Pick<PullRequestFacts, 'checks' | 'unread'>> {
     const { project, number } = row
     const rules = await required.of(project, seen.baseRefName)
     const standing = settle(contexts, rules, now() - mirror.headSeenAt(project, number))
-    const found = await Promise.all(standing.failed.map((context) => failures.of(project, context)))
     const { state, names, observedAt } = standing
-    return { headSha: row.head_sha, state, names, failures: found.map((failure) => records.marked(project, failure)), observedAt }
+    const checks = { headSha: row.head_sha, names, observedAt }
+    const reading = Promise.all(standing.failed.map((context) => failures.of(project, context)))
+    return reading.then(
+      (found) => ({ checks: { ...checks, state, failures: found.map((failure) => records.marked(project, failure)) } }),
+      // A repair begins with why it is red (edge 174).
+      (error: unknown) => ({ checks: { ...checks, state: 'pending', failures: [] }, unread: later(error) }),
+    )
   }
 
   /** What reviewers say; comments whose thread has been resolved ask for nothing any more. */
@@ -98,10 +114,13 @@ export function createFacts(options: {
     const isBehind = row.head_sha !== seen.headRefOid
     const all = contextsOf(seen, row.head_sha)
     const contexts = all.filter((context) => !ownContext(context, self) && nameOf(context) !== queueCheck(project))
-    const [checks, reviews, queue, parent] = await Promise.all([
+    const [{ checks, ...red }, reviews, { queue, ...eviction }, parent] = await Promise.all([
       checksOf(row, seen, contexts),
       reviewsOf(row, seen),
-      landers.queueOf(row, seen, all),
+      landers.queueOf(row, seen, all).then(
+        (found) => ({ queue: found }),
+        (error: unknown) => ({ queue: pullRequests.queue(row), unread: later(error) }),
+      ),
       parents.of(row),
     ])
     records.keep(row, checks)
@@ -125,6 +144,8 @@ export function createFacts(options: {
       patchId: row.patch_id,
       parent,
       observedAt: seen.updatedAt,
+      ...eviction,
+      ...red,
     }
   }
 }

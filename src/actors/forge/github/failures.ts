@@ -1,14 +1,14 @@
 // Why a check has failed, for people and agents: its best annotation, what it says itself, the step that failed, the end of its log.
 
 import { z } from 'zod'
-import { FatalError, withoutCredentials } from '../../../errors.ts'
+import { FatalError, RetryableError, withoutCredentials } from '../../../errors.ts'
 import type { SqliteDatabase } from '../../../persistence/database.ts'
 import type { CheckFailure } from '../../ports.ts'
 import { toFailure } from '../failure.ts'
 import { readTail } from './log-tail.ts'
 import type { SeenCheckRun, SeenContext } from './queries.ts'
 import type { GithubRepositories } from './repositories.ts'
-import { nameOf } from './standing.ts'
+import { jobOf, nameOf, reportOf } from './standing.ts'
 
 const annotationSchema = z.object({
   path: z.string().nullish(),
@@ -28,6 +28,11 @@ const longestSummary = 240
 /** Of a hundred annotations each. */
 const mostPages = 10
 const logBytes = 64 * 1024
+/** GitHub tells of the end of a job some seconds before it can hand out its log: one that has not come after so long does not come. */
+const logDelay = 2 * 60_000
+const logPause = 5_000
+/** The code of the error that is thrown meanwhile. */
+export const lateLog = 'github-log-late'
 /** Rows of failures that are kept, so that what nobody asks about any more goes. In milliseconds. */
 const kept = 30 * 86_400_000
 
@@ -63,12 +68,6 @@ const line = (text: string): string => {
   return one.length <= longestSummary ? one : `${one.slice(0, longestSummary - 1).trimEnd()}…`
 }
 
-/** A job of GitHub Actions has its number in the address of its details. */
-const jobOf = ({ detailsUrl }: SeenCheckRun): number | null => {
-  const [, job] = /\/actions\/runs\/\d+\/jobs?\/(\d+)/.exec(detailsUrl ?? '') ?? []
-  return job === undefined ? null : Number(job)
-}
-
 export function createFailures(options: { repositories: GithubRepositories; database: SqliteDatabase; now: () => number }) {
   const { repositories, database, now } = options
   const get = database.prepare<[string, string], { failure: string }>('SELECT failure FROM github_failure WHERE project = ? AND run = ?')
@@ -83,6 +82,9 @@ export function createFailures(options: { repositories: GithubRepositories; data
       if (error instanceof FatalError && ['github-not-found', 'github-forbidden'].includes(error.code)) return otherwise
       throw error
     })
+
+  /** Our clock may be behind that of GitHub; one that is far from it is no measure, and nothing is waited for. */
+  const hasJustEnded = ({ completedAt }: SeenCheckRun): boolean => completedAt !== null && Math.abs(now() - completedAt) < logDelay
 
   async function ofCheckRun(project: string, run: SeenCheckRun): Promise<CheckFailure> {
     const client = repositories.client(project)
@@ -111,15 +113,18 @@ export function createFailures(options: { repositories: GithubRepositories; data
               .request('GET /repos/{owner}/{repo}/actions/jobs/{job_id}', { ...place, job_id: job }, jobSchema, {
                 what: `the job of ${run.name}`,
               })
-              .then(({ steps: all }) => all.filter(({ conclusion }) => conclusion === 'failure' || conclusion === 'timed_out')),
+              .then((told) => told.steps),
             [],
           ),
       job === null ? '' : optional(readTail(client, { ...place, job_id: job }, logBytes, `the log of ${run.name}`), ''),
     ])
+    // Without a step the job has not begun, or is not shown to us: no log will come.
+    if (log === '' && steps.length > 0 && hasJustEnded(run))
+      throw new RetryableError(lateLog, `GitHub has no log of ${run.name} yet, which has just ended.`, { retryAfter: logPause })
     const ranked = annotations.map((annotation) => ({ annotation, score: scoreOf(annotation) })).toSorted((a, b) => b.score - a.score)
     const [best] = ranked
     const output = [run.title, run.summary].filter((text) => text != null && text.trim() !== '').join(': ')
-    const [step] = steps
+    const step = steps.find(({ conclusion }) => conclusion === 'failure' || conclusion === 'timed_out')
     const conclusion = (run.conclusion ?? 'failure').toLowerCase().replaceAll('_', ' ')
     const summary =
       best !== undefined && best.score > 0
@@ -144,12 +149,9 @@ export function createFailures(options: { repositories: GithubRepositories; data
   }
 
   return {
-    /** What a failed context says. Asked for once for each of its runs. */
+    /** What a failed context says. Asked for once for each of its ends. Throws as the client, and RetryableError `github-log-late`. */
     async of(project: string, context: SeenContext): Promise<CheckFailure> {
-      const run =
-        context.__typename === 'CheckRun'
-          ? `check ${context.databaseId ?? context.url}`
-          : `status ${context.context} ${context.createdAt} ${context.targetUrl}`
+      const run = reportOf(context)
       const known = get.get(project, run)
       if (known !== undefined) return JSON.parse(known.failure) as CheckFailure
       const failure = context.__typename === 'CheckRun' ? await ofCheckRun(project, context) : ofStatus(context)

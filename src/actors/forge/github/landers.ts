@@ -15,7 +15,7 @@ import type { Loader } from './loader.ts'
 import type { SeenContext, SeenPullRequest } from './queries.ts'
 import type { GithubRepositories, Self } from './repositories.ts'
 import type { RequiredChecks } from './required.ts'
-import { nameOf, newest, standingOf } from './standing.ts'
+import { last, nameOf, newest, standingOf } from './standing.ts'
 import { isSelf } from './verdicts.ts'
 
 export type LanderKind = 'merge_queue' | 'auto_merge' | 'external' | 'embedded'
@@ -154,13 +154,13 @@ export function createLanders(options: {
   async function seenQueue(row: PullRequestRow, seen: SeenPullRequest, contexts: readonly SeenContext[]): Promise<Queue | null> {
     const { project } = row
     const name = configured(project).checks.queue
-    const reported = newest(contexts).filter((context) => nameOf(context) === name)
-    if (reported.length > 0) others.note(project)
+    const reported = last(contexts.filter((context) => nameOf(context) === name))
+    if (reported !== undefined) others.note(project)
     const self = await repositories.self()
     const kind = await kindOf(project)
     if (kind === 'merge_queue') return mergeQueueOf(row, seen, self)
     if (kind === 'auto_merge') return autoMergeOf(row, seen)
-    return kind === 'external' ? externalQueue(reported, seen.headRefOid) : null
+    return kind === 'external' && reported !== undefined ? externalQueue(reported, seen.headRefOid) : null
   }
 
   // --- what is asked for ---

@@ -1,8 +1,9 @@
 // Looks pull requests up: what is asked for within a few milliseconds is one query, and pages beyond the first are followed.
 
 import { z } from 'zod'
+import { FatalError } from '../../../errors.ts'
 import type { GithubRepositories } from './repositories.ts'
-import { checkRunSchema, commitStatusSchema, toCheckRun, toStatus } from './commit-checks.ts'
+import { checkRunSchema, commitStatusSchema, toCheckRun, toStatus, withWorkflows, workflowRunSchema } from './commit-checks.ts'
 import {
   contextsPage,
   contextsPageSchema,
@@ -13,6 +14,7 @@ import {
   type SeenContext,
   type SeenPullRequest,
 } from './queries.ts'
+import { isAmbiguous } from './standing.ts'
 
 interface Asked {
   number: number
@@ -83,6 +85,19 @@ export function createLoader(repositories: Pick<GithubRepositories, 'client' | '
     }
   }
 
+  async function workflowRunsOf(project: string, oid: string, signal?: AbortSignal) {
+    const target = { ...(await repositories.at(project)), head_sha: oid, exclude_pull_requests: true }
+    const { pages } = repositories.client(project)
+    const what = `the workflows of ${oid.slice(0, 10)}`
+    return pages('GET /repos/{owner}/{repo}/actions/runs', target, workflowRunSchema, { what, pick: 'workflow_runs', signal }).catch(
+      (error: unknown) => {
+        // The permission `actions` may not have been given.
+        if (error instanceof FatalError && ['github-not-found', 'github-forbidden'].includes(error.code)) return []
+        throw error
+      },
+    )
+  }
+
   return {
     /** Null: there is none, or it is not shown to us. */
     pullRequest: (project: string, number: number): Promise<SeenPullRequest | null> =>
@@ -103,9 +118,11 @@ export function createLoader(repositories: Pick<GithubRepositories, 'client' | '
           ...rest,
           pick: 'check_runs',
         }),
-        pages('GET /repos/{owner}/{repo}/commits/{ref}/status', target, commitStatusSchema, { ...rest, pick: 'statuses' }),
+        // All of them, the newest first: what they come to is told without who has set them.
+        pages('GET /repos/{owner}/{repo}/commits/{ref}/statuses', target, commitStatusSchema, rest),
       ])
-      return [...runs.map(toCheckRun), ...statuses.map(toStatus)]
+      const contexts = [...runs.map(toCheckRun), ...statuses.map(toStatus)]
+      return isAmbiguous(contexts) ? withWorkflows(contexts, await workflowRunsOf(project, oid, signal)) : contexts
     },
   }
 }

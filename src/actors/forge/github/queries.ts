@@ -23,7 +23,7 @@ const checkRun = z.object({
   checkSuite: z.object({
     databaseId: z.int(),
     app: z.object({ slug: z.string(), databaseId: z.int().nullable() }).nullable(),
-    workflowRun: z.object({ databaseId: z.int() }).nullable(),
+    workflowRun: z.object({ databaseId: z.int(), event: z.string(), workflow: z.object({ databaseId: z.int().nullable() }) }).nullable(),
   }),
 })
 const statusContext = z.object({
@@ -33,6 +33,7 @@ const statusContext = z.object({
   targetUrl: z.string().nullable(),
   description: z.string().nullable(),
   createdAt: time,
+  creator: z.object({ __typename: z.string() }).nullable(),
 })
 const contexts = z.object({ pageInfo, nodes: z.array(z.discriminatedUnion('__typename', [checkRun, statusContext])) })
 const commit = z.object({ oid: z.string(), statusCheckRollup: z.object({ contexts }).nullable() })
@@ -105,9 +106,9 @@ const contextFields = `
     __typename
     ... on CheckRun {
       databaseId name status conclusion startedAt completedAt detailsUrl url title summary text externalId
-      checkSuite { databaseId app { slug databaseId } workflowRun { databaseId } }
+      checkSuite { databaseId app { slug databaseId } workflowRun { databaseId event workflow { databaseId } } }
     }
-    ... on StatusContext { context state targetUrl description createdAt }
+    ... on StatusContext { context state targetUrl description createdAt creator { __typename } }
   }`
 const reviewFields = `
   id state body submittedAt updatedAt

@@ -1,23 +1,30 @@
 // Runs red checks once more: the failed jobs of GitHub's own workflows, and the check suites of other Apps.
 
 import { z } from 'zod'
-import { FatalError } from '../../../errors.ts'
+import { FatalError, RetryableError } from '../../../errors.ts'
 import type { PullRequests } from '../pull-requests.ts'
 import { contextsOf } from './facts.ts'
 import type { Loader } from './loader.ts'
 import { ownContext } from './own-check.ts'
 import type { SeenCheckRun } from './queries.ts'
 import type { GithubRepositories } from './repositories.ts'
-import { newest, standingOf } from './standing.ts'
+import type { RequiredChecks } from './required.ts'
+import { countedOf, nameOf, standingOf } from './standing.ts'
+
+const runSchema = z.object({ status: z.string().nullable() })
+/** Milliseconds until a run that is not over is looked at again. */
+const pause = 60_000
 
 export function createReruns(options: {
   repositories: GithubRepositories
   loader: Loader
   pullRequests: PullRequests
+  required: RequiredChecks
   queueCheck: (project: string) => string
 }) {
-  const { repositories, loader, pullRequests, queueCheck } = options
+  const { repositories, loader, pullRequests, required, queueCheck } = options
 
+  /** Throws as the client, and RetryableError `github-run-under-way`. */
   return async function rerun({ project, number, headSha }: { project: string; number: number; headSha: string }): Promise<void> {
     const row = pullRequests.byNumber(project, number)
     if (row === undefined || row.state !== 'open' || row.head_sha !== headSha) return
@@ -26,15 +33,22 @@ export function createReruns(options: {
     const self = await repositories.self()
     const place = await repositories.at(project)
     const { request } = repositories.client(project)
-    const red = newest(contextsOf(seen, headSha)).filter(
-      (context): context is SeenCheckRun =>
-        context.__typename === 'CheckRun' &&
-        standingOf(context) === 'failed' &&
-        !ownContext(context, self) &&
-        context.name !== queueCheck(project),
+    const contexts = contextsOf(seen, headSha).filter((context) => !ownContext(context, self) && nameOf(context) !== queueCheck(project))
+    // Whatever else is red keeps nothing from landing: it is neither run again nor waited for.
+    const red = countedOf(contexts, await required.of(project, seen.baseRefName)).filter(
+      (context): context is SeenCheckRun => context.__typename === 'CheckRun' && standingOf(context) === 'failed',
     )
     const workflows = new Set(red.flatMap(({ checkSuite: { workflowRun } }) => (workflowRun === null ? [] : [workflowRun.databaseId])))
     const suites = new Set(red.flatMap(({ checkSuite: { workflowRun, databaseId } }) => (workflowRun === null ? [databaseId] : [])))
+    const runs = await Promise.all(
+      [...workflows].map((run_id) =>
+        request('GET /repos/{owner}/{repo}/actions/runs/{run_id}', { ...place, run_id }, runSchema, { what: `a run of #${number}` }),
+      ),
+    )
+    // GitHub runs failed jobs again when the others of their run have ended. The other runs and suites wait with them: asked for now, they
+    // would be asked for at each of the next times as well, if they fail again.
+    const waiting = `The failed jobs of #${number} can run once more when the others of their run have ended.`
+    if (runs.some(({ status }) => status !== 'completed')) throw new RetryableError('github-run-under-way', waiting, { retryAfter: pause })
     // One that runs already, by an earlier request of ours or by a person, is what was asked for.
     const unlessRunning = (error: unknown): void => {
       if (

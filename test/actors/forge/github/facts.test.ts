@@ -4,7 +4,8 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { readAllRefs } from '../../../../src/actors/read-refs.ts'
-import type { Rules } from '../../../twins/github.ts'
+import type { CheckPlan, Rules } from '../../../twins/github.ts'
+import { updateCheckRun } from '../../../twins/github/checks.ts'
 import { createWorld, type World } from './fixture.ts'
 
 let world: World
@@ -14,6 +15,21 @@ beforeAll(async () => {
   world.twin.ci(world.repository, (_sha, read) => {
     const text = Array.from({ length: n }, (_, at) => read(`c-${at + 1}.txt`) ?? '').join('')
     if (!text.includes('ci')) return []
+    if (text.includes('late')) return [late]
+    if (text.includes('long'))
+      return [
+        { name: 'unit', flaky: true },
+        { name: 'e2e', delay: 3_600_000 },
+        { name: 'unit', workflow: 'lint', flaky: true },
+        // Neither is required: red is left, and what goes on beside it is not waited for.
+        { name: 'style', workflow: 'slow', conclusion: 'failure' as const },
+        { name: 'soak', workflow: 'slow', delay: 3_600_000 },
+      ]
+    if (text.includes('namesakes'))
+      return [
+        { name: 'unit', workflow: 'lint', conclusion: 'failure' as const, log: 'a comma is missing\n' },
+        { name: 'unit', workflow: 'test' },
+      ]
     return [
       {
         ...{ name: 'unit', conclusion: text.includes('red') ? ('failure' as const) : ('success' as const), flaky: text.includes('flaky') },
@@ -47,6 +63,9 @@ beforeAll(async () => {
   })
 })
 afterAll(() => world.close())
+
+/** A job whose log is not there yet. */
+let late: CheckPlan
 
 let n = 0
 const opened = (content = 'x') => {
@@ -98,16 +117,80 @@ describe('checks', () => {
     expect((await world.facts(number)).checks.failures).toMatchObject([{ name: 'unit', summary: "unit: the step 'Compile it' failed" }])
   })
 
+  test('red is the job of one workflow, though that of another has the same name and has passed since', async () => {
+    const { twin, repository } = world
+    const { number, head } = await opened('ci namesakes')
+    await twin.settled()
+    await twin.as('root').status(repository, head, 'legacy', 'success')
+    const { state, failures } = (await world.facts(number)).checks
+    expect([state, failures.map(({ name }) => name)]).toEqual(['failed', ['unit']])
+    expect(failures[0]!.logTail).toContain('a comma is missing')
+  })
+
+  describe('red, without its log,', () => {
+    const red = async (more: Partial<CheckPlan> = {}) => {
+      late = { name: 'unit', conclusion: 'failure', log: 'expected 1 to be 2', logDelay: Infinity, ...more }
+      const { number, head } = await opened('ci late')
+      await world.twin.settled()
+      await world.twin.as('root').status(world.repository, head, 'legacy', 'success')
+      return number
+    }
+
+    test('is told as soon as the log is there: it often comes some seconds after the end of the job', async () => {
+      const number = await red()
+      for (let look = 0; look < 2; look += 1)
+        expect(await world.facts(number)).toMatchObject({
+          ...{ checks: { state: 'pending', failures: [] }, mergeable: 'clean' },
+          unread: { name: 'RetryableError', code: 'github-log-late', retryAfter: 5_000 },
+        })
+      late.logDelay = 0
+      const { state, failures } = (await world.facts(number)).checks
+      expect([state, failures.map(({ logTail }) => logTail)]).toEqual(['failed', ['expected 1 to be 2']])
+    })
+
+    test('is told all the same when the log has not come within two minutes', async () => {
+      const number = await red()
+      expect(await world.facts(number)).toMatchObject({ unread: { code: 'github-log-late' } })
+      world.clock.ahead = 2 * 60_000
+      const { checks } = await world.facts(number)
+      world.clock.ahead = 0
+      expect([checks.state, checks.failures]).toMatchObject(['failed', [{ summary: "unit: the step 'unit' failed", logTail: '' }]])
+      expect((await world.facts(number)).checks).toEqual(checks)
+    })
+
+    test('is told at once where the job has never begun: then there is no log to come', async () => {
+      const number = await red({ conclusion: 'cancelled', steps: [] })
+      expect((await world.facts(number)).checks).toMatchObject({ state: 'failed', failures: [{ summary: 'unit: ended with cancelled' }] })
+    })
+  })
+
+  test('what an App says anew in a check that has ended is read anew', async () => {
+    const { twin, repository } = world
+    const { number, head } = await opened('nothing')
+    await twin.as('root').status(repository, head, 'legacy', 'success')
+    const ended = { status: 'completed', conclusion: 'failure' } as const
+    const at = Date.now() - 60_000
+    const app = twin.createApp({ slug: 'updates' })
+    const check = await twin.as('root').check(repository, app, head, { name: 'unit', ...ended, completedAt: at, title: '2 tests failed' })
+    const told = async () => (await world.facts(number)).checks.failures.map(({ summary }) => summary)
+    expect(await told()).toEqual(['unit: 2 tests failed'])
+    updateCheckRun(twin.world, check, { ...ended, completedAt: at + 5_000, title: '3 tests failed' })
+    expect(await told()).toEqual(['unit: 3 tests failed'])
+  })
+
   test('red that cannot be looked into now is not told as red, and is asked about again (edge 174)', async () => {
     const { twin, repository } = world
     const { number, head, pull } = await opened('ci red')
     await twin.settled()
     await twin.as('root').status(repository, head, 'legacy', 'success')
-    for (const part of [/annotations$/, /^\/graphql$/]) {
-      const giveBack = twin.faults.add({ match: ({ route }) => part.test(route), status: 503, times: Infinity })
-      await expect(world.facts(number)).rejects.toMatchObject({ name: 'RetryableError', code: 'github-failed' })
-      giveBack()
-    }
+    const later = { name: 'RetryableError', code: 'github-failed' }
+    const failing = (part: RegExp) => twin.faults.add({ match: ({ route }) => part.test(route), status: 503, times: Infinity })
+    const giveBack = failing(/annotations$/)
+    expect(await world.facts(number)).toMatchObject({ checks: { state: 'pending' }, mergeable: 'clean', unread: later })
+    giveBack()
+    const giveBackAll = failing(/^\/graphql$/)
+    await expect(world.facts(number)).rejects.toMatchObject(later)
+    giveBackAll()
     expect([pull.state, (await world.facts(number)).checks.state]).toEqual(['open', 'failed'])
   })
 
@@ -133,6 +216,29 @@ describe('checks', () => {
     ).toEqual([])
   })
 
+  test('red jobs whose run goes on with others are run once more when it has ended, and each but once', async () => {
+    const { twin, repository, forge } = world
+    const { number, head } = await opened('ci long')
+    await twin.settled()
+    await twin.as('root').status(repository, head, 'legacy', 'success')
+    expect((await world.facts(number)).checks.state).toBe('failed')
+    const again = () => forge.rerunChecks({ project: 'app', number, headSha: head })
+    const asked = twin.requests.length
+    const answers = () =>
+      twin.requests
+        .slice(asked)
+        .filter(({ route }) => route.endsWith('/rerun-failed-jobs'))
+        .map(({ status }) => status)
+    for (let time = 0; time < 2; time += 1)
+      await expect(again()).rejects.toMatchObject({ name: 'RetryableError', code: 'github-run-under-way', retryAfter: 60_000 })
+    expect(answers()).toEqual([])
+    const e2e = repository.checks.get(head)!.find(({ name }) => name === 'e2e')!
+    updateCheckRun(twin.world, e2e, { conclusion: 'success' })
+    await again()
+    await twin.settled()
+    expect([answers(), (await world.facts(number)).checks.state]).toEqual([[201, 201], 'passed'])
+  })
+
   test('F18: the one that is required is on the second page', async () => {
     const { twin, repository } = world
     const { number, head } = await opened('nothing')
@@ -154,6 +260,20 @@ describe('checks', () => {
     twin.ruleset(repository, 'main', { requiredChecks: [{ context: 'legacy' }], requiredApprovals: 2 })
     const notices = await world.read()
     expect(notices).toContainEqual({ kind: 'look', issue: `issue-${n}`, at: 'forge' })
+    expect((await world.facts(number)).checks.state).toBe('passed')
+    twin.ruleset(repository, 'main', { requiredChecks: [{ context: 'unit' }, { context: 'legacy' }], requiredApprovals: 2 })
+    await world.read()
+  })
+
+  test('a check that an App has to report is not met by what a person sets by that name', async () => {
+    const { twin, repository } = world
+    const app = twin.createApp({ slug: 'bound' })
+    twin.ruleset(repository, 'main', { requiredChecks: [{ context: 'unit', appId: app.id }], requiredApprovals: 2 })
+    await world.read()
+    const { number, head } = await opened('nothing')
+    await twin.as('kim').status(repository, head, 'unit', 'success')
+    expect((await world.facts(number)).checks.state).toBe('pending')
+    await twin.as('root').check(repository, app, head, { name: 'unit', status: 'completed', conclusion: 'success' })
     expect((await world.facts(number)).checks.state).toBe('passed')
     twin.ruleset(repository, 'main', { requiredChecks: [{ context: 'unit' }, { context: 'legacy' }], requiredApprovals: 2 })
     await world.read()

@@ -2,6 +2,7 @@
 
 import { afterEach, describe, expect, test } from 'vitest'
 import type { LandingRequest } from '../../../../src/actors/ports.ts'
+import type { CheckPlan } from '../../../twins/github.ts'
 import { createWorld, type World, type WorldOptions } from './fixture.ts'
 
 let world: World
@@ -63,6 +64,68 @@ describe('our own landing queue', () => {
       .check(repository, app, candidate.commit, { name: 'unit', status: 'completed', conclusion: 'failure', title: 'two tests failed' })
     expect(await checking).toMatchObject({ state: 'failed', failures: [{ name: 'unit', summary: 'unit: two tests failed' }] })
     expect(branch(place)).toBeNull()
+  })
+
+  test('a candidate is red by the job of one workflow, though that of another has the same name and passes', async () => {
+    const { number, head } = await opened(lander('embedded', { checks: { required: ['check'] } }))
+    const { forge, twin, repository } = world
+    twin.ci(
+      repository,
+      () => [
+        { name: 'check', workflow: 'lint', conclusion: 'failure', log: 'a comma is missing\n' },
+        { name: 'check', workflow: 'test' },
+      ],
+      (branch) => branch.startsWith('signalbox/landing/'),
+    )
+    const candidate = await forge.buildCandidate({ project: 'app', number, headSha: head })
+    if (candidate.kind !== 'candidate') throw new Error(candidate.kind)
+    const { state, failures } = await forge.runCandidateChecks({ project: 'app', commit: candidate.commit })
+    expect([state, failures.map(({ logTail }) => logTail)]).toEqual(['failed', [expect.stringContaining('a comma is missing')]])
+  })
+
+  test('a candidate that is red is given back with its log, which comes some seconds after the end of the job', async () => {
+    const { number, head } = await opened(lander('embedded', { checks: { required: ['unit'] } }))
+    const { forge, twin, repository } = world
+    const plan: CheckPlan = { name: 'unit', conclusion: 'failure', log: 'expected 1 to be 2', logDelay: Infinity }
+    twin.ci(
+      repository,
+      () => [plan],
+      (branch) => branch.startsWith('signalbox/landing/'),
+    )
+    const candidate = await forge.buildCandidate({ project: 'app', number, headSha: head })
+    if (candidate.kind !== 'candidate') throw new Error(candidate.kind)
+    const checking = forge.runCandidateChecks({ project: 'app', commit: candidate.commit })
+    await expect.poll(() => twin.requests.filter(({ route }) => route.endsWith('/logs')).length, { timeout: 20_000 }).toBeGreaterThan(1)
+    plan.logDelay = 0
+    const { state, failures } = await checking
+    expect([state, failures.map(({ logTail }) => logTail)]).toEqual(['failed', ['expected 1 to be 2']])
+    expect(repository.workflows.get('.github/workflows/ci.yml')!.runs).toHaveLength(1)
+  })
+
+  test('a candidate whose checks run once more is judged by what is reported since, however late that comes', async () => {
+    const { number, head } = await opened(lander('embedded', { checks: { required: ['unit'] } }))
+    const { forge, twin, repository } = world
+    const begun: ((plan: CheckPlan) => void)[] = []
+    twin.ci(
+      repository,
+      () => new Promise((resolve) => begun.push((plan) => resolve([plan]))),
+      (branch) => branch.startsWith('signalbox/landing/'),
+    )
+    const candidate = await forge.buildCandidate({ project: 'app', number, headSha: head })
+    if (candidate.kind !== 'candidate') throw new Error(candidate.kind)
+    const { commit } = candidate
+    const checking = forge.runCandidateChecks({ project: 'app', commit })
+    await expect.poll(() => begun.length, { timeout: 20_000 }).toBe(1)
+    begun[0]!({ name: 'unit', conclusion: 'failure', log: 'the network is down' })
+    const { state, reports } = await checking
+    expect([state, reports]).toEqual(['failed', [expect.stringMatching(/^check \d+ \d+$/)]])
+    const again = forge.runCandidateChecks({ project: 'app', commit, outdated: reports! })
+    await expect.poll(() => begun.length, { timeout: 20_000 }).toBe(2)
+    const looks = () => twin.requests.filter(({ route }) => route.endsWith('/check-runs')).length
+    const before = looks()
+    await expect.poll(looks, { timeout: 20_000 }).toBeGreaterThan(before + 1)
+    begun[1]!({ name: 'unit' })
+    expect(await again).toMatchObject({ state: 'passed' })
   })
 
   describe('the branch of a candidate', () => {

@@ -1,14 +1,14 @@
 // What the forge GitHub reads out of what it has seen, without anybody to ask.
 
 import { describe, expect, test } from 'vitest'
-import { toCheckRun, toStatus } from '../../../../src/actors/forge/github/commit-checks.ts'
+import { toCheckRun, toStatus, withWorkflows } from '../../../../src/actors/forge/github/commit-checks.ts'
 import { toGithubError, toGraphqlError } from '../../../../src/actors/forge/github/errors.ts'
 import { externalQueue, toIncident } from '../../../../src/actors/forge/github/external-lander.ts'
 import { scoreOf } from '../../../../src/actors/forge/github/failures.ts'
 import { addressed } from '../../../../src/actors/forge/github/mentions.ts'
 import type { SeenContext, SeenPullRequest, SeenReview } from '../../../../src/actors/forge/github/queries.ts'
 import { fullNameOf, webUrlOf } from '../../../../src/actors/forge/github/repository-names.ts'
-import { settle, silence } from '../../../../src/actors/forge/github/standing.ts'
+import { isAmbiguous, last, settle, silence } from '../../../../src/actors/forge/github/standing.ts'
 import { objectorsOf, verdictsOf } from '../../../../src/actors/forge/github/verdicts.ts'
 import { configSchema } from '../../../../src/config-schema.ts'
 
@@ -16,15 +16,23 @@ let ids = 0
 const run = (
   name: string,
   conclusion: string | null,
-  more: { at?: number; app?: number; id?: number; text?: string; title?: string } = {},
+  more: { at?: number; app?: number; id?: number; suite?: number; text?: string; title?: string } = {},
 ): SeenContext =>
   toCheckRun({
+    ...(more.suite === undefined ? {} : { check_suite: { id: more.suite } }),
     ...{ id: more.id ?? (ids += 1), name, status: conclusion === null ? 'in_progress' : 'completed', conclusion },
     ...{ started_at: more.at ?? 1_000, completed_at: conclusion === null ? null : (more.at ?? 1_000) + 500 },
     app: { id: more.app ?? 1, slug: 'actions' },
     output: { title: more.title ?? null, summary: null, text: more.text ?? null },
   })
-const status = (context: string, state: string, at = 1_000): SeenContext => toStatus({ context, state, created_at: at })
+/** A job of GitHub Actions: of a run, which is a suite, and, where that is told, of a workflow that an event has begun. */
+const job = (name: string, conclusion: string | null, suite: number, of?: [workflow: number, event: string]): SeenContext => {
+  const seen = run(name, conclusion, { suite })
+  const job = { ...seen, detailsUrl: `https://github.com/o/r/actions/runs/${suite}/job/${ids}` } as SeenContext
+  return withWorkflows([job], of === undefined ? [] : [{ id: suite, check_suite_id: suite, workflow_id: of[0], event: of[1] }])[0]!
+}
+const status = (context: string, state: string, at = 1_000, type = 'User'): SeenContext =>
+  toStatus({ context, state, created_at: at, creator: { type } })
 const named = (...names: string[]) => names.map((name) => ({ name, app: null }))
 
 describe('how the checks of a head stand', () => {
@@ -74,10 +82,35 @@ describe('how the checks of a head stand', () => {
       observedAt: 9_000,
     })
   })
+  test.each([
+    ['another workflow', 11, [2, 'push'], 'failed'],
+    ['another event', 11, [1, 'pull_request'], 'failed'],
+    ['the same workflow and event, begun anew', 11, [1, 'push'], 'passed'],
+    ['the same run, run again', 10, [1, 'push'], 'passed'],
+  ] as const)('a job that fails, and one of the same name that passes later, of %s', (_title, suite, of, state) => {
+    const contexts = [job('check', 'failure', 10, [1, 'push']), job('check', 'success', suite, [...of])]
+    expect([settle(contexts, named('check'), 0).state, settle(contexts.toReversed(), null, 0).state]).toEqual([state, state])
+  })
+  test('where the workflow is not told, each suite has a newest job of its own; what is no job has no suite of its own', () => {
+    const [red, green] = [job('check', 'failure', 1), job('check', 'success', 2)]
+    expect(isAmbiguous([red, green])).toBe(true)
+    expect(settle([red, green], named('check'), 0)).toMatchObject({ state: 'failed', failed: [red] })
+    const again = [red, green, job('check', 'success', 1)]
+    expect(settle(again, named('check'), 0).state).toBe('passed')
+    expect(isAmbiguous([red, job('other', 'failure', 2), job('check', 'success', 1)])).toBe(false)
+    const reported = [run('check', 'failure', { suite: 1 }), run('check', 'success', { suite: 2 })]
+    expect([isAmbiguous(reported), settle(reported, named('check'), 0).state]).toEqual([false, 'passed'])
+  })
   test('a check that an App has to report is not reported by another', () => {
     const rules = [{ name: 'unit', app: 7 }]
     expect(settle([run('unit', 'success', { app: 1 })], rules, 0).state).toBe('pending')
     expect(settle([run('unit', 'success', { app: 7 }), run('unit', 'failure', { app: 1 })], rules, 0).state).toBe('passed')
+  })
+  test('nor by the status of a person; that of a bot may be of the App', () => {
+    const rules = [{ name: 'unit', app: 7 }]
+    expect(settle([status('unit', 'success')], rules, 0).state).toBe('pending')
+    expect(settle([status('unit', 'success', 1_000, 'Bot')], rules, 0).state).toBe('passed')
+    expect(settle([run('unit', 'failure', { app: 7 }), status('unit', 'success')], rules, 0).state).toBe('failed')
   })
   test('where nothing is required, everything that is reported counts, and silence passes after a minute', () => {
     expect(settle([run('unit', 'success'), status('old', 'failure')], null, 0).state).toBe('failed')
@@ -212,17 +245,20 @@ describe('who is addressed', () => {
 
 describe('an external lander', () => {
   test('is at work, gives back, or has nothing to say', () => {
-    expect(externalQueue([], 'head')).toBeNull()
-    expect(externalQueue([run('q', null, { at: 7 })], 'head')).toMatchObject({ state: 'queued', observedAt: 7 })
-    expect(externalQueue([run('q', 'success')], 'head')).toMatchObject({ state: 'none', incident: null })
+    expect(externalQueue(run('q', null, { at: 7 }), 'head')).toMatchObject({ state: 'queued', observedAt: 7 })
+    expect(externalQueue(run('q', 'success'), 'head')).toMatchObject({ state: 'none', incident: null })
     const text = '```json\n{"summary":"src/a.ts conflicts","files":["src/a.ts"],"baseSha":"abc"}\n```'
-    expect(externalQueue([run('q', 'failure', { text, title: 'Evicted' })], 'head')).toMatchObject({
+    expect(externalQueue(run('q', 'failure', { text, title: 'Evicted' }), 'head')).toMatchObject({
       ...{ headSha: 'head', state: 'evicted' },
       incident: { class: 'conflict', files: ['src/a.ts'], baseSha: 'abc', headSha: 'head', summary: 'src/a.ts conflicts' },
     })
   })
+  test('says the newest thing, whichever of its Apps or workflows reports it', () => {
+    const word = [run('q', 'failure', { app: 1, at: 1_000 }), run('q', null, { app: 2, at: 9_000 }), status('q', 'pending', 5_000)]
+    expect([last(word), last(word.toReversed()), last([])]).toEqual([word[1], word[1], undefined])
+  })
   test('says the newer thing when it gives a change back in the second in which it took it', () => {
-    const [taken, back] = ['pending', 'failure'].map((state) => externalQueue([status('q', state, 7_000)], 'head')!)
+    const [taken, back] = ['pending', 'failure'].map((state) => externalQueue(status('q', state, 7_000), 'head'))
     expect([taken!.state, back!.state]).toEqual(['queued', 'evicted'])
     expect(back!.observedAt).toBeGreaterThan(taken!.observedAt)
   })
