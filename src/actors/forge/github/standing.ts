@@ -83,7 +83,19 @@ export function newest(contexts: readonly SeenContext[]): SeenContext[] {
     const known = found.get(key)
     if (known === undefined || isNewer(context, known)) found.set(key, context)
   }
-  return [...found.values()]
+  const all = [...found.values()]
+  return all.filter((context) => !isCutOff(context) || !all.some((other) => !isCutOff(other) && isSameJob(context, other)))
+}
+
+/** Of a workflow that runs for pushes and for pull requests, one run may cancel the other: that says nothing of the change. */
+const isCutOff = (context: SeenContext): boolean =>
+  context.__typename === 'CheckRun' && ['CANCELLED', 'STALE'].includes(context.conclusion ?? '')
+
+function isSameJob(context: SeenContext, other: SeenContext): boolean {
+  const [workflow, another] = [context, other].map((each) =>
+    each.__typename === 'CheckRun' ? each.checkSuite.workflowRun?.workflow.databaseId : null,
+  )
+  return workflow != null && workflow === another && nameOf(context) === nameOf(other)
 }
 
 /** The newest of all of them, whoever says it. */

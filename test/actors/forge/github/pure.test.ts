@@ -91,6 +91,15 @@ describe('how the checks of a head stand', () => {
     const contexts = [job('check', 'failure', 10, [1, 'push']), job('check', 'success', suite, [...of])]
     expect([settle(contexts, named('check'), 0).state, settle(contexts.toReversed(), null, 0).state]).toEqual([state, state])
   })
+  test.each([
+    ['of the same workflow', job('check', 'success', 11, [1, 'pull_request']), 'passed'],
+    ['of the same workflow, which fails', job('check', 'failure', 11, [1, 'pull_request']), 'failed'],
+    ['of the same workflow, cancelled too', job('check', 'cancelled', 11, [1, 'pull_request']), 'failed'],
+    ['of another workflow', job('check', 'success', 11, [2, 'push']), 'failed'],
+  ] as const)('a job that was cancelled says nothing where one of its name ran for another event: %s', (_title, other, state) => {
+    const cancelled = job('check', 'cancelled', 10, [1, 'push'])
+    expect([settle([cancelled, other], null, 0).state, settle([other, cancelled], null, 0).state]).toEqual([state, state])
+  })
   test('where the workflow is not told, each suite has a newest job of its own; what is no job has no suite of its own', () => {
     const [red, green] = [job('check', 'failure', 1), job('check', 'success', 2)]
     expect(isAmbiguous([red, green])).toBe(true)
