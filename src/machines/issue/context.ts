@@ -277,7 +277,7 @@ export function createContext({ input }: { input?: IssueInput }): IssueContext {
     held: null,
     deploy: null,
     stop: null,
-    liftedAt: 0,
+    liftedAt: input?.delegated ? (input.issue.delegatedAt ?? 0) : 0,
     closed: null,
     escalation: null,
     question: null,

@@ -37,6 +37,8 @@ export interface TrackerFact {
   blockedBy: Blocker[]
   /** Pull requests that a person has linked, as the forge names them: work that is there already. */
   links?: string[]
+  /** When it was handed to us last, where the tracker tells that apart from when it was changed. */
+  delegatedAt?: number
   actor?: string | null
 }
 

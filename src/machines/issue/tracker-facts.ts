@@ -38,8 +38,8 @@ const factOf = ({
 })
 
 /** What a new delegation lifts: a decision that was made before it. */
-const lifted = <T extends { at: number }>(decision: T | null, observedAt: number): T | null =>
-  decision !== null && decision.at > observedAt ? decision : null
+const lifted = <T extends { at: number }>(decision: T | null, at: number): T | null =>
+  decision !== null && decision.at > at ? decision : null
 
 const newerThan = <T extends { observedAt: number }>(known: Record<string, T>, observedAt: number): Record<string, T> =>
   Object.fromEntries(Object.entries(known).filter(([, one]) => one.observedAt > observedAt))
@@ -61,7 +61,10 @@ const withNews = (fact: TrackerFact, { blockers, children }: Pick<IssueContext, 
   ],
 })
 
-/** `isHandover`: the fact is that somebody delegated the issue, not merely that it is delegated. */
+/**
+ * `isHandover`: the fact is that somebody delegated the issue, not merely that it is delegated. It has a time of its own: what was seen
+ * with it may be newer than a decision that it is older than, and older than what is known.
+ */
 export function takeTracker(
   c: IssueContext,
   fact: TrackerFact,
@@ -69,7 +72,8 @@ export function takeTracker(
   delegated: boolean | undefined,
   isHandover = false,
 ): Patch {
-  if (observedAt <= c.issueObservedAt) return {}
+  const { delegatedAt = observedAt } = fact
+  if (observedAt <= c.issueObservedAt) return isHandover && fact.delegatedAt !== undefined ? handedOver(c, delegatedAt) : {}
   const isNew = delegated === true && (isHandover || !c.delegated)
   const news = { blockers: newerThan(c.blockers, observedAt), children: newerThan(c.children, observedAt) }
   return {
@@ -79,7 +83,7 @@ export function takeTracker(
     delegated: delegated ?? c.delegated,
     removed: c.removed && c.removedAt > observedAt,
     ...(c.escalation !== null && isRewritten(c, fact) ? restored(c) : {}),
-    ...(isNew ? handedOver(c, observedAt) : {}),
+    ...(isNew ? handedOver(c, delegatedAt) : {}),
   }
 }
 
@@ -88,12 +92,12 @@ const isRewritten = ({ issue }: IssueContext, { title, description }: TrackerFac
   issue.title !== title || issue.description !== description
 
 /** What a person who delegates it lifts, and gives back where it was out of attempts. */
-const handedOver = (c: IssueContext, observedAt: number): Patch => ({
-  ...(c.escalation !== null && c.escalation.at <= observedAt ? restored(c) : {}),
-  stop: lifted(c.stop, observedAt),
-  liftedAt: Math.max(c.liftedAt, observedAt),
-  closed: lifted(c.closed, observedAt),
-  escalation: lifted(c.escalation, observedAt),
+const handedOver = (c: IssueContext, at: number): Patch => ({
+  ...(c.escalation !== null && c.escalation.at <= at ? restored(c) : {}),
+  stop: lifted(c.stop, at),
+  liftedAt: Math.max(c.liftedAt, at),
+  closed: lifted(c.closed, at),
+  escalation: lifted(c.escalation, at),
 })
 
 export const takeRemoval = (c: IssueContext, observedAt: number): Patch =>
