@@ -104,3 +104,20 @@ CREATE TABLE linear_request (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX linear_request_at ON linear_request (at);
 `
+
+/** What tells a stop from what was asked before it. */
+export const linearStopSchema = `
+-- When it was delegated to us last, by Linear's clock; null: nobody has asked yet.
+ALTER TABLE linear_issue ADD COLUMN delegated_at INTEGER;
+
+-- What people have asked to stop in sessions: an issue that becomes known afterwards is told of it then.
+CREATE TABLE linear_stop (
+  -- Linear's id of what was said.
+  id TEXT PRIMARY KEY,
+  issue TEXT NOT NULL,
+  -- As JSON: who has said it, when, and by which key it is told.
+  prompt TEXT NOT NULL,
+  at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX linear_stop_issue ON linear_stop (issue);
+`

@@ -7,7 +7,7 @@ import { feedSchema, notifiedSchema } from './feed.ts'
 import { forgeSchema } from './forge-schema.ts'
 import { githubSchema, landingBranchSchema } from './github-schema.ts'
 import { issueKeySchema } from './issue-keys.ts'
-import { linearSchema } from './linear-schema.ts'
+import { linearSchema, linearStopSchema } from './linear-schema.ts'
 import { projectPolicySchema } from './project-policies.ts'
 import { rerunSchema } from './rerun-schema.ts'
 import { spendingSchema } from './spending.ts'
@@ -24,4 +24,5 @@ export const migrations: readonly { name: string; sql: string }[] = [
   { name: 'branches of candidates', sql: landingBranchSchema },
   { name: 'what runs have used', sql: spendingSchema },
   { name: 'what was told elsewhere', sql: notifiedSchema },
+  { name: 'stops at Linear', sql: linearStopSchema },
 ]

@@ -85,7 +85,8 @@ export function createIssueReader({
     }
     const isHandover = data.delegateId === us && (handed || action === 'create')
     const delegator = actor?.id === undefined ? null : { ...actor, id: actor.id, name: actor.name ?? undefined }
-    const handover = isHandover ? { delegator, handoverAt: 0 } : {}
+    // What we have done ourselves was asked for before.
+    const handover = isHandover ? { delegator, ...(isSelf ? {} : { handoverAt: createdAt }) } : {}
     const sight = await issues.look(workspace, data.id, { priority: 'report', signal, ...handover })
     if (sight.kind === 'stray') log(strayText(sight), data.id)
     if (sight.kind === 'untrusted') log(`${sight.issue.identifier} was delegated by somebody who may not: nothing is begun.`, data.id)

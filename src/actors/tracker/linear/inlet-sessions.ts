@@ -151,8 +151,9 @@ export function createSessionReader(options: {
       return []
     }
     const mention = await mentionOf(workspace, opening)
-    // Who mentions us in an issue has not delegated it.
-    const how = { priority: 'report' as const, signal, ...(mention === null ? { delegator: toActor(creator), handoverAt: 0 } : {}) }
+    // Who mentions us in an issue has not delegated it, nor have we by opening a session.
+    const isAsked = mention === null && creator?.id !== workspace.app_user
+    const how = { priority: 'report' as const, signal, ...(isAsked ? { delegator: toActor(creator), handoverAt: at } : {}) }
     const sight = await lookFor(session, how)
     if (sight === null) return []
     if (sight.kind !== 'here') {
@@ -160,9 +161,7 @@ export function createSessionReader(options: {
       return newsOf(sight, source, creator?.name ?? null)
     }
     const author = creator?.name ?? null
-    // A session that we have opened ourselves begins nothing.
-    const isHandover = mention === null && sight.facts.delegated && creator?.id !== workspace.app_user
-    const news = isHandover ? [whole(sight, 'tracker.delegated', source, author)] : newsOf(sight, source, author)
+    const news = isAsked && sight.facts.delegated ? [whole(sight, 'tracker.delegated', source, author)] : newsOf(sight, source, author)
     if (mention === null) return news
     if (!sight.facts.delegated) await offer(session, sight.row.key, '')
     if (mention.text === '' || !mayPrompt(sight.row.project, creator)) return news
@@ -194,13 +193,14 @@ export function createSessionReader(options: {
     const said = prompt.text.trim().toLowerCase()
     if (session.awaits === 'project') {
       const project = projects.find(({ id }) => id.toLowerCase() === said)
-      if (project !== undefined && mayPrompt(project.id, prompt.author)) return lookFor(session, { ...how, project: project.id })
+      if (project !== undefined && mayPrompt(project.id, prompt.author))
+        return lookFor(session, { ...how, project: project.id, handoverAt: prompt.at })
     }
     if (session.awaits === 'delegation' && /^(work on it|yes|ok(ay)?|go( on)?|please( do)?)\b/.test(said)) {
       const sight = await lookFor(session, { ...how, keep: true })
       if (sight?.kind !== 'here' || !mayPrompt(sight.row.project, prompt.author)) return sight
       await calls.call(workspace.id, updateIssue, { id: session.issue, input: { delegateId: workspace.app_user } }, how)
-      return lookFor(session, { ...how, delegator: toActor(prompt.author), handoverAt: 0 })
+      return lookFor(session, { ...how, delegator: toActor(prompt.author), handoverAt: prompt.at })
     }
     return lookFor(session, how)
   }

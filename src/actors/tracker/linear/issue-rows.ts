@@ -12,6 +12,7 @@ export interface IssueRow {
   key: string
   delegated: 0 | 1
   trusted: 0 | 1
+  delegated_at: number | null
   digest: string
   observed_at: number
   announced: 0 | 1
@@ -34,12 +35,12 @@ export function createIssueRows({ database, now }: { database: SqliteDatabase; n
     'SELECT * FROM linear_issue WHERE workspace = ? AND removed_at IS NULL ORDER BY id',
   )
   const save = database.prepare<[Omit<IssueRow, 'announced' | 'moving_to'>]>(
-    `INSERT INTO linear_issue (id, project, workspace, team, key, delegated, trusted, digest, observed_at, removed_at, moved_to, status_comment, status_text)
-     VALUES (@id, @project, @workspace, @team, @key, @delegated, @trusted, @digest, @observed_at, @removed_at, @moved_to, @status_comment, @status_text)
+    `INSERT INTO linear_issue (id, project, workspace, team, key, delegated, trusted, delegated_at, digest, observed_at, removed_at, moved_to, status_comment, status_text)
+     VALUES (@id, @project, @workspace, @team, @key, @delegated, @trusted, @delegated_at, @digest, @observed_at, @removed_at, @moved_to, @status_comment, @status_text)
      ON CONFLICT (id) DO UPDATE SET project = @project, workspace = @workspace, team = @team, key = @key, delegated = @delegated,
-       trusted = @trusted, digest = @digest, observed_at = @observed_at, removed_at = @removed_at
+       trusted = @trusted, delegated_at = @delegated_at, digest = @digest, observed_at = @observed_at, removed_at = @removed_at
      WHERE project <> @project OR workspace <> @workspace OR team <> @team OR key <> @key OR delegated <> @delegated OR trusted <> @trusted
-       OR digest <> @digest OR observed_at <> @observed_at OR removed_at IS NOT @removed_at`,
+       OR delegated_at IS NOT @delegated_at OR digest <> @digest OR observed_at <> @observed_at OR removed_at IS NOT @removed_at`,
   )
   const setMove = database.prepare<[string, string]>('UPDATE linear_issue SET moved_to = ?, moving_to = NULL WHERE id = ?')
   const forgetMove = database.prepare<[string]>('UPDATE linear_issue SET moved_to = NULL WHERE id = ?')

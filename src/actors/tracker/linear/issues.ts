@@ -29,12 +29,17 @@ export type Sight =
 export interface Look extends CallOptions {
   /** Who has just delegated it; undefined where that is not known. */
   delegator?: Actor | null | undefined
-  /** It has just been delegated, at this time at the earliest: news, also where it looks as it did before. Epoch ms. */
+  /** When somebody has delegated it: news, also where it looks as it did before. Undefined where that is not known. Epoch ms, by Linear's clock. */
   handoverAt?: number | undefined
   /** The project that a person has chosen. */
   project?: string | undefined
   /** Whether it is to be known from now on though it is not delegated. */
   keep?: boolean | undefined
+}
+
+interface Delegation {
+  by: Actor | null
+  at: number
 }
 
 export interface Issues {
@@ -88,27 +93,35 @@ export function createIssues(options: {
     return routeOf(projects, { team: issue.team, project: issue.project, labels: issue.labels.map(({ name }) => name) })
   }
 
-  /** Who delegated it last, as its history says. */
-  async function delegatorOf(workspace: string, id: string, appUser: string, how: CallOptions): Promise<Actor | null> {
+  /** Who delegated it last, and when, as its history says. */
+  async function lastDelegation(workspace: string, { id, createdAt }: WholeIssue, appUser: string, how: CallOptions): Promise<Delegation> {
     const history = await calls.pages(workspace, getDelegations, { id }, how, (answer) => answer.issue.history)
     const delegations = history.filter(({ toDelegate }) => toDelegate?.id === appUser)
-    return delegations.toSorted((one, other) => other.createdAt - one.createdAt)[0]?.actor ?? null
+    const last = delegations.toSorted((one, other) => other.createdAt - one.createdAt)[0]
+    const by = last?.actor ?? null
+    // What we have done ourselves was asked for before, nobody knows when; of what has no history, it has been so from the beginning.
+    return { by, at: last === undefined || by?.id === appUser ? createdAt : last.createdAt }
   }
 
   async function isAllowed(
-    workspace: string,
-    issue: WholeIssue,
     project: ProjectConfig,
     row: IssueRow | undefined,
     appUser: string,
-    { delegator, priority, signal }: Look,
+    delegator: Look['delegator'],
+    last: () => Promise<Delegation>,
   ): Promise<boolean> {
     if (!hasRules(project)) return true
     // What we delegate to ourselves was asked for here, by somebody who may.
     if (delegator?.id === appUser) return true
     if (delegator !== undefined) return isTrusted(project, delegator)
     if (row?.delegated && row.trusted) return true
-    return isTrusted(project, await delegatorOf(workspace, issue.id, appUser, { priority, signal }))
+    return isTrusted(project, (await last()).by)
+  }
+
+  /** When it was delegated last. What is told of it late is no newer for being told late. */
+  async function delegatedAt(row: IssueRow | undefined, handoverAt: number | undefined, last: () => Promise<Delegation>): Promise<number> {
+    const known = row?.delegated && row.trusted ? row.delegated_at : null
+    return known === null && handoverAt === undefined ? (await last()).at : Math.max(known ?? 0, handoverAt ?? 0)
   }
 
   async function lookNow(workspace: string, id: string, how: Look): Promise<Sight> {
@@ -128,10 +141,14 @@ export function createIssues(options: {
     const route = routeTo(before, issue, how.project)
     if (!('project' in route)) return { kind: 'stray', candidates: route.candidates, issue }
     const project = projectOf(route.project)!
-    const trusted = isOurs && (await isAllowed(workspace, issue, project, before, appUser, how))
+    let asking: Promise<Delegation> | undefined
+    const last = (): Promise<Delegation> =>
+      (asking ??= lastDelegation(workspace, issue, appUser, { priority: how.priority, signal: how.signal }))
+    const trusted = isOurs && (await isAllowed(project, before, appUser, how.delegator, last))
     if (isOurs && !trusted && before === undefined && how.keep !== true) return { kind: 'untrusted', issue, project: project.id }
 
     const ours = [asked, before].flatMap((row) => [row?.moved_to, row?.moving_to])
+    const since = trusted ? await delegatedAt(before, how.handoverAt, last) : null
     const facts = toFacts(issue, trusted, ours)
     const digest = digestOf(facts)
     const newest = newestOf(issue)
@@ -139,11 +156,17 @@ export function createIssues(options: {
     rows.keep(
       {
         ...{ id, project: project.id, workspace, team: issue.team.id, key: issue.identifier },
-        ...{ delegated: isOurs ? 1 : 0, trusted: trusted ? 1 : 0, digest, observed_at: observedAt, removed_at: null },
+        ...{ delegated: isOurs ? 1 : 0, trusted: trusted ? 1 : 0, delegated_at: since, digest, observed_at: observedAt, removed_at: null },
       },
       relatedTo(issue),
     )
-    return { kind: 'here', row: rows.byId(id)!, before, facts: { ...facts, observedAt }, issue }
+    return {
+      kind: 'here',
+      row: rows.byId(id)!,
+      before,
+      facts: { ...facts, observedAt, ...(since === null ? {} : { delegatedAt: since }) },
+      issue,
+    }
   }
 
   return {

@@ -66,7 +66,9 @@ export function createRequests(options: {
     const handoverAt = Math.max(now(), rows.byId(row.id)!.observed_at + 1)
     const sight = await issues.look(row.workspace, row.id, { ...how, ...(isHandover ? { handoverAt, delegator: { id: us } } : {}) })
     if (sight.kind !== 'here') return { type: 'tracker.removed', source: 'operator', observedAt: handoverAt, actor }
-    return { type, source: 'operator', ...sight.facts, actor }
+    // An operator says so now, knowing all that was seen.
+    const handover = isHandover ? { delegatedAt: sight.facts.observedAt } : {}
+    return { type, source: 'operator', ...sight.facts, ...handover, actor }
   }
 
   const firstOf = (states: readonly WorkflowState[], ...types: string[]): WorkflowState | undefined =>

@@ -16,6 +16,7 @@ async function begin() {
 describe('facts', () => {
   test('of an issue are all that it says', async () => {
     const { bench, issue, facts } = await begin()
+    const delegatedAt = Date.parse(bench.workspace.sessions(issue)[0]!.createdAt)
     expect(await facts()).toEqual({
       key: 'ENG-1',
       title: 'An issue',
@@ -30,7 +31,8 @@ describe('facts', () => {
       blockedBy: [],
       links: [],
       delegated: true,
-      observedAt: Date.parse(bench.workspace.issue(issue).updatedAt),
+      observedAt: delegatedAt,
+      delegatedAt,
     })
   })
 
