@@ -230,8 +230,11 @@ export interface Delivery {
 
 /** What a provider's words come to. */
 export type Notice =
-  /** An event for the issue's actor. What has the same `key` is one, by whatever way it is told. */
-  | { kind: 'fact'; issue: string; event: FactEvent; key?: string }
+  /**
+   * An event for the issue's actor. What has the same `key` is one, by whatever way it is told. `again`: it is told again with whatever
+   * tells of the issue first, so that before its actor is there it is told to nobody.
+   */
+  | { kind: 'fact'; issue: string; event: FactEvent; key?: string; again?: true }
   /** Something about the issue has changed: forge or tracker is to be asked how it is. */
   | { kind: 'look'; issue: string; at: 'forge' | 'tracker' }
 
@@ -247,8 +250,11 @@ export interface Inlet {
    * revoked token). Throws RetryableError, ProtocolError for what makes no sense; what concerns nobody here is an empty list.
    */
   read: (delivery: Delivery, signal?: AbortSignal) => Promise<Notice[]>
-  /** At once when a delivery is stored, before its turn: what a person waits for. Contract: idempotent, never throws. */
-  acknowledge?: (delivery: Delivery) => Promise<void>
+  /**
+   * At once when a delivery is stored, before its turn: what a person waits for. Answers what does not wait for that turn, in which it is
+   * told again by the same key. Contract: idempotent, never throws.
+   */
+  acknowledge?: (delivery: Delivery) => Promise<Notice[]>
   /**
    * Contract: answers what was told since it was asked last, for whoever has no webhooks or has missed some: messages, stops, new
    * delegations. `seen` is to be called when the notices are durable.

@@ -48,6 +48,7 @@ export function createInbox({
   outbox,
   database,
   clock,
+  hasActor,
   look,
   limit,
   onProblem,
@@ -58,6 +59,8 @@ export function createInbox({
   outbox: FactOutbox
   database: SqliteDatabase
   clock: Clock
+  /** Whether the issue has an actor. */
+  hasActor: (issue: string) => boolean
   /** Asks about an issue and tells it what it does not know. Rejects with RetryableError when it is to be asked again. */
   look: (issue: string, at: 'forge' | 'tracker') => Promise<void>
   /** Unhandled deliveries beyond which no more are taken. */
@@ -100,11 +103,24 @@ export function createInbox({
     await unlessStopped(Promise.all([...looks.values()].map(({ issue, at }) => look(issue, at))))
   }
 
+  const isThere = (issue: string): boolean => outbox.isBeginning(issue) || hasActor(issue)
+  /** What an issue is told as soon as it has an actor; not for certain, for it is told again. */
+  const early = new Map<string, Notice>()
+
   /** To be called in a transaction. */
   function recordFacts(notices: readonly Notice[]): void {
     for (const notice of notices) {
       if (notice.kind !== 'fact') continue
-      if (notice.key === undefined || deliveries.tell(notice.key)) outbox.record(notice.issue, notice.event)
+      const { issue, event, key } = notice
+      if (notice.again && !isThere(issue)) {
+        early.set(issue, notice)
+        continue
+      }
+      if (key === undefined || deliveries.tell(key)) outbox.record(issue, event)
+      const next = early.get(issue)
+      if (next === undefined || !isThere(issue)) continue
+      early.delete(issue)
+      recordFacts([next])
     }
   }
 
@@ -115,6 +131,18 @@ export function createInbox({
     } catch (error) {
       deliveries.recount()
       throw error
+    }
+  }
+
+  /** What does not wait for the turn of the delivery that it came with. */
+  async function tellAhead(notices: Promise<Notice[]>): Promise<void> {
+    const told = await notices
+    if (told.length === 0 || ending.signal.aborted) return
+    try {
+      outbox.transaction(() => recordFacts(told))
+    } catch (error) {
+      // The database refuses; it is told in its turn.
+      onProblem({ code: 'delivery-unhandled', message: `Deliveries wait to be handled: ${toErrorData(error).message}`, error })
     }
   }
 
@@ -219,7 +247,7 @@ export function createInbox({
       const turn = inlet?.turnOf(delivery, payload) ?? { lane: delivery.event, topic: null }
       const isNew = await deliveries.add({ ...delivery, ...turn })
       if (isNew) {
-        void inlet?.acknowledge?.({ ...delivery, receivedAt: clock.now() })
+        if (inlet?.acknowledge !== undefined) void tellAhead(inlet.acknowledge({ ...delivery, receivedAt: clock.now() }))
         lanes.get(delivery.provider)?.wake()
       }
       return { duplicate: !isNew }

@@ -7,7 +7,7 @@ import type { SqliteDatabase } from '../persistence/database.ts'
 export interface RetentionOptions {
   /** Forgets up to `limit` of each kind in one transaction; answers how many rows went. */
   sweep: (before: number, limit: number) => number
-  /** Forgets delivered facts. */
+  /** Forgets delivered facts, and what a tracker has carried out. */
   prune: (before: number) => number
   /** Forgets up to `limit` of the deliveries that have been handled, and of what was told. */
   pruneDeliveries: (before: number, limit: number) => number
@@ -23,13 +23,14 @@ const portion = 1_000
 /** Resolves when nothing that was there is older than `before` (epoch ms), or when `isOver`. */
 export async function forget(before: number, options: RetentionOptions, isOver: () => boolean): Promise<void> {
   const { sweep, prune, pruneDeliveries, database, dataFolder, pause } = options
+  // What is told again by its row goes before the key by which it is told once.
+  prune(before)
   const requests = database.prepare('DELETE FROM tracker_request WHERE key IN (SELECT key FROM tracker_request WHERE at < ? LIMIT ?)')
   const works = [() => sweep(before, portion), () => requests.run(before, portion).changes, () => pruneDeliveries(before, portion)]
   for (const work of works) {
     while (!isOver() && work() > 0) await pause()
   }
   if (isOver()) return
-  prune(before)
   for (const top of ['checks', 'runs']) {
     for (const group of await namesIn(join(dataFolder, top))) {
       for (const name of await namesIn(join(dataFolder, top, group))) {

@@ -241,6 +241,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const deliveries = createDeliveries({ database, now: clock.now, defer: clock.defer, after: clock.after })
   inbox = createInbox({
     ...{ inlets: providers.inlets, deliveries, outbox, database, clock, look, limit: backlogLimit },
+    hasActor: (issue) => store.actor(`issue/${issue}`) !== undefined,
     onProblem: ({ code, message, error }) => log('warn', { code, error: toErrorData(error) }, message),
   })
 

@@ -28,6 +28,8 @@ export interface FactOutbox {
   /** Facts not delivered yet, oldest first. */
   undelivered: (limit?: number) => Fact[]
   isDelivered: (seq: number) => boolean
+  /** Whether a fact is not delivered yet of which the issue's actor is made, where there is none. */
+  isBeginning: (issue: string) => boolean
   markDelivered: (seqs: readonly number[]) => void
   /** Forgets facts delivered before `time` (epoch ms) and answers how many. */
   prune: (time: number) => number
@@ -40,6 +42,9 @@ export function createFactOutbox(options: { database: SqliteDatabase; now: () =>
     'SELECT seq, issue, event, created_at FROM fact WHERE delivered_at IS NULL ORDER BY seq LIMIT ?',
   )
   const deliveredAt = database.prepare<[number], { delivered_at: number | null }>('SELECT delivered_at FROM fact WHERE seq = ?')
+  const beginning = database.prepare<[string], unknown>(
+    "SELECT 1 FROM fact WHERE delivered_at IS NULL AND issue = ? AND event ->> '$.title' IS NOT NULL LIMIT 1",
+  )
   const deliver = database.prepare<[number, number]>('UPDATE fact SET delivered_at = ? WHERE seq = ? AND delivered_at IS NULL')
   const remove = database.prepare<[number]>('DELETE FROM fact WHERE delivered_at IS NOT NULL AND delivered_at < ?')
   let recorded = 0
@@ -68,6 +73,7 @@ export function createFactOutbox(options: { database: SqliteDatabase; now: () =>
       const row = deliveredAt.get(seq)
       return row === undefined || row.delivered_at !== null
     },
+    isBeginning: (issue) => beginning.get(issue) !== undefined,
     markDelivered(seqs) {
       const at = now()
       const mark = database.transaction(() => {

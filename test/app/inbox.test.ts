@@ -29,7 +29,14 @@ afterEach(async () => {
 
 /** A provider whose deliveries are lists of notices, in JSON. */
 function createWorld(
-  options: { read?: Inlet['read']; topicOf?: (id: string) => string | null; look?: (issue: string) => Promise<void>; limit?: number } = {},
+  options: {
+    read?: Inlet['read']
+    topicOf?: (id: string) => string | null
+    look?: (issue: string) => Promise<void>
+    limit?: number
+    ahead?: (delivery: Delivery) => Notice[]
+    hasActor?: (issue: string) => boolean
+  } = {},
 ) {
   const { now, defer, after } = realClock
   const outbox = createFactOutbox({ database, now, wake() {} })
@@ -40,7 +47,10 @@ function createWorld(
   const inlet: Inlet = {
     turnOf: ({ id, event }) => ({ lane: event, topic: options.topicOf?.(id) ?? null }),
     read: options.read ?? (async ({ body }) => JSON.parse(body) as Notice[]),
-    acknowledge: async ({ id }) => void acknowledged.push(id),
+    async acknowledge(delivery) {
+      acknowledged.push(delivery.id)
+      return options.ahead?.(delivery) ?? []
+    },
     catchUp: async () => ({ notices: [], seen() {} }),
   }
   const inbox = createInbox({
@@ -53,6 +63,7 @@ function createWorld(
       looks.push(`${at} ${issue}`)
       await options.look?.(issue)
     },
+    hasActor: options.hasActor ?? (() => true),
     limit: options.limit ?? 100,
     onProblem: ({ code, message }) => problems.push(`${code}: ${message}`),
   })
@@ -79,6 +90,40 @@ test('what is told becomes facts once, whether a webhook or a poll tells it, how
   await inbox.apply([says('a', 'one', 'comment 1'), says('a', 'three', 'comment 3')])
   expect(facts()).toEqual(['a tracker.prompted one', 'b tracker.prompted two', 'a tracker.prompted three'])
   expect([unhandled(), acknowledged]).toEqual([[], ['1', '2']])
+})
+
+test('what does not wait for its turn is told at once, however much is being read and waits, and once', async () => {
+  const reading = Promise.withResolvers<void>()
+  const parse = ({ body }: Delivery) => JSON.parse(body) as Notice[]
+  const { inbox, take, facts, unhandled } = createWorld({
+    async read(delivery) {
+      await reading.promise
+      return parse(delivery)
+    },
+    ahead: (delivery) => parse(delivery).filter((notice) => notice.kind === 'fact' && notice.again),
+  })
+  for (let n = 0; n < 30; n++) await take(`${n}`, [], `lane ${n}`)
+  await take('30', [says('a', 'one')], 'lane 0')
+  await take('31', [{ ...(says('a', 'stop', 'activity 1') as object), again: true } as Notice], 'lane 0')
+  await expect.poll(facts).toEqual(['a tracker.prompted stop'])
+  expect(unhandled()).toHaveLength(32)
+  reading.resolve()
+  await inbox.idle()
+  expect([facts(), unhandled()]).toEqual([['a tracker.prompted stop', 'a tracker.prompted one'], []])
+})
+
+test('what is told of an issue before it has an actor is told with what makes one, or in its turn', async () => {
+  const stop = (issue: string) => ({ ...(says(issue, 'stop', `stop of ${issue}`) as object), again: true }) as Notice
+  const whole = (issue: string): Notice => ({
+    ...{ kind: 'fact', issue },
+    event: { type: 'tracker.delegated', source: 'webhook', observedAt: 1, title: 'A', text: '' },
+  })
+  const { inbox, facts } = createWorld({ hasActor: () => false })
+  await inbox.apply([stop('a'), says('a', 'word'), says('b', 'word')])
+  expect(facts()).toEqual(['a tracker.prompted word', 'b tracker.prompted word'])
+  await inbox.apply([whole('b'), whole('a')])
+  await inbox.apply([stop('a'), stop('b')])
+  expect(facts().slice(2)).toEqual(['b tracker.delegated ', 'a tracker.delegated ', 'a tracker.prompted stop', 'b tracker.prompted stop'])
 })
 
 test('many deliveries about one issue are one look, and what is told by them is not held up by it', async () => {

@@ -99,6 +99,62 @@ test('to stop is to stop at once, and a prompt goes on; an issue that is taken b
   })
 })
 
+test('to stop is to stop at once also while Linear does not answer what it is asked about the issue', async () => {
+  const { world, twin } = await connected()
+  const acme = twin.workspace()
+  const alice = acme.as('alice')
+  world.setScript('ENG-1', 'sleep 60')
+  const issue = alice.createIssue({ title: 'Take long', delegate: true })
+  await world.untilIssue('ENG-1', ({ run }) => run?.phase === 'working')
+  const looks = () => twin.requests.filter(({ operation }) => operation === 'SignalboxIssue').length
+  const asked = looks()
+  twin.faults.add({ match: ({ operation }) => operation === 'SignalboxIssue', status: 'timeout', times: Infinity })
+  alice.editDescription(issue, 'Take longer.')
+  await until(() => looks() > asked, { what: 'Linear to be asked of the change', saw: world.log })
+  const session = acme.sessions(issue)[0]!
+  const begun = performance.now()
+  alice.stop(session)
+  await world.untilIssue('ENG-1', ({ authority, run }) => authority === 'stopped' && run === null)
+  await until(() => world.processesLeft().every((line) => !line.includes('sleep 60')), { what: 'the agent to be gone' })
+  await until(() => session.status === 'complete', { what: 'the stop to be confirmed', saw: world.log })
+  // Of the thirty seconds for which an answer is waited for.
+  expect(performance.now() - begun).toBeLessThan(15_000)
+  expect(acme.activities(session).filter(({ content }) => content.type === 'response')).toHaveLength(1)
+})
+
+test.each([true, false])(
+  'a delegation that is read after a stop that came after it lifts no stop, whatever else has changed; the next one does (webhooks: %s)',
+  async (webhooks) => {
+    const { world, twin } = await connected({ webhooks })
+    const acme = twin.workspace()
+    const alice = acme.as('alice')
+    world.setScript('ENG-1', 'sleep 60')
+    const issue = alice.createIssue({ title: 'Take long', delegate: true })
+    await world.untilIssue('ENG-1', ({ run }) => run?.phase === 'working')
+    await until(() => acme.activities(acme.sessions(issue)[0]!).length > 0, { what: 'a word in the session', saw: world.log })
+    const heal = twin.faults.add({ match: ({ operation }) => operation === 'SignalboxIssue', status: 503, times: Infinity })
+    alice.undelegate(issue)
+    const session = alice.delegate(issue)
+    // The new session is met before it can be read.
+    await until(() => acme.activities(session).length > 0, { what: 'the new session to be greeted', saw: world.log })
+    alice.stop(session)
+    await world.untilIssue('ENG-1', ({ authority, run }) => authority === 'stopped' && run === null)
+    alice.editTitle(issue, 'Take longer')
+    const count = (operation: string) => twin.requests.filter((request) => request.operation === operation).length
+    const before = { looks: count('SignalboxIssue'), rounds: count('SignalboxPrompts') }
+    heal()
+    await world.untilIssue('ENG-1', ({ title }) => title === 'Take longer')
+    const isRead = () => (webhooks ? count('SignalboxIssue') >= before.looks + 3 : count('SignalboxPrompts') >= before.rounds + 3)
+    await until(isRead, { what: 'all to be read', saw: world.log })
+    await new Promise((resolve) => void setTimeout(resolve, 1_000))
+    expect(await world.issue('ENG-1')).toMatchObject({ authority: 'stopped', run: null })
+    world.setScript('ENG-1', plainWork)
+    alice.undelegate(issue)
+    alice.delegate(issue)
+    await world.untilIssue('ENG-1', 'done')
+  },
+)
+
 test('that an operator has stopped it is said in its session, which is over until a retry', async () => {
   const { world, twin } = await connected()
   const acme = twin.workspace()

@@ -22,6 +22,7 @@ import { createReports } from './linear/reports.ts'
 import { createRequests } from './linear/requests.ts'
 import { createSessionRows } from './linear/session-rows.ts'
 import { createSessions } from './linear/sessions.ts'
+import { createStops } from './linear/stops.ts'
 import { createVault } from './linear/vault.ts'
 import { createWorkflow } from './linear/workflow.ts'
 import { createWorkspaces } from './linear/workspaces.ts'
@@ -117,7 +118,8 @@ export function createLinearTracker(options: LinearTrackerOptions): LinearTracke
   const sessions = createSessions({ rows: sessionRows, calls })
   const workflow = createWorkflow({ rows, calls, now, log: options.log })
   const farewell = createFarewell({ sessionRows, sessions, log: warn })
-  const shared = { rows, issues, sessionRows, sessions, farewell, access, workspaces, calls, projects, now, log: warn }
+  const stops = createStops({ rows, sessionRows, sessions, projects, log: warn })
+  const shared = { rows, issues, sessionRows, sessions, stops, farewell, access, workspaces, calls, projects, now, log: warn }
   const connectUrl = (): string | null => (settings.clientId === null || settings.tokenKey === null ? null : oauth.connect().url)
   const sessionReader = createSessionReader({ ...shared, connectUrl })
   const catchUp = createLinearCatchUp({ ...shared, sessionReader, isTerminal: options.isTerminal })
@@ -151,6 +153,7 @@ export function createLinearTracker(options: LinearTrackerOptions): LinearTracke
     async stop() {
       await heartbeat.stop()
       await greeting.stop()
+      await stops.end()
       await ended()
     },
     prune: (time) => rows.pruneRequests(time) + sessionRows.prune(time),

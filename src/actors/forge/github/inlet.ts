@@ -319,7 +319,7 @@ export function createInlet(options: {
     },
 
     async acknowledge(delivery) {
-      if (!spoken.has(delivery.event)) return
+      if (!spoken.has(delivery.event)) return []
       try {
         for (const told of toldBy(delivery).told) {
           const words = wordsIn(told)
@@ -328,6 +328,7 @@ export function createInlet(options: {
       } catch {
         // What makes no sense is refused in its turn, and the reason is said there.
       }
+      return []
     },
 
     catchUp,

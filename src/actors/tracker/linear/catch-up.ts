@@ -20,6 +20,7 @@ import type { IssueRows } from './issue-rows.ts'
 import type { Issues } from './issues.ts'
 import { isTrusted } from './routing.ts'
 import type { SessionRows } from './session-rows.ts'
+import type { Stops } from './stops.ts'
 import type { WorkspaceRow, Workspaces } from './workspaces.ts'
 
 /** What is told twice by this is told once by its key. */
@@ -36,6 +37,7 @@ export function createLinearCatchUp(options: {
   issues: Issues
   sessionRows: SessionRows
   sessionReader: SessionReader
+  stops: Stops
   farewell: Farewell
   access: Access
   workspaces: Workspaces
@@ -45,7 +47,7 @@ export function createLinearCatchUp(options: {
   now: () => number
   log: (message: string) => void
 }): Inlet['catchUp'] {
-  const { rows, issues, sessionRows, sessionReader, farewell, access, workspaces, calls, projects, isTerminal, now, log } = options
+  const { rows, issues, sessionRows, sessionReader, stops, farewell, access, workspaces, calls, projects, isTerminal, now, log } = options
 
   const since = (workspace: string, name: string): number | null => {
     const at = rows.cursor(workspace, name)
@@ -172,7 +174,7 @@ export function createLinearCatchUp(options: {
           ...{ of: workspace.name, kind },
           async read(signal) {
             const at = now()
-            const notices = await farewell.ofAll(await read(workspace, signal))
+            const notices = stops.following(await farewell.ofAll(await read(workspace, signal)))
             const seen = (): void => {
               rows.setCursor(workspace.id, kind, at)
               for (const notice of notices) if (notice.kind === 'fact') rows.announce(notice.issue)

@@ -4,6 +4,7 @@ import { toErrorData } from '../../../errors.ts'
 import { uuidOf } from './ids.ts'
 import type { SessionRow, SessionRows } from './session-rows.ts'
 import type { Sessions } from './sessions.ts'
+import type { Stops } from './stops.ts'
 
 /** In which nothing was said for so long, something is. */
 export const quietFor = 20 * 60_000
@@ -13,13 +14,14 @@ const lookEvery = 60_000
 export function createHeartbeat(options: {
   sessionRows: SessionRows
   sessions: Sessions
+  stops: Stops
   /** Whether the issue has its end. */
   isTerminal: (issue: string) => boolean
   now: () => number
   after: (ms: number, callback: () => void) => () => void
   log: (message: string, issue?: string) => void
 }) {
-  const { sessionRows, sessions, isTerminal, now, after, log } = options
+  const { sessionRows, sessions, stops, isTerminal, now, after, log } = options
   let cancel: (() => void) | undefined
   const underWay = new Set<Promise<void>>()
 
@@ -33,8 +35,9 @@ export function createHeartbeat(options: {
     }
   }
 
-  /** Says something in each session that has been quiet for too long. */
+  /** Says something in each session that has been quiet for too long, and in each in which a stop was not confirmed. */
   async function look(): Promise<void> {
+    stops.confirmAll()
     const quiet = sessionRows.quietSince(now() - quietFor).filter(({ issue }) => issue !== null && !isTerminal(issue))
     await Promise.all(quiet.map(beat))
   }

@@ -9,8 +9,8 @@ import type { WorkspaceRow } from './workspaces.ts'
 
 export type Source = FactEvent['source']
 
-const fact = (issue: string, event: FactEvent, key?: string): Notice => ({
-  kind: 'fact',
+const fact = (issue: string, event: FactEvent, key?: string) => ({
+  kind: 'fact' as const,
   issue,
   event,
   ...(key === undefined ? {} : { key }),
@@ -38,7 +38,7 @@ export const prompted = (
   return fact(issue, { type: 'tracker.prompted', source, observedAt, ...words }, key)
 }
 
-export const stopRequested = (issue: string, said: { author: string | null; observedAt: number; source: Source }, key: string): Notice =>
+export const stopRequested = (issue: string, said: { author: string | null; observedAt: number; source: Source }, key: string) =>
   fact(issue, { type: 'tracker.stopRequested', reason: 'asked to stop at Linear', ...said }, key)
 
 /** What the sight of an issue comes to: a delegation is news where it was not known to be delegated. */

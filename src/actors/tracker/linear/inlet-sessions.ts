@@ -9,13 +9,14 @@ import { doubted, isRefusal } from './doubted.ts'
 import { getComment } from './documents/comment.ts'
 import { updateIssue } from './documents/issue.ts'
 import { uuidOf } from './ids.ts'
-import { newsOf, prompted, stopRequested, strayText, whole, type Source } from './inlet-issues.ts'
+import { newsOf, prompted, strayText, whole, type Source } from './inlet-issues.ts'
 import type { IssueRows } from './issue-rows.ts'
 import type { Issues, Sight } from './issues.ts'
 import { issueOf, type Person, type SessionEvent } from './payloads.ts'
 import { isTrusted, type Actor } from './routing.ts'
 import type { SessionContext, SessionRow, SessionRows } from './session-rows.ts'
 import type { Saying, Sessions } from './sessions.ts'
+import type { Stops } from './stops.ts'
 import type { WorkspaceRow } from './workspaces.ts'
 
 /** What a person said in a session, by whatever way it is told. */
@@ -62,12 +63,13 @@ export function createSessionReader(options: {
   issues: Issues
   sessionRows: SessionRows
   sessions: Sessions
+  stops: Stops
   calls: LinearCalls
   projects: readonly ProjectConfig[]
   connectUrl: () => string | null
   log: (message: string, issue?: string) => void
 }) {
-  const { rows, issues, sessionRows, sessions, calls, projects, connectUrl, log } = options
+  const { rows, issues, sessionRows, sessions, stops, calls, projects, connectUrl, log } = options
 
   /** Said for a person's sake: that it could not be said keeps nothing from going on. */
   async function say(session: Pick<SessionRow, 'id' | 'workspace'>, name: string, saying: Omit<Saying, 'id'>): Promise<void> {
@@ -171,22 +173,6 @@ export function createSessionReader(options: {
     ]
   }
 
-  async function stopped(session: SessionRow, prompt: Prompt, source: Source): Promise<Notice[]> {
-    const isKnown = session.issue !== null && rows.byId(session.issue) !== undefined
-    const body = isKnown
-      ? 'Stopped. Nothing more is done until somebody writes here or delegates the issue again.'
-      : 'Stopped: nothing was under way.'
-    // Told again later, when work has been taken up, it would look like a second stop.
-    const request = `stop:${prompt.id}`
-    if (!rows.wasRequested(request)) {
-      sessionRows.setAwaits(session.id, null)
-      await say(session, request, { content: { type: 'response', body } })
-      rows.rememberRequest(request)
-    }
-    if (!isKnown) return []
-    return [stopRequested(session.issue!, { author: prompt.author?.name ?? null, observedAt: prompt.at, source }, promptKey(prompt))]
-  }
-
   /** What is to be known before a message can reach an actor: a project, or that we are to work on it at all. */
   async function answered(workspace: WorkspaceRow, session: SessionRow, prompt: Prompt, signal?: AbortSignal): Promise<Sight | null> {
     const how = { priority: 'report' as const, signal }
@@ -217,11 +203,7 @@ export function createSessionReader(options: {
     sessionRows.setPrompted(session.id, prompt.at)
     if (session.issue === null) return []
     const author = prompt.author?.name ?? null
-    if (prompt.stop) {
-      const project = rows.byId(session.issue)?.project
-      // Whoever may not begin anything may not end it either.
-      return project === undefined || mayPrompt(project, prompt.author) ? stopped(session, prompt, source) : []
-    }
+    if (prompt.stop) return stops.take({ ...session, issue: session.issue }, prompt, source)
     if (isNew) sessionRows.setState(session.id, 'active')
     const row = rows.byId(session.issue)
     const news: Notice[] = []

@@ -17,6 +17,7 @@ import { issueOf, readEvent, turnOf, typeOf, type CommentEvent, type Person, typ
 import { isTrusted } from './routing.ts'
 import type { SessionRows } from './session-rows.ts'
 import type { Sessions } from './sessions.ts'
+import type { Stops } from './stops.ts'
 import type { WorkspaceRow, Workspaces } from './workspaces.ts'
 
 export interface SaidComment {
@@ -50,6 +51,7 @@ export function createInlet(options: {
   sessionRows: SessionRows
   sessions: Sessions
   sessionReader: SessionReader
+  stops: Stops
   farewell: Farewell
   greeting: Greeting
   access: Access
@@ -61,7 +63,7 @@ export function createInlet(options: {
   /** What is of no consequence. */
   inform: (message: string) => void
 }): Inlet {
-  const { rows, sessionRows, sessionReader, farewell, greeting, access, workspaces, projects, catchUp, log, inform } = options
+  const { rows, sessionRows, sessionReader, stops, farewell, greeting, access, workspaces, projects, catchUp, log, inform } = options
   const readIssue = createIssueReader(options)
   const strangers = createFirsts()
   const unread = createFirsts()
@@ -121,9 +123,9 @@ export function createInlet(options: {
     }
     switch (event.type) {
       case 'Issue':
-        return farewell.ofAll(await readIssue(workspace, event, signal))
+        return stops.following(await farewell.ofAll(await readIssue(workspace, event, signal)))
       case 'AgentSessionEvent':
-        return farewell.ofAll(await readSession(workspace, event, signal))
+        return stops.following(await farewell.ofAll(await readSession(workspace, event, signal)))
       case 'Comment':
         return readComment(workspace, event)
       case 'Attachment': {
@@ -140,19 +142,22 @@ export function createInlet(options: {
     }
   }
 
-  async function acknowledge(delivery: Delivery): Promise<void> {
+  async function acknowledge(delivery: Delivery): Promise<Notice[]> {
     // What the header calls something else is read in its turn all the same.
-    if (delivery.event !== 'AgentSessionEvent') return
+    if (delivery.event !== 'AgentSessionEvent') return []
     try {
       const event = readEvent(delivery)
       const workspace = event === null ? undefined : workspaces.find(event.organizationId)
-      if (event?.type !== 'AgentSessionEvent' || workspace === undefined || event.agentSession.appUserId !== workspace.app_user) return
-      if (event.action !== 'created') return
+      if (event?.type !== 'AgentSessionEvent' || workspace === undefined || event.agentSession.appUserId !== workspace.app_user) return []
+      // A stop asks Linear nothing, so that it waits for nothing.
+      if (event.agentActivity?.signal === 'stop') return await readSession(workspace, event)
+      if (event.action !== 'created') return []
       const { id, issue, creator, at, context } = openingOf(event)
       await greeting.greet(workspace.id, { id, issue, creator: creator?.name ?? null, at, context })
     } catch (error) {
-      log(`A new session could not be answered at once: ${toErrorData(error).message}`)
+      log(`A session could not be answered at once: ${toErrorData(error).message}`)
     }
+    return []
   }
 
   return { turnOf, read, acknowledge, catchUp }

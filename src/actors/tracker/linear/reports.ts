@@ -71,8 +71,9 @@ export function createReports(options: {
     const isHalt = report.kind === 'halt'
     const isEnd = isHalt || (report.kind === 'state' && (stage === 'done' || stage === 'failed'))
     for (const [index, session] of (isEnd ? open : open.slice(0, 1)).entries()) {
-      // Whoever stops it in a session has been answered there.
       if ((index > 0 || isHalt) && (session.state === 'complete' || session.state === 'error')) continue
+      // Whoever stops it in a session is answered there.
+      if (isHalt && session.state === 'stopping') continue
       const saying = sayingOf(report, stage, uuidOf('report', id, session.id), row.key)
       if (saying !== null) await sessions.say(session, saying, report.kind === 'question' ? 'human' : 'report')
       const plan = report.kind === 'comment' || isHalt ? undefined : planOf(report.phase, session.plan)

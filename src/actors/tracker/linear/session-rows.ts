@@ -1,6 +1,8 @@
-// Reads and writes what is known here of agent sessions: their state, what stands in them, and when something was last said.
+// Reads and writes what is known here of agent sessions: their state, what stands in them, when something was last said, and which stops
+// were asked for in them.
 
 import type { SqliteDatabase } from '../../../persistence/database.ts'
+import type { Prompt } from './inlet-sessions.ts'
 
 /** As Linear names it, and `gone` for one that is not there any more. */
 export type SessionState = 'pending' | 'active' | 'awaitingInput' | 'complete' | 'error' | 'stale' | 'stopping' | 'gone'
@@ -54,6 +56,13 @@ export function createSessionRows({ database, now }: { database: SqliteDatabase;
   const setPlan = database.prepare<[string, string]>('UPDATE linear_session SET plan = ? WHERE id = ?')
   const setUrls = database.prepare<[string, string]>('UPDATE linear_session SET urls = ? WHERE id = ?')
 
+  const stopping = database.prepare<[], SessionRow>("SELECT * FROM linear_session WHERE state = 'stopping' ORDER BY prompted_at")
+  const addStop = database.prepare<[string, string, string, number]>(
+    'INSERT OR IGNORE INTO linear_stop (id, issue, prompt, at) VALUES (?, ?, ?, ?)',
+  )
+  const stopsOf = database.prepare<[string], { prompt: string }>('SELECT prompt FROM linear_stop WHERE issue = ? ORDER BY at, id')
+  const pruneStops = database.prepare<[number]>('DELETE FROM linear_stop WHERE at < ?')
+
   const prune = database.prepare<[number]>(
     "DELETE FROM linear_session WHERE last_activity_at < ? AND state IN ('complete', 'error', 'gone')",
   )
@@ -81,7 +90,13 @@ export function createSessionRows({ database, now }: { database: SqliteDatabase;
     setPrompted: (id: string, at: number) => void setPrompted.run(at, id),
     setAwaits: (id: string, awaits: SessionRow['awaits']) => void setAwaits.run(awaits, id),
     setPlan: (id: string, plan: string) => void setPlan.run(plan, id),
-    prune: (before: number) => prune.run(before).changes,
+    /** Those in which a person has asked to stop and was not answered. */
+    stopping: () => stopping.all(),
+    /** False when it is known. */
+    addStop: (issue: string, prompt: Prompt): boolean => addStop.run(prompt.id, issue, JSON.stringify(prompt), now()).changes === 1,
+    /** Oldest first. */
+    stopsOf: (issue: string) => stopsOf.all(issue).map(({ prompt }) => JSON.parse(prompt) as Prompt),
+    prune: (before: number) => prune.run(before).changes + pruneStops.run(before).changes,
     setUrls: (id: string, urls: string) => void setUrls.run(urls, id),
   }
 }

@@ -1,5 +1,6 @@
 // Owns what we say in agent sessions. Does not own what there is to say. Invariants: what is said in a session arrives in order;
-// what nobody waits for is not said in a session that has ended or awaits an answer, for it would look at work again.
+// what nobody waits for is not said in a session that has ended or awaits an answer, for it would look at work again; one that is being
+// stopped stays so until it has its last word.
 
 import { createInTurn } from '../../in-turn.ts'
 import type { Priority } from './bucket.ts'
@@ -7,6 +8,7 @@ import type { LinearCalls } from './client.ts'
 import { createOnce } from './create-once.ts'
 import { doubted, isRefusal } from './doubted.ts'
 import { makeActivity, updateSession } from './documents/session.ts'
+import { uuidOf } from './ids.ts'
 import type { SessionRow, SessionRows, SessionState } from './session-rows.ts'
 
 /** An activity's content as Linear documents it. */
@@ -41,6 +43,8 @@ export interface Sessions {
   say: (session: Pick<SessionRow, 'id' | 'workspace'>, saying: Saying, priority: Priority) => Promise<void>
   /** Says something at once, whatever waits. */
   sayFirst: (session: Pick<SessionRow, 'id' | 'workspace'>, saying: Saying, signal?: AbortSignal) => Promise<void>
+  /** Says the last word in a session that is being stopped: once, and not where it has one or a person has gone on since. */
+  confirmStop: (session: Pick<SessionRow, 'id' | 'workspace'>, content: Content, signal: AbortSignal) => Promise<void>
   /** Says something that may be left out: only while the session is at work. */
   mention: (session: Pick<SessionRow, 'id' | 'workspace'>, saying: Saying) => Promise<void>
   /** Writes the plan and our addresses, where they have changed. */
@@ -83,13 +87,20 @@ export function createSessions({ rows, calls }: { rows: SessionRows; calls: Line
       if (isRefusal(error, 'linear-not-found')) rows.setState(session, 'gone')
       throw error
     }
-    rows.setState(session, stateAfter[content.type])
+    const isStopping = rows.byId(session)?.state === 'stopping' && content.type !== 'response' && content.type !== 'error'
+    rows.setState(session, isStopping ? 'stopping' : stateAfter[content.type])
     if (!ephemeral) rows.setSaid(session, 'body' in content ? content.body : content.action)
   }
 
   return {
     say: (session, saying, priority) => inTurn(session.id, () => post(session, saying, priority)),
     sayFirst: (session, saying, signal) => post(session, saying, 'human', signal),
+    confirmStop: (session, content, signal) =>
+      inTurn(session.id, async () => {
+        const row = rows.byId(session.id)
+        if (row?.state !== 'stopping') return
+        await post(session, { id: uuidOf('stop', row.id, String(row.prompted_at)), content }, 'human', signal)
+      }),
     mention: (session, saying) =>
       inTurn(session.id, async () => {
         const row = rows.byId(session.id)

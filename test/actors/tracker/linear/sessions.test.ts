@@ -382,7 +382,7 @@ describe('it ends from outside', () => {
     expect(factsOf(notices, 'tracker.stopRequested')).toMatchObject([
       { issue: issue.id, event: { author: 'Alice' }, key: `linear:comment:${activity.sourceCommentId}` },
     ])
-    expect(session.status).toBe('complete')
+    await expect.poll(() => session.status).toBe('complete')
     expect(typesOf(notices)).not.toContain('tracker.prompted')
   })
 

@@ -2,7 +2,8 @@
 
 import { expect, test } from 'vitest'
 import type { Delivery, Notice } from '../../../../src/actors/ports.ts'
-import { createBench, factsOf, type Bench } from './fixture.ts'
+import { createVirtualClock } from '../../../twins/clock.ts'
+import { createBench, factsOf, saidIn, typesOf, type Bench } from './fixture.ts'
 
 /** So that no two things are of one millisecond. */
 const later = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve, 3))
@@ -84,4 +85,124 @@ test('what we have delegated to ourselves, because a person said so, is of when 
   ann.editTitle(issue, 'Add that flag')
   for (const { event } of factsOf([...(await bench.told()), ...(await poll(bench))], 'tracker.updated'))
     expect(event['delegatedAt']).toBe(said)
+})
+
+async function begin() {
+  const bench = await createBench()
+  const ann = bench.workspace.as('alice')
+  const issue = ann.createIssue('Add a flag')
+  const session = ann.delegate(issue)
+  await bench.told()
+  const responses = () => saidIn(bench.workspace, session).filter((line) => line.startsWith('response'))
+  const stateOf = () => (bench.database.prepare('SELECT state FROM linear_session WHERE id = ?').get(session.id) as { state: string }).state
+  return { bench, ann, issue, session, responses, stateOf }
+}
+
+const silence = { status: 'timeout', times: Infinity } as const
+
+test('a stop is told before its turn while Linear does not answer, and confirmed once when it does, by the next process if need be', async () => {
+  const { bench, ann, issue, session, responses } = await begin()
+  const heal = bench.twin.faults.add(silence)
+  ann.stop(session)
+  const [stop] = (await bench.deliveries()).filter(({ event }) => event === 'AgentSessionEvent')
+  const told = factsOf(await bench.tracker.inlet.acknowledge!(stop!), 'tracker.stopRequested')
+  expect(told).toMatchObject([{ issue: issue.id, event: { author: 'Alice' } }])
+  // In its turn it is the same.
+  expect(factsOf(await bench.tracker.inlet.read(stop!), 'tracker.stopRequested')).toEqual(told)
+  await bench.tracker.stop()
+  heal()
+  expect(session.status).toBe('stopping')
+  const clock = createVirtualClock()
+  const next = bench.reopen({}, { now: clock.now, after: clock.after })
+  next.start()
+  await clock.advance(60_000)
+  await expect.poll(() => session.status).toBe('complete')
+  await next.inlet.read(stop!)
+  await clock.advance(120_000)
+  await next.stop()
+  expect(responses()).toEqual([expect.stringContaining('Stopped.')])
+})
+
+test('that it was stopped is said once in its session: by its confirmation, whose answer may be lost, and not by the report as well', async () => {
+  const { bench, ann, issue, session, responses, stateOf } = await begin()
+  const clock = createVirtualClock()
+  const tracker = bench.reopen({}, { now: clock.now, after: clock.after })
+  tracker.start()
+  const heal = bench.twin.faults.add({
+    match: ({ fields }) => fields.includes('agentActivityCreate'),
+    when: 'after',
+    status: 503,
+    times: 9,
+  })
+  ann.stop(session)
+  await bench.told()
+  const report = { issue: issue.id, project: 'app', key: 'ENG-1', phase: 'implementing' as const }
+  await tracker.report({ ...report, kind: 'halt', text: 'Stopped by Alice' }, 'report-1')
+  await expect.poll(() => responses().length).toBe(1)
+  heal()
+  // What is said late of before does not take it for work again.
+  await tracker.report({ ...report, kind: 'comment', text: 'A word' }, 'report-2')
+  await clock.advance(60_000)
+  await expect.poll(stateOf).toBe('complete')
+  expect(responses()).toEqual([expect.stringContaining('Stopped.')])
+})
+
+test('a stop is not confirmed where its person has gone on since', async () => {
+  const { bench, ann, session, responses, stateOf } = await begin()
+  const heal = bench.twin.faults.add(silence)
+  ann.stop(session)
+  const [stop] = (await bench.deliveries()).filter(({ event }) => event === 'AgentSessionEvent')
+  await bench.tracker.inlet.acknowledge!(stop!)
+  await later()
+  ann.prompt(session, 'Go on')
+  const going = await bench.deliveries()
+  expect(typesOf(await readAll(bench, [stop!, ...going]))).toEqual(['tracker.stopRequested', 'tracker.prompted'])
+  await bench.tracker.stop()
+  heal()
+  const clock = createVirtualClock()
+  const next = bench.reopen({}, { now: clock.now, after: clock.after })
+  next.start()
+  await clock.advance(60_000)
+  await next.stop()
+  expect([responses(), stateOf()]).toEqual([[], 'active'])
+})
+
+test.each(['telling', 'asking', 'asking by another process'])(
+  'a stop that is read before its issue is known stops it when it becomes known, by %s',
+  async (way) => {
+    const bench = await createBench()
+    const ann = bench.workspace.as('alice')
+    const issue = ann.createIssue('Add a flag')
+    const session = ann.delegate(issue)
+    const before = await bench.deliveries()
+    await later()
+    ann.stop(session)
+    const [stop] = (await bench.deliveries()).filter(({ event }) => event === 'AgentSessionEvent')
+    expect(await bench.tracker.inlet.acknowledge!(stop!)).toEqual([])
+    if (way.endsWith('process')) bench.reopen()
+    const late = way === 'telling' ? await readAll(bench, before) : await poll(bench)
+    const types = typesOf(late)
+    expect(types.indexOf('tracker.stopRequested')).toBe(types.indexOf('tracker.delegated') + 1)
+    const stops = factsOf(late, 'tracker.stopRequested')
+    expect(new Set(stops.map(({ key }) => key)).size).toBe(1)
+    for (const at of handovers(late)) expect(at).toBeLessThan(stops[0]!.event.observedAt)
+    expect(factsOf(await bench.tracker.inlet.read(stop!), 'tracker.stopRequested').map(({ key }) => key)).toEqual([stops[0]!.key])
+    await expect.poll(() => session.status).toBe('complete')
+  },
+)
+
+test.each([true, false])('who may not begin anything stops nothing (its issue is known: %s)', async (isKnown) => {
+  const bench = await createBench({ projects: [{ id: 'app', trustedActors: { emails: ['alice@acme.example'] } }] })
+  const ann = bench.workspace.as('alice')
+  const issue = ann.createIssue('Add a flag')
+  const session = ann.delegate(issue)
+  const before = isKnown ? [] : await bench.deliveries()
+  const told = isKnown ? await bench.told() : []
+  bench.workspace.as('bob').stop(session)
+  for (const delivery of await bench.deliveries()) {
+    told.push(...(await bench.tracker.inlet.acknowledge!(delivery)), ...(await bench.tracker.inlet.read(delivery)))
+  }
+  told.push(...(await readAll(bench, before)), ...(await poll(bench)))
+  expect(typesOf(told)).toContain('tracker.delegated')
+  expect(typesOf(told)).not.toContain('tracker.stopRequested')
 })
