@@ -9,12 +9,12 @@ import type { LinearCalls } from './client.ts'
 import { listComments } from './documents/comment.ts'
 import { listDelegated } from './documents/issue.ts'
 import { oldestFirst, type Page } from './documents/operation.ts'
-import { listPrompts, listSessions, type ListedSession } from './documents/session.ts'
+import { listPrompts, listSessions, type ListedSession, type Speaking } from './documents/session.ts'
 import { isRefusal } from './doubted.ts'
 import type { Farewell } from './farewell.ts'
 import { messageOf, saidAt } from './inlet.ts'
 import { newsOf } from './inlet-issues.ts'
-import { toActor, type SessionReader } from './inlet-sessions.ts'
+import { toActor, type Prompt, type SessionReader } from './inlet-sessions.ts'
 import { isClosed } from './issue-facts.ts'
 import type { IssueRows } from './issue-rows.ts'
 import type { Issues } from './issues.ts'
@@ -31,6 +31,11 @@ const firstLook = 60 * 60_000
 
 /** Issues in one question. */
 const batch = 50
+
+interface Said {
+  session: Speaking
+  prompt: Prompt
+}
 
 export function createLinearCatchUp(options: {
   rows: IssueRows
@@ -125,24 +130,34 @@ export function createLinearCatchUp(options: {
     return notices
   }
 
-  async function prompts(workspace: WorkspaceRow, signal: AbortSignal): Promise<Notice[]> {
-    const { id, app_user: us } = workspace
+  async function listSaid({ id, app_user: us }: WorkspaceRow, signal: AbortSignal): Promise<Said[]> {
     const from = since(id, 'prompts') ?? now() - firstLook
     const filter = { type: { eq: 'prompt' }, createdAt: { gte: iso(from) } }
     const found = await calls.pages(id, listPrompts, { filter }, { priority: 'polling', signal }, (answer) => answer.agentActivities)
+    return oldestFirst(found)
+      .filter(({ user, agentSession }) => user?.id !== us && agentSession.appUser.id === us)
+      .map((activity) => ({
+        session: activity.agentSession,
+        prompt: {
+          id: activity.id,
+          text: activity.content.body ?? '',
+          stop: activity.signal === 'stop',
+          at: activity.createdAt,
+          author: activity.user ?? null,
+          comment: activity.sourceComment?.id ?? null,
+        },
+      }))
+  }
+
+  async function hear(workspace: WorkspaceRow, said: readonly Said[], signal: AbortSignal): Promise<Notice[]> {
     const notices: Notice[] = []
-    for (const activity of oldestFirst(found)) {
-      const session = sessionRows.byId(activity.agentSession.id)
-      if (session === undefined || activity.user?.id === us) continue
-      const prompt = {
-        id: activity.id,
-        text: activity.content.body ?? '',
-        stop: activity.signal === 'stop',
-        at: activity.createdAt,
-        author: activity.user ?? null,
-        comment: activity.sourceComment?.id ?? null,
-      }
-      notices.push(...(await sessionReader.spoken(workspace, session, prompt, 'poll', signal)))
+    for (const { session, prompt } of said) {
+      const { id, issue, creator, createdAt } = session
+      // A stop holds also where the session's beginning could not be read yet.
+      if (prompt.stop)
+        sessionRows.add({ id, workspace: workspace.id, issue: issue?.id ?? null, creator: creator?.name ?? null, at: createdAt })
+      const known = sessionRows.byId(id)
+      if (known !== undefined) notices.push(...(await sessionReader.spoken(workspace, known, prompt, 'poll', signal)))
     }
     return notices
   }
@@ -164,12 +179,31 @@ export function createLinearCatchUp(options: {
     })
   }
 
-  const kinds = { issues: delegations, sessions: newSessions, prompts, comments }
+  type Read = (workspace: WorkspaceRow, signal: AbortSignal) => Promise<Notice[]>
+
+  /** What was said is asked for once; a stop waits for nothing that has to be asked about anything else that was. */
+  function kindsOf(): Record<string, Read> {
+    let asking: Promise<Said[]> | undefined
+    const said =
+      (isWanted: (prompt: Prompt) => boolean): Read =>
+      async (workspace, signal) => {
+        const all = await (asking ??= listSaid(workspace, signal))
+        const wanted = all.filter(({ prompt }) => isWanted(prompt))
+        return hear(workspace, wanted, signal)
+      }
+    return {
+      issues: delegations,
+      sessions: newSessions,
+      stops: said(({ stop }) => stop),
+      prompts: said(({ stop }) => !stop),
+      comments,
+    }
+  }
 
   function* parts(): Generator<Part> {
     for (const workspace of workspaces.all()) {
       if (workspace.health === 'revoked' || workspace.health === 'unauthorized') continue
-      for (const [kind, read] of Object.entries(kinds)) {
+      for (const [kind, read] of Object.entries(kindsOf())) {
         yield {
           ...{ of: workspace.name, kind },
           async read(signal) {

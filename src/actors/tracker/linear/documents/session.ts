@@ -78,6 +78,10 @@ export const listSessionsOfIssue = operation(
   }),
 )
 
+const speaking = newSession.omit({ status: true })
+/** The session in which something was said. */
+export type Speaking = z.infer<typeof speaking>
+
 export const listPrompts = operation(
   `query SignalboxPrompts($filter: AgentActivityFilter!, $after: String) {
     agentActivities(filter: $filter, first: 50, after: $after) {
@@ -86,7 +90,7 @@ export const listPrompts = operation(
         content { __typename ... on AgentActivityPromptContent { body } }
         user { id name displayName email }
         sourceComment { id }
-        agentSession { id issue { id } }
+        agentSession { id createdAt appUser { id } creator { id name displayName email } issue { id } }
       }
       pageInfo { hasNextPage endCursor }
     }
@@ -100,7 +104,7 @@ export const listPrompts = operation(
         content: z.object({ __typename: z.string(), body: z.string().nullish() }),
         user: user.nullish(),
         sourceComment: z.object({ id: z.string() }).nullish(),
-        agentSession: z.object({ id: z.string(), issue: z.object({ id: z.string() }).nullish() }),
+        agentSession: speaking,
       }),
     ),
   }),
