@@ -122,9 +122,13 @@ test('to stop is to stop at once also while Linear does not answer what it is as
   expect(acme.activities(session).filter(({ content }) => content.type === 'response')).toHaveLength(1)
 })
 
-test.each([true, false])(
-  'a delegation that is read after a stop that came after it lifts no stop, whatever else has changed; the next one does (webhooks: %s)',
-  async (webhooks) => {
+test.each([
+  { webhooks: true, killed: false },
+  { webhooks: true, killed: true },
+  { webhooks: false, killed: false },
+])(
+  'a delegation that is read after a stop that came after it lifts no stop, whatever else has changed; the next one does ($webhooks, $killed)',
+  async ({ webhooks, killed }) => {
     const { world, twin } = await connected({ webhooks })
     const acme = twin.workspace()
     const alice = acme.as('alice')
@@ -145,6 +149,11 @@ test.each([true, false])(
     alice.stop(session)
     await world.untilIssue('ENG-1', ({ authority, run }) => authority === 'stopped' && run === null)
     alice.editTitle(issue, 'Take longer')
+    if (killed) {
+      await twin.idle()
+      expect(await world.stop('SIGKILL')).toBe('SIGKILL')
+      await world.start()
+    }
     const count = (operation: string) => twin.requests.filter((request) => request.operation === operation).length
     const before = { looks: count('SignalboxIssue'), rounds: count('SignalboxPrompts') }
     heal()
