@@ -71,11 +71,12 @@ export function createGreeting(options: {
   async function greet(workspace: string, session: NewSession, signal?: AbortSignal): Promise<void> {
     const { id } = session
     sessionRows.add({ workspace, ...session })
-    // Met again, it has been answered, and may have ended since.
-    if (sessionRows.byId(id)!.state !== 'pending') return
     const body = 'Received; looking at what is to be done.'
     const saying = { id: uuidOf('acknowledgement', id), content: { type: 'thought' as const, body }, ephemeral: true }
-    await persistently(() => sessions.sayFirst({ id, workspace }, saying, signal), signal)
+    await persistently(async () => {
+      // Met again, or tried again, it has been answered, and may have ended since: it would look at work once more.
+      if (sessionRows.byId(id)!.state === 'pending') await sessions.sayFirst({ id, workspace }, saying, signal)
+    }, signal)
   }
 
   /** Met by the next look while it is still being greeted, it is left to that. */

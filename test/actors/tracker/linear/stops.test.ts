@@ -227,3 +227,20 @@ test('a stop is found by asking also where nothing else can be asked: not of its
   expect(new Set(factsOf(late, 'tracker.stopRequested').map(({ key }) => key))).toEqual(new Set([stops[0]!.key]))
   expect(session.status).not.toBe('stopping')
 })
+
+test('a new session that is stopped before its greeting could be said is not greeted any more', async () => {
+  const bench = await createBench()
+  const ann = bench.workspace.as('alice')
+  const heal = bench.twin.faults.add({ match: ({ fields }) => fields.includes('agentActivityCreate'), status: 503, times: Infinity })
+  const session = ann.delegate(ann.createIssue('Add a flag'))
+  const created = (await bench.deliveries()).find(({ event }) => event === 'AgentSessionEvent')
+  const asked = bench.twin.requests.length
+  const greeting = bench.tracker.inlet.acknowledge!(created!)
+  await expect.poll(() => bench.twin.requests.length).toBeGreaterThan(asked)
+  ann.stop(session)
+  const [stop] = (await bench.deliveries()).filter(({ event }) => event === 'AgentSessionEvent')
+  await bench.tracker.inlet.acknowledge!(stop!)
+  heal()
+  await greeting
+  expect(saidIn(bench.workspace, session).filter((line) => line.includes('Received'))).toEqual([])
+})
