@@ -60,6 +60,7 @@ export function createSessionRows({ database, now }: { database: SqliteDatabase;
   const addStop = database.prepare<[string, string, string, number]>(
     'INSERT OR IGNORE INTO linear_stop (id, issue, prompt, at) VALUES (?, ?, ?, ?)',
   )
+  const hasStop = database.prepare<[string], unknown>('SELECT 1 FROM linear_stop WHERE id = ?')
   const stopsOf = database.prepare<[string], { prompt: string }>('SELECT prompt FROM linear_stop WHERE issue = ? ORDER BY at, id')
   const pruneStops = database.prepare<[number]>('DELETE FROM linear_stop WHERE at < ?')
 
@@ -92,8 +93,8 @@ export function createSessionRows({ database, now }: { database: SqliteDatabase;
     setPlan: (id: string, plan: string) => void setPlan.run(plan, id),
     /** Those in which a person has asked to stop and was not answered. */
     stopping: () => stopping.all(),
-    /** False when it is known. */
-    addStop: (issue: string, prompt: Prompt): boolean => addStop.run(prompt.id, issue, JSON.stringify(prompt), now()).changes === 1,
+    hasStop: (id: string) => hasStop.get(id) !== undefined,
+    addStop: (issue: string, prompt: Prompt): void => void addStop.run(prompt.id, issue, JSON.stringify(prompt), now()),
     /** Oldest first. */
     stopsOf: (issue: string) => stopsOf.all(issue).map(({ prompt }) => JSON.parse(prompt) as Prompt),
     prune: (before: number) => prune.run(before).changes + pruneStops.run(before).changes,

@@ -64,11 +64,13 @@ export function createStops(options: {
     take(session: SessionRow & { issue: string }, prompt: Prompt, source: Source): Notice[] {
       if (!mayStop(session.issue, prompt)) return []
       // Not where a person has gone on since.
-      if (sessionRows.addStop(session.issue, prompt) && prompt.at >= session.prompted_at) {
+      if (!sessionRows.hasStop(prompt.id) && prompt.at >= session.prompted_at) {
         sessionRows.setAwaits(session.id, null)
         sessionRows.setState(session.id, 'stopping')
         confirm(session)
       }
+      // Last: until it is known, whoever is told of it again does all of this again.
+      sessionRows.addStop(session.issue, prompt)
       return toldOf(session.issue, prompt, source)
     },
     /** The same for all that is told, with the stops of what is told of: its actor may be there for the first time. */
