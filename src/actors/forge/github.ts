@@ -137,6 +137,7 @@ export function createGithubForge(options: GithubForgeOptions): GithubForge {
   })
   const facts = createFacts({
     ...{ repositories, loader, mirror, pullRequests, records, reviews, required, failures, landers, threads, parents, queueCheck, now },
+    onUnreadable,
   })
   const publish = createPublication({ open, refs, pushing, branches, pulls, pullRequests, mirror, inTurn })
   const { findConflict } = createSequencing({ open, pullRequests, reviewsOf: mirror.reviewsOf, records })

@@ -29,6 +29,10 @@ const stallText = ({ run }: IssueContext): string => {
   const rung = rungs[run?.phase ?? '']
   return rung === undefined ? '' : `, without progress since ${new Date(run!.lastProgressAt ?? run!.startedAt).toISOString()}: ${rung}`
 }
+/** A few of the names that are waited for. */
+const listed = (names: readonly string[]): string =>
+  names.length === 0 ? '' : `: ${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more` : ''}`
+
 const reviewer = (c: IssueContext): string => (c.policy.review === 'agent' ? ` by the agent ${agentFor(c.policy, 'review')}` : '')
 
 export const waiting = {
@@ -40,7 +44,7 @@ export const waiting = {
       const obstacle = checks?.obstacle ?? null
       rows.push(
         obstacle === null
-          ? row('ci', `checks of ${c.pr?.headSha.slice(0, 10)}`, since)
+          ? row('ci', `checks of ${c.pr?.headSha.slice(0, 10)}${listed(checks?.names ?? [])}`, since)
           : row('operator', `the checks cannot run: ${obstacle}`, since),
       )
     }

@@ -118,6 +118,11 @@ describe('whom an issue waits for', () => {
     ],
     ['review and checks', play(...open), ['ci: checks of A', 'reviewer: a review of pull request #7']],
     [
+      'checks whose names are known',
+      play(...open, pending('A', { names: ['unit', 'workflow .github/workflows/security.yml'] })),
+      ['ci: checks of A: unit, workflow .github/workflows/security.yml', 'reviewer: a review of pull request #7'],
+    ],
+    [
       'checks that cannot run',
       play(...open, pending('A', { obstacle: 'npm is not there' })),
       ['operator: the checks cannot run: npm is not there', 'reviewer: a review of pull request #7'],

@@ -5,7 +5,7 @@ import { createCheckRun, createSuite, tellCheck, updateCheckRun } from './checks
 import { announce } from './events.ts'
 import { repoHtml } from './account-json.ts'
 import type { Account, CheckPlan, CheckRun, CiEvent, Conclusion, Job, Repository, Workflow, WorkflowRun, World } from './state.ts'
-import { Refusal, nodeId } from './state.ts'
+import { Refusal, fullName, nodeId } from './state.ts'
 
 /** Asks the repository's CI function about a commit, and runs what it says. */
 export function runCi(world: World, repository: Repository, sha: string, event: CiEvent, actor: Account): void {
@@ -14,18 +14,20 @@ export function runCi(world: World, repository: Repository, sha: string, event: 
   world.background(async () => {
     const plans = await ci(sha, await repository.git.reader(sha), event)
     for (const [name, jobs] of Map.groupBy(plans, ({ workflow }) => workflow)) {
-      if (!world.closed) await startRun(world, repository, sha, event, { workflow: ensureWorkflow(world, repository, name), jobs, actor })
+      const workflow = ensureWorkflow(world, repository, name, jobs[0]!.source)
+      if (!world.closed) await startRun(world, repository, sha, event, { workflow, jobs, actor })
     }
   })
 }
 
-export function ensureWorkflow(world: World, repository: Repository, name = 'CI'): Workflow {
+export function ensureWorkflow(world: World, repository: Repository, name = 'CI', source = fullName(repository)): Workflow {
   const path = `.github/workflows/${name.toLowerCase()}.yml`
-  const known = repository.workflows.get(path)
+  const key = source === fullName(repository) ? path : `${source}/${path}`
+  const known = repository.workflows.get(key)
   if (known !== undefined) return known
   const id = world.nextId()
-  const workflow: Workflow = { id, nodeId: nodeId('W', id), name, path, runs: [] }
-  repository.workflows.set(path, workflow)
+  const workflow: Workflow = { id, nodeId: nodeId('W', id), name, path, source, runs: [] }
+  repository.workflows.set(key, workflow)
   return workflow
 }
 

@@ -66,6 +66,8 @@ export interface Workflow {
   nodeId: string
   name: string
   path: string
+  /** `owner/name` of the repository that has the file. */
+  source: string
   runs: WorkflowRun[]
 }
 
@@ -102,6 +104,8 @@ export interface CheckPlan {
   conclusion?: Conclusion
   /** The workflow whose job it is; `CI` when not given. Each workflow that has jobs for an event has a run of its own. */
   workflow?: string
+  /** `owner/name` of the repository that has the workflow's file, where that is another: a ruleset of the organization runs it here. */
+  source?: string
   /** Milliseconds of the twin's clock until it completes; 0 when not given. */
   delay?: number
   steps?: { name: string; conclusion?: Conclusion }[]

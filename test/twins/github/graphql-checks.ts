@@ -7,8 +7,8 @@ import type { PageArgs } from './graphql-connections.ts'
 import type { GraphqlContext } from './graphql.ts'
 import { accountNode } from './graphql-nodes.ts'
 import { isRequired } from './protection.ts'
-import type { CheckRun, Repository, Status } from './state.ts'
-import { iso, nodeId } from './state.ts'
+import type { CheckRun, CheckSuite, Repository, Status } from './state.ts'
+import { fullName, iso, nodeId } from './state.ts'
 
 type RequiredArgs = { pullRequestNumber?: number | null }
 
@@ -29,6 +29,8 @@ export async function commitNode(context: GraphqlContext, repository: Repository
     messageHeadline: commit.message.split('\n')[0],
     committedDate: iso(commit.committer.at),
     statusCheckRollup: () => rollupNode(context, repository, sha),
+    checkSuites: (args: PageArgs) =>
+      connection('checkSuites', repository.suites.get(sha) ?? [], args, (suite) => suiteNode(context, suite)),
   }
 }
 
@@ -48,7 +50,6 @@ function rollupNode(context: GraphqlContext, repository: Repository, sha: string
 
 export function checkNode(context: GraphqlContext, check: CheckRun) {
   const { world } = context
-  const { run } = check.suite
   return {
     __typename: 'CheckRun',
     id: check.nodeId,
@@ -65,27 +66,32 @@ export function checkNode(context: GraphqlContext, check: CheckRun) {
     summary: check.summary,
     text: check.text,
     isRequired: required(check.repository, check.name),
-    checkSuite: () => {
-      const { status, conclusion } = suiteStatus(check.suite)
-      return {
-        id: check.suite.nodeId,
-        databaseId: check.suite.id,
-        status: status.toUpperCase(),
-        conclusion: conclusion?.toUpperCase() ?? null,
-        app: { id: check.app.nodeId, databaseId: check.app.id, name: check.app.name, slug: check.app.slug },
-        workflowRun:
-          run === undefined
-            ? null
-            : {
-                id: run.nodeId,
-                databaseId: run.id,
-                runNumber: run.number,
-                event: run.event,
-                url: `${world.origin}/${check.repository.owner.login}/${check.repository.name}/actions/runs/${run.id}`,
-                workflow: { id: run.workflow.nodeId, databaseId: run.workflow.id, name: run.workflow.name },
-              },
-      }
-    },
+    checkSuite: () => suiteNode(context, check.suite),
+  }
+}
+
+function suiteNode({ world }: GraphqlContext, suite: CheckSuite) {
+  const { app, repository, run } = suite
+  const { status, conclusion } = suiteStatus(suite)
+  return {
+    id: suite.nodeId,
+    databaseId: suite.id,
+    status: status.toUpperCase(),
+    conclusion: conclusion?.toUpperCase() ?? null,
+    createdAt: iso(suite.createdAt),
+    app: { id: app.nodeId, databaseId: app.id, name: app.name, slug: app.slug },
+    workflowRun:
+      run === undefined
+        ? null
+        : {
+            id: run.nodeId,
+            databaseId: run.id,
+            runNumber: run.number,
+            event: run.event,
+            url: `${world.origin}/${fullName(repository)}/actions/runs/${run.id}`,
+            workflow: { id: run.workflow.nodeId, databaseId: run.workflow.id, name: run.workflow.name },
+            file: { id: nodeId('WFRF', run.id), path: run.workflow.path, repositoryName: run.workflow.source },
+          },
   }
 }
 

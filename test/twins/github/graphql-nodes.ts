@@ -73,6 +73,7 @@ export function repositoryNode(context: GraphqlContext, repository: Repository):
       return connection('pullRequests', found, args, (pull) => pullNode(context, pull))
     },
     ref: ({ qualifiedName }: { qualifiedName: string }) => refNode(context, repository, qualifiedName.replace(/^refs\/heads\//, '')),
+    object: ({ oid }: { oid?: string | null }) => (oid == null ? null : commitNode(context, repository, oid).catch(() => null)),
     mergeQueue: ({ branch }: { branch?: string | null }) => queueNode(context, repository, branch ?? repository.defaultBranch),
   }
 }

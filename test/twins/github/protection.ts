@@ -5,8 +5,8 @@ import type { Verdict } from './checks.ts'
 import { announce } from './events.ts'
 import { repoApi, repoHtml } from './account-json.ts'
 import { canWrite, roleOf } from './repositories.ts'
-import type { Account, Protection, PullRequest, QueueRules, Repository, Review, Rules, World } from './state.ts'
-import { iso, nodeId } from './state.ts'
+import type { Account, Protection, PullRequest, QueueRules, Repository, Review, Rules, WorkflowRun, World } from './state.ts'
+import { fullName, iso, nodeId } from './state.ts'
 
 /** All rules that hold for a branch, taken together. */
 export function rulesFor(repository: Repository, branch: string): Rules | undefined {
@@ -153,6 +153,16 @@ export function branchRules(repository: Repository, protection: Protection): { t
       },
     })
   }
+  if (rules.workflows !== undefined) {
+    const workflows = rules.workflows.map(({ path, repositoryId }) => ({ path, repository_id: repositoryId, ref: 'refs/heads/main' }))
+    told.push({ type: 'workflows', parameters: { do_not_enforce_on_create: false, workflows } })
+  }
+  if (rules.codeScanning !== undefined) {
+    const tools = rules.codeScanning.map(({ tool, alerts = 'errors', security = 'high_or_higher' }) => ({
+      ...{ tool, alerts_threshold: alerts, security_alerts_threshold: security },
+    }))
+    told.push({ type: 'code_scanning', parameters: { code_scanning_tools: tools } })
+  }
   if (rules.requiredApprovals !== undefined || rules.codeOwnerReviews === true) {
     told.push({
       type: 'pull_request',
@@ -204,6 +214,26 @@ export function requiredVerdicts(
   })
 }
 
+/** Workflows and scanners that a ruleset requires and that have not passed on the head of a pull request. */
+function unmetOnHead(repository: Repository, rules: Rules, sha: string): string[] {
+  const runs = [...repository.runs.values()].filter((run) => run.sha === sha && run.event.startsWith('pull_request'))
+  const workflows = (rules.workflows ?? []).filter(({ path, repositoryId }) => {
+    const isIt = ({ workflow }: WorkflowRun) =>
+      workflow.path === path && (workflow.source === fullName(repository)) === (repositoryId === repository.id)
+    const run = runs.findLast(isIt)
+    return run === undefined || run.suite.checks.some((check) => checkVerdict(check) !== 'success')
+  })
+  const scanners = (rules.codeScanning ?? []).filter(({ tool, alerts, security }) => {
+    const found = latestChecks(repository, sha).find((check) => check.name === tool && check.app.slug === 'github-advanced-security')
+    const isLenient = alerts === 'none' && security === 'none'
+    return found === undefined || (isLenient ? found.status !== 'completed' : checkVerdict(found) !== 'success')
+  })
+  return [
+    ...workflows.map(({ path }) => `Required workflow '${path}' is not satisfied`),
+    ...scanners.map(({ tool }) => `Code scanning is waiting for results from ${tool}`),
+  ]
+}
+
 export const isRequired = (repository: Repository, branch: string, name: string): boolean =>
   (rulesFor(repository, branch)?.requiredChecks ?? []).some((check) => check.context === name)
 
@@ -242,6 +272,7 @@ export function unmet(pull: PullRequest): string[] {
       ({ context, verdict, expected }) =>
         `Required status check "${context}" is ${expected ? 'expected' : verdict === 'pending' ? 'pending' : 'failing'}.`,
     )
+  reasons.push(...unmetOnHead(repository, rules, head.sha))
   const decision = reviewDecision(pull)
   const asked = (rules.requiredApprovals ?? 0) > 0 || rules.codeOwnerReviews === true
   if (decision === 'REVIEW_REQUIRED') {
@@ -290,6 +321,8 @@ export function pushVerdict(repository: Repository, branch: string, sha: string 
   if (rules.pushers?.includes(by.login) === false) return refused("You're not authorized to push to this branch.")
   if (rules.restrictUpdates === true) return refused('Cannot update this protected ref.')
   if (rules.mergeQueue !== undefined) return refused('Changes must be made through the merge queue')
+  // They run for pull requests and merge groups alone.
+  if (rules.workflows !== undefined) return refused(`Required workflow '${rules.workflows[0]!.path}' is not satisfied`)
   const waiting = requiredVerdicts(repository, branch, sha).filter(({ verdict }) => verdict !== 'success')
   if (waiting.length > 1) return refused(`${waiting.length} of ${rules.requiredChecks!.length} required status checks are expected.`)
   if (waiting.length === 1) {

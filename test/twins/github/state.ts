@@ -74,6 +74,10 @@ export interface Hook {
 /** Rules of a branch: a classic protection or the rules of a ruleset, which the twin judges alike. */
 export interface Rules {
   requiredChecks?: { context: string; appId?: number }[]
+  /** Of a ruleset: workflows that have to pass on the pull request. */
+  workflows?: { path: string; repositoryId: number }[]
+  /** Of a ruleset: tools whose results have to be there, and how grave an alert keeps the change from landing. */
+  codeScanning?: { tool: string; alerts?: 'none' | 'errors' | 'all'; security?: 'none' | 'high_or_higher' | 'all' }[]
   /** The branch has to contain the base's tip before it merges. */
   strict?: boolean
   requiredApprovals?: number

@@ -32,7 +32,13 @@ const ruleSchema = z.object({
   type: z.string(),
   ruleset_id: z.int().optional(),
   parameters: z
-    .object({ required_status_checks: z.array(z.object({ context: z.string(), integration_id: z.int().nullish() })).optional() })
+    .object({
+      required_status_checks: z.array(z.object({ context: z.string(), integration_id: z.int().nullish() })).optional(),
+      workflows: z.array(z.object({ path: z.string(), repository_id: z.int() })).optional(),
+      code_scanning_tools: z
+        .array(z.object({ tool: z.string(), alerts_threshold: z.string(), security_alerts_threshold: z.string() }))
+        .optional(),
+    })
     .nullish(),
 })
 export type Rule = z.output<typeof ruleSchema>

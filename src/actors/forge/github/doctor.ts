@@ -9,10 +9,12 @@ import type { Client } from './client.ts'
 import { commitStatusSchema, checkRunSchema } from './commit-checks.ts'
 import { checkWebhook } from './doctor-webhook.ts'
 import { fail, pass, sentenceOf, warn, type GithubFinding } from './finding.ts'
+import { isRunOf, nameOfWorkflow, namesOf, type SeenRun } from './head-standing.ts'
 import { findBarriers } from './landing-barriers.ts'
 import { createGithubRepositories, type GithubRepositories, type GithubSettings } from './repositories.ts'
 import { createRequiredChecks } from './required.ts'
 import { forGit, grants, missingOf, wished } from './tokens.ts'
+import { readWorkflowRuns } from './workflow-runs.ts'
 
 /** What is left out without a permission that is only wished for. */
 const lost: Record<string, string> = {
@@ -155,7 +157,7 @@ async function checkBranch(
     now,
     onUnreadable: (_project, error) => unreadable.push(error.message),
   })
-  const rules = (await required.of(project.id, branch)) ?? []
+  const rules = await required.onHead(project.id, branch)
   for (const message of unreadable)
     found.push(warn(what, message, 'Give the App the permission administration: read, or set checks.required.'))
   const recent = await pages(
@@ -165,6 +167,7 @@ async function checkBranch(
     { what: 'the last pull requests', most: 1 },
   )
   const reported = new Set<string>()
+  const seenRuns: SeenRun[] = []
   for (const ref of new Set([head, ...recent.map((pull) => pull.head.sha)])) {
     const runs = await pages('GET /repos/{owner}/{repo}/commits/{ref}/check-runs', { ...place, ref }, checkRunSchema, {
       what: 'the checks of a commit',
@@ -176,8 +179,11 @@ async function checkBranch(
     })
     for (const { name } of runs) reported.add(name)
     for (const { context } of statuses) reported.add(context)
+    if (rules.workflows.length > 0) seenRuns.push(...(await readWorkflowRuns(repositories, project.id, ref)))
   }
-  const unheard = rules.map(({ name }) => name).filter((name) => !reported.has(name))
+  for (const workflow of rules.workflows) if (seenRuns.some((run) => isRunOf(workflow, run))) reported.add(nameOfWorkflow(workflow))
+  const names = namesOf(rules)
+  const unheard = names.filter((name) => !reported.has(name))
   if (unheard.length > 0)
     found.push(
       warn(
@@ -186,7 +192,7 @@ async function checkBranch(
         `Reported lately: ${[...reported].join(', ') || 'nothing'}. Mend the protection of ${branch}, or checks.required.`,
       ),
     )
-  else if (rules.length > 0) found.push(pass(what, `requires ${rules.map(({ name }) => name).join(', ')}`))
+  else if (names.length > 0) found.push(pass(what, `requires ${names.join(', ')}`))
   else found.push(pass(what, 'requires no checks: whatever is reported on a head counts'))
   const { repository } = await graphql(
     'query ($owner: String!, $repo: String!, $branch: String!) { repository(owner: $owner, name: $repo) { autoMergeAllowed mergeQueue(branch: $branch) { id } } }',
@@ -202,7 +208,7 @@ async function checkBranch(
   const lander = checkLander(what, project, has)
   if (landerOf(project, has) !== 'embedded') return [...found, ...lander]
   // What is tested on this machine is not reported at GitHub.
-  const awaited = project.ci === null ? rules.map(({ name }) => name) : []
+  const awaited = project.ci === null ? (rules.checks ?? []).map(({ name }) => name) : []
   const barriers = await findBarriers(repositories, { project: project.id, branch, awaited })
   return [...found, ...(barriers.length === 0 ? lander : barriers.map((barrier) => ({ what, ...barrier })))]
 }

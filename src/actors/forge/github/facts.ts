@@ -1,11 +1,12 @@
 // Every fact about a pull request, as GitHub has it: one look, read into the words of the issue machine.
 
-import { RetryableError } from '../../../errors.ts'
+import { FatalError, RetryableError } from '../../../errors.ts'
 import type { PullRequestFacts } from '../../ports.ts'
 import type { CheckRecords } from '../check-records.ts'
 import type { PullRequestRow, PullRequests } from '../pull-requests.ts'
 import type { createReviews } from '../reviews.ts'
 import type { Failures } from './failures.ts'
+import { settleHead, type SeenRun } from './head-standing.ts'
 import type { Landers } from './landers.ts'
 import type { Loader } from './loader.ts'
 import type { Mirror, Sighting } from './mirror.ts'
@@ -14,9 +15,10 @@ import type { Parents } from './parents.ts'
 import type { SeenContext, SeenPullRequest } from './queries.ts'
 import type { GithubRepositories } from './repositories.ts'
 import type { RequiredChecks } from './required.ts'
-import { nameOf, settle } from './standing.ts'
+import { nameOf } from './standing.ts'
 import type { Threads } from './threads.ts'
 import { isObjection, needsMore, objectorsOf, verdictsOf } from './verdicts.ts'
+import { readWorkflowRuns } from './workflow-runs.ts'
 
 const mergeabilities = { MERGEABLE: 'clean', CONFLICTING: 'conflict', UNKNOWN: 'unknown' } as const
 const states = { OPEN: 'open', CLOSED: 'closed', MERGED: 'merged' } as const
@@ -63,8 +65,24 @@ export function createFacts(options: {
   /** The name of the check by which an external lander speaks. */
   queueCheck: (project: string) => string
   now: () => number
+  /** What is required could not be looked at, for want of a permission; told once in a process. */
+  onUnreadable: (project: string, error: FatalError) => void
 }) {
   const { repositories, loader, mirror, pullRequests, records, required, failures, landers, threads, parents, queueCheck, now } = options
+
+  const unreadable = new Set<string>()
+
+  /** None where GitHub does not show them: then a workflow that is required has not passed, as far as is known. */
+  async function runsOn(project: string, head: string): Promise<SeenRun[]> {
+    try {
+      return await readWorkflowRuns(repositories, project, head)
+    } catch (error) {
+      if (!(error instanceof FatalError) || error.code !== 'github-forbidden') throw error
+      if (!unreadable.has(project)) options.onUnreadable(project, error)
+      unreadable.add(project)
+      return []
+    }
+  }
 
   async function checksOf(
     row: PullRequestRow,
@@ -72,8 +90,9 @@ export function createFacts(options: {
     contexts: SeenContext[],
   ): Promise<Pick<PullRequestFacts, 'checks' | 'unread'>> {
     const { project, number } = row
-    const rules = await required.of(project, seen.baseRefName)
-    const standing = settle(contexts, rules, now() - mirror.headSeenAt(project, number))
+    const rules = await required.onHead(project, seen.baseRefName)
+    const runs = rules.workflows.length === 0 ? [] : await runsOn(project, row.head_sha)
+    const standing = settleHead(contexts, rules, runs, now() - mirror.headSeenAt(project, number))
     const { state, names, observedAt } = standing
     const checks = { headSha: row.head_sha, names, observedAt }
     const reading = Promise.all(standing.failed.map((context) => failures.of(project, context)))

@@ -20,8 +20,8 @@ interface Landing {
   awaited: readonly string[]
 }
 
-/** Rules that a push by fast-forward meets, or that are looked at by themselves. */
-const met = ['creation', 'deletion', 'non_fast_forward', 'pull_request', 'required_status_checks']
+/** Rules that a push by fast-forward meets, or that are looked at by what they name. */
+const met = ['creation', 'deletion', 'non_fast_forward', 'pull_request', 'required_status_checks', 'workflows']
 
 /** What a rule asks that our push can never meet. */
 const unmeetable: Record<string, string> = {
@@ -111,6 +111,8 @@ async function ofRuleset(
     awaited,
   )
   const reasons = rules.flatMap(({ type }) => (unmeetable[type] === undefined ? [] : [`${branch} ${unmeetable[type]}`]))
+  for (const { path } of rules.flatMap(({ parameters }) => parameters?.workflows ?? []))
+    reasons.push(`${branch} requires the workflow ${path}, which GitHub runs for pull requests and in its merge queue alone`)
   if (missing.length > 0) reasons.push(toUnreported(branch, missing))
   const unknown = rules.map(({ type }) => type).filter((type) => !met.includes(type) && unmeetable[type] === undefined)
   if (reasons.length === 0 && unknown.length === 0) return []
