@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { both, type BothWorld } from './both.ts'
 import { createCrowd, type Kind } from './crowd.ts'
 import { until } from './harness.ts'
+import type { RequestRecord } from '../twins/github.ts'
 
 /** Fails what matches once. */
 type Arrange = (world: BothWorld) => void
@@ -39,6 +40,16 @@ const cases: [name: string, arrange: Arrange, kind?: Kind][] = [
         status: 422,
         times: 1,
         match: ({ route, body }) => route.includes('/check-runs') && body.includes('"conclusion":"success"'),
+      }),
+  ],
+  [
+    'GitHub has had enough for two seconds when the pull request is to be opened',
+    ({ github }) =>
+      github.faults.add({
+        status: 429,
+        retryAfter: 2,
+        times: 1,
+        match: ({ method, route }) => method === 'POST' && route.endsWith('/pulls'),
       }),
   ],
   [
@@ -105,6 +116,10 @@ const cases: [name: string, arrange: Arrange, kind?: Kind][] = [
   ],
 ]
 
+const isApi = ({ route }: RequestRecord): boolean => !route.startsWith('git-')
+const isWithin = (one: RequestRecord, { at }: RequestRecord, from: number, to: number): boolean =>
+  isApi(one) && one.at > at + from && one.at < at + to
+
 test.each(cases)('%s', async (_name, arrange, kind = 'simple') => {
   const setting = await both({ ci: () => [{ name: 'test', delay: 50 }], more: { polling: { shortest: '1h', longest: '1h' } } })
   try {
@@ -121,6 +136,10 @@ test.each(cases)('%s', async (_name, arrange, kind = 'simple') => {
     const { budgets } = await setting.world.untilIssue('ENG-1', 'done')
     expect(budgets['runs']!.used).toBe(kind === 'simple' ? 1 : 2)
     expect(setting.world.log()).not.toContain('ended: failed')
+    // Whoever is told to wait for two seconds does; what was on its way by then arrives.
+    const { requests } = setting.github
+    for (const limited of requests.filter(({ status }) => status === 429))
+      expect(requests.filter((one) => one.credential === 'installation' && isWithin(one, limited, 500, 2_000))).toEqual([])
   } finally {
     await setting.close()
   }

@@ -5,7 +5,17 @@ import { retry } from '@octokit/plugin-retry'
 import { throttling } from '@octokit/plugin-throttling'
 import { z } from 'zod'
 import { FatalError } from '../../../errors.ts'
-import { HalfAnAnswer, nonsense, toGithubError, toGraphqlError, type GraphqlProblem } from './errors.ts'
+import {
+  HalfAnAnswer,
+  limitAfter,
+  limitIn,
+  limitInGraphql,
+  nonsense,
+  toGithubError,
+  toGraphqlError,
+  type GraphqlProblem,
+} from './errors.ts'
+import type { Limits } from './limits.ts'
 
 export interface Credential {
   /** The value of the header `authorization`. */
@@ -23,6 +33,8 @@ export interface ClientOptions {
   timeout?: number | undefined
   /** Whose allowance the calls are counted against. */
   id: string
+  /** Shared by all clients: what GitHub has said to one caller holds for everybody who asks in their name. */
+  limits: Limits
   /** Whether calls are spread over time, as GitHub asks for. */
   paced: boolean
   /** The repository that was asked about answers to another name by now. */
@@ -65,9 +77,15 @@ const pageSize = 100
 const mostPages = 30
 const noBody = new Set([101, 103, 204, 205, 304])
 
-const Paced = Octokit.plugin(retry, throttling)
+type Sent = { headers: Record<string, unknown> }
+type Send = (request: (options: unknown) => Promise<Sent>, options: { url: string; request?: { what?: string } }) => Promise<Sent>
+
+/** The first of the plugins is the last before a call is sent: whatever stands in line has come through by then. */
+const sending = (octokit: Octokit, { send }: { send?: Send }): void => octokit.hook.wrap('request', send as never)
+
+const Paced = Octokit.plugin(sending as never, retry, throttling)
 /** For queries, which octokit would take for changes, one each second. */
-const Asking = Octokit.plugin(retry)
+const Asking = Octokit.plugin(sending as never, retry)
 
 /** Within `timeout` ms, the whole answer; one that ends early is HalfAnAnswer. */
 async function fetchWhole(url: string, init: RequestInit, { timeout, onRenamed }: FetchOptions): Promise<Response> {
@@ -97,10 +115,26 @@ interface FetchOptions {
 }
 
 export function createClient(options: ClientOptions): Client {
-  const { apiUrl, credential, now, timeout = defaultTimeout, id, paced, onRenamed, hasMoved } = options
+  const { apiUrl, credential, now, timeout = defaultTimeout, id, limits, paced, onRenamed, hasMoved } = options
+  const apiOf = (url: string): 'rest' | 'graphql' => (url.endsWith('/graphql') ? 'graphql' : 'rest')
+  const send: Send = async (request, sent) => {
+    limits.assertOpen(id, apiOf(sent.url), sent.request?.what ?? sent.url)
+    try {
+      const answer = await request(sent)
+      limits.answered(id)
+      const last = limitAfter(answer.headers, now())
+      if (last !== null) limits.note(id, last)
+      return answer
+    } catch (error) {
+      const limit = limitIn(error, now())
+      if (limit !== null) limits.note(id, limit)
+      throw error
+    }
+  }
   const common = {
     baseUrl: apiUrl,
     userAgent: 'signalbox',
+    send,
     // What octokit would print is told by our errors.
     log: { debug() {}, info() {}, warn() {}, error() {} },
     request: { fetch: (url: string, init: RequestInit) => fetchWhole(url, init, { timeout, onRenamed }) },
@@ -120,12 +154,15 @@ export function createClient(options: ClientOptions): Client {
     client: Octokit = octokit,
   ) {
     for (let again = false; ; again = true) {
+      // Here as well: nobody gets a token to ask with, only to hear that they must not.
+      limits.assertOpen(id, apiOf(route), what)
       const { header, forget } = await credential()
       try {
         return await client.request(route, {
           ...parameters,
           headers: { authorization: header, 'x-github-api-version': '2022-11-28', ...(parameters['headers'] as object | undefined) },
           request: {
+            what,
             ...(changes ? { retries: 0 } : {}),
             ...(signal === undefined ? {} : { signal }),
             ...(parameters['request'] as object | undefined),
@@ -203,6 +240,8 @@ export function createClient(options: ClientOptions): Client {
         asks ? asking : octokit,
       )
       const { data, errors = [] } = read(answer, graphqlAnswer, what)
+      const limit = limitInGraphql(errors as GraphqlProblem[], headers, now())
+      if (limit !== null) limits.note(id, limit)
       const isPartial =
         errors.length > 0 && data != null && errors.every(({ type, path }) => type === 'NOT_FOUND' && (path?.length ?? 0) > 1)
       if (errors.length > 0 && !isPartial) throw toGraphqlError(errors as GraphqlProblem[], what, { headers, now: now() })

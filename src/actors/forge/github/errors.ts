@@ -40,19 +40,53 @@ const numberOf = (value: unknown): number | null => {
   return value === undefined || value === null || value === '' || !Number.isFinite(number) ? null : number
 }
 
-/** Milliseconds until GitHub answers again, when it has said that it does not at present; null when it has not. */
-function limitedFor(status: number, headers: Record<string, unknown>, words: string, now: number): number | null {
+/** GitHub does not answer at present. */
+export interface Limit {
+  /** In milliseconds. */
+  pause: number
+  /** Whether GitHub has said how long. */
+  isStated: boolean
+  /** The API whose calls of the hour are used up; null: a limit against bursts, which all calls share. */
+  api: 'rest' | 'graphql' | null
+}
+
+const saysSecondary = /secondary rate|abuse/i
+
+/** Null when GitHub has not said that it does not answer. */
+function limitOf(status: number, headers: Record<string, unknown>, words: string, now: number): Limit | null {
   const after = numberOf(headers['retry-after'])
+  const isUsedUp = headers['x-ratelimit-remaining'] === '0'
   const isLimit =
-    status === 429 ||
-    (status === 403 &&
-      (headers['x-ratelimit-remaining'] === '0' || after !== null || /secondary rate|rate limit exceeded|abuse/i.test(words)))
+    status === 429 || (status === 403 && (isUsedUp || after !== null || saysSecondary.test(words) || /rate limit exceeded/i.test(words)))
   if (!isLimit) return null
   const reset = numberOf(headers['x-ratelimit-reset'])
-  const pause = after !== null ? after * 1_000 : reset !== null && headers['x-ratelimit-remaining'] === '0' ? reset * 1_000 - now : 60_000
-  // One second more: its clock counts whole ones.
-  return Math.min(longestPause, Math.max(1_000, pause + 1_000))
+  const untilReset = reset !== null && isUsedUp ? reset * 1_000 - now : null
+  const pause = after !== null ? after * 1_000 : (untilReset ?? 60_000)
+  const isOfHour = after === null && untilReset !== null && !saysSecondary.test(words)
+  return {
+    // One second more: its clock counts whole ones.
+    pause: Math.min(longestPause, Math.max(1_000, pause + 1_000)),
+    isStated: after !== null || untilReset !== null,
+    api: !isOfHour ? null : headers['x-ratelimit-resource'] === 'graphql' ? 'graphql' : 'rest',
+  }
 }
+
+/** Of an answer that was the last of its hour. */
+export const limitAfter = (headers: Record<string, unknown>, now: number): Limit | null =>
+  headers['x-ratelimit-remaining'] === '0' && numberOf(headers['x-ratelimit-reset']) !== null ? limitOf(429, headers, '', now) : null
+
+/** Of anything thrown by a call. */
+export function limitIn(error: unknown, now: number): Limit | null {
+  const { status, response } = (error ?? {}) as Answered
+  if (typeof status !== 'number' || response === undefined) return null
+  return limitOf(status, response.headers ?? {}, wordsOf(response.data), now)
+}
+
+/** Of the `errors` of a GraphQL answer, whose status says that all is well. */
+export const limitInGraphql = (problems: readonly GraphqlProblem[], headers: Record<string, unknown>, now: number): Limit | null =>
+  problems.some(({ type, message }) => type === 'RATE_LIMITED' || /secondary rate/i.test(message))
+    ? limitOf(429, headers, problems.map(({ message }) => message).join(' '), now)
+    : null
 
 export const rateLimited = (what: string, retryAfter: number): RetryableError =>
   new RetryableError(
@@ -71,8 +105,8 @@ export function toGithubError(error: unknown, what: string, now: number): unknow
   const headers = response.headers ?? {}
   const words = wordsOf(response.data)
   const said = words === '' ? '' : ` It says: ${words.replace(/\.?$/, '.')}`
-  const pause = limitedFor(status, headers, words, now)
-  if (pause !== null) return rateLimited(what, pause)
+  const limit = limitOf(status, headers, words, now)
+  if (limit !== null) return rateLimited(what, limit.pause)
   const fatal = (code: string, sentence: string): SignalboxError => new FatalError(code, sentence, { cause: error })
   switch (status) {
     case 401:
@@ -141,7 +175,8 @@ export function toGraphqlError(
     .slice(0, longestWords)
     .replace(/\.?$/, '.')
   const types = problems.map(({ type }) => type ?? '')
-  if (types.includes('RATE_LIMITED')) return rateLimited(what, limitedFor(429, headers, words, now)!)
+  const limit = limitInGraphql(problems, headers, now)
+  if (limit !== null) return rateLimited(what, limit.pause)
   if (types.some((type) => ['FORBIDDEN', 'INSUFFICIENT_SCOPES'].includes(type)))
     return new FatalError(
       'github-forbidden',

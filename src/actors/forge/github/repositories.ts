@@ -8,6 +8,7 @@ import type { RemoteAccess } from '../base-at-url.ts'
 import { createClient, type Client } from './client.ts'
 import { gitAccess } from './git-access.ts'
 import { createInstallations } from './installations.ts'
+import { createLimits } from './limits.ts'
 import { createRepositoryNames, webUrlOf, type Place } from './repository-names.ts'
 import { createTokens } from './tokens.ts'
 
@@ -43,7 +44,8 @@ export function createGithubRepositories(options: {
   const webUrl = webUrlOf(apiUrl)
   const paced = !isLoopback(apiUrl)
   const tokens = createTokens({ ...settings, now, app: () => app })
-  const app = createClient({ apiUrl, now, timeout, paced, id: 'app', credential: tokens.app })
+  const limits = createLimits(now)
+  const app = createClient({ apiUrl, now, timeout, paced, limits, id: 'app', credential: tokens.app })
   const names = createRepositoryNames({ projects, database, webUrl })
   const installations = createInstallations({ tokens, app, names })
   const clients = new Map<string, Client>()
@@ -52,11 +54,18 @@ export function createGithubRepositories(options: {
   let self: Promise<Self> | undefined
   let changedAt = -Infinity
 
-  const clientOf = (project: string, more: Partial<Parameters<typeof createClient>[0]> = {}): Client =>
-    createClient({ apiUrl, now, timeout, paced, id: project, credential: () => installations.credentialOf(project, 'api'), ...more })
+  /** An App has one installation in each account, whose projects share what it may ask; a user has all of it. */
+  const callerOf = (project: string): string =>
+    tokens.isApp ? `installation in ${names.nameOf(project).split('/')[0]!.toLowerCase()}` : 'user'
+  const clientOf = (project: string, more: Partial<Parameters<typeof createClient>[0]> = {}): Client => {
+    const credential = () => installations.credentialOf(project, 'api')
+    return createClient({ apiUrl, now, timeout, paced, limits, id: callerOf(project), credential, ...more })
+  }
 
   function client(project: string): Client {
-    let found = clients.get(project)
+    // A repository may be given to another account.
+    const key = JSON.stringify([project, callerOf(project)])
+    let found = clients.get(key)
     if (found === undefined) {
       const isRefusal = (error: unknown): boolean =>
         error instanceof FatalError && ['github-not-found', 'github-forbidden'].includes(error.code)
@@ -64,7 +73,7 @@ export function createGithubRepositories(options: {
         onRenamed: () => forget(project),
         hasMoved: async (error) => isRefusal(error) && hasMoved(project),
       })
-      clients.set(project, found)
+      clients.set(key, found)
     }
     return found
   }

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { createClient } from '../../../../src/actors/forge/github/client.ts'
+import { createLimits } from '../../../../src/actors/forge/github/limits.ts'
 import { createTokens } from '../../../../src/actors/forge/github/tokens.ts'
 import { createGithubForge } from '../../../../src/actors/forge/github.ts'
 import { Secret } from '../../../../src/config-values.ts'
@@ -55,7 +56,10 @@ describe('a call', () => {
     const error = await failing(fault)
     expect(error).toMatchObject({ name, code })
     if (fault.message !== undefined) expect(error.message).toContain(fault.message)
-    if (fault.retryAfter !== undefined) expect(error.retryAfter).toBe(31_000)
+    if (fault.retryAfter !== undefined) {
+      expect(error.retryAfter).toBe(31_000)
+      world.clock.ahead += error.retryAfter!
+    }
     expect(JSON.stringify(error) + String(error)).not.toMatch(/ghs_|ghp_|bearer|BEGIN/i)
   })
 
@@ -96,7 +100,13 @@ test('an answer that is not what the documentation says is nonsense, and says wh
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const client = createClient({
-    ...{ apiUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, now: Date.now, id: 'x', paced: true },
+    ...{
+      apiUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      now: Date.now,
+      id: 'x',
+      paced: true,
+      limits: createLimits(Date.now),
+    },
     credential: async () => ({ header: 'token ghp_secret', forget: () => false }),
   })
   const schema = z.object({ number: z.int() })
@@ -123,7 +133,13 @@ test('a list is read whole or not at all, unless its reader says how much of it 
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const client = createClient({
-    ...{ apiUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, now: Date.now, id: 'x', paced: false },
+    ...{
+      apiUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      now: Date.now,
+      id: 'x',
+      paced: false,
+      limits: createLimits(Date.now),
+    },
     credential: async () => ({ header: 'token x', forget: () => false }),
   })
   try {
