@@ -227,15 +227,17 @@ export function createGithubForge(options: GithubForgeOptions): GithubForge {
       const { row, adopted } = await publish(request, signal)
       // Also when it was published before: a kill may have come between the two.
       if (row.state === 'open') {
-        const answer = (): Promise<void> => threads.answerObjections(request, row.number)
-        const isRefused = (error: unknown): boolean => error instanceof FatalError
-        // A reviewer waits for the answer to each point: one refusal may be a mistake.
-        const answered = answer().catch((error: unknown) => (isRefused(error) ? answer() : Promise.reject(error)))
-        await answered.catch((error: unknown) => {
-          if (!(error instanceof FatalError)) throw error
-          // It is published all the same; reviewers see a new head without a word.
-          log('warn', { issue: request.key, project: request.project, code: error.code }, error.message)
-        })
+        const answer = (): Promise<FatalError[]> => threads.answerObjections(request, row.number)
+        // A reviewer waits for the answers: that they cannot be given now may be a mistake.
+        const again = (error: unknown): Promise<FatalError[]> => (error instanceof FatalError ? answer() : Promise.reject(error))
+        const refused = await answer()
+          .catch(again)
+          .catch((error: unknown) => {
+            if (!(error instanceof FatalError)) throw error
+            return [error]
+          })
+        // It is published all the same.
+        for (const { code, message } of refused) log('warn', { issue: request.key, project: request.project, code }, message)
       }
       return pullRequests.toPullRequest(row, adopted)
     },

@@ -7,7 +7,7 @@ import type { ForgeReport } from '../../ports.ts'
 import type { PullRequests } from '../pull-requests.ts'
 import type { Cursors } from './cursors.ts'
 import type { InTurn } from '../../in-turn.ts'
-import { marker } from './markers.ts'
+import { commentOnce } from './comments.ts'
 import { ownName } from './own-check.ts'
 import type { GithubRepositories } from './repositories.ts'
 
@@ -19,8 +19,6 @@ const runSchema = z.object({
   output: z.object({ title: z.string().nullish(), summary: z.string().nullish() }).nullish(),
 })
 const statusSchema = z.object({ context: z.string(), state: z.string(), description: z.string().nullish() })
-
-const commentSchema = z.object({ body: z.string().nullish() })
 
 const going = { conclusion: null, status: 'pending' } as const
 const shownAs: Record<Stage, { conclusion: 'action_required' | 'neutral' | 'success' | null; status: 'pending' | 'failure' | 'success' }> =
@@ -134,18 +132,7 @@ export function createShown(options: {
   /** Whoever has asked on the pull request is answered there. */
   async function comment({ project, text, id }: ForgeReport, number: number): Promise<void> {
     if (id === undefined || text.trim() === '') return
-    const target = { ...(await repositories.at(project)), issue_number: number }
-    const { request, pages } = repositories.client(project)
-    const what = `a comment on #${number}`
-    const mark = marker(`report:${id}`)
-    const all = await pages('GET /repos/{owner}/{repo}/issues/{issue_number}/comments', target, commentSchema, { what })
-    if (all.some(({ body }) => body?.includes(mark))) return
-    await request(
-      'POST /repos/{owner}/{repo}/issues/{issue_number}/comments',
-      { ...target, body: `${cut(text, longestSummary)}\n\n${mark}` },
-      z.unknown(),
-      { what },
-    )
+    await commentOnce(repositories, { project, number, id: `report:${id}`, text })
   }
 
   return async function tell(report: ForgeReport): Promise<void> {

@@ -5,6 +5,7 @@ import { FatalError } from '../../../errors.ts'
 import { git } from '../../git.ts'
 import type { Finding, PublishInput } from '../../ports.ts'
 import type { OpenRepository } from '../repository.ts'
+import { commentOnce } from './comments.ts'
 import type { Loader } from './loader.ts'
 import { marker, withoutMarkers } from './markers.ts'
 import type { SeenPullRequest } from './queries.ts'
@@ -14,6 +15,7 @@ import { isObjection, isSelf } from './verdicts.ts'
 const author = z.object({ __typename: z.string(), login: z.string() }).nullable()
 const comment = z.object({ id: z.string(), body: z.string(), author })
 const firstComment = comment.extend({
+  url: z.string(),
   path: z.string(),
   line: z.int().nullable(),
   originalLine: z.int().nullable(),
@@ -48,7 +50,7 @@ query ($id: ID!, $after: String) {
         pageInfo { hasNextPage endCursor }
         nodes {
           id isResolved
-          first: comments(first: 1) { nodes { id path line originalLine body author { __typename login } originalCommit { oid } } }
+          first: comments(first: 1) { nodes { id url path line originalLine body author { __typename login } originalCommit { oid } } }
           comments(last: 50) { nodes { id body author { __typename login } } }
         }
       }
@@ -70,10 +72,12 @@ export interface Standing {
   points: Map<string, Finding[]>
 }
 
-export interface ThreadAnswer {
-  /** GitHub's id of the thread. */
-  thread: string
+/** A point that was to be answered by `text`. Where it is, its thread could not be resolved. */
+interface Refused {
+  thread: Thread
   text: string
+  isAnswered: boolean
+  error: FatalError
 }
 
 /** `line` is null where the change no longer has it: then it is the one that it was said of. */
@@ -84,6 +88,19 @@ const toPoint = (
   ...{ path, line: line ?? originalLine, body, id },
   ...(replies.length === 0 ? {} : { replies }),
 })
+
+/** A reviewer waits for the answer to each point: one refusal may be a mistake. */
+async function refusalOf(work: () => Promise<unknown>): Promise<FatalError | null> {
+  for (let again = false; ; again = true) {
+    try {
+      await work()
+      return null
+    } catch (error) {
+      if (!(error instanceof FatalError)) throw error
+      if (again) return error
+    }
+  }
+}
 
 export type Threads = ReturnType<typeof createThreads>
 
@@ -107,18 +124,39 @@ export function createThreads(options: { repositories: GithubRepositories; loade
     return { threads, requested }
   }
 
-  /** One reply in each thread, and it is resolved. Idempotent by (thread, head). */
-  async function answerThreads(project: string, threads: readonly Thread[], head: string, answers: readonly ThreadAnswer[]): Promise<void> {
+  /** One reply in the thread, and it is resolved. Idempotent by (thread, head). */
+  async function answerThread(project: string, thread: Thread, head: string, text: string): Promise<Refused | null> {
     const { graphql } = repositories.client(project)
-    for (const { thread: id, text } of answers) {
-      const found = threads.find((one) => one.id === id)
-      if (found === undefined) continue
-      const mark = marker(`thread:${id}:${head.slice(0, 12)}`)
-      const what = 'the answer in a review thread'
-      if (!found.comments.nodes.some(({ body }) => body.includes(mark)))
-        await graphql(reply, { thread: id, body: `${text}\n\n${mark}` }, z.unknown(), { what, asks: false })
-      if (!found.isResolved) await graphql(resolve, { thread: id }, z.unknown(), { what: 'the resolution of a review thread', asks: false })
-    }
+    const { id, isResolved, comments } = thread
+    const mark = marker(`thread:${id}:${head.slice(0, 12)}`)
+    const what = 'the answer in a review thread'
+    const answer = (): Promise<unknown> => graphql(reply, { thread: id, body: `${text}\n\n${mark}` }, z.unknown(), { what, asks: false })
+    const close = (): Promise<unknown> =>
+      graphql(resolve, { thread: id }, z.unknown(), { what: 'the resolution of a review thread', asks: false })
+    const isAnswered = comments.nodes.some(({ body }) => body.includes(mark))
+    const unanswered = isAnswered ? null : await refusalOf(answer)
+    if (unanswered !== null) return { thread, text, isAnswered: false, error: unanswered }
+    const unresolved = isResolved ? null : await refusalOf(close)
+    return unresolved === null ? null : { thread, text, isAnswered: true, error: unresolved }
+  }
+
+  /** What could not be said where it belongs, in one comment for this head. */
+  async function tellRefused(
+    { project, head }: Pick<PublishInput, 'project' | 'head'>,
+    number: number,
+    { refused, people, unasked }: { refused: readonly Refused[]; people: readonly string[]; unasked: FatalError | null },
+  ): Promise<void> {
+    if (refused.length === 0 && unasked === null) return
+    const lines = refused.map(({ thread: { first }, text, isAnswered, error }) => {
+      const { url, path, line, originalLine, author: by } = first.nodes[0]!
+      const at = line ?? originalLine
+      const whose = by === null ? '' : ` of ${by.__typename === 'User' ? '@' : ''}${by.login}`
+      const said = isAnswered ? 'It is answered there, and the thread stays open.' : text.replaceAll('\n', '\n  ')
+      return `- [\`${path}${at === null ? '' : `:${at}`}\`](${url})${whose}: ${said}\n  (${error.message})`
+    })
+    if (unasked !== null) lines.push(`- Please look again: ${people.map((login) => `@${login}`).join(', ')}.\n  (${unasked.message})`)
+    const text = `Not everything about ${head.slice(0, 10)} could be said where it was asked for:\n\n${lines.join('\n')}`
+    await commentOnce(repositories, { project, number, id: `unanswered:${head.slice(0, 12)}`, text })
   }
 
   /** When the first commit that answers something was made: what was asked for later is not answered by it. Null: nothing is known. */
@@ -147,8 +185,6 @@ export function createThreads(options: { repositories: GithubRepositories; loade
     seen.latestOpinionatedReviews.nodes.filter((review) => isObjection(review) && review.commit?.oid !== head)
 
   return {
-    answerThreads,
-
     /** What is said to a point is said by whoever has made it, or by us: what others say there is nobody's wish. */
     async standing(project: string, id: string): Promise<Standing> {
       const [{ threads }, self] = [await read(project, id), await repositories.self()]
@@ -172,20 +208,20 @@ export function createThreads(options: { repositories: GithubRepositories; loade
     /**
      * After a publication: what was objected to on the head before it, and the run was given, is answered point by point, in the words of
      * the request's `answers` where there are some, and whoever objects still is asked to look again. Other threads stay open: nobody has
-     * worked on what they ask for. Idempotent.
+     * worked on what they ask for. What GitHub does not take there is said in a comment, and answered here. Idempotent.
      */
-    async answerObjections(request: PublishInput, number: number): Promise<void> {
+    async answerObjections(request: PublishInput, number: number): Promise<FatalError[]> {
       const { project, head, expected, points = [], answers = [] } = request
-      if (expected === null || expected === head) return
+      if (expected === null || expected === head) return []
       const seen = await loader.pullRequest(project, number)
-      if (seen === null || seen.state !== 'OPEN') return
+      if (seen === null || seen.state !== 'OPEN') return []
       const begun = await begunAt(request)
-      if (begun === null) return
+      if (begun === null) return []
       const self = await repositories.self()
       const answered = objectionsOf(seen, head).filter(
         ({ author: by, submittedAt }) => by !== null && !isSelf(by, self) && (submittedAt ?? 0) <= begun + 1_000,
       )
-      if (answered.length === 0 && answers.length === 0) return
+      if (answered.length === 0 && answers.length === 0) return []
       const objectors = new Set(answered.map(({ author: by }) => by!.login))
       const { threads, requested } = await read(project, seen.id)
       const given = new Set(points)
@@ -196,14 +232,17 @@ export function createThreads(options: { repositories: GithubRepositories; loade
         // Also of one who has approved meanwhile: what the agent has answered is answered.
         return texts.has(opening.id) || (opening.author !== null && objectors.has(opening.author.login))
       })
-      await answerThreads(
-        project,
-        theirs,
-        head,
-        theirs.map(({ id, first }) => ({ thread: id, text: texts.get(first.nodes[0]!.id) ?? `Addressed in ${head.slice(0, 10)}.` })),
-      )
-      const people = answered.flatMap(({ author: by }) => (by!.__typename === 'User' && !requested.has(by!.login) ? [by!.login] : []))
-      await askAgain(project, number, [...new Set(people)])
+      const refused: Refused[] = []
+      for (const one of theirs) {
+        const text = texts.get(one.first.nodes[0]!.id) ?? `Addressed in ${head.slice(0, 10)}.`
+        const found = await answerThread(project, one, head, text)
+        if (found !== null) refused.push(found)
+      }
+      const asked = answered.flatMap(({ author: by }) => (by!.__typename === 'User' && !requested.has(by!.login) ? [by!.login] : []))
+      const people = [...new Set(asked)]
+      const unasked = await refusalOf(() => askAgain(project, number, people))
+      const untold = await refusalOf(() => tellRefused(request, number, { refused, people, unasked }))
+      return [...refused.map(({ error }) => error), unasked, untold].filter((error) => error !== null)
     },
   }
 }

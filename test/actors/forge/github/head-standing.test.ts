@@ -13,7 +13,11 @@ const run = (suite: number, more: Partial<SeenRun> = {}): SeenRun => ({
 const job = (suite: number, name: string, conclusion: string | null = 'SUCCESS', slug = 'github-actions'): SeenContext => ({
   ...{ __typename: 'CheckRun', databaseId: suite * 10, name, status: conclusion === null ? 'IN_PROGRESS' : 'COMPLETED', conclusion },
   ...{ startedAt: suite, completedAt: suite + 1, detailsUrl: null, url: '', title: null, summary: null, text: null, externalId: null },
-  checkSuite: { databaseId: suite, app: { slug, databaseId: 1 }, workflowRun: { databaseId: suite } },
+  checkSuite: {
+    databaseId: suite,
+    app: { slug, databaseId: 1 },
+    workflowRun: { databaseId: suite, event: 'pull_request', workflow: { databaseId: 1 } },
+  },
 })
 const stateOf = (contexts: SeenContext[], runs: SeenRun[], more: Partial<HeadRules> = {}) =>
   settleHead(contexts, rules(more), runs, 0).state

@@ -233,19 +233,97 @@ describe('objections', () => {
     expect(repository.pulls.get(pull.number)!.requested.map(({ login }) => login)).toEqual(['kim'])
   })
 
-  test('that GitHub does not let us answer keep nothing from being published', async () => {
-    const { forge, twin, commit, input, logged } = world
+  /** A change to which kim has made two points, and the next one, which answers them. */
+  const answering = async () => {
+    const { forge, twin, commit, input } = world
     const { more, file } = fresh()
-    const head = await commit(file, 'one\n')
+    const head = await commit(file, 'one\ntwo\n')
     await forge.publish(input(head, more))
-    await twin.as('kim').requestChanges(on(more.branch)[0]!, 'No.', [{ path: file, line: 1, body: 'Why?' }])
+    const pull = on(more.branch)[0]!
+    await twin.as('kim').requestChanges(pull, 'Two things.', [
+      { path: file, line: 1, body: 'Rename it.' },
+      { path: file, line: 2, body: 'Test it.' },
+    ])
     await new Promise((resolve) => setTimeout(resolve, 1_100))
-    const second = await commit(file, 'two\n', head)
-    const remove = twin.faults.add({ match: ({ body }) => body.includes('addPullRequestReviewThreadReply'), times: Infinity, status: 403 })
-    const next = input(second, { ...more, expected: head, points: await points(on(more.branch)[0]!.number) })
-    expect(await forge.publish(next)).toMatchObject({ headSha: second })
+    const second = await commit(file, 'three\nfour\n', head)
+    const given = await points(pull.number)
+    const answers = [{ id: given[0]!, body: 'It is called `three` now.' }]
+    const next = input(second, { ...more, expected: head, points: given, answers })
+    const [first, other] = pull.threads as [(typeof pull.threads)[0], (typeof pull.threads)[0]]
+    return {
+      ...{ pull, file, first, other },
+      publish: () => forge.publish(next),
+      refuse: (mutation: string, thread: { id: string }, fault: Partial<Fault> = {}) =>
+        twin.faults.add({
+          match: ({ body }) => body.includes(`${mutation}(`) && body.includes(thread.id),
+          status: 403,
+          times: Infinity,
+          ...fault,
+        }),
+      said: () => pull.comments.map(({ body, user }) => [user.login, body]),
+    }
+  }
+
+  test('one that GitHub refuses to take is said in a comment, once; the others are answered where they were made', async () => {
+    const { pull, file, first, other, publish, refuse, said } = await answering()
+    const remove = refuse('addPullRequestReviewThreadReply', first, { message: 'This thread is locked.' })
+    const lost = world.twin.faults.add({
+      ...{ match: ({ method, route }) => method === 'POST' && route.endsWith('/comments'), status: 502, when: 'after' },
+    })
+    expect((await repeated(publish)).failed).toEqual(['github-failed'])
+    await publish()
     remove()
-    expect(logged.join()).toContain('GitHub forbids the answer in a review thread')
+    lost()
+    expect([other.comments.length, other.resolvedBy?.login, first.comments.length, first.resolvedBy]).toEqual([2, 'box[bot]', 1, undefined])
+    expect(pull.requested.map(({ login }) => login)).toEqual(['kim'])
+    expect(said()).toEqual([['box[bot]', expect.stringContaining('It is called `three` now.')]])
+    const [[, body]] = said() as [[string, string]]
+    expect(body).toContain(`\`${file}:1\``)
+    expect(body).toContain('@kim')
+    expect(body).toContain('This thread is locked.')
+    expect(body).not.toContain(`${file}:2`)
+    expect(world.logged.join()).toContain('GitHub forbids the answer in a review thread')
+  })
+
+  test('of a thread that cannot be resolved it is said that it is answered and stays open', async () => {
+    const { first, other, publish, refuse, said } = await answering()
+    refuse('resolveReviewThread', first)
+    await publish()
+    world.twin.faults.clear()
+    expect([first.comments.length, first.resolvedBy, other.resolvedBy?.login]).toEqual([2, undefined, 'box[bot]'])
+    expect(said()).toEqual([['box[bot]', expect.stringMatching(/answered there.*stays open/)]])
+  })
+
+  test('whom we may not ask to look again is asked in a comment', async () => {
+    const { pull, publish, said } = await answering()
+    world.twin.faults.add({ match: ({ route }) => route.endsWith('requested_reviewers'), status: 403, times: Infinity })
+    await publish()
+    world.twin.faults.clear()
+    expect([pull.requested, ...pull.threads.map(({ resolvedBy }) => resolvedBy?.login)]).toEqual([[], 'box[bot]', 'box[bot]'])
+    expect(said()).toEqual([['box[bot]', expect.stringContaining('Please look again: @kim.')]])
+  })
+
+  test('what is refused for a moment, or fails, is tried again and needs no comment', async () => {
+    const { first, other, publish, refuse, said } = await answering()
+    refuse('addPullRequestReviewThreadReply', first, { times: 1 })
+    refuse('resolveReviewThread', first, { times: 1 })
+    refuse('addPullRequestReviewThreadReply', other, { times: 1, status: 502 })
+    expect((await repeated(publish)).failed).toEqual(['github-failed'])
+    expect([first, other].map(({ comments, resolvedBy }) => [comments.length, resolvedBy?.login])).toEqual([
+      [2, 'box[bot]'],
+      [2, 'box[bot]'],
+    ])
+    expect(said()).toEqual([])
+  })
+
+  test('that GitHub lets us answer neither there nor in a comment keep nothing from being published', async () => {
+    const { pull, first, publish, refuse, said } = await answering()
+    refuse('addPullRequestReviewThreadReply', first)
+    world.twin.faults.add({ match: ({ method, route }) => method === 'POST' && route.endsWith('/comments'), status: 403, times: Infinity })
+    expect(await publish()).toMatchObject({ number: pull.number })
+    world.twin.faults.clear()
+    expect(said()).toEqual([])
+    expect(world.logged.join()).toContain('GitHub forbids a comment on')
   })
 
   test('what was asked for after the work was done is not answered by it', async () => {
