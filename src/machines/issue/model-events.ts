@@ -20,7 +20,8 @@ const newest = (c: IssueContext): number => c.now + tick
 /** Newer than what is known of the issue, and older than all that was decided since; null when nothing was. */
 export function lateTime(c: IssueContext): number | null {
   const times = [
-    ...[c.stop, c.closed, c.escalation].flatMap((one) => (one === null ? [] : [one.at])),
+    // What had been escalated is over with the landing.
+    ...[c.stop, c.closed, c.pr?.state === 'merged' ? null : c.escalation].flatMap((one) => (one === null ? [] : [one.at])),
     ...(c.removed ? [c.removedAt] : []),
     ...Object.values(c.blockers).map(({ observedAt }) => observedAt),
   ].filter((time) => time > c.issueObservedAt)

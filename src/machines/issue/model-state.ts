@@ -151,6 +151,13 @@ const afterLanding: Partial<IssueContext> = {
 /** That it does is as good as not knowing. */
 const merges = ({ mergeable }: { mergeable?: string | undefined }) => (mergeable === 'conflict' ? 'conflict' : 'unknown')
 
+/** The facts that an escalation is about: as they are, or as they will be again when the pull request is opened again. */
+function anchorIn(context: IssueContext, c: IssueContext, anchor: string): string {
+  const reopened = (one: IssueContext): IssueContext => ({ ...one, pr: one.pr && { ...one.pr, state: 'open' } })
+  if (anchor === causeOf(c)) return causeOf(context)
+  return c.pr?.state === 'closed' && anchor === causeOf(reopened(c)) ? causeOf(reopened(context)) : 'other facts'
+}
+
 export function representative({ context: c, children, ...rest }: State): State {
   const rename = renaming(c)
   const runName = (id: string): string => `run-${Number(id.slice('run-'.length)) - c.runs + latestRun}`
@@ -238,8 +245,8 @@ export function representative({ context: c, children, ...rest }: State): State 
   }
   if (c.pr?.state === 'merged') Object.assign(context, afterLanding)
   // An escalation is about the facts as they are here.
-  const isAnchored = c.escalation !== null && c.escalation.anchor === causeOf(c)
-  context.escalation = at(c, context.escalation && c.escalation, { reason: 'r', anchor: isAnchored ? causeOf(context) : 'other facts' })
+  const anchor = c.escalation === null ? '' : anchorIn(context, c, c.escalation.anchor)
+  context.escalation = at(c, context.escalation && c.escalation, { reason: 'r', anchor })
   return {
     ...rest,
     context,

@@ -22,6 +22,10 @@ const telling: Record<string, number[]> = {
   'an umbrella': [650_295_091],
   'the base': [623_420_878],
   'the change': [643_816_102],
+  // It had been escalated before it landed.
+  'late words': [823_172_997],
+  // Its pull request was closed and opened again while it was cancelled.
+  'a late publication': [825_974_699],
 }
 
 /** What was asked for, without names and times. */

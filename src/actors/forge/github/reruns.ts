@@ -35,9 +35,9 @@ export function createReruns(options: {
     const { request } = repositories.client(project)
     const contexts = contextsOf(seen, headSha).filter((context) => !ownContext(context, self) && nameOf(context) !== queueCheck(project))
     // Whatever else is red keeps nothing from landing: it is neither run again nor waited for.
-    const { checks, workflows } = await required.onHead(project, seen.baseRefName)
+    const rules = await required.onHead(project, seen.baseRefName)
     // Of a workflow that is required any job may be the one.
-    const red = countedOf(contexts, workflows.length > 0 ? null : checks).filter(
+    const red = countedOf(contexts, rules.workflows.length > 0 ? null : rules.checks).filter(
       (context): context is SeenCheckRun => context.__typename === 'CheckRun' && standingOf(context) === 'failed',
     )
     const workflows = new Set(red.flatMap(({ checkSuite: { workflowRun } }) => (workflowRun === null ? [] : [workflowRun.databaseId])))
