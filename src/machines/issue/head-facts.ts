@@ -122,15 +122,20 @@ function passOn(c: IssueContext, from: string, reviewer: string, said: Verdict):
   return ofHead(c, to, 0, ({ reviews }) => ({ reviews: { ...reviews, [reviewer]: verdict } }))
 }
 
+/** `isLatest`: as the newest look has it. Of what has come to be required since nothing may have been reported: the time of that tells nothing. */
 export function takeChecks(
   c: IssueContext,
   fact: Omit<ChecksFact, 'state' | 'obstacle'> & { headSha: string; obstacle?: string | null | undefined },
   state: ChecksFact['state'],
+  isLatest = false,
 ): Patch {
-  const { headSha, names, failures, observedAt, obstacle = null } = fact
-  return ofHead(c, headSha, observedAt, ({ checks }) =>
-    isNews(checks, (known) => known.state, observedAt, state) ? { checks: { state, names, failures, obstacle, observedAt } } : null,
-  )
+  const { headSha, names, failures, obstacle = null } = fact
+  return ofHead(c, headSha, fact.observedAt, ({ checks }) => {
+    const isMissing = isLatest && state === 'pending' && checks?.state === 'passed' && names.some((name) => !checks.names.includes(name))
+    const observedAt = isMissing ? Math.max(checks.observedAt, fact.observedAt) : fact.observedAt
+    const isTaken = isMissing || isNews(checks, (known) => known.state, observedAt, state)
+    return isTaken ? { checks: { state, names, failures, obstacle, observedAt } } : null
+  })
 }
 
 export function takeQueue(

@@ -26,7 +26,7 @@ export function takeEverything(context: IssueContext, event: ReconcileEvent): Pa
       take(takeReview(seen(), { type: eventOf[verdict], ...review } as EventOf<'review.approved'>, isLatest))
     }
     take(dropUnseenVerdicts(seen(), pr))
-    if (pr.checks.headSha !== '') take(takeChecks(seen(), pr.checks, pr.checks.state))
+    if (pr.checks.headSha !== '') take(takeChecks(seen(), pr.checks, pr.checks.state, isLatest))
     if (pr.queue.headSha !== '') take(takeQueue(seen(), pr.queue, pr.queue.state))
   }
   return patch

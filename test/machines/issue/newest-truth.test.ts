@@ -348,6 +348,20 @@ describe('a poll', () => {
     expect(phase(playOn(play(...open, seen({ ...review, id: '2' })), seen(objection, 1_000)))).toBe('awaiting_queue')
   })
 
+  it('hears of a check that has come to be required, which nothing that was reported tells; one that lags behind changes nothing', () => {
+    const green = play(...open, facts({ reviews: [review], checks }))
+    const look = (seen: object) =>
+      playOn(green, facts({ reviews: [review], checks: { ...checks, state: 'pending', ...seen } }, dawn + 61 * minute))
+    expect([phase(green), phase(look({})), phase(look({ observedAt: dawn }))]).toEqual(Array.from({ length: 3 }, () => 'awaiting_queue'))
+    const more = { names: ['ci', 'audit'], observedAt: dawn + 19 * minute }
+    expect(phase(look(more))).toBe('pr_open')
+    const later = (seen: object) => playOn(look(more), facts({ reviews: [review], checks: { ...checks, ...seen } }, dawn + 62 * minute))
+    expect([phase(later({})), phase(later({ names: ['ci', 'audit'], observedAt: dawn + 21 * minute }))]).toEqual([
+      'awaiting_queue',
+      'awaiting_queue',
+    ])
+  })
+
   it('that sees nothing new leaves an escalation, however often it looks', () => {
     const objection = { ...review, verdict: 'changes_requested' }
     const stuck = play(...open, dismissed('A', 'ada'), facts({ reviews: [objection] }), granted, finished({ outcome: 'no_change' }))
